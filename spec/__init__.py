@@ -1,0 +1,1 @@
+"""The released specification: data only."""

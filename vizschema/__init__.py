@@ -1,0 +1,1 @@
+"""The specification, validator and conformance suites for archives of traced neural networks."""

@@ -1,0 +1,89 @@
+"""What every container gives, and what they share: limits, and attributes made safe for a description."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from vizschema.description import Node
+from vizschema.text import escape_name, escape_text
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what is read to describe an archive; past one of them the node is `over-limit`. Sizes are bytes."""
+
+    document_bytes: int = 8 << 20
+    consolidated_bytes: int = 512 << 20
+    document_depth: int = 32
+    attribute_bytes: int = 1 << 20
+    nodes: int = 1_000_000
+    path_depth: int = 64
+
+
+class Container(Protocol):
+    """An open archive that can be described. Nothing of it is executed, and no chunk is read."""
+
+    def identity(self) -> dict[str, Any]:
+        """The `container` block of the description."""
+
+    def nodes(self) -> Iterator[tuple[str, Node]]:
+        """Every node once, as (path, node), the root first; damage is a node, not an exception."""
+
+    def close(self) -> None:
+        """Let go of every file."""
+
+
+def unsupported(reason: str) -> dict[str, str]:
+    """The value of an attribute that no other container can carry."""
+    return {"unsupported": reason}
+
+
+def clean_attributes(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Attributes fit for a description, and the places that were escaped (`attributes/<key>`, sorted)."""
+    cleaned: dict[str, Any] = {}
+    escaped: list[str] = []
+    for key, value in raw.items():
+        safe_key = escape_name(key)
+        safe_value = _clean(value)
+        cleaned[safe_key] = safe_value
+        # Only text can be replaced by other text: a number of more than 64 bits becomes an object.
+        if safe_key is not key or (isinstance(value, str | list | dict) and _differs(value, safe_value)):
+            escaped.append(f"attributes/{safe_key}")
+    return cleaned, sorted(escaped)
+
+
+def name_node(node: Node, name: str, escaped: list[str]) -> tuple[str, Node]:
+    """(`name` made safe, `node` marked with everything in it that was escaped)."""
+    safe = escape_name(name)
+    places = ["name", *escaped] if safe != name else escaped
+    if places:
+        node["escaped"] = places
+    return safe, node
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape_text(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if -(1 << 63) <= value < 1 << 64 else unsupported("integer of more than 64 bits")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else unsupported("number that is not finite")
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return {escape_name(key): _clean(item) for key, item in value.items()}
+
+
+def _differs(value: Any, safe: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value != safe)
+    if isinstance(value, list):
+        return any(_differs(item, clean) for item, clean in zip(value, safe, strict=True))
+    if isinstance(value, dict):
+        pairs = zip(value.items(), safe.items(), strict=False)
+        return len(value) != len(safe) or any(key != name or _differs(item, clean) for (key, item), (name, clean) in pairs)
+    return False

@@ -1,0 +1,255 @@
+"""The description: builders of its nodes, and its derived parts (`members`, `axes`, `series`).
+
+Plain JSON in, plain JSON out. Opens nothing, judges nothing. `docs/architecture.md` says what each field means.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Node = dict[str, Any]
+Description = dict[str, Any]
+
+REASONS: Mapping[str, str] = {
+    "metadata-missing": "unreadable",
+    "metadata-malformed": "unreadable",
+    "metadata-invalid": "unreadable",
+    "metadata-conflict": "unreadable",
+    "over-limit": "unreadable",
+    "damaged": "unreadable",
+    "unsupported": "unreadable",
+    "external-link": "link",
+    "internal-link": "link",
+    "external-storage": "object",
+    "virtual-dataset": "object",
+    "named-type": "object",
+    "pickle": "object",
+    "special-file": "object",
+    "foreign-file": "object",
+}
+"""Each reason and the kind of node it makes."""
+
+ITEM_BYTES: Mapping[str, int] = {
+    "bool": 1,
+    **{f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16},
+}
+"""Canonical dtypes and their sizes in bytes."""
+
+_NUMBERED = re.compile(r"(.+)_([0-9]{1,9})", re.DOTALL)
+_SHOWN = 16
+
+
+def group(attributes: Mapping[str, Any]) -> Node:
+    """A group; `complete` counts its members."""
+    return {"kind": "group", "members": 0, "attributes": dict(attributes)}
+
+
+def array(
+    dtype: str,
+    shape: Sequence[int],
+    axes: Sequence[str | None] | None,
+    attributes: Mapping[str, Any],
+    storage: Node | None,
+    *,
+    item_bytes: int | None = None,
+) -> Node:
+    """An array; `item_bytes` is needed only for a dtype outside `ITEM_BYTES`."""
+    size = ITEM_BYTES.get(dtype, 0) if item_bytes is None else item_bytes
+    return {
+        "kind": "array",
+        "dtype": dtype,
+        "shape": list(shape),
+        "bytes": math.prod(shape) * size,
+        "axes": None if axes is None else list(axes),
+        "storage": storage,
+        "attributes": dict(attributes),
+    }
+
+
+def fault(reason: str, detail: str) -> Node:
+    """A node that is damaged, dangerous or foreign; `reason` is a key of `REASONS`."""
+    return {"kind": REASONS[reason], "reason": reason, "detail": detail}
+
+
+def storage(
+    shape: Sequence[int],
+    axes: Sequence[str | None] | None,
+    item_bytes: int,
+    *,
+    chunks: Sequence[int],
+    shard: Sequence[int] | None,
+    codecs: Sequence[str],
+) -> Node:
+    """How an array is cut: `chunks` is the (inner) chunk, `shard` the shape of a shard."""
+    counts = [_count(size, length) for size, length in zip(shape, chunks, strict=True)]
+    named = axes is not None and None not in axes and len(set(axes)) == len(axes)
+    return {
+        "chunks": list(chunks),
+        "chunk_of": dict(zip(axes or (), chunks, strict=True)) if named else None,
+        "split": [name for name, count in zip(axes or (), counts, strict=True) if count > 1] if named else None,
+        "chunk_bytes": math.prod(chunks) * item_bytes,
+        "chunk_count": math.prod(counts),
+        "shards": None if shard is None else _shards(shape, shard, item_bytes),
+        "codecs": list(codecs),
+    }
+
+
+def _shards(shape: Sequence[int], shard: Sequence[int], item_bytes: int) -> Node:
+    count = math.prod(_count(size, length) for size, length in zip(shape, shard, strict=True))
+    return {"shape": list(shard), "bytes": math.prod(shard) * item_bytes, "count": count}
+
+
+def _count(size: int, length: int) -> int:
+    return -(-size // length) if length else 0
+
+
+def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: str = "not_read") -> Description:
+    """The whole description of `nodes` (path → node), with what follows from them."""
+    ordered = {path: nodes[path] for path in sorted(nodes)}
+    children = _children(ordered)
+    for path, node in ordered.items():
+        if node["kind"] == "group":
+            node["members"] = len(children.get(path, ()))
+    return {
+        "container": dict(container),
+        "values": values,
+        "nodes": ordered,
+        "axes": _axes(ordered),
+        "series": _series(ordered, children),
+    }
+
+
+def parent_of(path: str) -> str:
+    """The path of the group that holds `path`."""
+    return path.rpartition("/")[0] or "/"
+
+
+def join(parent: str, name: str) -> str:
+    """The path of the member `name` of `parent`."""
+    return f"{parent}/{name}" if parent != "/" else f"/{name}"
+
+
+def _children(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+    children: dict[str, list[str]] = {}
+    for path in nodes:
+        if path != "/":
+            parent, _, name = path.rpartition("/")
+            children.setdefault(parent or "/", []).append(name)
+    return children
+
+
+def _axes(nodes: Mapping[str, Node]) -> Node:
+    axes: dict[str, dict[str, Node]] = {}
+    for path, node in nodes.items():
+        if node["kind"] == "array":
+            if node["axes"] is not None:
+                for name, size in zip(node["axes"], node["shape"], strict=True):
+                    if name is not None:
+                        _sight(axes, name.partition(":")[0], size, path)
+        elif path == "/metadata" and node["kind"] == "group":
+            for key, value in node["attributes"].items():
+                if key.startswith("size_") and _is_integer(value):
+                    _sight(axes, key[len("size_") :], value, path)
+    return {name: {key: axes[name][key] for key in sorted(axes[name])} for name in sorted(axes)}
+
+
+def _sight(axes: dict[str, dict[str, Node]], name: str, size: int, path: str) -> None:
+    sighting = axes.setdefault(name, {}).setdefault(str(size), {"count": 0, "first": []})
+    sighting["count"] += 1
+    if len(sighting["first"]) < 2 and path not in sighting["first"]:
+        sighting["first"].append(path)
+
+
+def _series(nodes: Mapping[str, Node], children: Mapping[str, Sequence[str]]) -> Node:
+    series: Node = {}
+    for parent, names in children.items():
+        families: dict[str, list[tuple[str, int]]] = {}
+        for name in names:
+            match = _NUMBERED.fullmatch(name)
+            if match:
+                families.setdefault(match[1], []).append((match[2], int(match[2])))
+        for stem, members in families.items():
+            series[join(parent, stem)] = _family(nodes, children, parent, stem, members)
+    for path, node in nodes.items():
+        if node["kind"] != "group" or path == "/metadata":
+            continue
+        for key, value in node["attributes"].items():
+            stem = key[len("num_") : -1]
+            if key.startswith("num_") and key.endswith("s") and stem and _is_integer(value):
+                series.setdefault(join(path, stem), _family(nodes, children, path, stem, []))
+    return {key: series[key] for key in sorted(series)}
+
+
+def _family(
+    nodes: Mapping[str, Node],
+    children: Mapping[str, Sequence[str]],
+    parent: str,
+    stem: str,
+    members: Sequence[tuple[str, int]],
+) -> Node:
+    paths = {join(parent, f"{stem}_{digits}"): index for digits, index in members}
+    indices = sorted(index for _, index in members)
+    declared, declared_by = _declared(nodes, parent, stem, fallback=bool(members))
+    last = max(indices, default=-1) + 1
+    expected = max(last, declared) if declared is not None else last
+    missing_count, missing = _missing(indices, expected)
+    return {
+        "indices": indices,
+        "missing": missing,
+        "missing_count": missing_count,
+        "declared": declared,
+        "declared_by": declared_by,
+        "undeclared": [] if declared is None else [index for index in indices if index >= declared][:_SHOWN],
+        "partial": nodes.get(parent, {}).get("attributes", {}).get("partial") is True,
+        "siblings": len(children.get(parent, ())),
+        "digits": sorted({len(digits) for digits, _ in members}),
+        "kinds": sorted({nodes[path]["kind"] for path in paths}),
+        **_alike(nodes, paths),
+        "members": _members(nodes, children, paths),
+    }
+
+
+def _declared(nodes: Mapping[str, Node], parent: str, stem: str, *, fallback: bool) -> tuple[int | None, str | None]:
+    for path in (parent, "/metadata") if fallback else (parent,):
+        value = nodes.get(path, {}).get("attributes", {}).get(f"num_{stem}s")
+        if _is_integer(value) and value >= 0:
+            return value, path
+    return None, None
+
+
+def _missing(indices: Sequence[int], expected: int) -> tuple[int, list[int]]:
+    """How many of `range(expected)` are not in `indices`, and the first of them; never builds the range."""
+    present = sorted({index for index in indices if index < expected})
+    shown: list[int] = []
+    following = 0
+    for index in [*present, expected]:
+        shown.extend(range(following, min(index, following + _SHOWN - len(shown))))
+        following = index + 1
+    return expected - len(present), shown
+
+
+def _members(nodes: Mapping[str, Node], children: Mapping[str, Sequence[str]], paths: Mapping[str, int]) -> Node:
+    holders: dict[str, dict[str, int]] = {}
+    groups = {path: index for path, index in paths.items() if nodes[path]["kind"] == "group"}
+    for path, index in groups.items():
+        for name in children.get(path, ()):
+            holders.setdefault(name, {})[join(path, name)] = index
+    everywhere = set(groups.values())
+    return {
+        name: {"absent": sorted(everywhere - set(holders[name].values()))[:_SHOWN], **_alike(nodes, holders[name])}
+        for name in sorted(holders)
+    }
+
+
+def _alike(nodes: Mapping[str, Node], paths: Iterable[str]) -> Node:
+    arrays = [nodes[path] for path in paths if nodes[path]["kind"] == "array"]
+    shapes = {tuple(node["shape"]) for node in arrays}
+    return {"dtypes": sorted({node["dtype"] for node in arrays}), "shapes": [list(shape) for shape in sorted(shapes)]}
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

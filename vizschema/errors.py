@@ -1,0 +1,42 @@
+"""Exceptions: each means that an archive could not be judged, and knows the exit code that says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vizschema.findings import Report
+
+
+class VizschemaError(Exception):
+    """What every exception of this package derives from; `exit_code` is that of the command line."""
+
+    exit_code = 70
+
+
+class UsageError(VizschemaError):
+    """The call cannot be carried out as it stands: an existing target, an unknown container, a wrong argument."""
+
+    exit_code = 2
+
+
+class NotAnArchive(VizschemaError):
+    """What lies at the path cannot be read as an archive at all."""
+
+    exit_code = 3
+
+
+class SpecError(VizschemaError):
+    """A version, profile or schema is not there, or is no valid schema of ours."""
+
+    exit_code = 4
+
+
+class NotConforming(VizschemaError):
+    """A write was refused, or a capture could not be marked complete; `report` holds the findings."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report

@@ -1,0 +1,96 @@
+"""What judging gives: findings and the report that holds them. Plain frozen values; they know no engine and no container."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vizschema.errors import VizschemaError
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A clause of the spec: its id, how severe a breach is, the clause, why it is there and how to mend a breach."""
+
+    id: str
+    severity: Severity
+    title: str
+    reason: str
+    mend: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One breach of one rule at one place.
+
+    `instance` is a JSON Pointer into the description, the same for every JSON Schema engine;
+    `path` is the node, series or axis of the archive that a person looks for.
+    """
+
+    rule: str
+    severity: Severity
+    path: str
+    instance: str
+    expected: str
+    found: str
+    title: str
+    mend: str
+
+    @property
+    def message(self) -> str:
+        """One line: where, what was expected, what was found."""
+        return f"{self.path}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The verdict on one archive, and what it rests on: spec, profile, and how much was looked at."""
+
+    archive: str
+    spec_version: str
+    spec_digest: str
+    spec_chosen: str
+    profile: str
+    profile_chosen: str
+    likely_profile: str | None = None
+    container: Mapping[str, Any] = field(default_factory=dict)
+    values: str = "not_read"
+    nodes: int = 0
+    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    error: VizschemaError | None = None
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that keep the archive from conforming."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The findings about what should, but need not be."""
+        return tuple(finding for finding in self.findings if finding.severity == "warning")
+
+    @property
+    def conforms(self) -> bool:
+        """Whether everything that was looked at obeys every must-rule; `verdict` says whether values were looked at."""
+        return self.error is None and not self.errors
+
+    @property
+    def verdict(self) -> str:
+        """`conforms`, `structure conforms` (values were not all read), `does not conform`, or `not judged`."""
+        if self.error is not None:
+            return "not judged"
+        if self.errors:
+            return "does not conform"
+        return "conforms" if self.values == "read" else "structure conforms"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `vizschema validate` for this archive alone."""
+        if self.error is not None:
+            return self.error.exit_code
+        return 1 if self.errors else 0

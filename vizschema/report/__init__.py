@@ -1,0 +1,1 @@
+"""One module a report format; they read results and nothing else."""

@@ -1,1 +1,83 @@
-"""The specification, validator and conformance suites for archives of traced neural networks."""
+"""The specification, validator and conformance suites for archives of traced neural networks.
+
+A name is imported when it is first used, so that `import vizschema` costs nothing and the command line starts fast.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vizschema.describe import describe
+    from vizschema.errors import NotAnArchive, NotConforming, SpecError, UsageError, VizschemaError
+    from vizschema.findings import Finding, Report, Rule
+    from vizschema.read import Archive, open
+    from vizschema.validate import validate
+    from vizschema.write import Array, create, write
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Archive": "vizschema.read",
+    "Array": "vizschema.write",
+    "Finding": "vizschema.findings",
+    "NotAnArchive": "vizschema.errors",
+    "NotConforming": "vizschema.errors",
+    "Report": "vizschema.findings",
+    "Rule": "vizschema.findings",
+    "SpecError": "vizschema.errors",
+    "UsageError": "vizschema.errors",
+    "VizschemaError": "vizschema.errors",
+    "create": "vizschema.write",
+    "describe": "vizschema.describe",
+    "open": "vizschema.read",
+    "validate": "vizschema.validate",
+    "write": "vizschema.write",
+}
+
+__all__ = [
+    "Archive",
+    "Array",
+    "Finding",
+    "NotAnArchive",
+    "NotConforming",
+    "Report",
+    "Rule",
+    "SpecError",
+    "UsageError",
+    "VizschemaError",
+    "__version__",
+    "create",
+    "describe",
+    "open",
+    "validate",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The public name `name`, imported from the module that owns it (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'vizschema' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return list(__all__)
+
+
+class _Package(ModuleType):
+    """This package: `describe`, `validate` and `write` stay functions when modules of these names are imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Bind `name`, unless the import system wants to bind a submodule over a public name."""
+        if name not in _HOME or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,8 @@
+"""`python -m vizschema`: the same as the command `vizschema`."""
+
+import sys
+
+from vizschema.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""The command line: arguments and exit codes. What the commands do is in `commands.py`.
+
+Exit codes: 0 conforms, 1 does not, 2 wrong usage, 3 cannot be read as an archive, 4 spec problem, 70 a bug of ours,
+130 interrupted, 141 nobody reads the output any more. Of several archives the largest counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import vizschema
+from vizschema import commands
+from vizschema.bugs import reported_as_bug
+from vizschema.errors import VizschemaError
+from vizschema.report import FORMATS
+from vizschema.report.options import Options
+from vizschema.text import escape_text
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+EXIT_CODES = """\
+exit codes:
+  0  conforms; with --strict: and without warnings
+  1  does not conform
+  2  wrong usage
+  3  cannot be read as an archive
+  4  a problem with the spec: no such version or profile
+  70 a bug of vizschema: please report it
+Of several archives the largest code counts."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of the command line `argv` (without the program's name; that of the process where it is None)."""
+    # A file name, or a terminal that is not UTF-8, must not decide whether there is a verdict.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _exit_code(argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("vizschema: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whatever is still buffered goes nowhere, or the interpreter complains about the pipe when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code
+
+
+def _exit_code(argv: Sequence[str] | None) -> int:
+    try:
+        with reported_as_bug():
+            return _run(_parser().parse_args(argv))
+    except VizschemaError as error:
+        print(f"vizschema: {escape_text(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except SystemExit as stop:  # argparse: help, version, wrong usage
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "validate":
+            options = Options(every_place=arguments.all, strict=arguments.strict)
+            return commands.validate(arguments.paths, arguments.spec, arguments.profile, arguments.format, options)
+        case "describe":
+            return commands.describe(arguments.path)
+        case "explain":
+            return commands.explain(arguments.rule, arguments.spec)
+        case "spec" if arguments.action == "list":
+            return commands.list_specs()
+        case "spec":
+            return commands.show_spec(arguments.version, arguments.profile)
+        case "demo":
+            return commands.demo(arguments.into)
+        case "example":
+            return commands.example(
+                arguments.profile, arguments.path, arguments.container, overwrite=arguments.overwrite
+            )
+        case _:
+            return commands.benchmark(arguments.name, arguments.arguments)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose messages escape what was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(escape_text(message))
+
+
+class _Version(argparse.Action):
+    """Prints our version and those of the spec."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from vizschema import specs
+
+        print(f"vizschema {vizschema.__version__} (spec {', '.join(specs.versions())})")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="vizschema",
+        description="Validate archives of traced neural networks (Zarr, HDF5) against a versioned specification.",
+        epilog=f"example:\n  vizschema validate run.zarr\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print this version and those of the spec, and exit"
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_validate(subparsers)
+    _add_describe(subparsers)
+    _add_explain(subparsers)
+    _add_spec(subparsers)
+    _add_demo(subparsers)
+    _add_example(subparsers)
+    _add_benchmark(subparsers)
+    return parser
+
+
+def _command(subparsers: Any, name: str, summary: str, example: str, more: str = "") -> argparse.ArgumentParser:
+    """The parser of one command, whose help ends with an example."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example:\n  {example}" + (f"\n\n{more}" if more else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def _add_validate(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "validate",
+        "judge archives and say what is wrong with them",
+        "vizschema validate run.zarr other.h5 --profile openfold",
+        EXIT_CODES,
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="an archive: a Zarr folder or an HDF5 file")
+    _add_spec_option(parser)
+    parser.add_argument(
+        "--profile", metavar="P", help="a profile, or a folder with one (default: what the archive declares)"
+    )
+    parser.add_argument(
+        "--no-values", action="store_true", help="structure only; this version never reads values anyway"
+    )
+    parser.add_argument("--strict", action="store_true", help="warnings count as errors for the exit code")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="how to report (default: text)")
+    parser.add_argument("--all", action="store_true", help="list every place, not the first three of each rule")
+
+
+def _add_describe(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "describe",
+        "print what is in an archive, as the JSON that the rules are applied to",
+        "vizschema describe run.zarr > description.json",
+    )
+    parser.add_argument("path", metavar="PATH", help="an archive")
+
+
+def _add_explain(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "explain",
+        "print a rule: the clause, why it is there, how to mend a breach",
+        "vizschema explain axis-one-size",
+    )
+    parser.add_argument("rule", metavar="RULE", help="the id of a rule, as findings name it")
+    _add_spec_option(parser)
+
+
+def _add_spec(subparsers: Any) -> None:
+    parser = _command(
+        subparsers, "spec", "show the installed versions of the spec", "vizschema spec show 1.0.0 openfold"
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Parser)
+    _command(actions, "list", "list the versions, with digest and profiles", "vizschema spec list")
+    show = _command(
+        actions,
+        "show",
+        "show the profiles of a version, or the rules of a profile",
+        "vizschema spec show 1.0.0 openfold",
+    )
+    show.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
+    show.add_argument("profile", nargs="?", metavar="PROFILE", help="a profile, or a folder with one")
+
+
+def _add_demo(subparsers: Any) -> None:
+    parser = _command(
+        subparsers, "demo", "write a conforming archive, break it, and show the finding", "vizschema demo --into tryout"
+    )
+    parser.add_argument("--into", metavar="DIR", help="keep the archives in this folder (default: a temporary one)")
+
+
+def _add_example(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "example",
+        "write a small conforming archive to start from",
+        "vizschema example openfold example.zarr",
+    )
+    parser.add_argument("profile", metavar="PROFILE", help="openfold, vit, mnist or trace")
+    parser.add_argument("path", metavar="PATH", help="where to write it")
+    parser.add_argument("--container", metavar="C", help="the container (default: by the ending of PATH)")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is at PATH")
+
+
+def _add_benchmark(subparsers: Any) -> None:
+    parser = _command(subparsers, "benchmark", "measure, and print the figures", "vizschema benchmark metadata")
+    parser.add_argument(
+        "name", choices=("metadata",), help="metadata: describing and judging an archive of many arrays"
+    )
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
+
+
+def _add_spec_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spec", metavar="V", help="the version of the spec (default: declared by the archive, or the newest)"
+    )

@@ -1,0 +1,65 @@
+"""The JSON report: one document, as `spec/report.schema.json` says, the same bytes from run to run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import vizschema
+from vizschema.findings import Finding, Report
+from vizschema.report.options import Options, exit_code, overall_exit_code
+from vizschema.text import escape_text
+
+REPORT_VERSION = "1.0.0"
+
+
+def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
+    """The document, in ASCII, so that no locale can change it."""
+    archives = [_archive(report, options) for report in reports]
+    document = {
+        "report_version": REPORT_VERSION,
+        "vizschema": vizschema.__version__,
+        "exit_code": overall_exit_code(archive["exit_code"] for archive in archives),
+        "archives": archives,
+    }
+    yield json.dumps(document, indent=2, allow_nan=False)
+
+
+def _archive(report: Report, options: Options) -> dict[str, Any]:
+    return {
+        "archive": escape_text(report.archive),
+        "verdict": report.verdict,
+        "conforms": report.conforms,
+        "exit_code": exit_code(report, options),
+        "spec": {
+            "version": report.spec_version or None,
+            "digest": report.spec_digest or None,
+            "chosen": report.spec_chosen or None,
+        },
+        "profile": {
+            "name": report.profile or None,
+            "chosen": report.profile_chosen or None,
+            "likely": report.likely_profile,
+        },
+        "container": dict(report.container) or None,
+        "values": report.values,
+        "nodes": report.nodes,
+        "notes": list(report.notes),
+        "counts": {"error": len(report.errors), "warning": len(report.warnings)},
+        "findings": [_finding(finding) for finding in report.findings],
+        "error": None if report.error is None else {"code": report.error.exit_code, "message": str(report.error)},
+    }
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "path": finding.path,
+        "instance": finding.instance,
+        "expected": finding.expected,
+        "found": finding.found,
+        "title": finding.title,
+        "mend": finding.mend,
+    }

@@ -1,0 +1,121 @@
+"""The report for people: the verdict, what it rests on, then every broken rule, its places and how to mend it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+
+from vizschema.findings import Finding, Report
+from vizschema.report.options import Options, exit_code
+from vizschema.text import escape_text
+
+WIDTH = 100
+PLACES = 3
+
+_CHOSEN = {
+    "declared": "which the archive declares",
+    "requested": "as asked for",
+    "newest": "the newest installed",
+    "default": "which every trace obeys",
+}
+_LOOKED_AT = {"read": "structure and values", "partial": "structure and part of the values", "not_read": "structure"}
+
+
+def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
+    """A block of lines for each archive, as soon as it was judged, then a line that counts them if there are several."""
+    codes: list[int] = []
+    for report in reports:
+        codes.append(exit_code(report, options))
+        yield from _archive(report, options)
+        yield ""
+    if len(codes) > 1:
+        yield _summary(codes)
+
+
+def wrapped(text: str, indent: str = "", hanging: str | None = None) -> str:
+    """`text` in lines of at most `WIDTH` columns, the first after `indent`, the others after `hanging`; no word broken."""
+    return textwrap.fill(
+        text,
+        width=WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent if hanging is None else hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _archive(report: Report, options: Options) -> Iterator[str]:
+    archive = escape_text(report.archive)
+    if report.error is not None:
+        yield f"{archive}: not judged — {escape_text(str(report.error))}"
+    else:
+        yield _verdict(archive, report, options)
+        yield from _grounds(report)
+    findings = sorted(
+        report.findings, key=lambda finding: (finding.severity, finding.rule, finding.path, finding.instance)
+    )
+    for _, group in groupby(findings, key=attrgetter("severity", "rule")):
+        yield ""
+        yield from _rule(list(group), options)
+
+
+def _verdict(archive: str, report: Report, options: Options) -> str:
+    # What was looked at is part of the verdict: nobody shall take a look at the structure for more than that.
+    looked_at = _LOOKED_AT[report.values]
+    numbers = [
+        count(len(found), severity)
+        for severity, found in (("error", report.errors), ("warning", report.warnings))
+        if found
+    ]
+    if report.conforms and exit_code(report, options):
+        numbers.append("which --strict counts as errors")
+    tail = f" — {', '.join(numbers)}" if numbers else ""
+    return f"{archive}: {report.verdict} to {report.profile} {report.spec_version} ({looked_at}){tail}"
+
+
+def _grounds(report: Report) -> Iterator[str]:
+    digest = report.spec_digest[:12]
+    yield wrapped(f"spec {report.spec_version} (sha256 {digest}…), {_CHOSEN[report.spec_chosen]}", "  ", "    ")
+    yield wrapped(f"profile {report.profile}, {_CHOSEN[report.profile_chosen]}", "  ", "    ")
+    yield wrapped(f"looked at {_looked_at(report)}", "  ", "    ")
+    for note in report.notes:
+        yield wrapped(f"note: {note}", "  ", "    ")
+
+
+def _looked_at(report: Report) -> str:
+    version, store = report.container.get("version"), report.container.get("store")
+    container = f"{report.container.get('format')}{'' if version is None else f' v{version}'} {store}"
+    return f"{_LOOKED_AT[report.values]}: {count(report.nodes, 'node')} of a {container}"
+
+
+def _rule(group: list[Finding], options: Options) -> Iterator[str]:
+    first = group[0]
+    yield wrapped(f"{first.severity} {first.rule} ({count(len(group), 'place')}): {first.title}", "  ", "    ")
+    shown = group if options.every_place else group[:PLACES]
+    left_out = len(group) - len(shown)
+    more = f" and {left_out} more (--all lists them)" if left_out else ""
+    if len(group) > 1 and len({(finding.expected, finding.found) for finding in group}) == 1:
+        yield wrapped(f"expected {first.expected}, found {first.found}", "    ", "      ")
+        yield wrapped(f"at {', '.join(finding.path for finding in shown)}{more}", "    ", "      ")
+    else:
+        yield from (wrapped(finding.message, "    ", "      ") for finding in shown)
+        if more:
+            yield f"    …{more}"
+    if first.mend:
+        yield wrapped(f"mend: {first.mend}", "    ", "      ")
+
+
+def _summary(codes: list[int]) -> str:
+    conform = codes.count(0)
+    differ = codes.count(1)
+    rest = len(codes) - conform - differ
+    parts = [f"{conform} of {count(len(codes), 'archive')} passed", f"{differ} failed" if differ else ""]
+    parts.append(f"{rest} could not be judged" if rest else "")
+    return ", ".join(part for part in parts if part)

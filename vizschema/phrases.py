@@ -1,0 +1,214 @@
+"""The words of a finding: where, what was expected, what was found. Knows the description, and no engine and no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from vizschema.description import Description
+from vizschema.findings import Rule
+from vizschema.text import shorten
+
+Tokens = Sequence[str | int]
+
+
+def place_of(description: Description, instance: Tokens, name: str | None) -> str:
+    """The node, series or axis of the archive that a fault is about, as a path to look for."""
+    tokens = [*instance, *([] if name is None else [name])]
+    part = tokens[0] if tokens else "nodes"
+    if part == "axes" and len(tokens) > 1:
+        return _odd_one(description["axes"][tokens[1]])[1]
+    if len(tokens) < 2:
+        return "/"
+    return f"{tokens[1]}_*" if part == "series" else str(tokens[1])
+
+
+def words_of(
+    description: Description, rule: Rule, instance: Tokens, name: str | None, keyword: str, value: Any
+) -> tuple[str, str]:
+    """(what was expected, what was found), each a short phrase."""
+    if len(instance) > 1 and instance[0] == "axes":
+        return _axis_words(str(instance[1]), description["axes"][instance[1]], keyword, value)
+    if len(instance) > 2 and instance[0] == "series" and instance[2] in _SERIES:
+        return _SERIES[instance[2]](description["series"][instance[1]])
+    found = _at(description, instance)
+    if instance and instance[-1] == "reason":
+        return "an ordinary group or array", _at(description, instance[:-1])["detail"]
+    if keyword == "required":
+        return _required(instance, str(name))
+    if name is not None:
+        return _clause(rule), f"the name {_show(name)}"
+    where = _inside(instance)
+    if keyword in _EXPECTED and not (keyword == "enum" and len(value) > _LISTED):
+        expected = _EXPECTED[keyword](value)
+        return f"{where}to be {expected}" if where else expected, _found(description, instance, found)
+    return _clause(rule), f"{where}{_found(description, instance, found)}"
+
+
+def _required(instance: Tokens, name: str) -> tuple[str, str]:
+    if instance[-1:] == ["nodes"] or tuple(instance) == ("nodes",):
+        return "a node of this name", "none"
+    if tuple(instance) == ("series",):
+        return "members numbered from _00", "none"
+    if instance[-1] == "facts" or name == "facts":
+        return f"the measured fact {name}", "none"
+    return f"the attribute {name}" if instance[-1] == "attributes" else f"the field {name}", "none"
+
+
+def _clause(rule: Rule) -> str:
+    return f"“{rule.title.rstrip('.')}”"
+
+
+_LISTED = 8
+
+_EXPECTED: Mapping[str, Any] = {
+    "const": lambda value: _show(value),
+    "enum": lambda value: _one_of(value),
+    "type": lambda value: _one_of(value if isinstance(value, list) else [value], quote=False),
+    "minimum": lambda value: f"at least {value}",
+    "maximum": lambda value: f"at most {value}",
+    "exclusiveMaximum": lambda value: f"less than {value}",
+    "exclusiveMinimum": lambda value: f"more than {value}",
+    "minLength": lambda value: f"at least {value} character{'s' if value > 1 else ''}",
+    "minItems": lambda value: f"at least {value} of them",
+    "maxItems": lambda value: f"at most {value} of them" if value else "none",
+    "uniqueItems": lambda _: "names that differ",
+}
+
+
+def _one_of(values: Sequence[Any], *, quote: bool = True) -> str:
+    shown = [_show(value) if quote else str(value) for value in values]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
+
+
+def _inside(instance: Tokens) -> str:
+    """The part of the node that is meant, as the beginning of a phrase: `dtype `, `attribute seed `."""
+    tokens = [str(token) for token in instance[2:]]
+    if not tokens:
+        return ""
+    if tokens[0] == "attributes" and len(tokens) > 1:
+        return f"attribute {shorten(tokens[1], 60)} "
+    if tokens[0] == "storage" and len(tokens) > 1:
+        return f"{' '.join(_STORAGE.get(token, token) for token in tokens[1:] if not token.isdigit())} "
+    words = [_PARTS.get(token, token) for token in tokens if token != "facts" and not token.isdigit()]
+    return f"{' '.join(words)} "
+
+
+_PARTS = {
+    "members": "number of members",
+    "non_finite": "number of values that are not finite",
+    "row_sum_minimum": "smallest row sum", "row_sum_maximum": "largest row sum", "escaped": "places with such characters",
+}
+_STORAGE = {"chunk_of": "chunk length of", "chunk_bytes": "bytes in a chunk", "split": "chunks split along", "codecs": "codec"}
+
+
+def _found(description: Description, instance: Tokens, found: Any) -> str:
+    if len(instance) > 2 and instance[2] == "axes":
+        node = _at(description, instance[:2])
+        shape = f"{_show(node['axes'])} for the shape {_show(node['shape'])}" if node["axes"] else f"no names for the shape {_show(node['shape'])}"
+        return node.get("axes_detail") or shape
+    return _show(found)
+
+
+def _axis_words(name: str, sizes: Mapping[str, Any], keyword: str, value: Any) -> tuple[str, str]:
+    if keyword != "maxProperties":
+        return f"{name} of size {_show(value)}", _entries(name, _odd_one(sizes)[0])
+    ranked = sorted(sizes, key=lambda size: (sizes[size]["count"], int(size)))
+    odd, others = ranked[0], ranked[:0:-1]
+    seen = [f"{size} in {_places(sizes[size])}" for size in others[:4]]
+    return f"{_entries(name, ' and '.join(seen))}", f"{odd} here"
+
+
+def _entries(name: str, size: str) -> str:
+    return f"{name} of size {size}"
+
+
+def _odd_one(sizes: Mapping[str, Any]) -> tuple[str, str]:
+    """The size that fewest arrays have, and the first of them."""
+    odd = min(sizes, key=lambda size: (sizes[size]["count"], int(size)))
+    return odd, sizes[odd]["first"][0]
+
+
+def _places(sighting: Mapping[str, Any]) -> str:
+    more = sighting["count"] - 1
+    first = sighting["first"][0]
+    return first if not more else f"{first} and {more} more"
+
+
+def _missing(series: Mapping[str, Any]) -> tuple[str, str]:
+    declared = f"{series['declared']} of them, as {series['declared_by']} declares" if series["declared"] is not None else "no gaps"
+    shown = ", ".join(map(str, series["missing"][:_LISTED]))
+    more = ", …" if series["missing_count"] > _LISTED else ""
+    return declared, f"{len(series['indices'])}, without number {shown}{more}"
+
+
+def _undeclared(series: Mapping[str, Any]) -> tuple[str, str]:
+    shown = ", ".join(map(str, series["undeclared"]))
+    last = series["declared"] - 1
+    numbers = f"numbers 0 to {last}" if last >= 0 else "no members"
+    return f"{numbers}, as {series['declared_by']} declares {series['declared']}", f"{len(series['indices'])} members, with number {shown}"
+
+
+def _digits(series: Mapping[str, Any]) -> tuple[str, str]:
+    return "one width of two digits or more", f"numbers of {_one_of(series['digits']).replace(' or ', ' and ')} digit{'s' if series['digits'] != [1] else ''}"
+
+
+def _dtypes(series: Mapping[str, Any]) -> tuple[str, str]:
+    mixed = {name: member["dtypes"] for name, member in series["members"].items() if len(member["dtypes"]) > 1}
+    shown = "; ".join(f"{name}: {', '.join(dtypes)}" for name, dtypes in mixed.items())
+    return "one dtype", ", ".join(series["dtypes"]) if len(series["dtypes"]) > 1 else shown
+
+
+def _members(series: Mapping[str, Any]) -> tuple[str, str]:
+    """The ways in which member groups differ: absent ones, dtypes, shapes."""
+    parts = []
+    for name, member in series["members"].items():
+        if member["absent"]:
+            parts.append(f"no {name} in number {', '.join(map(str, member['absent']))}")
+        if len(member["dtypes"]) > 1:
+            parts.append(f"{name} of {', '.join(member['dtypes'])}")
+        if len(member["shapes"]) > 1:
+            parts.append(f"{name} of shapes {_show(member['shapes'])}")
+    return "the same members, dtypes and shapes in each", shorten("; ".join(parts), 200)
+
+
+_SERIES: Mapping[str | int, Any] = {
+    "missing": _missing,
+    "undeclared": _undeclared,
+    "digits": _digits,
+    "dtypes": _dtypes,
+    "members": _members,
+    "shapes": lambda series: ("one shape", _show(series["shapes"])),
+    "kinds": lambda series: ("all arrays, or all groups", " and ".join(series["kinds"])),
+    "declared": lambda series: (
+        ("the number of members on the group", "none")
+        if series["declared"] is None
+        else (f"{series['declared']} numbered members", "none of that name")
+    ),
+}
+
+
+def _at(description: Description, tokens: Tokens) -> Any:
+    value: Any = description
+    for token in tokens:
+        value = value[token]
+    return value
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict) and set(value) == {"unsupported"}:
+        return str(value["unsupported"])
+    if isinstance(value, dict | list):
+        return shorten(orjson.dumps(_bounded(value)).decode().replace(",", ", "))
+    return shorten(orjson.dumps(value).decode()) if isinstance(value, str) else shorten(str(value))
+
+
+def _bounded(value: Any) -> Any:
+    """`value` cut to what can be shown, so that a long one is not written out first."""
+    if isinstance(value, list):
+        return [_bounded(item) for item in value[:24]]
+    if isinstance(value, dict):
+        return {key: _bounded(item) for key, item in list(value.items())[:12]}
+    return value

@@ -1,0 +1,117 @@
+"""Describe, choose the version and the profile, judge: one archive → one report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from vizschema.describe import describe
+from vizschema.description import Description
+from vizschema.errors import VizschemaError
+from vizschema.findings import Report
+from vizschema.judge import judge
+from vizschema.specs import Profile, Spec, load, newest, versions
+
+BASE_PROFILE = "trace"
+
+
+def validate(path: str | os.PathLike[str], spec: str | None = None, profile: str | None = None) -> Report:
+    """The verdict on the archive at `path`; an archive that cannot be judged gives a report with `error`.
+
+    `spec` is a released version, by default the one that the archive declares, else the newest; `profile` is a name or
+    the folder of a profile of your own, by default the one that the archive declares, else `trace`.
+    Raises `SpecError` where `spec` or `profile` is not there.
+    """
+    archive = os.fspath(path)
+    chosen = load(spec) if spec is not None else newest()
+    judged = None if profile is None else chosen.profile(profile)
+    try:
+        description = describe(archive)
+    except VizschemaError as error:
+        return Report(
+            archive,
+            chosen.version,
+            chosen.digest,
+            "newest" if spec is None else "requested",
+            BASE_PROFILE if judged is None else judged.name,
+            "default" if judged is None else "requested",
+            error=error,
+        )
+    return report_of(description, archive, spec=spec, profile=judged)
+
+
+def report_of(
+    description: Description, archive: str, *, spec: str | None = None, profile: str | Profile | None = None
+) -> Report:
+    """The verdict on a description that is already there; `archive` is what to call it."""
+    root = description["nodes"].get("/", {}).get("attributes", {})
+    version, version_chosen, version_notes = _choose_version(root, spec)
+    judged, profile_chosen, likely, profile_notes = _choose_profile(description, root, version, profile)
+    return Report(
+        archive,
+        version.version,
+        version.digest,
+        version_chosen,
+        judged.name,
+        profile_chosen,
+        likely,
+        description["container"],
+        description["values"],
+        len(description["nodes"]),
+        (*version_notes, *profile_notes),
+        judge(description, judged),
+    )
+
+
+def _choose_version(root: Mapping[str, Any], requested: str | None) -> tuple[Spec, str, tuple[str, ...]]:
+    if requested is not None:
+        return load(requested), "requested", ()
+    declared = root.get("spec_version")
+    if isinstance(declared, str) and declared in versions():
+        return load(declared), "declared", ()
+    spec = newest()
+    what = f"declares spec_version {declared!r}, which is not installed" if "spec_version" in root else "declares no spec_version"
+    return spec, "newest", (f"the archive {what}: judged by {spec.version}, the newest installed",)
+
+
+def _choose_profile(
+    description: Description, root: Mapping[str, Any], spec: Spec, requested: str | Profile | None
+) -> tuple[Profile, str, str | None, tuple[str, ...]]:
+    if isinstance(requested, Profile):
+        return requested, "requested", None, ()
+    if requested is not None:
+        return spec.profile(requested), "requested", None, ()
+    declared = root.get("profile")
+    if isinstance(declared, str) and declared in spec.profiles:
+        return spec.profile(declared), "declared", None, ()
+    likely = likely_profile(description, spec)
+    what = f"declares the profile {declared!r}, which {spec.version} does not have" if "profile" in root else "declares no profile"
+    hint = f"; it looks like {likely} (--profile {likely})" if likely else ""
+    return spec.profile(BASE_PROFILE), "default", likely, (f"the archive {what}: judged as {BASE_PROFILE}{hint}",)
+
+
+def likely_profile(description: Description, spec: Spec) -> str | None:
+    """The profile most of whose telling words occur in the names and attributes of the archive; None where two are level."""
+    text = " ".join(_telling(description)).lower()
+    scores = {}
+    for name in spec.profiles:
+        if name != BASE_PROFILE:
+            words = spec.profile(name).recognise
+            scores[name] = sum(word in text for word in words) / max(len(words), 1)
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    if not ranked or not ranked[0][1] or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
+        return None
+    return ranked[0][0]
+
+
+def _telling(description: Description) -> set[str]:
+    """Names of nodes, names of attributes, and short texts among their values."""
+    words: set[str] = set()
+    for path, node in description["nodes"].items():
+        words.update(path.split("/"))
+        for key, value in node.get("attributes", {}).items():
+            words.add(key)
+            if isinstance(value, str) and len(value) <= 200:
+                words.add(value)
+    return words

@@ -1,1 +1,107 @@
 """One module a container, behind one Protocol."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from collections.abc import Callable, Sequence
+from typing import IO, NamedTuple
+
+from vizschema.containers.base import Container, Limits
+from vizschema.errors import NotAnArchive
+from vizschema.text import escape_text, shorten
+
+_HEAD = 2048
+
+
+def open_container(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  (frozen)
+    """The archive at `path`, recognised by its content; raises `NotAnArchive` with one clear sentence.
+
+    A symbolic link that the caller names is followed; nothing in the path is expanded.
+    """
+    shown = shorten(escape_text(path), 300)
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116  (a Path would normalise what the caller gave)
+        if stat.S_ISDIR(mode):
+            return _zarr_directory(path, limits)
+        if not stat.S_ISREG(mode):
+            raise NotAnArchive(f"{shown}: neither a file nor a folder")
+        with open(path, "rb") as file:  # noqa: PTH123
+            kind = _recognised(file)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotAnArchive(f"{shown}: no such file or folder") from None
+    except OSError as error:
+        raise NotAnArchive(f"{shown}: {error.strerror}") from None
+    except ValueError as error:  # a null character in the path
+        raise NotAnArchive(f"{shown}: {error}") from None
+    if kind.open is None:
+        raise NotAnArchive(f"{shown}: {kind.words}")
+    return kind.open(path, limits)
+
+
+def _zarr_directory(path: str, limits: Limits) -> Container:
+    from vizschema.containers.zarr_directory import open_zarr_directory
+
+    return open_zarr_directory(path, limits)
+
+
+def _hdf5(path: str, limits: Limits) -> Container:
+    from vizschema.containers.hdf5 import open_hdf5
+
+    return open_hdf5(path, limits)
+
+
+def _starts(*signatures: bytes) -> Callable[[IO[bytes], bytes], bool]:
+    return lambda _, head: head.startswith(signatures)
+
+
+def _has_hdf5_signature(file: IO[bytes], head: bytes) -> bool:
+    """Whether the signature stands at 0, 512, 1024, 2048, … (HDF5 File Format 3.0, II.A)."""
+    signature = b"\x89HDF\r\n\x1a\n"
+    if head.startswith(signature):
+        return True
+    offset, size = 512, os.fstat(file.fileno()).st_size
+    while offset < size:
+        file.seek(offset)
+        if file.read(len(signature)) == signature:
+            return True
+        offset *= 2
+    return False
+
+
+def _is_text(_: IO[bytes], head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # does not mind a last character that is cut
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in head
+
+
+class _Kind(NamedTuple):
+    """What a file can be: how to tell from its content, and how to open it, or in words why it is not opened."""
+
+    matches: Callable[[IO[bytes], bytes], bool]
+    open: Callable[[str, Limits], Container] | None
+    words: str = ""
+
+
+_FILES: Sequence[_Kind] = (
+    _Kind(lambda _, head: not head, None, "an empty file"),
+    _Kind(_has_hdf5_signature, _hdf5),
+    _Kind(_starts(b"PK\x03\x04", b"PK\x05\x06"), None, "a zip file; NPZ and Zarr in a zip are not supported yet"),
+    _Kind(_starts(b"#ASDF "), None, "an ASDF file, which is not supported yet"),
+    _Kind(_starts(b"\x93NUMPY"), None, "a single array (.npy), not an archive"),
+    _Kind(_starts(b"CDF\x01", b"CDF\x02", b"CDF\x05"), None, "a netCDF classic file, not a Zarr or HDF5 archive"),
+    _Kind(_starts(b"\x1f\x8b"), None, "a gzip file, not a Zarr or HDF5 archive; unpack it first"),
+    _Kind(_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), None, "a Python pickle, which is never read"),
+    _Kind(_starts(b"version https://git-lfs"), None, "a pointer of Git LFS, not the file; fetch it with git lfs pull"),
+    _Kind(_is_text, None, "a text file, not an archive"),
+    _Kind(lambda _, __: True, None, "a file of no format that is known here"),
+)
+"""Every kind of file, the first that matches wins."""
+
+
+def _recognised(file: IO[bytes]) -> _Kind:
+    head = file.read(_HEAD)
+    return next(kind for kind in _FILES if kind.matches(file, head))

@@ -1,0 +1,37 @@
+"""What a store of Zarr gives to the walk: folders, their members, and the documents in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+FOLDER, FILE = "folder", "file"
+DOCUMENTS_V2 = (".zarray", ".zgroup", ".zattrs", ".zmetadata")
+DOCUMENTS = ("zarr.json", *DOCUMENTS_V2)
+
+
+class Entry(NamedTuple):
+    """A member of a folder: `what` is `folder`, `file`, or the reason for which it is a node that is never opened."""
+
+    name: str
+    what: str
+    detail: str = ""
+
+
+class Folder(Protocol):
+    """A folder of a store, open. Any method but `close` may raise `Unreadable`."""
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        """The document of that name, null where there is none; past `limit` bytes it is `over-limit`."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is a member of that name."""
+
+    def entries(self) -> Sequence[Entry]:
+        """Every member, sorted by name."""
+
+    def enter(self, name: str) -> Folder:
+        """The folder of that name within this one."""
+
+    def close(self) -> None:
+        """Let go of the folder."""

@@ -1,0 +1,92 @@
+"""Metadata documents: bytes to a JSON object, strictly and within the limits. Knows nothing of what it should hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from vizschema.containers.base import Limits
+from vizschema.description import Node, fault
+from vizschema.text import escape_text, shorten
+
+Document = dict[str, Any]
+
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+
+class Unreadable(Exception):  # noqa: N818  (it ends in a node, and names what the node says)
+    """A node, or a document of it, that cannot be used: a `reason` of the description, and a `detail` in words."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+    def node(self) -> Node:
+        """The node that stands in for it."""
+        return fault(self.reason, self.detail)
+
+
+def quote(value: object) -> str:
+    """A value out of a document as it may stand in a message: escaped and short."""
+    return shorten(escape_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)))
+
+
+def parse(raw: bytes, name: str, limits: Limits) -> Document:
+    """The object that the document `name` holds; raises `Unreadable` for anything but one strict JSON object."""
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise _not_json(raw, name, error) from None
+    if raw.count(b"{") + raw.count(b"[") > limits.document_depth and _deeper(parsed, limits.document_depth):
+        raise Unreadable("over-limit", f"{name} is nested deeper than {limits.document_depth} levels")
+    # A repeated key takes its colon with it; only an escaped colon in a string could make up for that.
+    if raw.count(b":") != orjson.dumps(parsed).count(b":") or b"\\u003" in raw:
+        _refuse_repeated_keys(raw, name)
+    if type(parsed) is not dict:
+        raise Unreadable("metadata-malformed", f"{name} holds no JSON object")
+    return parsed
+
+
+def _not_json(raw: bytes, name: str, error: orjson.JSONDecodeError) -> Unreadable:
+    if raw.startswith(_BYTE_ORDER_MARKS):
+        return Unreadable("metadata-malformed", f"{name} starts with a byte-order mark")
+    if not raw.strip(b" \t\r\n"):
+        return Unreadable("metadata-malformed", f"{name} is empty")
+    if "depth limit" in error.msg:
+        return Unreadable("over-limit", f"{name} is nested too deeply")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as undecodable:
+        return Unreadable("metadata-malformed", f"{name} is not UTF-8 at byte {undecodable.start}")
+    hint = "; NaN and Infinity are no JSON" if b"NaN" in raw or b"Infinity" in raw else ""
+    return Unreadable("metadata-malformed", f"{name} is not JSON: {shorten(escape_text(str(error)))}{hint}")
+
+
+def _deeper(parsed: Any, depth: int) -> bool:
+    """Whether lists and objects stand within each other more than `depth` times; level by level, without recursion."""
+    level = [parsed]
+    for _ in range(depth + 1):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(value for value in item.values() if isinstance(value, dict | list))
+            elif isinstance(item, list):
+                inner.extend(value for value in item if isinstance(value, dict | list))
+        if not inner:
+            return False
+        level = inner
+    return True
+
+
+def _refuse_repeated_keys(raw: bytes, name: str) -> None:
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise Unreadable("metadata-malformed", f"{name} repeats the key {quote(key)}")
+            seen.add(key)
+
+    json.loads(raw, object_pairs_hook=check, parse_int=str, parse_float=str)

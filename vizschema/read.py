@@ -1,0 +1,182 @@
+"""`open`: arrays of an archive by path, read when they are asked for, with their axes and attributes.
+
+What may be opened is decided by the description: nothing that it calls a link, an object or unreadable is followed, and no
+codec is run but those below.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import ml_dtypes
+import numpy as np
+import zarr
+from zarr.storage import LocalStore, StorePath
+
+from vizschema.describe import describe
+from vizschema.description import ITEM_BYTES, Description, Node, parent_of
+from vizschema.errors import NotAnArchive, UsageError
+from vizschema.writers.base import BFLOAT16
+
+DECODED = frozenset(
+    (
+        *("bytes", "transpose", "sharding_indexed", "crc32c", "crc32", "adler32", "fletcher32"),
+        *("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "packbits"),
+        *("fixedscaleoffset", "astype", "quantize", "bitround", "deflate", "szip", "nbit", "scaleoffset", "lzf"),
+    )
+)
+"""Codecs that only decode numbers: `pickle` would execute what the archive says, and a plug-in would be loaded for it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredArray:
+    """An array in an archive; indexing it reads the chunks that it takes, and no others."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: tuple[str | None, ...] | None
+    attributes: Mapping[str, Any]
+    chunks: tuple[int, ...] | None
+    _source: Any
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions there are."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> Any:
+        values = np.asarray(self._source[key])
+        if self.dtype == ml_dtypes.bfloat16 and values.dtype.itemsize == 2 and values.dtype.kind == "u":
+            values = values.astype(np.uint16).view(ml_dtypes.bfloat16)
+        return values.astype(self.dtype, copy=False)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy is False:
+            raise ValueError(f"{self.path}: is on disk, and cannot become an array without a copy")
+        values: np.ndarray[Any, Any] = self[...]
+        return values if dtype is None else values.astype(dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGroup:
+    """A group in an archive: its attributes, and the names of its members."""
+
+    path: str
+    attributes: Mapping[str, Any]
+    members: tuple[str, ...]
+
+
+class Archive:
+    """An open archive; made by `open`, and a context manager that closes it."""
+
+    def __init__(self, path: str, description: Description) -> None:
+        self.description = description
+        container = description["container"]
+        how = (container["format"], container["store"])
+        if how not in _SOURCES:
+            raise UsageError(
+                f"{path}: expected Zarr in a folder or HDF5, found {how[0]} ({how[1]}), which is not read here"
+            )
+        self._path = path
+        self._source, self.close = _SOURCES[how](Path(path), container["version"])
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.description["nodes"]
+
+    def __getitem__(self, path: str) -> StoredArray | StoredGroup:
+        node = self._node(path)
+        if node["kind"] == "group":
+            children = (each for each in self.description["nodes"] if each != "/" and parent_of(each) == path)
+            return StoredGroup(path, node["attributes"], tuple(each.rpartition("/")[2] for each in children))
+        chunks = node["storage"] and tuple(node["storage"]["chunks"])
+        axes = None if node["axes"] is None else tuple(node["axes"])
+        dtype = np.dtype(ml_dtypes.bfloat16 if node["dtype"] == BFLOAT16 else node["dtype"])
+        return StoredArray(
+            path, tuple(node["shape"]), dtype, axes, node["attributes"], chunks, self._source(path, node["dtype"])
+        )
+
+    def paths(self) -> list[str]:
+        """The path of every node, sorted."""
+        return list(self.description["nodes"])
+
+    def _node(self, path: str) -> Node:
+        """The node at `path`; raises `KeyError` where there is none, `NotAnArchive` where it cannot be opened."""
+        nodes = self.description["nodes"]
+        if path not in nodes:
+            near = difflib.get_close_matches(path, nodes, n=3, cutoff=0.5)
+            hint = f"; there is {', '.join(near)}" if near else ""
+            raise KeyError(f"{path} is not in {Path(self._path).name}{hint}")
+        node: Node = nodes[path]
+        if "name" in node.get("escaped", ()):
+            raise NotAnArchive(f"{path}: cannot be read: its name holds characters that are shown escaped here")
+        if node["kind"] not in ("group", "array"):
+            raise NotAnArchive(f"{path}: cannot be read: {node['reason']}: {node['detail']}")
+        if node["kind"] == "array":
+            _require_decodable(path, node)
+        return node
+
+
+def open(path: str | os.PathLike[str]) -> Archive:
+    """The archive at `path`, open for reading; raises `NotAnArchive` where there is none."""
+    place = os.fspath(path)
+    return Archive(place, describe(place))
+
+
+def _require_decodable(path: str, node: Node) -> None:
+    if node["dtype"] not in ITEM_BYTES:
+        raise NotAnArchive(f"{path}: cannot be read: expected numbers or booleans, found {node['dtype']}")
+    foreign = [name for name in (node["storage"] or {}).get("codecs", ()) if name not in DECODED]
+    if foreign:
+        raise NotAnArchive(
+            f"{path}: cannot be read: expected codecs that only decode numbers, found {', '.join(foreign)}"
+        )
+
+
+Source = Callable[[str, str], Any]
+
+
+def _zarr_directory(root: Path, version: int) -> tuple[Source, Callable[[], None]]:
+    store = LocalStore(root, read_only=True)
+
+    def source(path: str, dtype: str) -> Any:
+        name = path.strip("/")
+        if dtype != BFLOAT16 or version == 2:
+            return zarr.open_array(store, path=name, mode="r", zarr_format=2 if version == 2 else 3)
+        # zarr-python has no bfloat16: the same bits are read as uint16. The fill value is taken along as bits.
+        metadata = json.loads((root / name / "zarr.json").read_bytes())
+        bits: Any = {**metadata, "data_type": "uint16", "fill_value": _bits(metadata["fill_value"])}
+        return zarr.Array(zarr.AsyncArray(metadata=bits, store_path=StorePath(store, name)))
+
+    return source, store.close
+
+
+def _bits(fill: Any) -> int:
+    """The bits of a fill value of bfloat16: a number, its hexadecimal bits, or NaN or Infinity by name (Zarr v3 core)."""
+    if isinstance(fill, str) and fill.startswith("0x"):
+        return int(fill, 16)
+    return int(np.array(float(fill), ml_dtypes.bfloat16).view(np.uint16))
+
+
+def _hdf5_file(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
+    file = h5py.File(root, "r", locking=False)
+    return (lambda path, _: file[path]), file.close
+
+
+_SOURCES: Mapping[tuple[str, str], Callable[[Path, Any], tuple[Source, Callable[[], None]]]] = {
+    ("zarr", "directory"): _zarr_directory,
+    ("hdf5", "file"): _hdf5_file,
+}

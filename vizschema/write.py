@@ -1,0 +1,104 @@
+"""`write`: a whole archive at once, judged before anything touches the disk. Home of the writers' interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vizschema import plan, specs
+from vizschema.create import Trace, create
+from vizschema.description import Node
+from vizschema.errors import NotConforming, UsageError
+from vizschema.findings import Report
+from vizschema.plan import Array
+from vizschema.refusal import refusal
+from vizschema.target import replacing, require_free
+from vizschema.validate import report_of
+from vizschema.writers import form_of
+from vizschema.writers.base import Form, PlannedArray
+
+__all__ = ["Array", "Trace", "create", "write"]
+
+
+def write(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, Array],
+    attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    profile: str,
+    container: str | None = None,
+    spec: str | None = None,
+    overwrite: bool = False,
+) -> Report:
+    """The report on the archive that was written to `path`; its structure conforms.
+
+    `attributes` maps the path of a group or array to its attributes; those of the root that say which version, profile,
+    time and software are filled in. `container` is `zarr-v3`, `zarr-v2` or `hdf5`, by default what the suffix says.
+    Raises `NotConforming`, and leaves nothing behind, where the archive would not conform; `UsageError` where the
+    target exists or the arguments do not fit each other; `SpecError` where the version or profile is not there.
+    """
+    target = Path(path)
+    form = form_of(target, container)
+    require_free(target, overwrite=overwrite)
+    version = specs.newest() if spec is None else specs.load(spec)
+    judged = version.profile(profile)
+    given = {plan.node_path(place): value for place, value in (attributes or {}).items()}
+    given["/"] = plan.root_attributes(given.get("/", {}), version.version, judged.name)
+    planned = _plan_arrays(arrays, given, form, specs.read_json(version.folder / "layout.json"))
+    groups = _plan_groups(planned, given)
+    nodes: dict[str, Node] = {place: plan.plan_group(place, group) for place, group in groups.items()}
+    nodes.update((place, plan.plan_node(place, item, form)) for place, item in planned.items())
+    report = report_of(plan.plan_description(nodes, form), str(target), spec=version.version, profile=judged)
+    if not report.conforms:
+        raise NotConforming(f"{target}: nothing was written: {refusal(report)}", report)
+    plan.require_portable(planned)
+    with replacing(target) as temporary:
+        _write(temporary, form, groups, planned)
+    return report
+
+
+def _plan_arrays(
+    arrays: Mapping[str, Array], given: Mapping[str, Mapping[str, Any]], form: Form, layout: Mapping[str, Any]
+) -> dict[str, PlannedArray]:
+    planned: dict[str, PlannedArray] = {}
+    for name, item in arrays.items():
+        place = plan.node_path(name)
+        if place in planned:
+            raise UsageError(f"{place}: expected one array under this path, found two")
+        planned[place] = plan.plan_array(place, item, given.get(place, {}), form, layout)
+    for place in planned:
+        for above in plan.ancestors(place):
+            if above in planned:
+                raise UsageError(f"{above}: expected an array or a group, found both: there is also {place}")
+    if "/" in planned:
+        raise UsageError("/: expected a group, found an array; give it a name, like /outputs/logits")
+    return planned
+
+
+def _plan_groups(
+    planned: Mapping[str, PlannedArray], given: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Every group, parents first, with its attributes."""
+    places = {above for place in (*planned, *given) for above in plan.ancestors(place)}
+    places.update(place for place in given if place not in planned)
+    for place in given:
+        for above in plan.ancestors(place):
+            if above in planned:
+                raise UsageError(f"{above}: expected a group, found an array; {place} has attributes below it")
+    return {place: plan.plain_attributes(place, given.get(place, {})) for place in sorted(places)}
+
+
+def _write(
+    temporary: Path, form: Form, groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray]
+) -> None:
+    writer = form.begin(temporary)
+    try:
+        for place, attributes in groups.items():
+            writer.group(place, attributes)
+        for place, item in planned.items():
+            writer.array(place, item)
+        writer.finish()
+    finally:
+        writer.close()

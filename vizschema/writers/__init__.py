@@ -1,0 +1,32 @@
+"""Writers of containers, one module each; a literal table picks by name or suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from vizschema.errors import UsageError
+from vizschema.writers.base import Form
+from vizschema.writers.hdf5 import HDF5
+from vizschema.writers.zarr import ZARR_V2, ZARR_V3
+
+FORMS: Mapping[str, Form] = {"zarr-v3": ZARR_V3, "zarr-v2": ZARR_V2, "hdf5": HDF5}
+"""What can be written, by the name that a caller gives."""
+
+SUFFIXES: Mapping[str, str] = {".zarr": "zarr-v3", ".h5": "hdf5", ".hdf5": "hdf5"}
+"""The container that a suffix stands for where the caller names none."""
+
+
+def form_of(path: Path, container: str | None) -> Form:
+    """The form that `container` names, else the suffix of `path`; raises `UsageError` where there is none."""
+    if container is not None:
+        if container in FORMS:
+            return FORMS[container]
+        raise UsageError(f"container: expected one of {', '.join(FORMS)}, found {container!r}")
+    if path.suffix.lower() in SUFFIXES:
+        return FORMS[SUFFIXES[path.suffix.lower()]]
+    known = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
+    raise UsageError(
+        f"{path.name}: expected one of the suffixes {known}, found {path.suffix or 'none'}; "
+        f"rename the target, or pass container= as one of {', '.join(FORMS)}"
+    )

@@ -1,0 +1,133 @@
+"""Zarr v2 and v3 through zarr-python, in a directory. Every chunk is written, so that an absent one was lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import zarr
+from numcodecs import Blosc
+from zarr.codecs import ZstdCodec
+from zarr.storage import LocalStore
+
+from vizschema.description import ITEM_BYTES, Node, storage
+from vizschema.writers.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
+from vizschema.writers.zarr_consolidate import consolidate_v2, consolidate_v3, replace_document
+
+ZSTD_LEVEL = 3
+AXES_ATTRIBUTE = "_ARRAY_DIMENSIONS"
+"""Where xarray and its peers look for the names of dimensions in Zarr v2."""
+
+
+class ZarrWriter:
+    """A new directory at `path`, which must not exist."""
+
+    def __init__(self, path: Path, version: Literal[2, 3]) -> None:
+        path.mkdir()
+        self._path = path
+        self._version = version
+        self._store = LocalStore(path)
+
+    def group(self, path: str, attributes: Mapping[str, Any]) -> None:
+        """Write a group."""
+        zarr.create_group(
+            self._store, path=path.strip("/"), zarr_format=self._version, attributes=dict(attributes), overwrite=False
+        )
+
+    def array(self, path: str, planned: PlannedArray) -> None:
+        """Write an array, its metadata first."""
+        array = zarr.create_array(
+            self._store,
+            name=path.strip("/"),
+            shape=planned.values.shape,
+            dtype=planned.stored.dtype,
+            chunks=planned.chunks,
+            shards=planned.shards,
+            zarr_format=self._version,
+            config={"write_empty_chunks": True},
+            **(self._v2(planned) if self._version == 2 else self._v3(planned)),
+        )
+        if planned.values.size:
+            array[...] = planned.stored
+        if self._version == 3 and planned.dtype == BFLOAT16:
+            self._rename_bfloat16(path)
+
+    def annotate(self, path: str, attributes: Mapping[str, Any]) -> None:
+        """Set attributes of a group."""
+        group = zarr.open_group(
+            self._store, path=path.strip("/"), mode="r+", zarr_format=self._version, use_consolidated=False
+        )
+        group.update_attributes(dict(attributes))
+
+    def finish(self) -> None:
+        """Consolidate the metadata: `.zmetadata` in v2, inline in the root document in v3."""
+        consolidate = consolidate_v2 if self._version == 2 else consolidate_v3
+        consolidate(self._path)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    @staticmethod
+    def _v2(planned: PlannedArray) -> dict[str, Any]:
+        marks = {STORED_DTYPE: BFLOAT16} if planned.dtype == BFLOAT16 else {}
+        return {
+            "attributes": {**planned.attributes, AXES_ATTRIBUTE: list(planned.axes), **marks},
+            "compressors": Blosc(cname="zstd", clevel=ZSTD_LEVEL, shuffle=Blosc.SHUFFLE),
+            "filters": None,
+            "chunk_key_encoding": {"name": "v2", "separator": "."},
+            "order": "C",
+        }
+
+    @staticmethod
+    def _v3(planned: PlannedArray) -> dict[str, Any]:
+        return {
+            "attributes": dict(planned.attributes),
+            "dimension_names": list(planned.axes),
+            "compressors": ZstdCodec(level=ZSTD_LEVEL, checksum=False),
+        }
+
+    def _rename_bfloat16(self, path: str) -> None:
+        """zarr-python has no bfloat16: the bits were written as uint16, of the same size and byte order."""
+        document = self._path / path.strip("/") / "zarr.json"
+        content = json.loads(document.read_bytes())
+        replace_document(document, {**content, "data_type": BFLOAT16, "fill_value": 0.0})
+
+
+def _storage_v2(planned: PlannedArray) -> Node:
+    return _storage(planned, ["blosc"])
+
+
+def _storage_v3(planned: PlannedArray) -> Node:
+    codecs = ["bytes", "zstd"]
+    return _storage(planned, ["sharding_indexed", *codecs, "bytes", "crc32c"] if planned.shards else codecs)
+
+
+def _storage(planned: PlannedArray, codecs: list[str]) -> Node:
+    return storage(
+        planned.values.shape,
+        planned.axes,
+        ITEM_BYTES[planned.dtype],
+        chunks=planned.chunks,
+        shard=planned.shards,
+        codecs=codecs,
+    )
+
+
+ZARR_V2 = Form(
+    name="zarr-v2",
+    identity={"format": "zarr", "version": 2, "store": "directory", "consolidated": True},
+    shards=False,
+    storage=_storage_v2,
+    begin=partial(ZarrWriter, version=2),
+)
+ZARR_V3 = Form(
+    name="zarr-v3",
+    identity={"format": "zarr", "version": 3, "store": "directory", "consolidated": True},
+    shards=True,
+    storage=_storage_v3,
+    begin=partial(ZarrWriter, version=3),
+)

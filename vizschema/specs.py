@@ -137,10 +137,10 @@ def _anchors(document: Schema) -> dict[str, list[str]]:
 def _load_profile(folder: Path, version: str) -> Profile:
     must = read_json(folder / "must.schema.json")
     should_path = folder / "should.schema.json"
-    should = read_json(should_path) if should_path.exists() else _empty(must)
     documents: dict[str, Schema] = {}
-    for path, document in ((folder / "must.schema.json", must), (should_path, should)):
-        _gather(document, path, documents)
+    _gather(must, folder / "must.schema.json", documents)
+    should = read_json(should_path) if should_path.exists() else _empty(must)
+    _gather(should, should_path, documents)
     facts_path = folder / "facts.json"
     own = read_json(facts_path) if facts_path.exists() else {}
     facts = [fact for name in own.get("extends", ()) for fact in _inherited(folder, name, version)]
@@ -162,13 +162,16 @@ def _inherited(folder: Path, name: str, version: str) -> tuple[Mapping[str, Any]
 
 
 def _empty(must: Schema) -> Schema:
-    return {"$schema": must["$schema"], "$id": urljoin(must["$id"], "should.schema.json"), "title": "nothing", "allOf": []}
+    return {"$schema": must["$schema"], "$id": urljoin(must["$id"], "should.schema.json"), "title": "none", "description": "No rule.", "allOf": []}
 
 
 def _gather(document: Schema, path: Path, documents: dict[str, Schema]) -> None:
     """Put `document`, and all that it refers to, into `documents`; relative references are read beside `path`."""
-    if "$id" not in document:
-        raise SpecError(f"{path}: expected an $id, found none")
+    if not path.is_relative_to(root()):
+        from vizschema.dialect import breaches  # an engine is needed for schemas of users only
+
+        for breach in breaches(document, root() / "dialect.schema.json"):
+            raise SpecError(f"{path}: {breach}")
     base = document["$id"]
     if base in documents:
         return

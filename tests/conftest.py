@@ -1,0 +1,17 @@
+"""What the tests share: the real archives beside the project, and descriptions to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder with archives that others wrote."""
+    if not REAL.is_dir():
+        pytest.skip("shared/real is not beside the project")
+    return REAL

@@ -66,7 +66,7 @@ def _breaks(folder: Path, zarr: Path) -> bool:
     if broken.exists():
         raise UsageError(f"{broken}: is already there")
     shutil.copytree(zarr, broken)
-    before, after = _shorten(broken / BROKEN_ARRAY / "zarr.json")
+    before, after = _shorten(broken)
     print(
         f"Breaking a copy of it: /{BROKEN_ARRAY} now has {count(after, 'residue')}, where the rest of the archive\n"
         f"has {before}, as if a writer had dropped the last one:\n"
@@ -77,12 +77,17 @@ def _breaks(folder: Path, zarr: Path) -> bool:
     return {finding.rule for finding in report.errors} == {EXPECTED_RULE}
 
 
-def _shorten(document: Path) -> tuple[int, int]:
+def _shorten(archive: Path) -> tuple[int, int]:
     """The length of the array's only axis before and after one entry was taken from its metadata."""
-    metadata = json.loads(document.read_bytes())
+    root, array = archive / "zarr.json", archive / BROKEN_ARRAY / "zarr.json"
+    metadata = json.loads(array.read_bytes())
     before: int = metadata["shape"][0]
-    metadata["shape"][0] = before - 1
-    document.write_text(json.dumps(metadata, indent=2), encoding="utf-8")
+    metadata["shape"] = [before - 1]
+    array.write_text(json.dumps(metadata), encoding="utf-8")
+    # The root holds a copy of all metadata, which has to say the same.
+    everything = json.loads(root.read_bytes())
+    everything["consolidated_metadata"]["metadata"][BROKEN_ARRAY]["shape"] = [before - 1]
+    root.write_text(json.dumps(everything), encoding="utf-8")
     return before, before - 1
 
 

@@ -11,27 +11,30 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vizschema.create import Trace, create
     from vizschema.describe import describe
     from vizschema.errors import NotAnArchive, NotConforming, SpecError, UsageError, VizschemaError
     from vizschema.findings import Finding, Report, Rule
+    from vizschema.plan import Array
     from vizschema.read import Archive, open
     from vizschema.validate import validate
-    from vizschema.write import Array, create, write
+    from vizschema.write import write
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Archive": "vizschema.read",
-    "Array": "vizschema.write",
+    "Array": "vizschema.plan",
     "Finding": "vizschema.findings",
     "NotAnArchive": "vizschema.errors",
     "NotConforming": "vizschema.errors",
     "Report": "vizschema.findings",
     "Rule": "vizschema.findings",
     "SpecError": "vizschema.errors",
+    "Trace": "vizschema.create",
     "UsageError": "vizschema.errors",
     "VizschemaError": "vizschema.errors",
-    "create": "vizschema.write",
+    "create": "vizschema.create",
     "describe": "vizschema.describe",
     "open": "vizschema.read",
     "validate": "vizschema.validate",
@@ -47,6 +50,7 @@ __all__ = [
     "Report",
     "Rule",
     "SpecError",
+    "Trace",
     "UsageError",
     "VizschemaError",
     "__version__",

@@ -24,7 +24,7 @@ _LOOKED_AT = {"read": "structure and values", "partial": "structure and part of 
 
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
-    """A block of lines for each archive, as soon as it was judged, then a line that counts them if there are several."""
+    """A block of lines for each archive, as soon as it was judged, then a line that counts them for several."""
     codes: list[int] = []
     for report in reports:
         codes.append(exit_code(report, options))
@@ -35,7 +35,7 @@ def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
 
 
 def wrapped(text: str, indent: str = "", hanging: str | None = None) -> str:
-    """`text` in lines of at most `WIDTH` columns, the first after `indent`, the others after `hanging`; no word broken."""
+    """`text` in lines of `WIDTH` columns, the first after `indent`, the others after `hanging`; words stay whole."""
     return textwrap.fill(
         text,
         width=WIDTH,
@@ -54,7 +54,8 @@ def count(number: int, noun: str) -> str:
 def _archive(report: Report, options: Options) -> Iterator[str]:
     archive = escape_text(report.archive)
     if report.error is not None:
-        yield f"{archive}: not judged — {escape_text(str(report.error))}"
+        message = escape_text(str(report.error))
+        yield f"{message if message.startswith(archive) else f'{archive}: {message}'} — not judged"
     else:
         yield _verdict(archive, report, options)
         yield from _grounds(report)

@@ -1,0 +1,314 @@
+"""The command line: its exit codes, and that nobody ever sees a traceback."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vizschema
+from vizschema import specs
+from vizschema.cli import main
+from vizschema.conformance.examples import write_example
+
+COMMANDS = ("validate", "describe", "explain", "spec list", "spec show", "demo", "example", "benchmark")
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An archive that conforms."""
+    path = tmp_path_factory.mktemp("cli") / "good.zarr"
+    write_example("openfold", path)
+    return str(path)
+
+
+@pytest.fixture
+def bad(good: str, tmp_path: Path) -> str:
+    """An archive that is one and does not conform: a root without anything."""
+    path = tmp_path / "bad.zarr"
+    path.mkdir()
+    (path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    return str(path)
+
+
+def judging(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let every judging raise `error`, but for paths with `good` in them."""
+    module = importlib.import_module("vizschema.validate")
+    validate = module.validate
+
+    def raising(path: str, **options: Any) -> Any:
+        if "good" in path:
+            return validate(path, **options)
+        raise error
+
+    monkeypatch.setattr(module, "validate", raising)
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "vizschema", *arguments], text=True, capture_output=True, **options)
+
+
+# Exit codes
+
+
+def test_what_conforms_is_0(good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", good]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{good}: structure conforms to openfold 1.0.0 (structure)")
+    assert f"spec 1.0.0 (sha256 {specs.load('1.0.0').digest[:12]}…), which the archive declares" in out
+
+
+def test_what_does_not_conform_is_1(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", bad]) == 1
+    assert capsys.readouterr().out.startswith(f"{bad}: does not conform to trace 1.0.0 (structure) — ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nothing"],
+        ["validate"],
+        ["validate", "x", "--format", "pdf"],
+        ["spec"],
+        ["benchmark", "nothing"],
+        ["example", "openfold"],
+    ],
+)
+def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("usage: vizschema")
+
+
+@pytest.mark.parametrize("command", ["validate", "describe"])
+def test_what_is_no_archive_is_3_with_one_sentence(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.h5").write_text("This is no HDF5 file.")
+    (tmp_path / "empty").mkdir()
+    for name in ("text.h5", "empty", "missing.zarr"):
+        assert main([command, str(tmp_path / name)]) == 3
+        captured = capsys.readouterr()
+        assert (captured.out + captured.err).count(name) == 1
+        assert len((captured.out + captured.err).strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["validate", "GOOD", "--spec", "9.9.9"], ["validate", "GOOD", "--profile", "none"]])
+def test_a_problem_with_the_spec_is_4(command: list[str], good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([good if part == "GOOD" else part for part in command]) == 4
+    assert "not judged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["explain", "axis-one-size", "--spec", "9.9.9"], ["spec", "show", "9.9.9"]])
+def test_a_version_that_is_not_there_is_4(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 4
+    assert capsys.readouterr().err.startswith("vizschema: spec version '9.9.9' is not installed")
+
+
+def test_our_own_bug_is_70_and_asks_for_a_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    judging(monkeypatch, RuntimeError("odd\x1b[2J"))
+    assert main(["validate", "a.zarr"]) == 70
+    captured = capsys.readouterr()
+    assert "a.zarr: internal error: RuntimeError: odd\\u001b[2J. This is a bug of vizschema" in captured.out
+    assert "please report it" in captured.out
+    assert captured.err == ""
+
+
+def test_a_bug_shows_its_traceback_where_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("VIZSCHEMA_DEBUG", "1")
+    judging(monkeypatch, RuntimeError("odd"))
+    assert main(["validate", "a.zarr"]) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_bug_of_a_command_is_70_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(specs, "versions", lambda: 1 / 0)
+    assert main(["spec", "list"]) == 70
+    assert capsys.readouterr().err.startswith("vizschema: internal error: ZeroDivisionError")
+
+
+def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    judging(monkeypatch, KeyboardInterrupt())
+    assert main(["validate", "a.zarr"]) == 130
+    assert capsys.readouterr().err == "vizschema: interrupted\n"
+
+
+def test_warnings_count_where_strict(good: str, tmp_path: Path) -> None:
+    stray = tmp_path / "stray.h5"
+    write_example("openfold", stray)
+    assert main(["validate", str(stray)]) == 0
+    report = vizschema.validate(stray)
+    assert main(["validate", "--strict", str(stray)]) == (1 if report.warnings else 0)
+
+
+# Several archives
+
+
+def test_one_bad_path_does_not_stop_the_others(good: str, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "missing.zarr", bad, good]) == 3
+    out = capsys.readouterr().out
+    assert f"{good}: structure conforms" in out
+    assert f"{bad}: does not conform" in out
+    assert out.endswith("1 of 3 archives passed, 1 failed, 1 could not be judged\n")
+
+
+def test_a_bug_does_not_stop_the_others(
+    good: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judging(monkeypatch, RuntimeError("odd"))
+    assert main(["validate", "a.zarr", good]) == 70
+    assert f"{good}: structure conforms" in capsys.readouterr().out
+
+
+def test_json_holds_every_archive(good: str, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--format", "json", "missing.zarr", bad, good]) == 3
+    document = json.loads(capsys.readouterr().out)
+    assert [archive["exit_code"] for archive in document["archives"]] == [3, 1, 0]
+    assert document["exit_code"] == 3
+
+
+# Hostile surroundings
+
+
+@pytest.mark.parametrize("command", ["validate", "describe"])
+def test_a_hostile_path_is_printed_escaped(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, os.fsdecode(b"a\xff\x1b[31m.zarr")]) == 3
+    captured = capsys.readouterr()
+    assert "a\\udcff\\u001b[31m.zarr" in captured.out + captured.err
+
+
+def test_a_hostile_argument_is_printed_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["x\x1b[31m"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["spec", "show", "1.0.0", "openfold"], ["--help"], ["--version"]])
+def test_a_closed_pipe_is_no_traceback(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "vizschema", *arguments], stdout=write, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        os.close(write)
+    assert result.stderr == ""
+    assert result.returncode == 141
+
+
+def test_a_terminal_without_unicode_gets_a_verdict(good: str) -> None:
+    result = run("validate", good, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "\\u2026" in result.stdout
+
+
+# Commands
+
+
+def test_describe_prints_the_description(good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", good]) == 0
+    assert json.loads(capsys.readouterr().out) == vizschema.describe(good)
+
+
+def test_explain_says_clause_reason_and_mend(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "axis-one-size"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("axis-one-size (error, profile trace, spec 1.0.0)\n\n  An axis has one size")
+    assert "\n  Why: " in out
+    assert "\n  Mend: " in out
+
+
+def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = specs.newest()
+    for rule_id in {rule_id for name in spec.profiles for rule_id in spec.profile(name).rules}:
+        assert main(["explain", rule_id]) == 0
+
+
+def test_an_unknown_rule_is_2_and_names_close_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "axis-on-size"]) == 2
+    assert capsys.readouterr().err == "vizschema: spec 1.0.0 has no rule 'axis-on-size'; did you mean axis-one-size?\n"
+    assert main(["explain", "zzz"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
+
+
+def test_spec_list_names_version_digest_and_profiles(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["spec", "list"]) == 0
+    spec = specs.load("1.0.0")
+    assert f"1.0.0  sha256 {spec.digest}  {', '.join(spec.profiles)}\n" in capsys.readouterr().out
+
+
+def test_spec_show_lists_profiles_then_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["spec", "show"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out for name in specs.newest().profiles)
+    assert main(["spec", "show", "1.0.0", "openfold"]) == 0
+    out = capsys.readouterr().out
+    assert all(f" {rule_id} " in out for rule_id in specs.newest().profile("openfold").rules)
+
+
+def test_version_names_those_of_the_spec(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"vizschema {vizschema.__version__} (spec {', '.join(specs.versions())})\n"
+
+
+@pytest.mark.parametrize("container", ["zarr", "h5"])
+@pytest.mark.parametrize("profile", specs.newest().profiles)
+def test_an_example_conforms(profile: str, container: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / f"example.{container}")
+    assert main(["example", profile, path]) == 0
+    assert f"conforms to {profile} 1.0.0" in capsys.readouterr().out
+    assert main(["validate", path]) == 0
+
+
+def test_an_example_overwrites_only_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "example.zarr")
+    assert main(["example", "trace", path]) == 0
+    assert main(["example", "trace", path]) == 2
+    assert "example.zarr" in capsys.readouterr().err
+    assert main(["example", "trace", path, "--overwrite"]) == 0
+
+
+def test_an_example_that_cannot_be_written_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["example", "trace", str(tmp_path / "file" / "example.zarr")]) == 2
+    assert main(["example", "none", str(tmp_path / "example.zarr")]) in (2, 4)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_demo_goes_as_it_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("structure conforms to openfold 1.0.0") == 2
+    assert out.count("does not conform to openfold 1.0.0 (structure) — 1 error") == 1
+    assert "error axis-one-size (1 place)" in out
+
+
+def test_the_demo_keeps_its_archives_where_asked_and_overwrites_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--into", str(tmp_path / "tryout")]) == 0
+    assert sorted(path.name for path in (tmp_path / "tryout").iterdir()) == ["broken.zarr", "example.h5", "example.zarr"]
+    assert main(["demo", "--into", str(tmp_path / "tryout")]) == 2
+    assert "example.zarr" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--help"]) == 0
+    assert f"example:\n  vizschema {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["spec", "list"], ["validate", "--help"]])
+def test_no_array_library_is_imported_before_it_is_needed(arguments: list[str]) -> None:
+    program = (
+        "import sys; from vizschema.cli import main; code = main(sys.argv[1:]); "
+        "sys.exit(code or ', '.join({'numpy', 'zarr', 'h5py', 'jsonschema_rs'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -1,0 +1,124 @@
+"""Imports point down only, as docs/architecture.md has it: read from the source, so that a lazy import counts too."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "vizschema"
+
+# From the ground up. A module may import from its own layer and from those before it.
+LAYERS = (
+    ("vizschema",),
+    ("errors", "findings", "text", "description"),
+    ("specs", "dialect", "layout", "containers", "phrases"),
+    ("writers", "describe", "judge"),
+    ("plan", "target", "validate", "read"),
+    ("refusal", "create", "write"),
+    ("bugs", "report"),
+    ("commands",),
+    ("cli", "__main__"),
+)
+LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of the package, by its name without `vizschema.`, and its file."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "vizschema", path
+
+
+SOURCES = dict(modules())
+
+
+def imports(source: str) -> set[str]:
+    """The names of all modules (and of what may be modules) that a source imports, but for those of type checking."""
+    found: set[str] = set()
+    pending: list[ast.AST] = [ast.parse(source)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            pending.extend(node.orelse)
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import"
+            found.add(str(node.module))
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        pending.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def own_imports(name: str) -> set[str]:
+    """The modules of the package that the module `name` imports."""
+    found = {module.removeprefix("vizschema.") for module in imports(SOURCES[name].read_text(encoding="utf-8"))}
+    return {module for module in found if module in SOURCES} - {name}
+
+
+def layer_of(name: str) -> int:
+    return LAYER[name.partition(".")[0]]
+
+
+def test_reading_imports_sees_lazy_ones_and_no_types() -> None:
+    source = "if TYPE_CHECKING:\n    import a\nelse:\n    import b\ndef f():\n    from c.d import e\n"
+    assert imports(source) == {"b", "c.d", "c.d.e"}
+
+
+def test_every_module_has_its_layer() -> None:
+    assert {name.partition(".")[0] for name in SOURCES} == set(LAYER)
+
+
+def test_every_module_is_in_the_table_of_the_architecture() -> None:
+    table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    named = {name.removesuffix(".py").removesuffix("/") for name in re.findall(r"`([a-z_]+(?:\.py|/))`", rows)}
+    assert set(LAYER) - {"vizschema", "__main__"} <= named
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_imports_point_down(name: str) -> None:
+    upward = {module for module in own_imports(name) if layer_of(module) > layer_of(name)}
+    assert not upward
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    graphlib.TopologicalSorter({name: own_imports(name) for name in SOURCES}).prepare()
+
+
+@pytest.mark.parametrize("name", ["judge", "phrases", "specs"])
+def test_judging_sees_no_array_and_no_container(name: str) -> None:
+    found = imports(SOURCES[name].read_text(encoding="utf-8"))
+    tops = {module.partition(".")[0] for module in found}
+    assert not tops & {"numpy", "h5py", "zarr", "numcodecs", "ml_dtypes"}
+    assert not {module for module in own_imports(name) if module.split(".")[0] in ("containers", "describe", "writers")}
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.split(".")[0] in ("containers", "describe", "description")])
+def test_measuring_sees_no_spec(name: str) -> None:
+    assert not own_imports(name) & {"specs", "dialect", "judge", "phrases", "validate", "layout"}
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("report")])
+def test_reports_read_results_only(name: str) -> None:
+    allowed = {"vizschema", "findings", "text", "errors"}
+    assert not {module for module in own_imports(name) if not module.startswith("report")} - allowed
+
+
+def test_only_judging_and_checking_the_dialect_import_an_engine() -> None:
+    engines = {"jsonschema_rs", "jsonschema"}
+    importers = {name for name, path in SOURCES.items() if imports(path.read_text(encoding="utf-8")) & engines}
+    assert importers == {"judge", "dialect"}
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in ("cli", "__main__")])
+def test_the_engine_knows_no_model(name: str) -> None:
+    words = re.compile(r"attention|openfold|mnist|\bvit\b", re.IGNORECASE)
+    assert not words.findall(SOURCES[name].read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
 """`open`: arrays of an archive by path, read when they are asked for, with their axes and attributes.
 
-What may be opened is decided by the description: nothing that it calls a link, an object or unreadable is followed, and no
-codec is run but those below.
+What may be opened is decided by the description: nothing that it calls a link, an object or unreadable is followed,
+and no codec is run but those below.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DECODED = frozenset(
         *("fixedscaleoffset", "astype", "quantize", "bitround", "deflate", "szip", "nbit", "scaleoffset", "lzf"),
     )
 )
-"""Codecs that only decode numbers: `pickle` would execute what the archive says, and a plug-in would be loaded for it."""
+"""Codecs that only decode numbers: `pickle` would execute what the archive says, others would load a plug-in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +165,7 @@ def _zarr_directory(root: Path, version: int) -> tuple[Source, Callable[[], None
 
 
 def _bits(fill: Any) -> int:
-    """The bits of a fill value of bfloat16: a number, its hexadecimal bits, or NaN or Infinity by name (Zarr v3 core)."""
+    """The bits of a fill value of bfloat16: a number, hexadecimal bits, or NaN or Infinity by name (Zarr v3 core)."""
     if isinstance(fill, str) and fill.startswith("0x"):
         return int(fill, 16)
     return int(np.array(float(fill), ml_dtypes.bfloat16).view(np.uint16))

@@ -1,0 +1,164 @@
+"""From an archive document (JSON) to the arrays and attributes that `vizschema.write` takes.
+
+A document names the size of every axis once, and for each node its dtype, axes, attributes, and how to fill it:
+
+    {"profile": "trace", "sizes": {"token": 5, "class": 3}, "nodes": {
+        "/metadata": {"kind": "group", "attributes": {"model_name": "tiny"}},
+        "/outputs/logits": {"kind": "array", "dtype": "float32", "axes": ["token", "class"],
+                            "contents": {"pattern": "normal", "seed": 1}, "attributes": {}}}}
+
+The same document gives the same values on every machine. `zeros`, `constant`, `ramp`, `smooth` and `text` follow from
+formulas and are the same in any language; the others draw from NumPy's PCG64 with the `seed` of the contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from vizschema.errors import UsageError
+from vizschema.write import Array
+
+Values = np.ndarray[Any, Any]
+Document = Mapping[str, Any]
+
+
+def materialise(document: Document) -> tuple[dict[str, Array], dict[str, dict[str, Any]]]:
+    """The arrays of `document` by path, and the attributes of its groups by path."""
+    made: dict[str, Values] = {}
+    arrays: dict[str, Array] = {}
+    attributes: dict[str, dict[str, Any]] = {}
+    for path, node in document["nodes"].items():
+        if node["kind"] == "group":
+            attributes[path] = dict(node.get("attributes", {}))
+        else:
+            data = _values(document, path, made)
+            arrays[path] = Array(
+                data, node["axes"], node.get("attributes", {}), chunks=node.get("chunks"), shards=node.get("shards")
+            )
+    return arrays, attributes
+
+
+def _values(document: Document, path: str, made: dict[str, Values]) -> Values:
+    """The values of the array at `path`, and in `made` those of every array that they follow from."""
+    if path in made:
+        return made[path]
+    node = document["nodes"].get(path)
+    if node is None or node["kind"] != "array":
+        raise UsageError(f"{path}: expected an array of the document, since another one follows from it; found none")
+    sizes = document["sizes"]
+    shape = tuple(sizes[axis.partition(":")[0]] for axis in node["axes"])
+    contents = node["contents"]
+    partners = {key: _values(document, contents[key], made) for key in ("of", "where") if key in contents}
+    pattern = _PATTERNS.get(contents["pattern"])
+    if pattern is None:
+        raise UsageError(f"{path}: expected a pattern of {', '.join(_PATTERNS)}, found {contents['pattern']!r}")
+    values = pattern(shape, {**contents, **partners, "sizes": sizes})
+    if values.shape != shape:
+        raise UsageError(f"{path}: expected {contents['pattern']} to fill {shape}, found {values.shape}")
+    if "where" in partners:
+        mask = partners["where"]
+        values = values * mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
+    dtype = np.dtype(ml_dtypes.bfloat16 if node["dtype"] == "bfloat16" else node["dtype"])
+    made[path] = values.astype(dtype)
+    return made[path]
+
+
+Contents = Mapping[str, Any]
+
+
+def _random(contents: Contents) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(contents.get("seed", 0)))
+
+
+def _zeros(shape: tuple[int, ...], _: Contents) -> Values:
+    return np.zeros(shape)
+
+
+def _constant(shape: tuple[int, ...], contents: Contents) -> Values:
+    return np.full(shape, contents["value"])
+
+
+def _ramp(shape: tuple[int, ...], contents: Contents) -> Values:
+    """`start`, `start + step`, … in C order."""
+    steps = np.arange(np.prod(shape, dtype=np.int64)).reshape(shape)
+    return np.asarray(contents.get("start", 0) + contents.get("step", 1) * steps)
+
+
+def _smooth(shape: tuple[int, ...], contents: Contents) -> Values:
+    """`mean + scale * (sum over d of sin(0.7 (d + 1) i_d + d + seed)) / sqrt(D)`, d from 0 to D - 1."""
+    waves = [
+        np.sin(0.7 * (dimension + 1) * np.arange(size) + dimension + contents.get("seed", 0))
+        for dimension, size in enumerate(shape)
+    ]
+    total: Values = np.zeros(shape)
+    for dimension, wave in enumerate(waves):
+        total = total + wave.reshape((-1,) + (1,) * (len(shape) - dimension - 1))
+    return np.asarray(contents.get("mean", 0.0) + contents.get("scale", 1.0) * total / max(1, len(shape)) ** 0.5)
+
+
+def _normal(shape: tuple[int, ...], contents: Contents) -> Values:
+    return np.asarray(_random(contents).normal(contents.get("mean", 0.0), contents.get("deviation", 1.0), shape))
+
+
+def _uniform(shape: tuple[int, ...], contents: Contents) -> Values:
+    return np.asarray(_random(contents).uniform(contents.get("low", 0.0), contents.get("high", 1.0), shape))
+
+
+def _softmax(shape: tuple[int, ...], contents: Contents) -> Values:
+    """Rows along the last axis that are positive and sum to 1."""
+    weights = np.exp(_random(contents).normal(size=shape))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def _one_hot(shape: tuple[int, ...], contents: Contents) -> Values:
+    """One 1 in each row along the last axis."""
+    classes = _random(contents).integers(0, shape[-1], shape[:-1])
+    return np.asarray(np.eye(shape[-1])[classes])
+
+
+def _classes(shape: tuple[int, ...], contents: Contents) -> Values:
+    """Whole numbers below the size of the axis `axis`, or below `count`."""
+    count = contents["sizes"][contents["axis"]] if "axis" in contents else contents["count"]
+    return np.asarray(_random(contents).integers(0, count, shape))
+
+
+def _argmax_of(_: tuple[int, ...], contents: Contents) -> Values:
+    return np.asarray(contents["of"].argmax(axis=-1))
+
+
+def _codes_of(_: tuple[int, ...], contents: Contents) -> Values:
+    """The place of each ASCII code of `of` in the text `table`."""
+    return np.array([contents["table"].index(chr(code)) for code in contents["of"].ravel()]).reshape(
+        contents["of"].shape
+    )
+
+
+def _text(_: tuple[int, ...], contents: Contents) -> Values:
+    """The ASCII codes of `text`."""
+    return np.frombuffer(contents["text"].encode("ascii"), dtype=np.uint8)
+
+
+def _mask(shape: tuple[int, ...], contents: Contents) -> Values:
+    """1 for a `share` of the entries, and 0."""
+    return np.asarray(_random(contents).random(shape) < contents.get("share", 0.5)).astype(np.uint8)
+
+
+_PATTERNS: Mapping[str, Callable[[tuple[int, ...], Contents], Values]] = {
+    "zeros": _zeros,
+    "constant": _constant,
+    "ramp": _ramp,
+    "smooth": _smooth,
+    "normal": _normal,
+    "uniform": _uniform,
+    "softmax": _softmax,
+    "one_hot": _one_hot,
+    "classes": _classes,
+    "argmax_of": _argmax_of,
+    "codes_of": _codes_of,
+    "text": _text,
+    "mask": _mask,
+}

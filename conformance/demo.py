@@ -68,7 +68,7 @@ def _breaks(folder: Path, zarr: Path) -> bool:
     shutil.copytree(zarr, broken)
     before, after = _shorten(broken)
     print(
-        f"Breaking a copy of it: /{BROKEN_ARRAY} now has {count(after, 'residue')}, where the rest of the archive\n"
+        f"Breaking a copy of the Zarr archive: /{BROKEN_ARRAY} now has {count(after, 'residue')}, where all the rest\n"
         f"has {before}, as if a writer had dropped the last one:\n"
     )
     report = validate(broken)

@@ -47,18 +47,25 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, module in PUBLIC.items() if module == f"vizschema.{name}"])
-@pytest.mark.parametrize("first", ["import vizschema.{0}", "from vizschema.{0} import {0}", "import vizschema.validate"])
+@pytest.mark.parametrize(
+    "first", ["import vizschema.{0}", "from vizschema.{0} import {0}", "import vizschema.validate"]
+)
 def test_a_module_of_the_same_name_does_not_hide_a_function(name: str, first: str) -> None:
-    program = f"{first.format(name)}; import vizschema; assert vizschema.{name} is vizschema.{name}; vizschema.{name}.__code__"
+    twice = f"assert vizschema.{name} is vizschema.{name}; vizschema.{name}.__code__"
+    program = f"{first.format(name)}; import vizschema; {twice}"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
-    program = "import sys; import vizschema; print(sorted(name for name in sys.modules if name.startswith('vizschema')))"
+    program = (
+        "import sys; import vizschema; print(sorted(name for name in sys.modules if name.startswith('vizschema')))"
+    )
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert result.stdout.strip() == "['vizschema']"
 
 
-@pytest.mark.parametrize(("name", "code"), [("UsageError", 2), ("NotAnArchive", 3), ("SpecError", 4), ("VizschemaError", 70)])
+@pytest.mark.parametrize(
+    ("name", "code"), [("UsageError", 2), ("NotAnArchive", 3), ("SpecError", 4), ("VizschemaError", 70)]
+)
 def test_every_exception_knows_its_exit_code(name: str, code: int) -> None:
     assert getattr(vizschema, name)("why").exit_code == code

@@ -60,7 +60,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 def test_what_conforms_is_0(good: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", good]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"{good}: structure conforms to openfold 1.0.0 (structure)")
+    assert out.startswith(f"{good}: structure conforms to openfold 1.0.0\n")
     assert f"spec 1.0.0 (sha256 {specs.load('1.0.0').digest[:12]}…), which the archive declares" in out
 
 
@@ -91,15 +91,17 @@ def test_what_is_no_archive_is_3_with_one_sentence(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "text.h5").write_text("This is no HDF5 file.")
-    (tmp_path / "empty").mkdir()
-    for name in ("text.h5", "empty", "missing.zarr"):
+    (tmp_path / "hollow.zarr").mkdir()
+    for name in ("text.h5", "hollow.zarr", "missing.zarr"):
         assert main([command, str(tmp_path / name)]) == 3
         captured = capsys.readouterr()
         assert (captured.out + captured.err).count(name) == 1
         assert len((captured.out + captured.err).strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [["validate", "GOOD", "--spec", "9.9.9"], ["validate", "GOOD", "--profile", "none"]])
+@pytest.mark.parametrize(
+    "command", [["validate", "GOOD", "--spec", "9.9.9"], ["validate", "GOOD", "--profile", "none"]]
+)
 def test_a_problem_with_the_spec_is_4(command: list[str], good: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([good if part == "GOOD" else part for part in command]) == 4
     assert "not judged" in capsys.readouterr().out
@@ -111,7 +113,9 @@ def test_a_version_that_is_not_there_is_4(command: list[str], capsys: pytest.Cap
     assert capsys.readouterr().err.startswith("vizschema: spec version '9.9.9' is not installed")
 
 
-def test_our_own_bug_is_70_and_asks_for_a_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_our_own_bug_is_70_and_asks_for_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     judging(monkeypatch, RuntimeError("odd\x1b[2J"))
     assert main(["validate", "a.zarr"]) == 70
     captured = capsys.readouterr()
@@ -120,7 +124,9 @@ def test_our_own_bug_is_70_and_asks_for_a_report(monkeypatch: pytest.MonkeyPatch
     assert captured.err == ""
 
 
-def test_a_bug_shows_its_traceback_where_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_shows_its_traceback_where_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("VIZSCHEMA_DEBUG", "1")
     judging(monkeypatch, RuntimeError("odd"))
     assert main(["validate", "a.zarr"]) == 70
@@ -192,9 +198,14 @@ def test_a_hostile_argument_is_printed_escaped(capsys: pytest.CaptureFixture[str
 def test_a_closed_pipe_is_no_traceback(arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     try:
         result = subprocess.run(
-            [sys.executable, "-m", "vizschema", *arguments], stdout=write, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "vizschema", *arguments],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=buffered,
         )
     finally:
         os.close(write)
@@ -232,7 +243,8 @@ def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_an_unknown_rule_is_2_and_names_close_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "axis-on-size"]) == 2
-    assert capsys.readouterr().err == "vizschema: spec 1.0.0 has no rule 'axis-on-size'; did you mean axis-one-size?\n"
+    start = "vizschema: spec 1.0.0 has no rule 'axis-on-size'; did you mean axis-one-size"
+    assert capsys.readouterr().err.startswith(start)
     assert main(["explain", "zzz"]) == 2
     assert "did you mean" not in capsys.readouterr().err
 
@@ -293,7 +305,11 @@ def test_the_demo_keeps_its_archives_where_asked_and_overwrites_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["demo", "--into", str(tmp_path / "tryout")]) == 0
-    assert sorted(path.name for path in (tmp_path / "tryout").iterdir()) == ["broken.zarr", "example.h5", "example.zarr"]
+    assert sorted(path.name for path in (tmp_path / "tryout").iterdir()) == [
+        "broken.zarr",
+        "example.h5",
+        "example.zarr",
+    ]
     assert main(["demo", "--into", str(tmp_path / "tryout")]) == 2
     assert "example.zarr" in capsys.readouterr().err
 
@@ -308,7 +324,7 @@ def test_the_help_of_every_command_has_an_example(command: str, capsys: pytest.C
 def test_no_array_library_is_imported_before_it_is_needed(arguments: list[str]) -> None:
     program = (
         "import sys; from vizschema.cli import main; code = main(sys.argv[1:]); "
-        "sys.exit(code or ', '.join({'numpy', 'zarr', 'h5py', 'jsonschema_rs'} & set(sys.modules)))"
+        "sys.exit(code or ', '.join({'numpy', 'zarr', 'h5py', 'jsonschema_rs'} & set(sys.modules)) or 0)"
     )
     result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")

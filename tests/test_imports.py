@@ -101,7 +101,9 @@ def test_judging_sees_no_array_and_no_container(name: str) -> None:
     assert not {module for module in own_imports(name) if module.split(".")[0] in ("containers", "describe", "writers")}
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name.split(".")[0] in ("containers", "describe", "description")])
+@pytest.mark.parametrize(
+    "name", [name for name in SOURCES if name.split(".")[0] in ("containers", "describe", "description")]
+)
 def test_measuring_sees_no_spec(name: str) -> None:
     assert not own_imports(name) & {"specs", "dialect", "judge", "phrases", "validate", "layout"}
 

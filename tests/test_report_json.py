@@ -45,7 +45,14 @@ def test_real_reports_obey_the_schema(real: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"verdict": "fine"}, {"exit_code": 5}, {"more": 1}, {"values": "some"}, {"spec": {"version": "1.0.0"}}, {"error": {}}],
+    [
+        {"verdict": "fine"},
+        {"exit_code": 5},
+        {"more": 1},
+        {"values": "some"},
+        {"spec": {"version": "1.0.0"}},
+        {"error": {}},
+    ],
 )
 def test_the_schema_turns_down_what_is_no_report(change: dict[str, Any]) -> None:
     document = rendered(EVERY_KIND)

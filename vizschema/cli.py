@@ -212,7 +212,7 @@ def _add_example(subparsers: Any) -> None:
     )
     parser.add_argument("profile", metavar="PROFILE", help="openfold, vit, mnist or trace")
     parser.add_argument("path", metavar="PATH", help="where to write it")
-    parser.add_argument("--container", metavar="C", help="the container (default: by the ending of PATH)")
+    parser.add_argument("--container", metavar="C", help="zarr-v3, zarr-v2 or hdf5 (default: by the suffix of PATH)")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at PATH")
 
 

@@ -21,6 +21,7 @@ _CHOSEN = {
     "default": "which every trace obeys",
 }
 _LOOKED_AT = {"read": "structure and values", "partial": "structure and part of the values", "not_read": "structure"}
+_VALUES = {"read": "and at all values", "partial": "and at part of the values", "not_read": "at no values"}
 
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
@@ -69,7 +70,7 @@ def _archive(report: Report, options: Options) -> Iterator[str]:
 
 def _verdict(archive: str, report: Report, options: Options) -> str:
     # What was looked at is part of the verdict: nobody shall take a look at the structure for more than that.
-    looked_at = _LOOKED_AT[report.values]
+    looked_at = "" if report.verdict == "structure conforms" else f" ({_LOOKED_AT[report.values]})"
     numbers = [
         count(len(found), severity)
         for severity, found in (("error", report.errors), ("warning", report.warnings))
@@ -78,7 +79,7 @@ def _verdict(archive: str, report: Report, options: Options) -> str:
     if report.conforms and exit_code(report, options):
         numbers.append("which --strict counts as errors")
     tail = f" — {', '.join(numbers)}" if numbers else ""
-    return f"{archive}: {report.verdict} to {report.profile} {report.spec_version} ({looked_at}){tail}"
+    return f"{archive}: {report.verdict} to {report.profile} {report.spec_version}{looked_at}{tail}"
 
 
 def _grounds(report: Report) -> Iterator[str]:
@@ -91,9 +92,9 @@ def _grounds(report: Report) -> Iterator[str]:
 
 
 def _looked_at(report: Report) -> str:
-    version, store = report.container.get("version"), report.container.get("store")
-    container = f"{report.container.get('format')}{'' if version is None else f' v{version}'} {store}"
-    return f"{_LOOKED_AT[report.values]}: {count(report.nodes, 'node')} of a {container}"
+    form, version, store = (report.container.get(key) for key in ("format", "version", "store"))
+    name = f"Zarr v{version}" if form == "zarr" else str(form).upper()
+    return f"the structure of {count(report.nodes, 'node')} ({name} {store}), {_VALUES[report.values]}"
 
 
 def _rule(group: list[Finding], options: Options) -> Iterator[str]:

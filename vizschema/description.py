@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from vizschema.text import escape_text
+
 Node = dict[str, Any]
 Description = dict[str, Any]
 
@@ -59,20 +61,29 @@ def array(
 ) -> Node:
     """An array; `item_bytes` is needed only for a dtype outside `ITEM_BYTES`."""
     size = ITEM_BYTES.get(dtype, 0) if item_bytes is None else item_bytes
-    return {
+    names = safe_axes(axes)
+    node = {
         "kind": "array",
-        "dtype": dtype,
+        "dtype": escape_text(dtype),
         "shape": list(shape),
         "bytes": math.prod(shape) * size,
-        "axes": None if axes is None else list(axes),
+        "axes": names,
         "storage": storage,
         "attributes": dict(attributes),
     }
+    if axes is not None and names != list(axes):
+        node["escaped"] = ["axes"]
+    return node
+
+
+def safe_axes(axes: Sequence[str | None] | None) -> list[str | None] | None:
+    """Axis names with hostile characters escaped."""
+    return None if axes is None else [None if name is None else escape_text(name) for name in axes]
 
 
 def fault(reason: str, detail: str) -> Node:
     """A node that is damaged, dangerous or foreign; `reason` is a key of `REASONS`."""
-    return {"kind": REASONS[reason], "reason": reason, "detail": detail}
+    return {"kind": REASONS[reason], "reason": reason, "detail": escape_text(detail)}
 
 
 def storage(
@@ -85,6 +96,7 @@ def storage(
     codecs: Sequence[str],
 ) -> Node:
     """How an array is cut: `chunks` is the (inner) chunk, `shard` the shape of a shard."""
+    axes = safe_axes(axes)
     counts = [_count(size, length) for size, length in zip(shape, chunks, strict=True)]
     named = axes is not None and None not in axes and len(set(axes)) == len(axes)
     return {
@@ -94,7 +106,7 @@ def storage(
         "chunk_bytes": math.prod(chunks) * item_bytes,
         "chunk_count": math.prod(counts),
         "shards": None if shard is None else _shards(shape, shard, item_bytes),
-        "codecs": list(codecs),
+        "codecs": [escape_text(codec) for codec in codecs],
     }
 
 
@@ -167,6 +179,8 @@ def _sight(axes: dict[str, dict[str, Node]], name: str, size: int, path: str) ->
 def _series(nodes: Mapping[str, Node], children: Mapping[str, Sequence[str]]) -> Node:
     series: Node = {}
     for parent, names in children.items():
+        if nodes.get(parent, {}).get("kind") != "group":
+            continue  # what cannot be read may say anything about its members
         families: dict[str, list[tuple[str, int]]] = {}
         for name in names:
             match = _NUMBERED.fullmatch(name)
@@ -175,7 +189,7 @@ def _series(nodes: Mapping[str, Node], children: Mapping[str, Sequence[str]]) ->
         for stem, members in families.items():
             series[join(parent, stem)] = _family(nodes, children, parent, stem, members)
     for path, node in nodes.items():
-        if node["kind"] != "group" or path == "/metadata":
+        if node["kind"] != "group" or path in ("/", "/metadata"):
             continue
         for key, value in node["attributes"].items():
             stem = key[len("num_") : -1]

@@ -19,7 +19,7 @@ def place_of(description: Description, instance: Tokens, name: str | None) -> st
     tokens = [*instance, *([] if name is None else [name])]
     part = tokens[0] if tokens else "nodes"
     if part == "axes" and len(tokens) > 1:
-        return _odd_one(description["axes"][tokens[1]])[1]
+        return _odd_one(description["axes"][str(tokens[1])])[1]
     if len(tokens) < 2:
         return "/"
     return f"{tokens[1]}_*" if part == "series" else str(tokens[1])
@@ -30,16 +30,20 @@ def words_of(
 ) -> tuple[str, str]:
     """(what was expected, what was found), each a short phrase."""
     if len(instance) > 1 and instance[0] == "axes":
-        return _axis_words(str(instance[1]), description["axes"][instance[1]], keyword, value)
+        return _axis_words(str(instance[1]), description["axes"][str(instance[1])], keyword, value)
     if len(instance) > 2 and instance[0] == "series" and instance[2] in _SERIES:
-        return _SERIES[instance[2]](description["series"][instance[1]])
+        return _SERIES[instance[2]](description["series"][str(instance[1])])
     found = _at(description, instance)
     if instance and instance[-1] == "reason":
-        return "an ordinary group or array", _at(description, instance[:-1])["detail"]
+        return "a group or array that can be read", _at(description, instance[:-1])["detail"]
     if keyword == "required":
         return _required(instance, str(name))
     if name is not None:
-        return _clause(rule), f"the name {_show(name)}"
+        return _clause(rule), _named(description, instance, name)
+    if tuple(instance) == ("nodes",):
+        return _clause(rule), "none"
+    if instance[-1] == "axes" and keyword == "type":
+        return "a name for each dimension", _found(description, instance, found)
     where = _inside(instance)
     if keyword in _EXPECTED and not (keyword == "enum" and len(value) > _LISTED):
         expected = _EXPECTED[keyword](value)
@@ -55,6 +59,16 @@ def _required(instance: Tokens, name: str) -> tuple[str, str]:
     if instance[-1] == "facts" or name == "facts":
         return f"the measured fact {name}", "none"
     return f"the attribute {name}" if instance[-1] == "attributes" else f"the field {name}", "none"
+
+
+def _named(description: Description, instance: Tokens, name: str) -> str:
+    """What carries a name that it should not have."""
+    if tuple(instance) != ("nodes",):
+        return f"the name {_show(name)}"
+    node = description["nodes"][name]
+    if node["kind"] == "array":
+        return f"{node['dtype']} array of shape {_show(node['shape'])}"
+    return f"a group of {node['members']}" if node["kind"] == "group" else f"{node['kind']}: {node['detail']}"
 
 
 def _clause(rule: Rule) -> str:
@@ -193,7 +207,7 @@ _SERIES: Mapping[str | int, Any] = {
 def _at(description: Description, tokens: Tokens) -> Any:
     value: Any = description
     for token in tokens:
-        value = value[token]
+        value = value[token] if isinstance(value, list) else value[str(token)]
     return value
 
 

@@ -12,6 +12,7 @@ from vizschema.errors import VizschemaError
 from vizschema.findings import Report
 from vizschema.judge import judge
 from vizschema.specs import Profile, Spec, load, newest, versions
+from vizschema.text import shorten
 
 BASE_PROFILE = "trace"
 
@@ -71,7 +72,7 @@ def _choose_version(root: Mapping[str, Any], requested: str | None) -> tuple[Spe
     if isinstance(declared, str) and declared in versions():
         return load(declared), "declared", ()
     spec = newest()
-    what = f"declares spec_version {declared!r}, which is not installed" if "spec_version" in root else "declares no spec_version"
+    what = f"declares spec_version {_shown(declared)}, which is not installed" if "spec_version" in root else "declares no spec_version"
     return spec, "newest", (f"the archive {what}: judged by {spec.version}, the newest installed",)
 
 
@@ -86,9 +87,13 @@ def _choose_profile(
     if isinstance(declared, str) and declared in spec.profiles:
         return spec.profile(declared), "declared", None, ()
     likely = likely_profile(description, spec)
-    what = f"declares the profile {declared!r}, which {spec.version} does not have" if "profile" in root else "declares no profile"
+    what = f"declares the profile {_shown(declared)}, which {spec.version} does not have" if "profile" in root else "declares no profile"
     hint = f"; it looks like {likely} (--profile {likely})" if likely else ""
     return spec.profile(BASE_PROFILE), "default", likely, (f"the archive {what}: judged as {BASE_PROFILE}{hint}",)
+
+
+def _shown(value: Any) -> str:
+    return shorten(str(value), 60)
 
 
 def likely_profile(description: Description, spec: Spec) -> str | None:

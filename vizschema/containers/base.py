@@ -58,7 +58,7 @@ def clean_attributes(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
 def name_node(node: Node, name: str, escaped: list[str]) -> tuple[str, Node]:
     """(`name` made safe, `node` marked with everything in it that was escaped)."""
     safe = escape_name(name)
-    places = ["name", *escaped] if safe != name else escaped
+    places = [*(["name"] if safe != name else []), *node.get("escaped", ()), *escaped]
     if places:
         node["escaped"] = places
     return safe, node

@@ -155,25 +155,29 @@ def _children(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
 
 
 def _axes(nodes: Mapping[str, Node]) -> Node:
+    # Arrays of a series are alike: what they have in common is looked at once.
+    alike: dict[tuple[tuple[str | None, ...], tuple[int, ...]], list[str]] = {}
     axes: dict[str, dict[str, Node]] = {}
     for path, node in nodes.items():
         if node["kind"] == "array":
-            if node["axes"] is not None:
-                for name, size in zip(node["axes"], node["shape"], strict=True):
-                    if name is not None:
-                        _sight(axes, name.partition(":")[0], size, path)
+            if node["axes"]:
+                alike.setdefault((tuple(node["axes"]), tuple(node["shape"])), []).append(path)
         elif path == "/metadata" and node["kind"] == "group":
             for key, value in node["attributes"].items():
                 if key.startswith("size_") and _is_integer(value):
-                    _sight(axes, key[len("size_") :], value, path)
+                    _sight(axes, key[len("size_") :], value, [path])
+    for (names, shape), paths in alike.items():
+        for name, size in zip(names, shape, strict=True):
+            if name is not None:
+                _sight(axes, name.partition(":")[0], size, paths)
     return {name: {key: axes[name][key] for key in sorted(axes[name])} for name in sorted(axes)}
 
 
-def _sight(axes: dict[str, dict[str, Node]], name: str, size: int, path: str) -> None:
+def _sight(axes: dict[str, dict[str, Node]], name: str, size: int, paths: Sequence[str]) -> None:
+    """Adds that every one of `paths`, which are sorted, has an axis of this name and size."""
     sighting = axes.setdefault(name, {}).setdefault(str(size), {"count": 0, "first": []})
-    sighting["count"] += 1
-    if len(sighting["first"]) < 2 and path not in sighting["first"]:
-        sighting["first"].append(path)
+    sighting["count"] += len(paths)
+    sighting["first"] = sorted({*sighting["first"], *paths[:2]})[:2]
 
 
 def _series(nodes: Mapping[str, Node], children: Mapping[str, Sequence[str]]) -> Node:

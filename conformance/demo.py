@@ -29,10 +29,7 @@ def run(into: str | None) -> int:
     """
     with _folder(into) as folder:
         zarr, hdf5 = folder / "example.zarr", folder / "example.h5"
-        try:
-            told = [_writes_and_conforms(zarr, "Zarr"), _writes_and_conforms(hdf5, "HDF5"), _breaks(folder, zarr)]
-        except OSError as error:
-            raise UsageError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        told = [_writes_and_conforms(zarr, "Zarr"), _writes_and_conforms(hdf5, "HDF5"), _breaks(folder, zarr)]
     if all(told):
         print("\nAll of this went as it should. `vizschema validate PATH` does the same with an archive of yours.")
         return 0
@@ -44,17 +41,28 @@ def run(into: str | None) -> int:
 def _folder(into: str | None) -> Iterator[Path]:
     if into is not None:
         folder = Path(into)
-        folder.mkdir(parents=True, exist_ok=True)
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="vizschema-demo-") as temporary:
         yield Path(temporary)
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """A block that writes to `path`: what the system refuses becomes a `UsageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
 def _writes_and_conforms(path: Path, container: str) -> bool:
     """Whether the example was written and conforms."""
     print(f"Writing a small {PROFILE} trace as {container} and validating it:\n")
-    write_example(PROFILE, path)
+    with _writing(path):
+        write_example(PROFILE, path)
     report = validate(path)
     _show(report)
     return report.conforms and report.profile == PROFILE
@@ -65,8 +73,9 @@ def _breaks(folder: Path, zarr: Path) -> bool:
     broken = folder / "broken.zarr"
     if broken.exists():
         raise UsageError(f"{broken}: is already there")
-    shutil.copytree(zarr, broken)
-    before, after = _shorten(broken)
+    with _writing(broken):
+        shutil.copytree(zarr, broken)
+        before, after = _shorten(broken)
     print(
         f"Breaking a copy of the Zarr archive: /{BROKEN_ARRAY} now has {count(after, 'residue')}, where all the rest\n"
         f"has {before}, as if a writer had dropped the last one:\n"

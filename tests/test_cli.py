@@ -194,7 +194,7 @@ def test_a_hostile_argument_is_printed_escaped(capsys: pytest.CaptureFixture[str
     assert "\x1b" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["spec", "show", "1.0.0", "openfold"], ["--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["spec", "show", "1.0.0", "openfold"], ["--help"], ["--version"], ["demo"]])
 def test_a_closed_pipe_is_no_traceback(arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)

@@ -15,7 +15,7 @@ from typing import Any
 
 from vizschema import plan, specs
 from vizschema.description import Node
-from vizschema.errors import NotConforming, UsageError
+from vizschema.errors import NotConforming, UsageError, VizschemaError
 from vizschema.findings import Report
 from vizschema.plan import Array
 from vizschema.refusal import family, lasting, refusal
@@ -57,12 +57,22 @@ def create(
     remove(target)
     trace = Trace(target, form, version, judged, form.begin(target), {**root, COMPLETE: False})
     try:
-        for place, values in given.items():
-            trace.annotate(place, values)
+        _annotate_first(trace, target, given)
         yield trace
         trace.complete()
     finally:
         trace.close()
+
+
+def _annotate_first(trace: Trace, target: Path, given: Mapping[str, Mapping[str, Any]]) -> None:
+    """Nothing; where an attribute is refused, nothing was captured yet, and nothing is left behind."""
+    try:
+        for place, values in given.items():
+            trace.annotate(place, values)
+    except VizschemaError:
+        trace.close()
+        remove(target)
+        raise
 
 
 class Trace:

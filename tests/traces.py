@@ -1,0 +1,57 @@
+"""A small trace to write in tests: arrays of many dtypes, and the attributes that make it conform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from vizschema import Array
+
+CONTAINERS = {"zarr-v2": "trace.zarr", "zarr-v3": "trace.zarr", "hdf5": "trace.h5"}
+"""Every container that can be written, and a name for the target."""
+
+METADATA = {"model_name": "tiny", "model_version": "1"}
+
+
+def values(*shape: int, dtype: Any = np.float32, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def hidden(seed: int = 0, tokens: int = 5, dtype: Any = np.float32) -> Array:
+    return Array(values(2, tokens, 4, dtype=dtype, seed=seed), ["sample", "token", "hidden"])
+
+
+def arrays() -> dict[str, Array]:
+    """Every portable kind of array: roles, scalar, empty, bool, complex, bfloat16, the other byte order."""
+    return {
+        "/activations/layer_00": hidden(0),
+        "/activations/layer_01": hidden(1),
+        "/activations/gates": Array(values(2, 5, dtype=ml_dtypes.bfloat16), ["sample", "token"], {"note": "half"}),
+        "/attention/self/layer_00": Array(
+            values(2, 3, 5, 5), ["sample", "head", "token:query", "token:key"], {"source": "unknown"}
+        ),
+        "/outputs/loss": Array(np.float64(3.5), []),
+        "/extra/empty": Array(np.zeros((0, 3)), ["none", "three"]),
+        "/extra/mask": Array(np.array([True, False]), ["two"], {"flags": [True, False], "names": ["a", "é"]}),
+        "/extra/wave": Array(
+            np.array([1 + 2j]), ["one"], {"large": 2**63, "share": 1.5, "list": [1, 2], "no_list": []}
+        ),
+        "/extra/swapped": Array(np.arange(3, dtype=">i4"), ["three"]),
+    }
+
+
+def attributes() -> dict[str, Mapping[str, Any]]:
+    return {
+        "/metadata": {**METADATA, "size_sample": 2},
+        "/activations": {"num_layers": 2},
+        "/attention/self": {"num_layers": 1},
+    }
+
+
+def listing(folder: Path) -> list[str]:
+    """Everything in a folder, hidden names too."""
+    return sorted(path.name for path in folder.iterdir())

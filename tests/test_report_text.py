@@ -86,6 +86,7 @@ def test_several_archives_end_with_a_count() -> None:
 
 def test_a_hostile_path_is_escaped() -> None:
     assert rendered(report(archive="a\x1b[2J\udcff.zarr"))[0].startswith("a\\u001b[2J\\udcff.zarr: ")
+    assert "\x1b" not in "".join(rendered(report(profile="\x1b[2J")))
 
 
 def test_lines_stay_within_a_hundred_columns_but_for_the_first() -> None:

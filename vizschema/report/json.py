@@ -38,7 +38,7 @@ def _archive(report: Report, options: Options) -> dict[str, Any]:
             "chosen": report.spec_chosen or None,
         },
         "profile": {
-            "name": report.profile or None,
+            "name": escape_text(report.profile) or None,
             "chosen": report.profile_chosen or None,
             "likely": report.likely_profile,
         },

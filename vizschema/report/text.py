@@ -79,13 +79,13 @@ def _verdict(archive: str, report: Report, options: Options) -> str:
     if report.conforms and exit_code(report, options):
         numbers.append("which --strict counts as errors")
     tail = f" — {', '.join(numbers)}" if numbers else ""
-    return f"{archive}: {report.verdict} to {report.profile} {report.spec_version}{looked_at}{tail}"
+    return f"{archive}: {report.verdict} to {escape_text(report.profile)} {report.spec_version}{looked_at}{tail}"
 
 
 def _grounds(report: Report) -> Iterator[str]:
     digest = report.spec_digest[:12]
     yield wrapped(f"spec {report.spec_version} (sha256 {digest}…), {_CHOSEN[report.spec_chosen]}", "  ", "    ")
-    yield wrapped(f"profile {report.profile}, {_CHOSEN[report.profile_chosen]}", "  ", "    ")
+    yield wrapped(f"profile {escape_text(report.profile)}, {_CHOSEN[report.profile_chosen]}", "  ", "    ")
     yield wrapped(f"looked at {_looked_at(report)}", "  ", "    ")
     for note in report.notes:
         yield wrapped(f"note: {note}", "  ", "    ")

@@ -33,4 +33,8 @@ def _collector_paused() -> Iterator[None]:
     try:
         yield
     finally:
+        if not gc.get_freeze_count():
+            # Straight to the oldest generation, as after surviving; else the next collection would look through them all.
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()

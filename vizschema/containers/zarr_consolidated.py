@@ -52,7 +52,7 @@ class Copies:
         return path in self._accounts
 
     def leftover(self) -> dict[str, int]:
-        """The topmost nodes that only the copy knows, below folders that were looked into: path → nodes from there on."""
+        """The topmost nodes that only the copy knows, and how many each stands for, save below shut folders."""
         missing = sorted(path for path in self._accounts if path not in self._checked)
         counts: dict[str, int] = {}
         known = set(missing)

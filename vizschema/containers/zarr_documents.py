@@ -40,7 +40,7 @@ def read_group(
     if found is None and version == 2 and (".zgroup" in names or ".zmetadata" in names):
         name = ".zgroup"
         found = _v2_group(folder, names, path, limits)
-    others = [other for other in DOCUMENTS if other in names and (other == "zarr.json") == (version == 2)]
+    others = sorted(other for other in DOCUMENTS & names if (other == "zarr.json") == (version == 2))
     if found is not None:
         return found._replace(node=_rivals(name, others[0]), accounts=None) if others else found
     if others:

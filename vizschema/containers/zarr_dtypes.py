@@ -10,7 +10,7 @@ from vizschema.containers.zarr_json import Unreadable, quote
 from vizschema.description import ITEM_BYTES
 
 MAXIMUM = 1 << 63
-"""No size of anything reaches this: what does can neither be addressed nor written as a JSON integer for all readers."""
+"""No size of anything reaches this: it could neither be addressed nor be a JSON integer for all readers."""
 
 
 class Dtype(NamedTuple):

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 FOLDER, FILE = "folder", "file"
-DOCUMENTS_V2 = (".zarray", ".zgroup", ".zattrs", ".zmetadata")
-DOCUMENTS = ("zarr.json", *DOCUMENTS_V2)
+DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
 
 
 class Entry(NamedTuple):

@@ -43,7 +43,7 @@ def parse(raw: bytes, name: str, limits: Limits) -> Document:
     if raw.count(b"{") + raw.count(b"[") > limits.document_depth and _deeper(parsed, limits.document_depth):
         raise Unreadable("over-limit", f"{name} is nested deeper than {limits.document_depth} levels")
     # A repeated key takes its colon with it; only an escaped colon in a string could make up for that.
-    if raw.count(b":") != orjson.dumps(parsed).count(b":") or b"\\u003" in raw:
+    if raw.count(b":") != orjson.dumps(parsed).count(b":") or (b"\\" in raw and b"\\u003" in raw):
         _refuse_repeated_keys(raw, name)
     if type(parsed) is not dict:
         raise Unreadable("metadata-malformed", f"{name} holds no JSON object")

@@ -5,7 +5,7 @@ Opens nothing and knows no store. Every function raises `Unreadable` for what ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from vizschema.containers.zarr_codecs import named, v2_codecs, v3_codecs
 from vizschema.containers.zarr_dtypes import MAXIMUM, Dtype, v2_dtype, v3_dtype
 from vizschema.containers.zarr_json import Document, Unreadable, quote
 from vizschema.description import Node
-from vizschema.text import escape_text
 
 RANK = 64
 """The most dimensions of an array, as NumPy has it."""
@@ -53,25 +52,25 @@ class Extent(NamedTuple):
 def v3_node(document: Document, limits: Limits) -> Node:
     """The array or group that a `zarr.json` describes."""
     _version(document, 3, "zarr.json")
-    attributes = _attributes(document.get("attributes", {}), limits, "the attributes of zarr.json")
+    attributes, suspect = _attributes(document.get("attributes", {}), limits, "the attributes of zarr.json")
     if document.get("node_type") == "group":
         _extensions(document, _GROUP_V3_KNOWN)
-        return _finish(description.group({}), attributes)
+        return _finish(description.group({}), attributes, suspect=suspect)
     if document.get("node_type") != "array":
         raise Unreadable("metadata-invalid", f"node_type {quote(document.get('node_type'))} is neither array nor group")
-    structure = orjson.dumps({key: value for key, value in document.items() if key != "attributes"})
+    structure = orjson.dumps({**document, "attributes": None})
     build = _v3_array if len(structure) <= _MEMOISED else _v3_array.__wrapped__
-    return _finish(orjson.loads(build(structure)), attributes)
+    return _finish(_copy(build(structure)), attributes, suspect=suspect)
 
 
 def v2_array(document: Document, raw_attributes: Document, limits: Limits) -> Node:
     """The array that a `.zarray` describes, with the object of its `.zattrs`."""
     _version(document, 2, ".zarray")
-    attributes = _attributes(raw_attributes, limits, ".zattrs")
+    attributes, suspect = _attributes(raw_attributes, limits, ".zattrs")
     axes, problem = _v2_axes(attributes, document.get("shape"))
     structure = orjson.dumps(document)
     build = _v2_array if len(structure) <= _MEMOISED else _v2_array.__wrapped__
-    node: Node = orjson.loads(build(structure, axes))
+    node = _copy(build(structure, axes))
     if problem is not None:
         node["axes_detail"] = problem
     elif _AXES_V2 in attributes:
@@ -79,18 +78,19 @@ def v2_array(document: Document, raw_attributes: Document, limits: Limits) -> No
     if node["dtype"] == "uint16" and attributes.get(_STORED) == "bfloat16":
         node["dtype"] = "bfloat16"
         attributes = {key: value for key, value in attributes.items() if key != _STORED}
-    return _finish(node, attributes)
+    return _finish(node, attributes, suspect=suspect)
 
 
 def v2_group(document: Document, raw_attributes: Document, limits: Limits) -> Node:
     """The group that a `.zgroup` describes, with the object of its `.zattrs`."""
     _version(document, 2, ".zgroup")
-    return _finish(description.group({}), _attributes(raw_attributes, limits, ".zattrs"))
+    attributes, suspect = _attributes(raw_attributes, limits, ".zattrs")
+    return _finish(description.group({}), attributes, suspect=suspect)
 
 
 @lru_cache(maxsize=1024)
-def _v3_array(structure: bytes) -> bytes:
-    """The node of an array without its attributes, as JSON; arrays of a series share all that."""
+def _v3_array(structure: bytes) -> Node:
+    """The node of an array without its attributes, to be copied: arrays of a series share all that."""
     document = orjson.loads(structure)
     if not document.keys() >= _ARRAY_V3:
         raise Unreadable("metadata-invalid", f"zarr.json has no {', '.join(sorted(_ARRAY_V3 - document.keys()))}")
@@ -108,7 +108,7 @@ def _v3_array(structure: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _v2_array(structure: bytes, axes: Names | None) -> bytes:
+def _v2_array(structure: bytes, axes: Names | None) -> Node:
     document = orjson.loads(structure)
     missing = [key for key in _ARRAY_V2 if key not in document]
     if missing:
@@ -132,19 +132,35 @@ def _array(
     chunks: list[int],
     shard: list[int] | None,
     codecs: list[str],
-) -> bytes:
-    safe = None if axes is None else [name if name is None else escape_text(name) for name in axes]
-    cut = description.storage(shape, safe, dtype.item_bytes, chunks=chunks, shard=shard, codecs=codecs)
-    node = description.array(dtype.name, shape, safe, {}, cut, item_bytes=dtype.item_bytes)
-    if axes is not None and safe != list(axes):
-        node["escaped"] = ["axes"]
-    return orjson.dumps(node)
+) -> Node:
+    cut = description.storage(shape, axes, dtype.item_bytes, chunks=chunks, shard=shard, codecs=codecs)
+    return description.array(dtype.name, shape, axes, {}, cut, item_bytes=dtype.item_bytes)
 
 
-def _finish(node: Node, attributes: Mapping[str, Any]) -> Node:
-    node["attributes"], escaped = clean_attributes(attributes)
-    if escaped:
-        node["escaped"] = sorted([*node.get("escaped", ()), *escaped])
+def _copy(node: Node) -> Node:
+    """A node of its own, nothing shared with the memoised one; twice as fast as any general copy."""
+    storage, axes = node["storage"], node["axes"]
+    chunk_of, split, shards = storage["chunk_of"], storage["split"], storage["shards"]
+    cut = {
+        **storage,
+        "chunks": storage["chunks"][:],
+        "chunk_of": None if chunk_of is None else chunk_of.copy(),
+        "split": None if split is None else split[:],
+        "shards": None if shards is None else {**shards, "shape": shards["shape"][:]},
+        "codecs": storage["codecs"][:],
+    }
+    copy = {**node, "shape": node["shape"][:], "axes": None if axes is None else axes[:], "storage": cut}
+    if "escaped" in copy:
+        copy["escaped"] = node["escaped"][:]
+    return copy
+
+
+def _finish(node: Node, attributes: Document, *, suspect: bool) -> Node:
+    node["attributes"] = attributes
+    if suspect:
+        node["attributes"], escaped = clean_attributes(attributes)
+        if escaped:
+            node["escaped"] = sorted([*node.get("escaped", ()), *escaped])
     return node
 
 
@@ -154,14 +170,17 @@ def _version(document: Document, expected: int, name: str) -> None:
         raise Unreadable("metadata-invalid", f"zarr_format of {name} is {quote(found)}, not {expected}")
 
 
-def _attributes(value: Any, limits: Limits, place: str) -> Document:
+def _attributes(value: Any, limits: Limits, place: str) -> tuple[Document, bool]:
+    """Attributes within the limit, and whether they may hold anything that needs escaping."""
     if type(value) is not dict:
         raise Unreadable("metadata-invalid", f"{place} holds {quote(value)}, not an object")
-    limit = limits.attribute_bytes
-    if len(orjson.dumps(value)) <= limit:
-        return value
+    text, limit = orjson.dumps(value), limits.attribute_bytes
+    # JSON escapes control characters and backslashes by a backslash, and leaves DEL as it is.
+    suspect = not text.isascii() or b"\\" in text or b"\x7f" in text
+    if len(text) <= limit:
+        return value, suspect
     large = unsupported(f"larger than {limit} bytes")
-    return {key: item if len(orjson.dumps(item)) <= limit else large for key, item in value.items()}
+    return {key: item if len(orjson.dumps(item)) <= limit else large for key, item in value.items()}, suspect
 
 
 def _extensions(document: Document, known: set[str]) -> None:

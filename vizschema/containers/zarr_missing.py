@@ -80,7 +80,7 @@ def survey(root: Folder) -> tuple[int | None, list[str]]:
         versions: list[int] = []
         with closing(_level(root, "", depth)) as level:
             for path, folder, entries in islice(level, _SURVEYED):
-                document = next((name for name in DOCUMENTS if any(entry.name == name for entry in entries)), None)
+                document = max((entry.name for entry in entries if entry.name in DOCUMENTS), default=None)
                 key = None if document else _key(folder, entries)
                 head, suffix, _ = f"{path}/".partition(".zarr/")
                 if suffix and (document or key):

@@ -5,7 +5,7 @@ A store gives folders (`zarr_folder.Folder`). An array's folder is never listed,
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
@@ -66,30 +66,27 @@ class Walk:
 
     def nodes(self) -> Generator[tuple[str, Node], None, None]:
         """Every node once, as (path, node), the root first."""
-        self._count = 0
+        self._count = 1
         self._consolidated = False
         yield from self._visit(self._root, _ROOT, ())
 
     def _visit(
         self, folder: Folder, place: Place, scopes: _Scopes, *, certain: bool = True
-    ) -> Iterator[tuple[str, Node]]:
+    ) -> Iterable[tuple[str, Node]]:
         """The node of a folder and all below; one without metadata only where it is `certain` that it needs some."""
-        self._count += 1
-        if self._count > self._limits.nodes:
-            if self._count == self._limits.nodes + 1:
-                yield _at(place, fault("over-limit", f"more than {self._limits.nodes} nodes"))
-            return
         found = read_array(folder, place.raw, self._version, self._limits)
         if found is not None and found.is_array:
-            yield _at(place, _checked(found, place, scopes))
-            return
+            return (_at(place, _checked(found, place, scopes) if scopes else found.node),)
+        return self._listed(folder, place, scopes, found, certain=certain)
+
+    def _listed(
+        self, folder: Folder, place: Place, scopes: _Scopes, found: Found | None, *, certain: bool
+    ) -> Iterator[tuple[str, Node]]:
+        """Likewise, of a folder that is no array by its first document, which `found` is."""
         try:
             entries = folder.entries()
         except Unreadable as unreadable:
-            for scope in (*scopes, *(found.scopes if found else ())):
-                scope.check(place.raw, None)
-                scope.close(place.raw)
-            yield _at(place, unreadable.node())
+            yield _shut(place, unreadable, (*scopes, *(found.scopes if found else ())))
             return
         found = read_group(folder, {entry.name for entry in entries}, place.raw, found, self._version, self._limits)
         if found is not None:
@@ -105,46 +102,47 @@ class Walk:
             self._consolidated = bool(found.scopes)
         node = _checked(found, place, inner)
         yield _at(place, node)
-        # Where the documents are no use, only those below tell what is a node and what a chunk.
-        for entry in entries if not found.is_array else ():
-            if entry.name not in DOCUMENTS:
-                yield from self._member(folder, place, entry, inner, certain=found.accounts is not None)
+        if not found.is_array:
+            # Where the documents are no use, only those below tell what is a node and what a chunk.
+            yield from self._members(folder, place, entries, inner, certain=found.accounts is not None)
         if self._count <= self._limits.nodes:
             for scope in found.scopes:
                 yield from _leftover(scope)
 
-    def _member(
-        self, folder: Folder, parent: Place, entry: Entry, scopes: _Scopes, *, certain: bool
+    def _members(
+        self, folder: Folder, parent: Place, entries: Sequence[Entry], scopes: _Scopes, *, certain: bool
     ) -> Iterator[tuple[str, Node]]:
-        place = _below(parent, entry.name)
-        if entry.what != FOLDER:
-            if certain:
-                yield from self._stray(place, entry)
-            return
-        if place.depth > self._limits.path_depth:
-            yield _at(place, fault("over-limit", f"more than {self._limits.path_depth} levels deep"))
-            return
-        try:
-            child = folder.enter(entry.name)
-        except Unreadable as unreadable:
-            for scope in scopes:
-                scope.check(place.raw, None)
-                scope.close(place.raw)
-            yield _at(place, unreadable.node())
-            return
-        try:
-            yield from self._visit(child, place, scopes, certain=certain)
-        finally:
-            child.close()
+        limits = self._limits
+        for entry in entries:
+            name, what, _ = entry
+            if name in DOCUMENTS or not (certain or what == FOLDER):
+                continue
+            place = _below(parent, name)
+            self._count += 1
+            if self._count > limits.nodes:
+                if self._count == limits.nodes + 1:
+                    yield _at(place, fault("over-limit", f"more than {limits.nodes} nodes"))
+                return
+            if what != FOLDER or place.depth > limits.path_depth:
+                yield _at(place, self._closed(entry))
+                continue
+            try:
+                child = folder.enter(name)
+            except Unreadable as unreadable:
+                yield _shut(place, unreadable, scopes)
+                continue
+            try:
+                yield from self._visit(child, place, scopes, certain=certain)
+            finally:
+                child.close()
 
-    def _stray(self, place: Place, entry: Entry) -> Iterator[tuple[str, Node]]:
-        """A member that is no folder: a file that is not Zarr's, a link, a FIFO."""
-        self._count += 1
-        if self._count == self._limits.nodes + 1:
-            yield _at(place, fault("over-limit", f"more than {self._limits.nodes} nodes"))
-        elif self._count <= self._limits.nodes:
-            foreign = fault("foreign-file", "a file that is no part of a Zarr archive")
-            yield _at(place, foreign if entry.what == FILE else fault(entry.what, entry.detail))
+    def _closed(self, entry: Entry) -> Node:
+        """The node of a member that is never entered: no folder, or one too deep."""
+        if entry.what == FOLDER:
+            return fault("over-limit", f"more than {self._limits.path_depth} levels deep")
+        if entry.what == FILE:
+            return fault("foreign-file", "a file that is no part of a Zarr archive")
+        return fault(entry.what, entry.detail)
 
     def _missing(
         self, folder: Folder, place: Place, entries: Sequence[Entry], scopes: _Scopes
@@ -155,10 +153,8 @@ class Walk:
         except Unreadable as unreadable:
             yield _at(place, unreadable.node())
             return
-        below: list[tuple[str, Node]] = []
-        for entry in entries:
-            if key is None or not is_chunk(entry):
-                below.extend(self._member(folder, place, entry, scopes, certain=True))
+        others = [entry for entry in entries if key is None or not is_chunk(entry)]
+        below = list(self._members(folder, place, others, scopes, certain=True))
         nodes = [node for _, node in below if of_zarr(node)]
         copied = False
         for scope in scopes:
@@ -175,6 +171,14 @@ class Walk:
             yield _at(place, fault("foreign-file", "a folder without metadata, and with nothing of Zarr in it"))
             return
         yield from below
+
+
+def _shut(place: Place, unreadable: Unreadable, scopes: _Scopes) -> tuple[str, Node]:
+    """The node of a folder that cannot be looked into."""
+    for scope in scopes:
+        scope.check(place.raw, None)
+        scope.close(place.raw)
+    return _at(place, unreadable.node())
 
 
 def _checked(found: Found, place: Place, scopes: _Scopes) -> Node:

@@ -121,7 +121,10 @@ class Archive:
             hint = f"; there is {', '.join(near)}" if near else ""
             raise KeyError(f"{path} is not in {Path(self._path).name}{hint}")
         node: Node = nodes[path]
-        if "name" in node.get("escaped", ()):
+        above = path
+        while above != "/" and "name" not in nodes[above].get("escaped", ()):
+            above = parent_of(above)
+        if above != "/":
             raise NotAnArchive(f"{path}: cannot be read: its name holds characters that are shown escaped here")
         if node["kind"] not in ("group", "array"):
             raise NotAnArchive(f"{path}: cannot be read: {node['reason']}: {node['detail']}")

@@ -1,0 +1,189 @@
+"""`vizschema.open`: arrays by path, read when asked for, and nothing followed that the description warns of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import ml_dtypes
+import numpy as np
+import pytest
+import zarr
+from traces import CONTAINERS, arrays, attributes, hidden
+
+import vizschema
+from vizschema import Archive, NotAnArchive, UsageError
+from vizschema.read import StoredArray, StoredGroup
+
+container = pytest.mark.parametrize("container", CONTAINERS)
+
+
+def written(folder: Path, container: str = "zarr-v3") -> Path:
+    path = folder / CONTAINERS[container]
+    vizschema.write(path, arrays(), attributes(), profile="trace", container=container)
+    return path
+
+
+@container
+def test_what_was_written_is_read_with_axes_and_attributes(container: str, tmp_path: Path) -> None:
+    with vizschema.open(written(tmp_path, container)) as archive:
+        for path, given in arrays().items():
+            stored = archive[path]
+            assert isinstance(stored, StoredArray)
+            expected = np.asarray(given.data)
+            read = stored[...]
+            assert isinstance(read, np.ndarray)
+            assert (stored.shape, stored.ndim, stored.dtype) == (expected.shape, expected.ndim, read.dtype)
+            assert read.dtype == expected.dtype.newbyteorder("=")
+            assert np.array_equal(read, expected)
+            assert stored.axes == tuple(given.axes)
+            assert stored.attributes == dict(given.attributes)
+
+
+@container
+def test_indexing_takes_what_is_asked_for(container: str, tmp_path: Path) -> None:
+    with vizschema.open(written(tmp_path, container)) as archive:
+        for path in ("/activations/layer_00", "/activations/gates"):
+            expected = arrays()[path].data
+            assert np.array_equal(archive[path][1, 2:4], expected[1, 2:4])
+            assert archive[path][0, 0].dtype == expected.dtype
+            assert np.array_equal(np.asarray(archive[path]), expected)
+            assert np.asarray(archive[path], dtype=np.float64).dtype == np.float64
+        assert archive["/activations/layer_00"].chunks == (2, 5, 4)
+        assert archive["/attention/self/layer_00"].chunks == (1, 1, 5, 5)
+
+
+def test_reading_one_part_reads_no_other_chunk(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    (path / "attention/self/layer_00/c/1/2/0/0").write_bytes(b"damaged")
+    with vizschema.open(path) as archive:
+        maps = archive["/attention/self/layer_00"]
+        assert maps[0, 2].shape == (5, 5)
+        with pytest.raises((ValueError, RuntimeError)):
+            maps[1, 2]
+
+
+def test_an_array_on_disk_cannot_become_one_without_a_copy(tmp_path: Path) -> None:
+    with vizschema.open(written(tmp_path)) as archive, pytest.raises(ValueError, match="without a copy"):
+        np.asarray(archive["/activations/layer_00"], copy=False)
+
+
+@container
+def test_groups_show_attributes_and_members(container: str, tmp_path: Path) -> None:
+    with vizschema.open(written(tmp_path, container)) as archive:
+        group = archive["/activations"]
+        assert group == StoredGroup("/activations", {"num_layers": 2}, ("gates", "layer_00", "layer_01"))
+        assert archive["/"].members == ("activations", "attention", "extra", "metadata", "outputs")
+
+
+def test_an_archive_lists_its_paths_and_shows_its_description(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    with vizschema.open(path) as archive:
+        assert isinstance(archive, Archive)
+        assert archive.description == vizschema.describe(path)
+        assert archive.paths() == list(archive.description["nodes"])
+        assert "/outputs/loss" in archive
+        assert "/outputs/lost" not in archive
+
+
+def test_a_path_that_is_not_there_names_those_near_it(tmp_path: Path) -> None:
+    with vizschema.open(written(tmp_path)) as archive:
+        with pytest.raises(
+            KeyError, match=r"/activations/layer_0 is not in trace\.zarr; there is /activations/layer_0"
+        ):
+            archive["/activations/layer_0"]
+        with pytest.raises(KeyError, match=r"is not in trace\.zarr'$"):
+            archive["?"]
+
+
+def test_what_is_no_archive_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(NotAnArchive):
+        vizschema.open(tmp_path / "nothing.zarr")
+
+
+def test_what_is_damaged_is_not_opened(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    (path / "activations/layer_00/zarr.json").write_text("{", encoding="utf-8")
+    with vizschema.open(path) as archive:
+        with pytest.raises(NotAnArchive, match="/activations/layer_00: cannot be read: metadata-malformed: "):
+            archive["/activations/layer_00"]
+        assert np.array_equal(archive["/activations/layer_01"][...], hidden(1).data)
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    path = written(tmp_path, "hdf5")
+    with h5py.File(path, "r+") as file:
+        file["outside"] = h5py.ExternalLink("other.h5", "/data")
+    with vizschema.open(path) as archive, pytest.raises(NotAnArchive, match="/outside: cannot be read: external-link"):
+        archive["/outside"]
+
+
+def test_text_is_not_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "hdf5")
+    with h5py.File(path, "r+") as file:
+        file["words"] = ["a", "b"]
+    with (
+        vizschema.open(path) as archive,
+        pytest.raises(NotAnArchive, match="expected numbers or booleans, found string"),
+    ):
+        archive["/words"]
+
+
+def test_a_codec_that_would_execute_is_never_run(tmp_path: Path) -> None:
+    path = written(tmp_path, "zarr-v2")
+    document = path / "activations/layer_00/.zarray"
+    metadata = json.loads(document.read_bytes())
+    metadata["filters"] = [{"id": "pickle"}]
+    document.write_text(json.dumps(metadata), encoding="utf-8")
+    (path / ".zmetadata").unlink()
+    with (
+        vizschema.open(path) as archive,
+        pytest.raises(NotAnArchive, match=r"/layer_00: cannot be read: .*pickle"),
+    ):
+        archive["/activations/layer_00"]
+
+
+def test_a_name_that_is_shown_escaped_is_not_opened(tmp_path: Path) -> None:
+    path = written(tmp_path, "hdf5")
+    with h5py.File(path, "r+") as file:
+        file["odd\x1bname"] = [1, 2]
+        file["odd\x1bgroup/inner"] = [1, 2]
+    with vizschema.open(path) as archive:
+        for name in ("/odd\\u001bname", "/odd\\u001bgroup/inner"):
+            with pytest.raises(NotAnArchive, match="its name holds characters that are shown escaped"):
+                archive[name]
+
+
+def test_a_container_that_cannot_be_read_here_is_said_so(tmp_path: Path) -> None:
+    description = {"container": {"format": "npz", "version": None, "store": "file"}, "nodes": {}}
+    with pytest.raises(UsageError, match=r"a\.npz: expected Zarr in a folder or HDF5, found npz \(file\)"):
+        Archive(str(tmp_path / "a.npz"), description)
+
+
+@pytest.mark.parametrize(
+    ("fill", "expected"), [(1.5, 1.5), (0, 0.0), ("0x3fc0", 1.5), ("Infinity", np.inf), ("-Infinity", -np.inf)]
+)
+def test_a_chunk_of_bfloat16_that_is_absent_has_the_fill_value(fill: object, expected: float, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    document = path / "activations/gates/zarr.json"
+    document.write_text(json.dumps({**json.loads(document.read_bytes()), "fill_value": fill}), encoding="utf-8")
+    root = json.loads((path / "zarr.json").read_bytes())
+    root.pop("consolidated_metadata")
+    (path / "zarr.json").write_text(json.dumps(root), encoding="utf-8")
+    (path / "activations/gates/c/0/0").unlink()
+    with vizschema.open(path) as archive:
+        read = archive["/activations/gates"][...]
+    assert read.dtype == ml_dtypes.bfloat16
+    assert (read == ml_dtypes.bfloat16(expected)).all()
+
+
+def test_archives_of_others_are_read_too(real: Path) -> None:
+    with vizschema.open(real / "published" / "vit_mnist_trace.zarr") as archive:
+        maps = archive["/attention/layer_0"]
+        assert (maps.shape, maps.axes, maps.dtype) == ((8, 4, 50, 50), None, np.float32)
+        theirs = zarr.open_array(real / "published" / "vit_mnist_trace.zarr", path="attention/layer_0", mode="r")
+        assert np.array_equal(maps[2, 1], theirs[2, 1])
+    with vizschema.open(real / "writers" / "benchmark.h5") as archive:
+        arrays = [path for path in archive.paths() if archive.description["nodes"][path]["kind"] == "array"]
+        assert all(archive[path][...].shape == archive[path].shape for path in arrays)

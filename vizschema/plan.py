@@ -143,13 +143,13 @@ def plan_node(path: str, planned: PlannedArray, form: Form) -> Node:
         form.storage(planned) if portable else None,
         item_bytes=planned.values.dtype.itemsize,
     )
-    return name_node(node, path.rpartition("/")[2], escaped)[1]
+    return _named(node, path, escaped)
 
 
 def plan_group(path: str, attributes: Mapping[str, Any]) -> Node:
     """The node that a group with `attributes` becomes in a description."""
     cleaned, escaped = clean_attributes(attributes)
-    return name_node(group(cleaned), path.rpartition("/")[2], escaped)[1]
+    return _named(group(cleaned), path, escaped)
 
 
 def plan_description(nodes: Mapping[str, Node], form: Form) -> Description:
@@ -173,3 +173,8 @@ def _cut(path: str, word: str, given: Sequence[int] | None, shape: Sequence[int]
             f"{path}: expected {word} of 1 or more along each dimension of {tuple(shape)}, found {lengths}"
         )
     return lengths
+
+
+def _named(node: Node, path: str, escaped: list[str]) -> Node:
+    """`node`, marked with what is shown escaped; the root has no name that could be."""
+    return name_node(node, path.rpartition("/")[2] or "/", escaped)[1]

@@ -45,7 +45,11 @@ def _keywords(error: jsonschema.ValidationError) -> set[str | int]:
 def _below_names(error: jsonschema.ValidationError) -> bool:
     """Whether the instance of `error` is a property name, not a value of the description."""
     path = list(error.absolute_schema_path)
-    steps = [token for token in ("propertyNames", "properties", "additionalProperties", "patternProperties", "items") if token in path]
+    steps = [
+        token
+        for token in ("propertyNames", "properties", "additionalProperties", "patternProperties", "items")
+        if token in path
+    ]
     if "propertyNames" not in steps:
         return False
     last = len(path) - 1 - path[::-1].index("propertyNames")

@@ -12,7 +12,7 @@ Nodes = dict[str, dict[str, Any]]
 CONTAINER = {"format": "zarr", "version": 3, "store": "directory", "consolidated": False}
 SIZES = {
     **{"sample": 2, "channel": 1, "height": 28, "width": 28, "class": 10, "token": 5, "hidden": 8, "head": 2},
-    **{"conv1_channel": 4, "conv1_height": 26, "conv1_width": 26, "fc1_unit": 16},
+    **{"conv1_channel": 4, "conv1_height": 26, "conv1_width": 26, "fc1_unit": 16, "tokens": 5},
     **{"residue": 12, "sequence": 3, "single_channel": 6, "pair_channel": 4, "msa_channel": 5, "atom": 37, "xyz": 3},
     **{"entry": 7, "end": 2, "msa_row_head": 2, "msa_column_head": 2, "triangle_start_head": 4, "ipa_head": 3},
     **{"triangle_end_head": 4},
@@ -40,7 +40,10 @@ def array(axes: str, dtype: str = "float32", **attributes: Any) -> dict[str, Any
     """An array over `axes` (separated by spaces), in one chunk for each sample and head."""
     names = axes.split()
     shape = [SIZES[name.partition(":")[0]] for name in names]
-    chunks = [1 if name in ("sample", "head") or name.endswith("_head") else size for name, size in zip(names, shape, strict=True)]
+    chunks = [
+        1 if name in ("sample", "head") or name.endswith("_head") else size
+        for name, size in zip(names, shape, strict=True)
+    ]
     storage = description.storage(
         shape, names, description.ITEM_BYTES[dtype], chunks=chunks, shard=None, codecs=["bytes", "zstd"]
     )
@@ -148,8 +151,9 @@ FACTS = {
 }
 PARTNERS: Mapping[str, Mapping[str, Any]] = {
     "/inputs/labels": {"beyond_axis": 0},
-    "/outputs/predictions": {"beyond_axis": 0, "argmax_differs": 0},
+    "/outputs/predictions": {"argmax_differs": 0},
     "/inputs/sequence": {"minimum": 65, "maximum": 90},
+    "/outputs/confidence": {"minimum": 0, "maximum": 99.5},
     "/inputs/aatype": {"decode_differs": 0},
     "/attention_topk/ipa/layer_00/indices": {"beyond_axis": 0},
     "/outputs/coordinates": {"masked_nonzero": 0},

@@ -19,10 +19,16 @@ from vizschema.judge import judge
 SPEC = specs.load("1.0.0")
 HOSTILE = st.one_of(
     st.text(max_size=12),
-    st.text(alphabet=st.sampled_from("a_0A/\\\n\r\t\x00\x1b\u202e\u2028\ud800é߀٣ſK~$^.[]\ufeff"), min_size=1, max_size=8),
-    st.sampled_from(["layer_00\n", "layer_0", "2026-11-21T09:00:00Z\n", "ſize", "__proto__", "$ref", "\ud83d", "layer_٣٣"]),
+    st.text(
+        alphabet=st.sampled_from("a_0A/\\\n\r\t\x00\x1b\u202e\u2028\ud800é߀٣ſK~$^.[]\ufeff"), min_size=1, max_size=8
+    ),
+    st.sampled_from(
+        ["layer_00\n", "layer_0", "2026-11-21T09:00:00Z\n", "ſize", "__proto__", "$ref", "\ud83d", "layer_٣٣"]
+    ),
 )
-VALUES = st.one_of(HOSTILE, st.integers(-(2**70), 2**70), st.floats(), st.none(), st.lists(HOSTILE, max_size=3), st.booleans())
+VALUES = st.one_of(
+    HOSTILE, st.integers(-(2**70), 2**70), st.floats(), st.none(), st.lists(HOSTILE, max_size=3), st.booleans()
+)
 
 
 def both(document: description.Description, profile: specs.Profile) -> list[tuple[str, str]]:

@@ -136,7 +136,9 @@ def test_facts_are_asked_for_by_patterns_that_compile_and_fields_that_descriptio
 
 
 def test_the_digest_covers_every_file_of_the_version() -> None:
-    assert set(SPEC.files) == {path.relative_to(SPEC.folder).as_posix() for path in SPEC.folder.rglob("*") if path.is_file()}
+    assert set(SPEC.files) == {
+        path.relative_to(SPEC.folder).as_posix() for path in SPEC.folder.rglob("*") if path.is_file()
+    }
     assert re.fullmatch("[0-9a-f]{64}", SPEC.digest)
 
 
@@ -158,7 +160,9 @@ class TestOwnProfiles:
 
     def test_a_missing_schema_is_named(self, tmp_path: Path) -> None:
         self.write(tmp_path / "own", must=self.document("own", {"$ref": "../gone/must.schema.json"}))
-        with pytest.raises(SpecError, match=r"\.\./gone/must\.schema\.json.*no schema of an installed version or beside it"):
+        with pytest.raises(
+            SpecError, match=r"\.\./gone/must\.schema\.json.*no schema of an installed version or beside it"
+        ):
             SPEC.profile(str(tmp_path / "own"))
 
     def test_a_reference_to_nothing_is_named(self, tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ REASONS: Mapping[str, str] = {
     "named-type": "object",
     "pickle": "object",
     "special-file": "object",
-    "foreign-file": "object",
+    "foreign-file": "foreign",
 }
-"""Each reason and the kind of node it makes."""
+"""Each reason and the kind of node it makes; what is `foreign` is no node, and is listed by the group that holds it."""
 
 ITEM_BYTES: Mapping[str, int] = {
     "bool": 1,
@@ -121,7 +121,9 @@ def _count(size: int, length: int) -> int:
 
 def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: str = "not_read") -> Description:
     """The whole description of `nodes` (path → node), with what follows from them."""
-    ordered = {path: nodes[path] for path in sorted(nodes)}
+    ordered = {path: nodes[path] for path in sorted(nodes) if nodes[path]["kind"] != "foreign"}
+    if len(ordered) < len(nodes):
+        _list_foreign(ordered, sorted(path for path in nodes if path not in ordered))
     children = _children(ordered)
     for path, node in ordered.items():
         if node["kind"] == "group":
@@ -133,6 +135,18 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
         "axes": _axes(ordered),
         "series": _series(ordered, children),
     }
+
+
+def _list_foreign(nodes: Mapping[str, Node], paths: Sequence[str]) -> None:
+    """Let the nearest group above each of `paths`, which are sorted, list it as `foreign`, relative to itself."""
+    for path in paths:
+        holder = parent_of(path)
+        while holder != "/" and nodes.get(holder, {}).get("kind") != "group":
+            holder = parent_of(holder)
+        if nodes.get(holder, {}).get("kind") == "group":
+            listed = nodes[holder].setdefault("foreign", [])
+            if len(listed) < _SHOWN:
+                listed.append(path[len(holder) :].lstrip("/"))
 
 
 def parent_of(path: str) -> str:
@@ -164,8 +178,8 @@ def _axes(nodes: Mapping[str, Node]) -> Node:
                 alike.setdefault((tuple(node["axes"]), tuple(node["shape"])), []).append(path)
         elif path == "/metadata" and node["kind"] == "group":
             for key, value in node["attributes"].items():
-                if key.startswith("size_") and _is_integer(value):
-                    _sight(axes, key[len("size_") :], value, [path])
+                if key.startswith("size_") and _is_size(value):
+                    _sight(axes, key[len("size_") :], int(value), [path])
     for (names, shape), paths in alike.items():
         for name, size in zip(names, shape, strict=True):
             if name is not None:
@@ -174,7 +188,9 @@ def _axes(nodes: Mapping[str, Node]) -> Node:
 
 
 def _sight(axes: dict[str, dict[str, Node]], name: str, size: int, paths: Sequence[str]) -> None:
-    """Adds that every one of `paths`, which are sorted, has an axis of this name and size."""
+    """Adds that every one of `paths`, which are sorted, has an axis of this name and size; an empty name is no axis."""
+    if not name:
+        return
     sighting = axes.setdefault(name, {}).setdefault(str(size), {"count": 0, "first": []})
     sighting["count"] += len(paths)
     sighting["first"] = sorted({*sighting["first"], *paths[:2]})[:2]
@@ -197,7 +213,7 @@ def _series(nodes: Mapping[str, Node], children: Mapping[str, Sequence[str]]) ->
             continue
         for key, value in node["attributes"].items():
             stem = key[len("num_") : -1]
-            if key.startswith("num_") and key.endswith("s") and stem and _is_integer(value):
+            if key.startswith("num_") and key.endswith("s") and stem and _is_size(value):
                 series.setdefault(join(path, stem), _family(nodes, children, path, stem, []))
     return {key: series[key] for key in sorted(series)}
 
@@ -213,7 +229,7 @@ def _family(
     indices = sorted(index for _, index in members)
     declared, declared_by = _declared(nodes, parent, stem, fallback=bool(members))
     last = max(indices, default=-1) + 1
-    expected = max(last, declared) if declared is not None else last
+    expected = max(last, declared) if declared is not None and declared_by == parent else last
     missing_count, missing = _missing(indices, expected)
     return {
         "indices": indices,
@@ -234,8 +250,8 @@ def _family(
 def _declared(nodes: Mapping[str, Node], parent: str, stem: str, *, fallback: bool) -> tuple[int | None, str | None]:
     for path in (parent, "/metadata") if fallback else (parent,):
         value = nodes.get(path, {}).get("attributes", {}).get(f"num_{stem}s")
-        if _is_integer(value) and value >= 0:
-            return value, path
+        if value is not None:
+            return (int(value) if _is_size(value) else None), path
     return None, None
 
 
@@ -269,5 +285,8 @@ def _alike(nodes: Mapping[str, Node], paths: Iterable[str]) -> Node:
     return {"dtypes": sorted({node["dtype"] for node in arrays}), "shapes": [list(shape) for shape in sorted(shapes)]}
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _is_size(value: Any) -> bool:
+    """Whether a JSON value is a whole number, 0 or more; 3.0 is one, as it is for JSON Schema."""
+    if isinstance(value, float):
+        return value.is_integer() and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,4 +1,4 @@
-"""What judging gives: findings and the report that holds them. Plain frozen values; they know no engine and no container."""
+"""What judging gives: findings and the report that holds them. Plain frozen values: no engine, no container."""
 
 from __future__ import annotations
 

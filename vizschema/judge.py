@@ -1,7 +1,8 @@
 """Description × profile → findings, by stock JSON Schema 2020-12. The only importer of a JSON Schema engine.
 
-Sees no array, no file and no container. The schemas state the rules; this module finds the rule of each error, the same way for
-every engine: the nearest enclosing `$anchor` of the absolute keyword location, and one error a name for `required` and `propertyNames`.
+Sees no array, no file and no container. The schemas state the rules; this module finds the rule of each error, the same
+way for every engine: the nearest enclosing `$anchor` of the absolute keyword location, and one error a name for
+`required` and `propertyNames`.
 """
 
 from __future__ import annotations
@@ -144,7 +145,9 @@ def settle(faults: Iterable[Fault]) -> list[Fault]:
     """
     unique = {(fault.rule.severity, fault.rule.id, fault.pointer): fault for fault in faults}
     misnamed = {(fault.rule.id, fault.name) for fault in unique.values() if fault.keyword in _NAMING and fault.name}
-    kept = (key for key, fault in unique.items() if not any((fault.rule.id, above) in misnamed for above in _above(fault)))
+    kept = (
+        key for key, fault in unique.items() if not any((fault.rule.id, above) in misnamed for above in _above(fault))
+    )
     return [unique[key] for key in sorted(kept)]
 
 

@@ -1,8 +1,8 @@
-"""The words of a finding: where, what was expected, what was found. Knows the description, and no engine and no model."""
+"""The words of a finding: where, what was expected, what was found. Knows descriptions, no engine and no model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -106,22 +106,41 @@ def _inside(instance: Tokens) -> str:
         return f"attribute {shorten(tokens[1], 60)} "
     if tokens[0] == "storage" and len(tokens) > 1:
         return f"{' '.join(_STORAGE.get(token, token) for token in tokens[1:] if not token.isdigit())} "
-    words = [_PARTS.get(token, token) for token in tokens if token != "facts" and not token.isdigit()]
+    words = [_PARTS.get(part, part) for part in tokens if part not in ("facts",) and not part.isdigit()]
     return f"{' '.join(words)} "
 
 
 _PARTS = {
     "members": "number of members",
     "non_finite": "number of values that are not finite",
-    "row_sum_minimum": "smallest row sum", "row_sum_maximum": "largest row sum", "escaped": "places with such characters",
+    "absent_chunks": "number of chunks that were never written",
+    "constant_share": "share of the commonest value",
+    "duplicate_slices": "number of copies",
+    "beyond_axis": "number of values past the end of the axis",
+    "argmax_differs": "number of places where the largest entry is another",
+    "decode_differs": "number of places that decode to something else",
+    "masked_nonzero": "number of masked values that are not 0",
+    "foreign": "files of another kind",
+    "row_sum_minimum": "smallest row sum",
+    "row_sum_maximum": "largest row sum",
+    "escaped": "places with such characters",
 }
-_STORAGE = {"chunk_of": "chunk length of", "chunk_bytes": "bytes in a chunk", "split": "chunks split along", "codecs": "codec"}
+_STORAGE = {
+    "chunk_of": "chunk length of",
+    "chunk_bytes": "bytes in a chunk",
+    "split": "chunks split along",
+    "codecs": "codec",
+}
 
 
 def _found(description: Description, instance: Tokens, found: Any) -> str:
     if len(instance) > 2 and instance[2] == "axes":
         node = _at(description, instance[:2])
-        shape = f"{_show(node['axes'])} for the shape {_show(node['shape'])}" if node["axes"] else f"no names for the shape {_show(node['shape'])}"
+        shape = (
+            f"{_show(node['axes'])} for the shape {_show(node['shape'])}"
+            if node["axes"]
+            else f"no names for the shape {_show(node['shape'])}"
+        )
         return node.get("axes_detail") or shape
     return _show(found)
 
@@ -152,7 +171,11 @@ def _places(sighting: Mapping[str, Any]) -> str:
 
 
 def _missing(series: Mapping[str, Any]) -> tuple[str, str]:
-    declared = f"{series['declared']} of them, as {series['declared_by']} declares" if series["declared"] is not None else "no gaps"
+    declared = (
+        f"{series['declared']} of them, as {series['declared_by']} declares"
+        if series["declared"] is not None and series["declared_by"] != "/metadata"
+        else "no gaps"
+    )
     shown = ", ".join(map(str, series["missing"][:_LISTED]))
     more = ", …" if series["missing_count"] > _LISTED else ""
     return declared, f"{len(series['indices'])}, without number {shown}{more}"
@@ -162,11 +185,15 @@ def _undeclared(series: Mapping[str, Any]) -> tuple[str, str]:
     shown = ", ".join(map(str, series["undeclared"]))
     last = series["declared"] - 1
     numbers = f"numbers 0 to {last}" if last >= 0 else "no members"
-    return f"{numbers}, as {series['declared_by']} declares {series['declared']}", f"{len(series['indices'])} members, with number {shown}"
+    return (
+        f"{numbers}, as {series['declared_by']} declares {series['declared']}",
+        f"{len(series['indices'])} members, with number {shown}",
+    )
 
 
 def _digits(series: Mapping[str, Any]) -> tuple[str, str]:
-    return "one width of two digits or more", f"numbers of {_one_of(series['digits']).replace(' or ', ' and ')} digit{'s' if series['digits'] != [1] else ''}"
+    found = " and ".join(map(str, series["digits"]))
+    return "one width of two digits or more", f"numbers of {found} digit{'s' if found != '1' else ''}"
 
 
 def _dtypes(series: Mapping[str, Any]) -> tuple[str, str]:
@@ -188,7 +215,7 @@ def _members(series: Mapping[str, Any]) -> tuple[str, str]:
     return "the same members, dtypes and shapes in each", shorten("; ".join(parts), 200)
 
 
-_SERIES: Mapping[str | int, Any] = {
+_SERIES: Mapping[str | int, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "missing": _missing,
     "undeclared": _undeclared,
     "digits": _digits,
@@ -196,10 +223,13 @@ _SERIES: Mapping[str | int, Any] = {
     "members": _members,
     "shapes": lambda series: ("one shape", _show(series["shapes"])),
     "kinds": lambda series: ("all arrays, or all groups", " and ".join(series["kinds"])),
+    "declared_by": lambda series: (
+        "the number of members on the group itself",
+        "none" if series["declared_by"] is None else f"one on {series['declared_by']} only",
+    ),
     "declared": lambda series: (
-        ("the number of members on the group", "none")
-        if series["declared"] is None
-        else (f"{series['declared']} numbered members", "none of that name")
+        f"{series['declared']} numbered members",
+        "none of that name",
     ),
 }
 
@@ -207,7 +237,7 @@ _SERIES: Mapping[str | int, Any] = {
 def _at(description: Description, tokens: Tokens) -> Any:
     value: Any = description
     for token in tokens:
-        value = value[token] if isinstance(value, list) else value[str(token)]
+        value = value[int(token)] if isinstance(value, list) else value[str(token)]
     return value
 
 

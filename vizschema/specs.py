@@ -1,6 +1,6 @@
 """Released versions of the specification: their profiles, schemas, rules and digests. The only reader of `spec/`.
 
-A profile is a folder with `must.schema.json`, `should.schema.json` and `facts.json`: one of a released version, or a user's own.
+A profile is a folder with `must.schema.json`, `should.schema.json` and `facts.json`: a version's own, or a user's.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def resolve(reference: str, base: str, documents: Mapping[str, Schema]) -> tuple
 
 def _anchors(document: Schema) -> dict[str, list[str]]:
     """Anchors directly below `$defs`: the only ones that another schema may refer to."""
-    return {value["$anchor"]: ["$defs", name] for name, value in document.get("$defs", {}).items() if "$anchor" in value}
+    return {
+        value["$anchor"]: ["$defs", name] for name, value in document.get("$defs", {}).items() if "$anchor" in value
+    }
 
 
 @functools.lru_cache(maxsize=32)
@@ -162,7 +164,13 @@ def _inherited(folder: Path, name: str, version: str) -> tuple[Mapping[str, Any]
 
 
 def _empty(must: Schema) -> Schema:
-    return {"$schema": must["$schema"], "$id": urljoin(must["$id"], "should.schema.json"), "title": "none", "description": "No rule.", "allOf": []}
+    return {
+        "$schema": must["$schema"],
+        "$id": urljoin(must["$id"], "should.schema.json"),
+        "title": "none",
+        "description": "No rule.",
+        "allOf": [],
+    }
 
 
 def _gather(document: Schema, path: Path, documents: dict[str, Schema]) -> None:
@@ -195,7 +203,9 @@ def _locate(reference: str, url: str, path: Path) -> Path:
     home = "https://vizschema.org/spec/"
     target = root() / url.removeprefix(home) if url.startswith(home) else path.parent / reference
     if not target.is_file():
-        raise SpecError(f"{path}: $ref {reference!r} leads to {url}, which is no schema of an installed version or beside it")
+        raise SpecError(
+            f"{path}: $ref {reference!r} leads to {url}, which is no schema of an installed version or beside it"
+        )
     return target
 
 
@@ -234,7 +244,10 @@ def _unique(rules: Iterable[Rule]) -> dict[str, Rule]:
     named: dict[str, Rule] = {}
     for rule in rules:
         if rule.id in named:
-            raise SpecError(f"rule {rule.id!r} is stated twice, in {named[rule.id].profile} and in {rule.profile}: give one another $anchor")
+            raise SpecError(
+                f"rule {rule.id!r} is stated twice, in {named[rule.id].profile} and in {rule.profile}: "
+                "give one of them another $anchor"
+            )
         named[rule.id] = rule
     return named
 

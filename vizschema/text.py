@@ -11,6 +11,9 @@ _HOSTILE = (
     "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e0fff"
 )
+EMPTY_NAME = r"\empty"
+"""What stands for a name of no characters: engines lose empty steps of a path."""
+
 _HOSTILE_TEXT = re.compile(f"[{_HOSTILE}]")
 _HOSTILE_NAME = re.compile(rf"[{_HOSTILE}\\]")
 
@@ -23,7 +26,9 @@ def escape_text(text: str) -> str:
 
 
 def escape_name(name: str) -> str:
-    r"""`name` likewise, and with backslashes doubled, so that two different names never become one."""
+    r"""`name` likewise, with backslashes doubled so that two different names never become one, and never empty."""
+    if not name:
+        return EMPTY_NAME
     if name.isascii() and name.isprintable() and "\\" not in name:
         return name
     return _HOSTILE_NAME.sub(_escaped, name)

@@ -72,7 +72,11 @@ def _choose_version(root: Mapping[str, Any], requested: str | None) -> tuple[Spe
     if isinstance(declared, str) and declared in versions():
         return load(declared), "declared", ()
     spec = newest()
-    what = f"declares spec_version {_shown(declared)}, which is not installed" if "spec_version" in root else "declares no spec_version"
+    what = (
+        f"declares spec_version {_shown(declared)}, which is not installed"
+        if "spec_version" in root
+        else "declares no spec_version"
+    )
     return spec, "newest", (f"the archive {what}: judged by {spec.version}, the newest installed",)
 
 
@@ -87,7 +91,11 @@ def _choose_profile(
     if isinstance(declared, str) and declared in spec.profiles:
         return spec.profile(declared), "declared", None, ()
     likely = likely_profile(description, spec)
-    what = f"declares the profile {_shown(declared)}, which {spec.version} does not have" if "profile" in root else "declares no profile"
+    what = (
+        f"declares the profile {_shown(declared)}, which {spec.version} does not have"
+        if "profile" in root
+        else "declares no profile"
+    )
     hint = f"; it looks like {likely} (--profile {likely})" if likely else ""
     return spec.profile(BASE_PROFILE), "default", likely, (f"the archive {what}: judged as {BASE_PROFILE}{hint}",)
 
@@ -97,7 +105,7 @@ def _shown(value: Any) -> str:
 
 
 def likely_profile(description: Description, spec: Spec) -> str | None:
-    """The profile most of whose telling words occur in the names and attributes of the archive; None where two are level."""
+    """The profile most of whose telling words occur in the names and attributes; None where two are level."""
     text = " ".join(_telling(description)).lower()
     scores = {}
     for name in spec.profiles:

@@ -85,5 +85,7 @@ def _differs(value: Any, safe: Any) -> bool:
         return any(_differs(item, clean) for item, clean in zip(value, safe, strict=True))
     if isinstance(value, dict):
         pairs = zip(value.items(), safe.items(), strict=False)
-        return len(value) != len(safe) or any(key != name or _differs(item, clean) for (key, item), (name, clean) in pairs)
+        return len(value) != len(safe) or any(
+            key != name or _differs(item, clean) for (key, item), (name, clean) in pairs
+        )
     return False

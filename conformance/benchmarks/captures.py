@@ -1,4 +1,4 @@
-"""The metadata of a large capture, written without our own writer: as zarr-python and h5py would, and without values."""
+"""The metadata of a large capture, written without our own writer: as zarr-python and h5py would, and no values."""
 
 from __future__ import annotations
 

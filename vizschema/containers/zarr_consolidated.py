@@ -14,6 +14,13 @@ Accounts = Mapping[str, Document]
 """The documents of one node by name: `zarr.json`, or `.zarray`, `.zgroup`, `.zattrs`."""
 
 _COPY = "consolidated_metadata"
+_DEFAULTS: Mapping[str, Any] = {
+    "attributes": {},
+    "storage_transformers": [],
+    "dimension_names": None,
+    "dimension_separator": ".",
+}
+"""Fields that may be left out, and what that means."""
 
 
 class Copies:
@@ -114,10 +121,13 @@ def _difference(name: str, found: Document | None, copy: Document | None) -> str
         return f"{name} is only in the {'folder' if copy is None else 'consolidated copy'}"
     if found == copy and orjson.dumps(found) == orjson.dumps(copy):
         return None
+    same = _same if name == ".zattrs" else _same_settings
     for key in sorted((found.keys() | copy.keys()) - {_COPY}):
         if key not in found or key not in copy:
-            return f"{quote(key)} of {name} is only in the {'folder' if key in found else 'consolidated copy'}"
-        if not _same(found[key], copy[key]):
+            spelled = found.get(key, copy.get(key))
+            if name == ".zattrs" or key not in _DEFAULTS or spelled != _DEFAULTS[key]:
+                return f"{quote(key)} of {name} is only in the {'folder' if key in found else 'consolidated copy'}"
+        elif not (_same if key == "attributes" else same)(found[key], copy[key]):
             return f"{quote(key)} of {name} is {quote(found[key])}, and {quote(copy[key])} in the consolidated copy"
     return None
 
@@ -129,3 +139,16 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _same_settings(one: Any, other: Any) -> bool:
+    """Likewise, but for settings that only one spells out: zarr-python writes every default into its copy."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_same_settings(one[key], other[key]) for key in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same_settings, one, other))
+    if isinstance(one, str) and isinstance(other, dict):
+        return bool(other.get("name") == one)
+    if isinstance(one, dict) and isinstance(other, str):
+        return bool(one.get("name") == other)
+    return _same(one, other)

@@ -152,15 +152,14 @@ def open_zarr_directory(path: str, limits: Limits = Limits()) -> ZarrDirectory: 
 
 def _version(root: DirectoryFolder, path: str) -> int:
     """The version of Zarr by what the root holds, and by what lies below where the root lost its metadata."""
+    if root.has("zarr.json"):
+        return 3
+    if any(root.has(name) for name in DOCUMENTS):
+        return 2
     try:
-        entries = root.entries()
+        names = [entry.name for entry in root.entries()]
     except Unreadable as unreadable:
         raise NotAnArchive(f"{quote(path)}: {unreadable.detail}") from None
-    names = [entry.name for entry in entries]
-    if "zarr.json" in names:
-        return 3
-    if any(name in DOCUMENTS for name in names):
-        return 2
     version, archives = survey(root)
     if version is not None:
         return version

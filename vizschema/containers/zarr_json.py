@@ -16,7 +16,7 @@ Document = dict[str, Any]
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
-class Unreadable(Exception):  # noqa: N818  (it ends in a node, and names what the node says)
+class Unreadable(Exception):
     """A node, or a document of it, that cannot be used: a `reason` of the description, and a `detail` in words."""
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -175,8 +175,8 @@ def _attributes(value: Any, limits: Limits, place: str) -> tuple[Document, bool]
     if type(value) is not dict:
         raise Unreadable("metadata-invalid", f"{place} holds {quote(value)}, not an object")
     text, limit = orjson.dumps(value), limits.attribute_bytes
-    # JSON escapes control characters and backslashes by a backslash, and leaves DEL as it is.
-    suspect = not text.isascii() or b"\\" in text or b"\x7f" in text
+    # JSON escapes control characters and backslashes by a backslash, and leaves DEL and an empty key as they are.
+    suspect = not text.isascii() or b"\\" in text or b"\x7f" in text or b'""' in text
     if len(text) <= limit:
         return value, suspect
     large = unsupported(f"larger than {limit} bytes")

@@ -43,7 +43,7 @@ def _below(place: Place, name: str) -> Place:
 def _at(place: Place, node: Node) -> tuple[str, Node]:
     """(safe path, node), the node marked where its name was escaped."""
     if place.safe is not place.raw:
-        name_node(node, place.name, node.get("escaped", []))
+        name_node(node, place.name, [])
     return place.safe, node
 
 

@@ -1,0 +1,207 @@
+"""The HDF5 container: links one by one, each object decided by its link, type and layout before more of it is asked.
+
+Uses h5py's low-level interface. Follows hard links only, reads attributes and never a value of a dataset, so that no
+filter, no other file and no virtual source is ever touched.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from h5py import h5d, h5f, h5g, h5l, h5o, h5p
+
+from vizschema.containers.base import Limits, name_node
+from vizschema.containers.hdf5_attributes import message
+from vizschema.containers.hdf5_nodes import array_node, group_node
+from vizschema.containers.hdf5_types import LIBRARY_ERRORS
+from vizschema.description import Node, fault, join
+from vizschema.errors import NotAnArchive
+from vizschema.text import escape_name, escape_text, shorten
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+PATH_LENGTH = 4096
+"""Characters of a group's path, as POSIX has them; a chain of long names would multiply with all that lies below it."""
+
+_REPEATED = -1
+
+
+class Link(NamedTuple):
+    """A member of a group, before it is opened: its name, its link type, and for a hard link the object's address."""
+
+    name: bytes
+    kind: int
+    address: int
+
+
+class Hdf5:
+    """An open HDF5 file, as a `Container`."""
+
+    def __init__(self, file: Any, limits: Limits) -> None:
+        self._file = file
+        self._limits = limits
+
+    def identity(self) -> dict[str, Any]:
+        """The `container` block of the description."""
+        return {"format": "hdf5", "version": None, "store": "file", "consolidated": False}
+
+    def close(self) -> None:
+        """Let go of the file, and of every object opened in it."""
+        if self._file.valid:
+            self._file.close()
+
+    def nodes(self) -> Iterator[tuple[str, Node]]:
+        """Every node once, as (path, node), the root first; past the limit on nodes one `over-limit` node."""
+        most = self._limits.nodes
+        root, address = _root(self._file)
+        node, escaped, links = self._describe(root, "/", 0, most)
+        yield "/", {**node, "escaped": escaped} if escaped else node
+        seen = {address: "/"}
+        count = 1
+        stack = [("/", root, iter(links))]
+        while stack:
+            parent, holder, members = stack[-1]
+            link = next(members, None)
+            if link is None:
+                stack.pop()
+                continue
+            name = _name(link.name)
+            path = join(parent, escape_name(name))
+            if count >= most:
+                yield path, name_node(fault("over-limit", f"more than {most} nodes"), name, [])[1]
+                return
+            count += 1
+            opened = _follow(holder, link, path, seen)
+            node, escaped, links = self._describe(opened, path, len(stack), most - count + 1)
+            yield path, name_node(node, name, escaped)[1]
+            if links:
+                stack.append((path, opened, iter(links)))
+
+    def _describe(self, opened: Any, path: str, depth: int, most: int) -> tuple[Node, list[str], list[Link]]:
+        """The node of an open object (or the node that stands for it), what was escaped in it, and its members."""
+        if isinstance(opened, h5d.DatasetID):
+            return *array_node(opened, self._limits), []
+        if isinstance(opened, dict):
+            return opened, [], []
+        if not isinstance(opened, h5g.GroupID):
+            return fault("named-type", "a committed datatype"), [], []
+        links, error = _links(opened, most)
+        if links and (depth >= self._limits.path_depth or len(path) > PATH_LENGTH):
+            detail = f"members below {self._limits.path_depth} levels or {PATH_LENGTH} characters of path"
+            return fault("over-limit", detail), [], []
+        if error is not None:
+            return fault("damaged", f"its members cannot be listed: {error}"), [], links
+        return *group_node(opened, self._limits), links
+
+
+def open_hdf5(path: str, limits: Limits = Limits()) -> Hdf5:  # noqa: B008  (frozen)
+    """The file at `path`, open for reading without a lock; raises `NotAnArchive` where there is no HDF5 file."""
+    _require_signature(path)
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    access.set_file_locking(False, ignore_when_disabled=True)
+    try:
+        return Hdf5(_open_file(os.fsencode(path), access), limits)
+    except LIBRARY_ERRORS as error:
+        raise NotAnArchive(f"{_shown(path)}: an HDF5 file that cannot be opened: {message(error)}") from error
+
+
+def _open_file(path: bytes, access: Any) -> Any:
+    """The file; a second way is for one that a writer holds open in single-writer, multiple-reader mode."""
+    try:
+        return h5f.open(path, h5f.ACC_RDONLY, fapl=access)
+    except OSError as error:
+        if "already open" not in str(error):
+            raise
+        try:
+            return h5f.open(path, h5f.ACC_RDONLY | h5f.ACC_SWMR_READ, fapl=access)
+        except OSError:
+            raise error from None
+
+
+def _require_signature(path: str) -> None:
+    """Nothing; raises `NotAnArchive` without the signature at 0, 512, 1024, 2048, … (HDF5 File Format 3.0, II.A)."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise NotAnArchive(f"{_shown(path)}: not a regular file, so not an HDF5 file")
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(16)
+            offset = 0
+            while offset < size:
+                file.seek(offset)
+                if file.read(len(SIGNATURE)) == SIGNATURE:
+                    return
+                offset = max(512, 2 * offset)
+    except (OSError, ValueError) as error:
+        raise NotAnArchive(f"{_shown(path)}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    found = f"{size} bytes that begin with {_shown(start)}" if size else "an empty file"
+    raise NotAnArchive(f"{_shown(path)}: no HDF5 signature; found {found}")
+
+
+def _root(file: Any) -> tuple[Any, int]:
+    """The open root group (or the node that stands for it) and its address."""
+    try:
+        root = h5o.open(file, b"/")
+        return root, h5o.get_info(root).addr
+    except LIBRARY_ERRORS as error:
+        return fault("damaged", message(error)), -1
+
+
+def _links(group: Any, most: int) -> tuple[list[Link], str | None]:
+    """The members of a group, at most `most`, and why there may be more than these."""
+    links: dict[bytes, Link] = {}
+
+    def collect(name: bytes, info: Any) -> bool | None:
+        links[name] = Link(name, _REPEATED if name in links else info.type, info.u)
+        return True if len(links) >= most else None
+
+    try:
+        group.links.iterate(collect, info=True)
+    except LIBRARY_ERRORS as error:
+        return list(links.values()), message(error)
+    return list(links.values()), None
+
+
+def _follow(holder: Any, link: Link, path: str, seen: dict[int, str]) -> Any:
+    """The open object behind a hard link that is met for the first time, otherwise the node that stands for it."""
+    if link.kind == _REPEATED:
+        return fault("damaged", "more than one member of the group has this name")
+    if link.name in (b"", b".") or b"/" in link.name:
+        return fault("damaged", f"a member named {_shown(link.name)}, which stands for another place")
+    if link.kind != h5l.TYPE_HARD:
+        return _unfollowed(holder, link)
+    first = seen.setdefault(link.address, path)
+    if first != path:
+        return fault("internal-link", f"second hard link to {shorten(first)}")
+    try:
+        return h5o.open(holder, link.name)
+    except LIBRARY_ERRORS as error:
+        return fault("damaged", message(error))
+
+
+def _unfollowed(holder: Any, link: Link) -> Node:
+    if link.kind not in (h5l.TYPE_SOFT, h5l.TYPE_EXTERNAL):
+        return fault("unsupported", f"a link of the user-defined type {link.kind}")
+    try:
+        target = holder.links.get_val(link.name)
+    except LIBRARY_ERRORS as error:
+        return fault("damaged", f"a link whose target cannot be read: {message(error)}")
+    if link.kind == h5l.TYPE_SOFT:
+        return fault("internal-link", f"soft link to {_shown(target)}")
+    file, place = target
+    return fault("external-link", f"link to {_shown(place)} in the file {_shown(file)}")
+
+
+def _name(raw: bytes) -> str:
+    """A link's name as text; U+0000, which no name holds, marks one that would be taken for another path."""
+    name = raw.decode("utf-8", "surrogateescape")
+    return "\0" + name.replace("/", "\0") if name in ("", ".") or "/" in name else name
+
+
+def _shown(text: str | bytes) -> str:
+    decoded = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
+    return shorten(escape_text(decoded))

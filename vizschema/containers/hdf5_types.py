@@ -1,0 +1,104 @@
+"""Names of HDF5 datatypes and filters. Asks libhdf5 about types; opens nothing and reads no value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from h5py import h5t
+
+LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+"""What h5py makes of an error of libhdf5, by its major and minor number."""
+
+FILTERS: Mapping[int, str] = {
+    1: "deflate",
+    2: "shuffle",
+    3: "fletcher32",
+    4: "szip",
+    5: "nbit",
+    6: "scaleoffset",
+    32000: "lzf",
+}
+"""The registered id of each filter that a plain h5py brings along."""
+
+# (size in bytes, sign position, exponent position, exponent bits, mantissa position, mantissa bits), bias
+_FLOATS: Mapping[tuple[tuple[int, ...], int], str] = {
+    ((2, 15, 10, 5, 0, 10), 15): "float16",
+    ((2, 15, 7, 8, 0, 7), 127): "bfloat16",
+    ((4, 31, 23, 8, 0, 23), 127): "float32",
+    ((8, 63, 52, 11, 0, 52), 1023): "float64",
+}
+_COMPLEX: Mapping[str, str] = {"float32": "complex64", "float64": "complex128"}
+
+
+def type_name(kind: Any) -> str:
+    """The canonical dtype of an HDF5 datatype, whatever its byte order; one of HDF5's own for what has none."""
+    name = _NAMES.get(kind.get_class(), "unknown")
+    return name if isinstance(name, str) else name(kind)
+
+
+def filter_name(number: int) -> str:
+    """The name of the filter with this registered id."""
+    return FILTERS.get(number, f"hdf5-{number}")
+
+
+def is_boolean(kind: Any) -> bool:
+    """Whether an enumeration is what h5py writes for `bool`: FALSE and TRUE in one byte."""
+    if kind.get_size() != 1 or kind.get_nmembers() != 2:
+        return False
+    return {kind.get_member_name(i): kind.get_member_value(i) for i in range(2)} == {b"FALSE": 0, b"TRUE": 1}
+
+
+def _integer(kind: Any) -> str:
+    bits, width = kind.get_precision(), 8 * kind.get_size()
+    sign = "u" if kind.get_sign() == h5t.SGN_NONE else ""
+    return f"{sign}int{width}" if bits == width and width <= 64 else f"{sign}int{bits}of{width}"
+
+
+def _float(kind: Any) -> str:
+    size = kind.get_size()
+    name = _FLOATS.get(((size, *kind.get_fields()), kind.get_ebias()))
+    return name or f"float{kind.get_precision()}of{8 * size}"
+
+
+def _enum(kind: Any) -> str:
+    return "bool" if is_boolean(kind) else "enum"
+
+
+def _opaque(kind: Any) -> str:
+    tag = kind.get_tag()
+    if tag.startswith((b"NUMPY:<M8", b"NUMPY:>M8")):
+        return "datetime"
+    return "timedelta" if tag.startswith((b"NUMPY:<m8", b"NUMPY:>m8")) else "opaque"
+
+
+def _compound(kind: Any) -> str:
+    """`complex64` or `complex128` for two floats named r and i, side by side, as h5py writes them."""
+    if kind.get_nmembers() != 2 or [kind.get_member_name(i) for i in range(2)] != [b"r", b"i"]:
+        return "compound"
+    real, imaginary = (kind.get_member_type(i) for i in range(2))
+    half = real.get_size()
+    if not real.equal(imaginary) or kind.get_size() != 2 * half or kind.get_member_offset(1) != half:
+        return "compound"
+    return _COMPLEX.get(type_name(real), "compound")
+
+
+def _native_complex(kind: Any) -> str:
+    return _COMPLEX.get(type_name(kind.get_super()), "complex")
+
+
+_NAMES: Mapping[int, str | Callable[[Any], str]] = {
+    h5t.INTEGER: _integer,
+    h5t.FLOAT: _float,
+    h5t.ENUM: _enum,
+    h5t.COMPOUND: _compound,
+    h5t.OPAQUE: _opaque,
+    h5t.STRING: "string",
+    h5t.VLEN: "vlen",
+    h5t.ARRAY: "array",
+    h5t.REFERENCE: "reference",
+    h5t.BITFIELD: "bitfield",
+    h5t.TIME: "time",
+    # Since HDF5 2.0; an older h5py has no such class.
+    getattr(h5t, "COMPLEX", -2): _native_complex,
+}

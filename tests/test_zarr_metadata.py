@@ -110,6 +110,14 @@ class TestStrictJson:
         raw = b'{"a":' + b"[" * levels + b"]" * levels + b"}"
         assert reason(parse, raw, "zarr.json", LIMITS) == "over-limit"
 
+    def test_nesting_that_a_repeated_key_hides_is_no_exception(self) -> None:
+        raw = b'{"a":' + b"[" * 1000 + b"]" * 1000 + b',"a":1}'
+        assert reason(parse, raw, "zarr.json", LIMITS) in ("over-limit", "metadata-malformed")
+
+    def test_a_limit_on_nesting_past_what_can_be_compared_is_lowered(self) -> None:
+        raw = b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"
+        assert reason(parse, raw, "zarr.json", Limits(document_depth=1000)) == "over-limit"
+
     def test_nesting_within_the_limit_is_read_however_many_lists_there_are(self) -> None:
         raw = b'{"a":' + b"[" * 31 + b"]" * 31 + b', "b": [' + b",".join([b"[]"] * 100) + b"]}"
         assert len(parse(raw, "zarr.json", LIMITS)["b"]) == 100

@@ -119,7 +119,7 @@ def _difference(name: str, found: Document | None, copy: Document | None) -> str
         found, copy = found or {}, copy or {}
     if found is None or copy is None:
         return f"{name} is only in the {'folder' if copy is None else 'consolidated copy'}"
-    if found == copy and orjson.dumps(found) == orjson.dumps(copy):
+    if orjson.dumps(found, option=orjson.OPT_SORT_KEYS) == orjson.dumps(copy, option=orjson.OPT_SORT_KEYS):
         return None
     same = _same if name == ".zattrs" else _same_settings
     for key in sorted((found.keys() | copy.keys()) - {_COPY}):

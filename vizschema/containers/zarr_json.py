@@ -13,6 +13,9 @@ from vizschema.text import escape_text, shorten
 
 Document = dict[str, Any]
 
+_WRITABLE = 250
+"""The nesting up to which orjson writes what it has read."""
+
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -40,8 +43,9 @@ def parse(raw: bytes, name: str, limits: Limits) -> Document:
         parsed = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _not_json(raw, name, error) from None
-    if raw.count(b"{") + raw.count(b"[") > limits.document_depth and _deeper(parsed, limits.document_depth):
-        raise Unreadable("over-limit", f"{name} is nested deeper than {limits.document_depth} levels")
+    depth = min(limits.document_depth, _WRITABLE)
+    if raw.count(b"{") + raw.count(b"[") > depth and _deeper(parsed, depth):
+        raise Unreadable("over-limit", f"{name} is nested deeper than {depth} levels")
     # A repeated key takes its colon with it; only an escaped colon in a string could make up for that.
     if raw.count(b":") != orjson.dumps(parsed).count(b":") or (b"\\" in raw and b"\\u003" in raw):
         _refuse_repeated_keys(raw, name)
@@ -69,15 +73,14 @@ def _deeper(parsed: Any, depth: int) -> bool:
     """Whether lists and objects stand within each other more than `depth` times; level by level, without recursion."""
     level = [parsed]
     for _ in range(depth + 1):
-        inner: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                inner.extend(value for value in item.values() if isinstance(value, dict | list))
-            elif isinstance(item, list):
-                inner.extend(value for value in item if isinstance(value, dict | list))
-        if not inner:
+        level = [
+            value
+            for item in level
+            for value in (item.values() if type(item) is dict else item)
+            if type(value) is dict or type(value) is list
+        ]
+        if not level:
             return False
-        level = inner
     return True
 
 
@@ -89,4 +92,7 @@ def _refuse_repeated_keys(raw: bytes, name: str) -> None:
                 raise Unreadable("metadata-malformed", f"{name} repeats the key {quote(key)}")
             seen.add(key)
 
-    json.loads(raw, object_pairs_hook=check, parse_int=str, parse_float=str)
+    try:
+        json.loads(raw, object_pairs_hook=check, parse_int=str, parse_float=str)
+    except RecursionError:  # what a repeated key hides may be deeper than what is left
+        raise Unreadable("over-limit", f"{name} is nested too deeply") from None

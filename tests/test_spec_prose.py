@@ -90,8 +90,15 @@ def broken(profile: str, nodes: Mapping[str, Any], about: str = "") -> set[str]:
 def required_rows(profile: str) -> list[Row]:
     """Every required row, and of those of which one is enough, the first."""
     rows = rows_of(profile)
-    enough = [row for row in rows if row.required not in ("yes", "no")]
+    enough = [row for row in rows if row.required.startswith("one ")]
     return [row for row in rows if row.required == "yes"] + enough[:1]
+
+
+def partners(row: Row) -> list[Row]:
+    """The rows without which `row` may not be there."""
+    if row.required != "both or none":
+        return []
+    return [other for other in ROWS if other != row and parent_of(other.path) == parent_of(row.path)]
 
 
 class TestRules:
@@ -112,9 +119,26 @@ class TestRules:
         assert words == {"MUST" if rule.severity == "error" else "SHOULD"}
 
     def test_the_table_of_reasons_has_every_reason_with_its_kind_and_its_rule(self) -> None:
-        lines = section("Damaged, foreign and dangerous nodes").splitlines()
+        lines = section("Damaged and dangerous nodes, foreign files").splitlines()
         listed = [re.fullmatch(r"\| ([a-z]+) \| `([a-z-]+)` \|.*\(`([a-z-]+)`\) \|", line) for line in lines]
-        assert [match.groups() for match in listed if match] == [(kind, name, name) for name, kind in REASONS.items()]
+        reasons = [(kind, name, name) for name, kind in REASONS.items() if kind != "foreign"]
+        assert [match.groups() for match in listed if match] == reasons
+
+    def test_the_table_of_codecs_is_that_of_the_schema(self) -> None:
+        containers = ("Zarr v3", "Zarr v2", "HDF5")
+        rows = re.findall(r"^\| (Zarr v3|Zarr v2|HDF5) \| (`.*`) \|$", section("Chunks and codecs"), re.MULTILINE)
+        listed = {container: re.findall("`([^`]+)`", codecs) for container, codecs in rows}
+        trace = json.loads((SPEC.folder / "trace" / "must.schema.json").read_text(encoding="utf-8"))
+        rule = next(part for part in trace["allOf"] if part.get("$anchor") == "portable-codec")
+        lists = re.findall(r'"items": \{"enum": \[([^]]*)', json.dumps(rule))
+        assert [listed[name] for name in containers] == [json.loads(f"[{codecs}]") for codecs in lists]
+
+    def test_the_axis_terms_are_those_of_the_schema(self) -> None:
+        clause = next(item.partition("(`axis-term`)")[0] for item in CLAUSE.findall(PROSE) if "(`axis-term`)" in item)
+        refused = re.findall("`([a-z_]+)`", clause)
+        pattern = re.search(r'"pattern": "\^\((batch[^)]*)\)', (SPEC.folder / "trace/should.schema.json").read_text())
+        assert pattern is not None
+        assert sorted(refused) == sorted(pattern[1].split("|"))
 
 
 class TestTables:
@@ -122,7 +146,7 @@ class TestTables:
         assert {(row.profile, row.required) for row in ROWS} >= {
             (name, required) for name in ("mnist", "vit", "openfold") for required in ("yes", "no")
         }
-        assert {row.required for row in ROWS} == {"yes", "no", "one at least", "one kind at least"}
+        assert {row.required for row in ROWS} == {"yes", "no", "both or none", "one at least", "one kind at least"}
 
     @EACH_ROW
     def test_a_listed_node_is_known_to_its_profile_and_a_node_beside_it_is_not(self, row: Row) -> None:
@@ -161,7 +185,12 @@ class TestTables:
         required = required_rows(profile)
         assert broken(profile, archive(profile, required)) == set()
         for row in rows_of(profile):
-            assert broken(profile, archive(profile, [*required, row])) == set(), row.path
+            assert broken(profile, archive(profile, [*required, row, *partners(row)])) == set(), row.path
+
+    @EACH_ROW
+    def test_a_row_of_two_that_belong_together_does_not_stand_alone(self, row: Row) -> None:
+        alone = broken(row.profile, archive(row.profile, [*required_rows(row.profile), row]))
+        assert alone == ({"top-k-pair"} if partners(row) else set())
 
     @pytest.mark.parametrize("profile", ["mnist", "vit", "openfold"])
     def test_no_required_row_can_be_left_out(self, profile: str) -> None:

@@ -11,7 +11,7 @@ import orjson
 KINDS = ("msa_row", "msa_column", "triangle_start", "triangle_end", "ipa")
 """The arrays of one block in one recycle."""
 
-BLOCKS = 48
+BLOCKS = 40
 RESIDUES = 256
 HEADS = 8
 
@@ -21,7 +21,15 @@ _ROOT = {
     "created_at": "2026-01-01T00:00:00+00:00",
     "generator": "vizschema benchmark",
 }
-_METADATA = {"model_name": "openfold", "model_version": "benchmark", "size_residue": RESIDUES}
+_METADATA = {
+    "model_name": "openfold",
+    "model_version": "benchmark",
+    "size_residue": RESIDUES,
+    **dict.fromkeys(("framework", "task", "dataset", "license", "checkpoint_sha256", "git_commit"), "none"),
+    "seed": 0,
+    "dtype": "float32",
+    "device": "cpu",
+}
 
 
 class Member(NamedTuple):
@@ -36,12 +44,12 @@ def capture(arrays: int) -> Iterator[Member]:
     """The members of a capture with so many arrays: recycles, blocks in them, five arrays a block."""
     yield Member("", _ROOT)
     yield Member("metadata", _METADATA)
-    yield Member("attention", {})
+    yield Member("attention", {"num_recycles": -(-arrays // (BLOCKS * len(KINDS)))})
     for index in range(arrays):
         place, kind = divmod(index, len(KINDS))
         recycle, block = divmod(place, BLOCKS)
         if index % (BLOCKS * len(KINDS)) == 0:
-            yield Member(f"attention/recycle_{recycle:02}", {})
+            yield Member(f"attention/recycle_{recycle:02}", {"num_layers": BLOCKS})
         if kind == 0:
             yield Member(f"attention/recycle_{recycle:02}/layer_{block:02}", {})
         yield _array(recycle, block, KINDS[kind])

@@ -13,7 +13,14 @@ from vizschema.validate import validate
 UNDECLARED = {"spec-version": 1, "profile-declared": 1, "creation-time": 1, "generator": 1}
 BENCHMARK = {"axes-named": 11, "attention-source": 3, "index-width": 2, "metadata-group": 1, "series-declared": 2}
 RESTORED = {"axes-named": 6, "attention-source": 1, "metadata-group": 1, "coordinate-dtype": 1, "series-declared": 3}
-VIT = {"series-declared": 2, "axes-named": 28, "attention-source": 12, "index-width": 2, "metadata-attributes-only": 1, "model-identity": 1}
+VIT = {
+    "series-declared": 2,
+    "axes-named": 28,
+    "attention-source": 12,
+    "index-width": 2,
+    "metadata-attributes-only": 1,
+    "model-identity": 1,
+}
 EMPTY = {"metadata-attributes-only": 8, "empty-group": 4, "data-present": 1, "model-identity": 2}
 TRACED = {"axes-named": 9, "attention-source": 6, "index-width": 1, "model-identity": 2, "series-declared": 1}
 

@@ -34,7 +34,7 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         if not gc.get_freeze_count():
-            # Straight to the oldest generation, as after surviving; else the next collection would look through them all.
+            # Straight to the oldest generation, as after surviving: the next collection would look through them all.
             gc.freeze()
             gc.unfreeze()
         gc.enable()

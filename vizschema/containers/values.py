@@ -1,8 +1,8 @@
 """How the values of an array are read: in pieces that are independent of one another, each giving blocks.
 
-A piece is what is fetched and decoded at once: a chunk, a shard, a range of a contiguous array, or a whole member that can
-only be streamed. A block is what is handed on: an array in memory and where it lies. Nothing is larger than was declared,
-and nothing is allocated before its size is checked.
+A piece is what is fetched and decoded at once: a chunk, a shard, a range of a contiguous array, or a whole member that
+can only be streamed. A block is what is handed on: an array in memory and where it lies. Nothing is larger than was
+declared, and nothing is allocated before its size is checked.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Piece:
 class Block:
     """Values [any axes], C order, native byte order, and the index of their first entry along every axis.
 
-    `absent` blocks were never written: `values` is the fill value, broadcast (no memory). `stored_bytes` were read for it.
+    `absent` blocks were never written: `values` is the fill value, broadcast (no memory). `stored_bytes` were read.
     """
 
     start: tuple[int, ...]
@@ -44,7 +44,7 @@ class Block:
 
 
 class ChunkDamaged(Exception):
-    """A chunk that cannot be used: `key` as the container names it, a `reason` from the closed list, a `detail` in words."""
+    """A chunk that cannot be used: `key` as the container names it, a `reason` from a closed list, a `detail` in words."""
 
     def __init__(self, key: str, reason: Damage, detail: str) -> None:
         super().__init__(f"{key}: {reason}: {detail}")
@@ -54,7 +54,7 @@ class ChunkDamaged(Exception):
 
 
 class Values(Protocol):
-    """The stored values of one array, of a dtype among `description.ITEM_BYTES`; `read` may be called from many threads."""
+    """The stored values of one array, of a dtype among `description.ITEM_BYTES`; threads may share it."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]

@@ -6,7 +6,7 @@ import codecs
 import os
 import stat
 from collections.abc import Callable, Sequence
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from vizschema.containers.base import Container, Limits
 from vizschema.errors import NotAnArchive
@@ -15,8 +15,23 @@ from vizschema.text import escape_text, shorten
 _HEAD = 2048
 
 
+Open = Callable[[str, Limits], Container]
+
+
+class Recognised(NamedTuple):
+    """An archive by its first bytes: its `container` block, as far as they tell, and what opens it, imported already."""
+
+    container: dict[str, Any]
+    open: Open
+
+
 def open_container(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  (frozen)
-    """The archive at `path`, recognised by its content; raises `NotAnArchive` with one clear sentence.
+    """The archive at `path`, recognised by its content; raises `NotAnArchive` with one clear sentence."""
+    return recognise(path).open(path, limits)
+
+
+def recognise(path: str) -> Recognised:
+    """What the archive at `path` is, by its content; raises `NotAnArchive` with one clear sentence.
 
     A symbolic link that the caller names is followed; nothing in the path is expanded.
     """
@@ -24,7 +39,7 @@ def open_container(path: str, limits: Limits = Limits()) -> Container:  # noqa: 
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116  (a Path would normalise what the caller gave)
         if stat.S_ISDIR(mode):
-            return _zarr_directory(path, limits)
+            return Recognised(_container("zarr", "directory"), _zarr_directory())
         if not stat.S_ISREG(mode):
             raise NotAnArchive(f"{shown}: neither a file nor a folder")
         with open(path, "rb") as file:  # noqa: PTH123
@@ -35,21 +50,25 @@ def open_container(path: str, limits: Limits = Limits()) -> Container:  # noqa: 
         raise NotAnArchive(f"{shown}: {error.strerror}") from None
     except ValueError as error:  # a null character in the path
         raise NotAnArchive(f"{shown}: {error}") from None
-    if kind.open is None:
+    if kind.load is None:
         raise NotAnArchive(f"{shown}: {kind.words}")
-    return kind.open(path, limits)
+    return Recognised(_container(kind.words, "file"), kind.load())
 
 
-def _zarr_directory(path: str, limits: Limits) -> Container:
+def _container(form: str, store: str) -> dict[str, Any]:
+    return {"format": form, "version": None, "store": store, "consolidated": False}
+
+
+def _zarr_directory() -> Open:
     from vizschema.containers.zarr_directory import open_zarr_directory
 
-    return open_zarr_directory(path, limits)
+    return open_zarr_directory
 
 
-def _hdf5(path: str, limits: Limits) -> Container:
+def _hdf5() -> Open:
     from vizschema.containers.hdf5 import open_hdf5
 
-    return open_hdf5(path, limits)
+    return open_hdf5
 
 
 def _starts(*signatures: bytes) -> Callable[[IO[bytes], bytes], bool]:
@@ -79,16 +98,16 @@ def _is_text(_: IO[bytes], head: bytes) -> bool:
 
 
 class _Kind(NamedTuple):
-    """What a file can be: how to tell from its content, and how to open it, or in words why it is not opened."""
+    """What a file can be: how to tell from its content, what opens it, and its format, or in words why nothing does."""
 
     matches: Callable[[IO[bytes], bytes], bool]
-    open: Callable[[str, Limits], Container] | None
-    words: str = ""
+    load: Callable[[], Open] | None
+    words: str
 
 
 _FILES: Sequence[_Kind] = (
     _Kind(lambda _, head: not head, None, "an empty file"),
-    _Kind(_has_hdf5_signature, _hdf5),
+    _Kind(_has_hdf5_signature, _hdf5, "hdf5"),
     _Kind(_starts(b"PK\x03\x04", b"PK\x05\x06"), None, "a zip file; NPZ and Zarr in a zip are not supported yet"),
     _Kind(_starts(b"#ASDF "), None, "an ASDF file, which is not supported yet"),
     _Kind(_starts(b"\x93NUMPY"), None, "a single array (.npy), not an archive"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,13 +23,22 @@ class Limits:
     path_depth: int = 64
 
 
+Watch = Callable[[str], Node | None]
+"""Told the path of a node before anything of it is touched; the node it gives, if any, is taken instead."""
+
+
+def unwatched(_: str) -> Node | None:
+    """Nothing: touch every node."""
+    return None
+
+
 class Container(Protocol):
     """An open archive that can be described. Nothing of it is executed, and no chunk is read."""
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
 
-    def nodes(self) -> Iterator[tuple[str, Node]]:
+    def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; damage is a node, not an exception."""
 
     def close(self) -> None:

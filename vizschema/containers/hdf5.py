@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from h5py import h5d, h5f, h5g, h5l, h5o, h5p
 
-from vizschema.containers.base import Limits, name_node
+from vizschema.containers.base import Limits, Watch, name_node, unwatched
 from vizschema.containers.hdf5_attributes import message
 from vizschema.containers.hdf5_nodes import array_node, group_node
 from vizschema.containers.hdf5_types import LIBRARY_ERRORS
@@ -53,10 +53,10 @@ class Hdf5:
         if self._file.valid:
             self._file.close()
 
-    def nodes(self) -> Iterator[tuple[str, Node]]:
+    def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; past the limit on nodes one `over-limit` node."""
         most = self._limits.nodes
-        root, address = _root(self._file)
+        root, address = _root(self._file, watch)
         node, escaped, links = self._describe(root, "/", 0, most)
         yield "/", {**node, "escaped": escaped} if escaped else node
         seen = {address: "/"}
@@ -74,7 +74,7 @@ class Hdf5:
                 yield path, name_node(fault("over-limit", f"more than {most} nodes"), name, [])[1]
                 return
             count += 1
-            opened = _follow(holder, link, path, seen)
+            opened = _follow(holder, link, path, seen, watch)
             node, escaped, links = self._describe(opened, path, len(stack), most - count + 1)
             yield path, name_node(node, name, escaped)[1]
             if links:
@@ -142,8 +142,11 @@ def _require_signature(path: str) -> None:
     raise NotAnArchive(f"{_shown(path)}: no HDF5 signature; found {found}")
 
 
-def _root(file: Any) -> tuple[Any, int]:
+def _root(file: Any, watch: Watch) -> tuple[Any, int]:
     """The open root group (or the node that stands for it) and its address."""
+    instead = watch("/")
+    if instead is not None:
+        return instead, -1
     try:
         root = h5o.open(file, b"/")
         return root, h5o.get_info(root).addr
@@ -166,8 +169,12 @@ def _links(group: Any, most: int) -> tuple[list[Link], str | None]:
     return list(links.values()), None
 
 
-def _follow(holder: Any, link: Link, path: str, seen: dict[int, str]) -> Any:
+def _follow(holder: Any, link: Link, path: str, seen: dict[int, str], watch: Watch) -> Any:
     """The open object behind a hard link that is met for the first time, otherwise the node that stands for it."""
+    instead = watch(path)
+    if instead is not None:
+        seen.setdefault(link.address, path)  # nor under another name
+        return instead
     if link.kind == _REPEATED:
         return fault("damaged", "more than one member of the group has this name")
     if link.name in (b"", b".") or b"/" in link.name:

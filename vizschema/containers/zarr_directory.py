@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vizschema.containers.base import Limits
+from vizschema.containers.base import Limits, Watch, unwatched
 from vizschema.containers.zarr_folder import DOCUMENTS, FILE, FOLDER, Entry
 from vizschema.containers.zarr_json import Unreadable, quote
 from vizschema.containers.zarr_missing import survey
@@ -127,9 +127,9 @@ class ZarrDirectory:
         consolidated = self._walk.consolidated()
         return {"format": "zarr", "version": self._version, "store": "directory", "consolidated": consolidated}
 
-    def nodes(self) -> Iterator[tuple[str, Node]]:
+    def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; damage is a node, not an exception."""
-        return self._walk.nodes()
+        return self._walk.nodes(watch)
 
     def close(self) -> None:
         """Let go of the root; every other folder was let go of on the way."""

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from vizschema.containers.base import Limits, name_node
+from vizschema.containers.base import Limits, Watch, name_node, unwatched
 from vizschema.containers.zarr_consolidated import Copies
 from vizschema.containers.zarr_documents import Found, read_array, read_group
 from vizschema.containers.zarr_folder import DOCUMENTS, FILE, FOLDER, Entry, Folder
@@ -54,6 +54,7 @@ class Walk:
         self._root = root
         self._version = version
         self._limits = limits
+        self._watch: Watch = unwatched
         self._count = 0
         self._consolidated: bool | None = None
 
@@ -64,11 +65,13 @@ class Walk:
                 next(nodes)
         return bool(self._consolidated)
 
-    def nodes(self) -> Generator[tuple[str, Node], None, None]:
-        """Every node once, as (path, node), the root first."""
+    def nodes(self, watch: Watch = unwatched) -> Generator[tuple[str, Node], None, None]:
+        """Every node once, as (path, node), the root first; `watch` is told of each before it is touched."""
+        self._watch = watch
         self._count = 1
         self._consolidated = False
-        yield from self._visit(self._root, _ROOT, ())
+        instead = watch("/")
+        yield from [("/", instead)] if instead is not None else self._visit(self._root, _ROOT, ())
 
     def _visit(
         self, folder: Folder, place: Place, scopes: _Scopes, *, certain: bool = True
@@ -86,7 +89,7 @@ class Walk:
         try:
             entries = folder.entries()
         except Unreadable as unreadable:
-            yield _shut(place, unreadable, (*scopes, *(found.scopes if found else ())))
+            yield _shut(place, unreadable.node(), (*scopes, *(found.scopes if found else ())))
             return
         found = read_group(folder, {entry.name for entry in entries}, place.raw, found, self._version, self._limits)
         if found is not None:
@@ -126,10 +129,14 @@ class Walk:
             if what != FOLDER or place.depth > limits.path_depth:
                 yield _at(place, self._closed(entry))
                 continue
+            instead = self._watch(place.safe)
+            if instead is not None:
+                yield _shut(place, instead, scopes)
+                continue
             try:
                 child = folder.enter(name)
             except Unreadable as unreadable:
-                yield _shut(place, unreadable, scopes)
+                yield _shut(place, unreadable.node(), scopes)
                 continue
             try:
                 yield from self._visit(child, place, scopes, certain=certain)
@@ -173,12 +180,12 @@ class Walk:
         yield from below
 
 
-def _shut(place: Place, unreadable: Unreadable, scopes: _Scopes) -> tuple[str, Node]:
-    """The node of a folder that cannot be looked into."""
+def _shut(place: Place, node: Node, scopes: _Scopes) -> tuple[str, Node]:
+    """`node`, which stands for a folder that cannot be looked into."""
     for scope in scopes:
         scope.check(place.raw, None)
         scope.close(place.raw)
-    return _at(place, unreadable.node())
+    return _at(place, node)
 
 
 def _checked(found: Found, place: Place, scopes: _Scopes) -> Node:

@@ -42,7 +42,7 @@ def words_of(
         return _clause(rule), _named(description, instance, name)
     if tuple(instance) == ("nodes",):
         return _clause(rule), "none"
-    if instance[-1] == "axes" and keyword == "type":
+    if instance[-1] == "axes" and keyword in ("type", "not"):
         return "a name for each dimension", _found(description, instance, found)
     where = _inside(instance)
     if keyword in _EXPECTED and not (keyword == "enum" and len(value) > _LISTED):

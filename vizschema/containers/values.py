@@ -44,7 +44,7 @@ class Block:
 
 
 class ChunkDamaged(Exception):
-    """A chunk that cannot be used: `key` as the container names it, a `reason` from a closed list, a `detail` in words."""
+    """A chunk that cannot be used: `key` as the container names it, a `reason` from a closed list, a `detail`."""
 
     def __init__(self, key: str, reason: Damage, detail: str) -> None:
         super().__init__(f"{key}: {reason}: {detail}")
@@ -54,7 +54,7 @@ class ChunkDamaged(Exception):
 
 
 class Values(Protocol):
-    """The stored values of one array, of a dtype among `description.ITEM_BYTES`; threads may share it."""
+    """The stored values of one array, of a dtype among `description.ITEM_BYTES`; threads may share one."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]

@@ -22,6 +22,7 @@ REASONS: Mapping[str, str] = {
     "metadata-conflict": "unreadable",
     "over-limit": "unreadable",
     "damaged": "unreadable",
+    "crashed": "unreadable",
     "unsupported": "unreadable",
     "external-link": "link",
     "internal-link": "link",

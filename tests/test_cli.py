@@ -17,7 +17,10 @@ from vizschema import specs
 from vizschema.cli import main
 from vizschema.conformance.examples import write_example
 
-COMMANDS = ("validate", "describe", "explain", "spec list", "spec show", "demo", "example", "benchmark")
+COMMANDS = (
+    *("validate", "describe", "explain", "pin", "spec list", "spec show", "spec export", "demo", "example"),
+    "benchmark",
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +69,7 @@ def test_what_conforms_is_0(good: str, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_what_does_not_conform_is_1(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", bad]) == 1
-    assert capsys.readouterr().out.startswith(f"{bad}: does not conform to trace 1.0.0 (structure) — ")
+    assert capsys.readouterr().out.startswith(f"{bad}: does not conform to trace 1.0.0, the newest installed (")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +257,8 @@ def test_an_unknown_rule_is_2_and_names_close_ones(capsys: pytest.CaptureFixture
 def test_spec_list_names_version_digest_and_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["spec", "list"]) == 0
     spec = specs.load("1.0.0")
-    assert f"1.0.0  sha256 {spec.digest}  {', '.join(spec.profiles)}\n" in capsys.readouterr().out
+    state = "released" if spec.released else "draft"
+    assert f"1.0.0  sha256 {spec.digest}  {state}  {', '.join(spec.profiles)}\n" in capsys.readouterr().out
 
 
 def test_spec_show_lists_profiles_then_rules(capsys: pytest.CaptureFixture[str]) -> None:

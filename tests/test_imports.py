@@ -17,9 +17,9 @@ PACKAGE = ROOT / "vizschema"
 LAYERS = (
     ("vizschema",),
     ("errors", "findings", "text", "description"),
-    ("specs", "dialect", "layout", "containers", "phrases"),
+    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
     ("writers", "describe", "judge"),
-    ("plan", "target", "validate", "read"),
+    ("plan", "target", "validate", "read", "pin", "export", "ground"),
     ("refusal", "create", "write"),
     ("bugs", "report"),
     ("commands",),

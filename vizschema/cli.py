@@ -17,6 +17,7 @@ import vizschema
 from vizschema import commands
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import VizschemaError
+from vizschema.ground import Choice
 from vizschema.report import FORMATS
 from vizschema.report.options import Options
 from vizschema.text import escape_text
@@ -69,13 +70,17 @@ def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "validate":
             options = Options(every_place=arguments.all, strict=arguments.strict)
-            return commands.validate(arguments.paths, arguments.spec, arguments.profile, arguments.format, options)
+            return commands.validate(arguments.paths, _choice(arguments), arguments.format, options)
         case "describe":
             return commands.describe(arguments.path)
         case "explain":
-            return commands.explain(arguments.rule, arguments.spec)
+            return commands.explain(arguments.rule, _choice(arguments))
+        case "pin":
+            return commands.pin(arguments.version, arguments.file)
         case "spec" if arguments.action == "list":
             return commands.list_specs()
+        case "spec" if arguments.action == "export":
+            return commands.export_spec(arguments.path, arguments.version)
         case "spec":
             return commands.show_spec(arguments.version, arguments.profile)
         case "demo":
@@ -86,6 +91,10 @@ def _run(arguments: argparse.Namespace) -> int:
             )
         case _:
             return commands.benchmark(arguments.name, arguments.arguments)
+
+
+def _choice(arguments: argparse.Namespace) -> Choice:
+    return Choice(arguments.spec, arguments.profile, arguments.config, configured=not arguments.no_config)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -119,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_validate(subparsers)
     _add_describe(subparsers)
     _add_explain(subparsers)
+    _add_pin(subparsers)
     _add_spec(subparsers)
     _add_demo(subparsers)
     _add_example(subparsers)
@@ -147,10 +157,7 @@ def _add_validate(subparsers: Any) -> None:
         EXIT_CODES,
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="an archive: a Zarr folder or an HDF5 file")
-    _add_spec_option(parser)
-    parser.add_argument(
-        "--profile", metavar="P", help="a profile, or a folder with one (default: what the archive declares)"
-    )
+    _add_choice_options(parser)
     parser.add_argument(
         "--no-values", action="store_true", help="structure only; this version never reads values anyway"
     )
@@ -177,7 +184,7 @@ def _add_explain(subparsers: Any) -> None:
         "vizschema explain axis-one-size",
     )
     parser.add_argument("rule", metavar="RULE", help="the id of a rule, as findings name it")
-    _add_spec_option(parser)
+    _add_choice_options(parser)
 
 
 def _add_spec(subparsers: Any) -> None:
@@ -194,6 +201,14 @@ def _add_spec(subparsers: Any) -> None:
     )
     show.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
     show.add_argument("profile", nargs="?", metavar="PROFILE", help="a profile, or a folder with one")
+    export = _command(
+        actions,
+        "export",
+        "copy the schemas into a folder, each at the path of its $id",
+        "vizschema spec export schemas/",
+    )
+    export.add_argument("path", metavar="DIR", help="a folder that is not there yet, or is empty")
+    export.add_argument("version", nargs="?", metavar="VERSION", help="one version (default: all)")
 
 
 def _add_demo(subparsers: Any) -> None:
@@ -224,7 +239,25 @@ def _add_benchmark(subparsers: Any) -> None:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 
 
-def _add_spec_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--spec", metavar="V", help="the version of the spec (default: declared by the archive, or the newest)"
+def _add_pin(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "pin",
+        "write a version of the spec and its digest into [tool.vizschema] of pyproject.toml, or into vizschema.toml",
+        "vizschema pin 1.0.0",
     )
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
+    parser.add_argument("--file", metavar="FILE", help="the file to write into (default: the configuration there is)")
+
+
+def _add_choice_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spec", metavar="V", help="the version of the spec (default: pinned, declared by the archive, or the newest)"
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="P",
+        help="a profile, or a folder with one (default: configured, declared by the archive, or trace)",
+    )
+    parser.add_argument("--config", metavar="FILE", help="the configuration (default: the nearest here or above)")
+    parser.add_argument("--no-config", action="store_true", help="use no configuration")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.ground import Choice, ground_of
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, exit_code, overall_exit_code
 from vizschema.report.text import count, wrapped
@@ -18,13 +20,14 @@ if TYPE_CHECKING:
     from vizschema.specs import Spec
 
 
-def validate(paths: Sequence[str], spec: str | None, profile: str | None, form: str, options: Options) -> int:
+def validate(paths: Sequence[str], choice: Choice, form: str, options: Options) -> int:
     """The exit code after every archive was judged and reported in the format `form`."""
     codes: list[int] = []
+    ground = ground_of(choice, Path.cwd())
 
     def judged() -> Iterator[Report]:
         for path in paths:
-            report = _judge(path, spec, profile)
+            report = ground.named(_judge(path, ground.spec, ground.profile))
             codes.append(exit_code(report, options))
             yield report
 
@@ -45,10 +48,11 @@ def describe(path: str) -> int:
     return 0
 
 
-def explain(rule_id: str, version: str | None) -> int:
+def explain(rule_id: str, choice: Choice) -> int:
     """0 after the rule was printed: its clause, why it is there, how to mend a breach."""
-    spec = _spec(version)
-    rules = _rules(spec)
+    ground = ground_of(choice, Path.cwd())
+    spec = _spec(ground.spec)
+    rules = _rules(spec, ground.profile)
     if rule_id not in rules:
         close = difflib.get_close_matches(rule_id, rules, n=3)
         hint = (
@@ -71,7 +75,30 @@ def list_specs() -> int:
 
     for version in specs.versions():
         spec = specs.load(version)
-        print(f"{version}  sha256 {spec.digest}  {', '.join(spec.profiles)}")
+        state = "released" if spec.released else "draft"
+        print(f"{version}  sha256 {spec.digest}  {state}  {', '.join(spec.profiles)}")
+    return 0
+
+
+def export_spec(target: str, version: str | None) -> int:
+    """0 after the schemas of all versions, or of one, were copied below the folder `target`."""
+    from vizschema.export import export
+
+    written = export(Path(target), None if version is None else _spec(version))
+    print(f"{target}: {count(written, 'file')} written, each at the path of its $id below https://vizschema.org/spec/")
+    return 0
+
+
+def pin(version: str | None, file: str | None) -> int:
+    """0 after the version, the newest by default, and its digest were written into the project's configuration."""
+    from vizschema.pin import place_for, write_pin
+
+    spec = _spec(version)
+    path = place_for(Path.cwd()) if file is None else Path(file)
+    write_pin(path, spec)
+    print(f"{path}: pins spec {spec.version}, sha256 {spec.digest}")
+    if not spec.released:
+        print(f"note: {spec.version} is a draft; its digest changes with the next vizschema")
     return 0
 
 
@@ -141,6 +168,7 @@ def _spec(version: str | None) -> Spec:
     return specs.newest() if version is None else specs.load(version)
 
 
-def _rules(spec: Spec) -> dict[str, Rule]:
-    """Every rule of every profile, by its id; an inherited rule is the same in each."""
-    return {rule.id: rule for name in spec.profiles for rule in spec.profile(name).rules.values()}
+def _rules(spec: Spec, profile: str | None) -> dict[str, Rule]:
+    """Every rule of every profile, and of one of the user's own, by its id; an inherited rule is the same in each."""
+    names = {*spec.profiles, *([] if profile is None else [profile])}
+    return {rule.id: rule for name in sorted(names) for rule in spec.profile(name).rules.values()}

@@ -18,6 +18,7 @@ import orjson
 
 from vizschema.errors import SpecError
 from vizschema.findings import Rule, Severity
+from vizschema.released import require_unchanged
 
 Schema = dict[str, Any]
 
@@ -44,13 +45,17 @@ class Profile:
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """One released version: `digest` is the SHA-256 of its files, `profiles` the names of its profiles."""
+    """One version: `digest` is the SHA-256 of its files, `profiles` the names of its profiles.
+
+    Of a `released` one no file ever changes; any other is a draft.
+    """
 
     version: str
     digest: str
     folder: Path
     profiles: tuple[str, ...]
     files: Mapping[str, str] = field(repr=False)
+    released: bool = False
 
     def profile(self, name_or_folder: str) -> Profile:
         """The profile of this name, or the user's own profile in this folder.
@@ -82,7 +87,7 @@ def versions() -> tuple[str, ...]:
 
 @functools.cache
 def load(version: str) -> Spec:
-    """The released version; raises `SpecError` where it is not installed."""
+    """The version; raises `SpecError` where it is not installed, or was released and changed since."""
     if version not in versions():
         raise SpecError(f"spec version {version!r} is not installed; found {', '.join(versions())}")
     folder = root() / version
@@ -90,7 +95,8 @@ def load(version: str) -> Spec:
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     listing = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
     profiles = tuple(sorted(path.parent.name for path in folder.glob("*/must.schema.json")))
-    return Spec(version, hashlib.sha256(listing.encode()).hexdigest(), folder, profiles, digests)
+    is_released = require_unchanged(version, digests, root())
+    return Spec(version, hashlib.sha256(listing.encode()).hexdigest(), folder, profiles, digests, is_released)
 
 
 def newest() -> Spec:

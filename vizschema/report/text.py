@@ -17,6 +17,8 @@ PLACES = 3
 _CHOSEN = {
     "declared": "which the archive declares",
     "requested": "as asked for",
+    "pinned": "as pinned",
+    "configured": "as configured",
     "newest": "the newest installed",
     "default": "which every trace obeys",
 }
@@ -79,7 +81,9 @@ def _verdict(archive: str, report: Report, options: Options) -> str:
     if report.conforms and exit_code(report, options):
         numbers.append("which --strict counts as errors")
     tail = f" — {', '.join(numbers)}" if numbers else ""
-    return f"{archive}: {report.verdict} to {escape_text(report.profile)} {report.spec_version}{looked_at}{tail}"
+    newest = ", the newest installed" if report.spec_chosen == "newest" else ""
+    judged_by = f"{escape_text(report.profile)} {report.spec_version}{newest}"
+    return f"{archive}: {report.verdict} to {judged_by}{looked_at}{tail}"
 
 
 def _grounds(report: Report) -> Iterator[str]:

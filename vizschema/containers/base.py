@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from vizschema.containers.values import Values
 from vizschema.description import Node
 from vizschema.text import escape_name, escape_text
 
@@ -33,13 +34,19 @@ def unwatched(_: str) -> Node | None:
 
 
 class Container(Protocol):
-    """An open archive that can be described. Nothing of it is executed, and no chunk is read."""
+    """An open archive that can be described. Nothing of it is executed, and `nodes` reads no chunk."""
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
 
     def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; damage is a node, not an exception."""
+
+    def values(self, path: str) -> Values:
+        """The values of an array that `nodes` gave under this path, of a dtype among `description.ITEM_BYTES`.
+
+        Raises `ChunkDamaged` where the array cannot be opened any more.
+        """
 
     def close(self) -> None:
         """Let go of every file."""

@@ -1,7 +1,7 @@
 """The HDF5 container: links one by one, each object decided by its link, type and layout before more of it is asked.
 
-Uses h5py's low-level interface. Follows hard links only, reads attributes and never a value of a dataset, so that no
-filter, no other file and no virtual source is ever touched.
+Uses h5py's low-level interface. Follows hard links only. To describe, it reads attributes and never a value of a
+dataset, so that no filter, no other file and no virtual source is ever touched; `values` is in `hdf5_values.py`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from h5py import h5d, h5f, h5g, h5l, h5o, h5p
+from h5py import h5d, h5f, h5fd, h5g, h5l, h5o, h5p
 
 from vizschema.containers.base import Limits, Watch, name_node, unwatched
 from vizschema.containers.hdf5_attributes import message
 from vizschema.containers.hdf5_nodes import array_node, group_node
 from vizschema.containers.hdf5_types import LIBRARY_ERRORS
-from vizschema.description import Node, fault, join
+from vizschema.containers.hdf5_values import hdf5_values
+from vizschema.containers.sources import Rooms
+from vizschema.containers.values import ChunkDamaged, Values, dtype_of
+from vizschema.description import ITEM_BYTES, Node, fault, join
 from vizschema.errors import NotAnArchive
 from vizschema.text import escape_name, escape_text, shorten
 
@@ -43,10 +46,24 @@ class Hdf5:
     def __init__(self, file: Any, limits: Limits) -> None:
         self._file = file
         self._limits = limits
+        self._rooms = Rooms()
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
         return {"format": "hdf5", "version": None, "store": "file", "consolidated": False}
+
+    def values(self, path: str) -> Values:
+        """The values of the dataset under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
+        opened = h5o.open(self._file, b"/")
+        try:
+            for shown in path.strip("/").split("/") if path != "/" else ():
+                opened = h5o.open(opened, _raw_name(opened, shown))
+            node, _ = array_node(opened, self._limits)
+        except LIBRARY_ERRORS as error:
+            raise ChunkDamaged(path, "undecodable", message(error)) from None
+        if node["kind"] != "array" or node["dtype"] not in ITEM_BYTES:
+            raise ChunkDamaged(path, "undecodable", "it is no dataset of numbers any more")
+        return hdf5_values(opened, path, dtype_of(node["dtype"]), _handle(self._file), self._rooms)
 
     def close(self) -> None:
         """Let go of the file, and of every object opened in it."""
@@ -207,6 +224,20 @@ def _name(raw: bytes) -> str:
     """A link's name as text; U+0000, which no name holds, marks one that would be taken for another path."""
     name = raw.decode("utf-8", "surrogateescape")
     return "\0" + name.replace("/", "\0") if name in ("", ".") or "/" in name else name
+
+
+def _raw_name(group: Any, shown: str) -> bytes:
+    """The name of the link that a description shows as `shown`."""
+    if "\\" not in shown:
+        return shown.encode()
+    links, _ = _links(group, 1 << 20)
+    return next((link.name for link in links if escape_name(_name(link.name)) == shown), shown.encode())
+
+
+def _handle(file: Any) -> int | None:
+    """The handle of the file, where positions in it are those of a plain file."""
+    plain = file.get_access_plist().get_driver() == h5fd.SEC2 and not file.get_create_plist().get_userblock()
+    return int(file.get_vfd_handle()) if plain else None
 
 
 def _shown(text: str | bytes) -> str:

@@ -1,0 +1,196 @@
+"""From a Zarr document that was checked to how its chunks are found and decoded. Opens nothing.
+
+A `Pipeline` is what the format calls codecs: transpositions, then a way to bytes (`bytes`, or the shards within), then
+stages from bytes to bytes. `foreign` names a codec that is not part of a plain installation: then nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vizschema.containers.codecs import STAGES
+from vizschema.containers.filters import FILTERS, packbits, stage_of
+from vizschema.containers.stages import Stage
+from vizschema.containers.values import dtype_of
+from vizschema.containers.zarr_codecs import named
+from vizschema.containers.zarr_fill import fill_of
+from vizschema.containers.zarr_json import Document, quote
+from vizschema.text import escape_text
+
+_V3_STAGES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
+_V2_STAGES = frozenset(STAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """How a chunk is cut into inner ones: their shape and pipeline, and how the index is stored."""
+
+    inner: tuple[int, ...]
+    pipeline: Pipeline
+    index: list[Stage]
+    index_dtype: np.dtype[np.uint64]
+    index_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """How to decode one chunk; `inverse` are the axes that undo all transpositions, null where there are none."""
+
+    stored: np.dtype[Any]
+    inverse: tuple[int, ...] | None
+    stages: list[Stage]
+    shard: Shard | None = None
+    foreign: str | None = None
+
+    @property
+    def forward(self) -> tuple[int, ...] | None:
+        """The transposition that a writer applies."""
+        return None if self.inverse is None else tuple(int(axis) for axis in np.argsort(self.inverse))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All that reading needs: `fill` in no dimensions (null, and why, where it is none), and how keys are made."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...]
+    pipeline: Pipeline
+    fill: npt.NDArray[Any] | None
+    fill_detail: str
+    prefix: str
+    separator: str
+
+    def key(self, place: Sequence[int]) -> str:
+        """The key of the chunk at a place of the grid."""
+        return self.prefix + (self.separator.join(map(str, place)) if place else "0" * (self.prefix != "c"))
+
+
+def v2_layout(document: Document, dtype_name: str) -> Layout:
+    """The layout that a checked `.zarray` states; `dtype_name` is that of the description."""
+    dtype = dtype_of(dtype_name)
+    stored = np.dtype(document["dtype"])
+    rank = len(document["shape"])
+    fill, detail = _fill(document["fill_value"], stored.newbyteorder("="), 2)
+    inverse = tuple(range(rank))[::-1] if document["order"] == "F" and rank > 1 else None
+    compressor = document["compressor"]
+    configurations = [*(document["filters"] or ()), *([] if compressor is None else [compressor])]
+    stages, foreign = _stages([(codec["id"], codec) for codec in configurations], _V2_STAGES)
+    separator = document.get("dimension_separator", ".")
+    return Layout(
+        dtype,
+        tuple(document["shape"]),
+        tuple(document["chunks"]),
+        Pipeline(stored, inverse, stages, foreign=foreign),
+        None if fill is None else fill.view(dtype),
+        detail,
+        "",
+        separator,
+    )
+
+
+def v3_layout(document: Document, dtype_name: str) -> Layout:
+    """The layout that a checked `zarr.json` of an array states; `dtype_name` is that of the description."""
+    dtype = dtype_of(dtype_name)
+    fill, detail = _fill(document["fill_value"], dtype, 3)
+    chunk = named(document["chunk_grid"], "chunk_grid")[1]["chunk_shape"]
+    name, configuration = named(document["chunk_key_encoding"], "chunk_key_encoding")
+    default = name == "default"
+    separator = configuration.get("separator", "/" if default else ".")
+    rank = len(document["shape"])
+    prefix = "" if not default else f"c{separator}" if rank else "c"
+    pipeline = _pipeline(document["codecs"], dtype, rank)
+    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, detail, prefix, separator)
+
+
+def _fill(value: Any, dtype: np.dtype[Any], version: int) -> tuple[npt.NDArray[Any] | None, str]:
+    try:
+        return fill_of(value, dtype, version), ""
+    except ValueError as error:
+        return None, escape_text(str(error))
+
+
+def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[str]) -> tuple[list[Stage], str | None]:
+    """The stages, and why there are none where a codec is foreign or its configuration is bad."""
+    stages: list[Stage] = []
+    for name, configuration in codecs:
+        try:
+            if name in plain:
+                stages.append(STAGES[name](configuration))
+            elif plain is _V2_STAGES and name in FILTERS:
+                stages.append(stage_of(name, configuration))
+            elif plain is _V2_STAGES and name == "packbits":
+                stages.append(packbits(configuration))
+            else:
+                return [], f"codec {quote(name)} is not part of a plain installation"
+        except (ValueError, TypeError, KeyError) as error:
+            return [], f"the configuration of codec {quote(name)}: {escape_text(str(error))[:200]}"
+    return stages, None
+
+
+def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipeline:
+    axes = tuple(range(rank))
+    order = axes
+    shard: Shard | None = None
+    endian = "little"
+    serialised = False
+    rest: list[tuple[str, Mapping[str, Any]]] = []
+    for codec in codecs:
+        name, configuration = named(codec, "codecs")
+        if name == "transpose" and not serialised:
+            given = configuration["order"]
+            turn = axes if given == "C" else axes[::-1] if given == "F" else tuple(given)
+            order = tuple(order[axis] for axis in turn)
+        elif name == "bytes" and not serialised:
+            serialised, endian = True, configuration.get("endian", "little")
+        elif name == "sharding_indexed" and not serialised:
+            serialised, shard = True, _shard(configuration, dtype, rank)
+        else:
+            rest.append((name, configuration))
+    stages, foreign = _stages(rest, _V3_STAGES)
+    if not serialised and foreign is None:
+        foreign = "its codecs lack one from array to bytes"
+    if endian not in ("little", "big"):
+        foreign = f"the endian {quote(endian)} of codec bytes is neither little nor big"
+    inverse = None if order == axes else tuple(int(axis) for axis in np.argsort(order))
+    stored = dtype.newbyteorder(">") if endian == "big" else dtype
+    return Pipeline(stored, inverse, stages, shard, foreign)
+
+
+def _shard(configuration: Mapping[str, Any], dtype: np.dtype[Any], rank: int) -> Shard:
+    index = _pipeline(configuration["index_codecs"], np.dtype(np.uint64), rank + 1)
+    inner = _pipeline(configuration["codecs"], dtype, rank)
+    fixed = _index_bytes(index.stages, 1) is not None and index.shard is None and index.inverse is None
+    foreign = inner.foreign or index.foreign
+    if not foreign and not fixed:
+        foreign = "the index of its shards has no fixed size"
+    return Shard(
+        tuple(configuration["chunk_shape"]),
+        replace(inner, foreign=foreign),
+        index.stages,
+        index.stored,
+        configuration.get("index_location", "end") == "start",
+    )
+
+
+def index_bytes(shard: Shard, entries: int) -> int:
+    """How many bytes the index of so many inner chunks takes as it is stored."""
+    return _index_bytes(shard.index, entries) or 0
+
+
+def _index_bytes(stages: Sequence[Stage], entries: int) -> int | None:
+    size: int | None = 16 * entries
+    for stage in stages:
+        size = stage.encoded(size)
+    return size
+
+
+def chunk_bytes(shape: Sequence[int], dtype: np.dtype[Any]) -> int:
+    """The decoded bytes of a chunk."""
+    return math.prod(shape) * dtype.itemsize

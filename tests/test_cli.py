@@ -18,7 +18,18 @@ from vizschema.cli import main
 from vizschema.conformance.examples import write_example
 
 COMMANDS = (
-    *("validate", "describe", "explain", "pin", "spec list", "spec show", "spec export", "demo", "example"),
+    *(
+        "validate",
+        "describe",
+        "explain",
+        "pin",
+        "spec list",
+        "spec show",
+        "spec diff",
+        "spec export",
+        "demo",
+        "example",
+    ),
     "benchmark",
 )
 

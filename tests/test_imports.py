@@ -19,10 +19,10 @@ LAYERS = (
     ("errors", "findings", "text", "description"),
     ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
     ("writers", "describe", "judge"),
-    ("plan", "target", "validate", "read", "pin", "export", "ground"),
+    ("plan", "target", "validate", "read", "pin", "export", "ground", "assertions", "compare"),
     ("refusal", "create", "write"),
     ("bugs", "report"),
-    ("commands",),
+    ("commands", "spec_commands"),
     ("cli", "__main__"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}

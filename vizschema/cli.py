@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import vizschema
-from vizschema import commands
+from vizschema import commands, spec_commands
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import VizschemaError
 from vizschema.ground import Choice
@@ -74,15 +74,17 @@ def _run(arguments: argparse.Namespace) -> int:
         case "describe":
             return commands.describe(arguments.path)
         case "explain":
-            return commands.explain(arguments.rule, _choice(arguments))
+            return spec_commands.explain(arguments.rule, _choice(arguments))
         case "pin":
-            return commands.pin(arguments.version, arguments.file)
+            return spec_commands.pin(arguments.version, arguments.file)
         case "spec" if arguments.action == "list":
-            return commands.list_specs()
+            return spec_commands.list_versions()
+        case "spec" if arguments.action == "diff":
+            return spec_commands.diff(arguments.old, arguments.new)
         case "spec" if arguments.action == "export":
-            return commands.export_spec(arguments.path, arguments.version)
+            return spec_commands.export(arguments.path, arguments.version)
         case "spec":
-            return commands.show_spec(arguments.version, arguments.profile)
+            return spec_commands.show(arguments.version, arguments.profile)
         case "demo":
             return commands.demo(arguments.into)
         case "example":
@@ -201,6 +203,15 @@ def _add_spec(subparsers: Any) -> None:
     )
     show.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
     show.add_argument("profile", nargs="?", metavar="PROFILE", help="a profile, or a folder with one")
+    diff = _command(
+        actions,
+        "diff",
+        "compare two versions rule by rule, and the step that they make with the one that their numbers claim",
+        "vizschema spec diff 1.0.0 work/1.1.0",
+        "exit codes: 0, or 1 where the numbers claim a smaller step",
+    )
+    diff.add_argument("old", nargs="?", metavar="A", help="a version, or its folder (default: the last released)")
+    diff.add_argument("new", nargs="?", metavar="B", help="a version, or its folder (default: the newest)")
     export = _command(
         actions,
         "export",

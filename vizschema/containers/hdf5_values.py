@@ -27,6 +27,7 @@ from vizschema.containers.values import (
     ChunkDamaged,
     Piece,
     clipped,
+    extent_of,
     grid_counts,
     grid_of,
     native,
@@ -99,6 +100,10 @@ class Hdf5Values:
         decoded = math.prod(self._block) * self._item
         for index, place in enumerate(places(self._counts)):
             yield Piece(index, self._key(place), decoded, self._chunks(index))
+
+    def extent(self, piece: Piece) -> tuple[Place, Place]:
+        """The index of the first entry of a piece, and the shape of what it holds."""
+        return extent_of(piece.index, self._counts, self._block, self.shape)
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The block of a piece, or the damage in its place."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import ml_dtypes
 import numpy as np
@@ -68,6 +68,14 @@ class Values(Protocol):
         """The blocks of a piece, none beyond the shape; a damaged chunk in their place, and the others go on."""
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """`Values` that know where a piece lies without reading it."""
+
+    def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The index of the first entry of a piece, and the shape of what it holds."""
+
+
 BLOCK_BYTES = 4 << 20
 """How much of an array without chunks is handed on at once."""
 
@@ -112,6 +120,14 @@ def place_of(index: int, counts: Sequence[int]) -> tuple[int, ...]:
         index, at = divmod(index, count)
         place.append(at)
     return tuple(reversed(place))
+
+
+def extent_of(
+    index: int, counts: Sequence[int], block: Sequence[int], shape: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Start and shape of block number `index` of a regular grid in C order, as far as it lies within `shape`."""
+    start = tuple(at * length for at, length in zip(place_of(index, counts), block, strict=True))
+    return start, clipped(start, block, shape)
 
 
 def clipped(start: Sequence[int], block: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:

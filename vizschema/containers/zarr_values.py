@@ -16,6 +16,7 @@ from vizschema.containers.values import (
     ChunkDamaged,
     Piece,
     clipped,
+    extent_of,
     grid_counts,
     native,
     place_of,
@@ -64,6 +65,10 @@ class ZarrValues:
         decoded = _block_bytes(layout.pipeline, layout.chunk, self.dtype)
         for index, place in enumerate(places(self._counts)):
             yield Piece(index, layout.key(place), decoded, self._chunks(place))
+
+    def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The index of the first entry of a chunk or shard, and the shape of what it holds."""
+        return extent_of(piece.index, self._counts, self._layout.chunk, self.shape)
 
     def read(self, piece: Piece) -> Iterator[Outcome]:
         """The blocks of a chunk or shard; a damaged chunk in their place, and the others go on."""

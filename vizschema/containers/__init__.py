@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import stat
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple
 
@@ -19,7 +19,7 @@ Open = Callable[[str, Limits], Container]
 
 
 class Recognised(NamedTuple):
-    """An archive by its first bytes: its `container` block, as far as they tell, and what opens it, imported already."""
+    """An archive by its first bytes: its `container` block, as far as they tell, and what opens it (imported)."""
 
     container: dict[str, Any]
     open: Open
@@ -71,6 +71,12 @@ def _hdf5() -> Open:
     return open_hdf5
 
 
+def _zip() -> Open:
+    from vizschema.containers.zip_archive import open_zip
+
+    return open_zip
+
+
 def _starts(*signatures: bytes) -> Callable[[IO[bytes], bytes], bool]:
     return lambda _, head: head.startswith(signatures)
 
@@ -91,7 +97,7 @@ def _has_hdf5_signature(file: IO[bytes], head: bytes) -> bool:
 
 def _is_text(_: IO[bytes], head: bytes) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # does not mind a last character that is cut
+        getincrementaldecoder("utf-8")().decode(head)  # does not mind a last character that is cut
     except UnicodeDecodeError:
         return False
     return b"\0" not in head
@@ -108,7 +114,7 @@ class _Kind(NamedTuple):
 _FILES: Sequence[_Kind] = (
     _Kind(lambda _, head: not head, None, "an empty file"),
     _Kind(_has_hdf5_signature, _hdf5, "hdf5"),
-    _Kind(_starts(b"PK\x03\x04", b"PK\x05\x06"), None, "a zip file; NPZ and Zarr in a zip are not supported yet"),
+    _Kind(_starts(b"PK\x03\x04", b"PK\x05\x06"), _zip, "npz"),
     _Kind(_starts(b"#ASDF "), None, "an ASDF file, which is not supported yet"),
     _Kind(_starts(b"\x93NUMPY"), None, "a single array (.npy), not an archive"),
     _Kind(_starts(b"CDF\x01", b"CDF\x02", b"CDF\x05"), None, "a netCDF classic file, not a Zarr or HDF5 archive"),

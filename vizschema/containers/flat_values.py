@@ -1,0 +1,139 @@
+"""Values that lie in one run of bytes, row by row: the members of an NPZ and the blocks of an ASDF file.
+
+Raw runs without an MD5 are cut into ranges that are read independently; any other run is streamed as one piece.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from vizschema.containers.runs import STEP, Run, crc32_combine
+from vizschema.containers.values import Block, ChunkDamaged, Piece, clipped, grid_counts, grid_of, native, places
+
+
+class FlatValues:
+    """`Values` of an array of `shape` that begins `skip` bytes into the decoded bytes of `run`.
+
+    `stored` is the dtype as it lies there; `dtype` what is handed on (native, bfloat16 for its bits). With `fortran`
+    the first axis runs fastest.
+    """
+
+    def __init__(
+        self, run: Run, dtype: str, stored: np.dtype[Any], shape: Sequence[int], skip: int = 0, *, fortran: bool = False
+    ) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+        self.shape = tuple(shape)
+        self._run = run
+        self._stored = stored
+        self._skip = skip
+        self._fortran = fortran
+        self._lying = self.shape[::-1] if fortran else self.shape
+        self._extent = grid_of(self._lying, stored.itemsize)
+        self._counts = grid_counts(self._lying, self._extent)
+        self._sums: dict[int, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def by_range(self) -> bool:
+        """Whether any part of the array can be read without what comes before."""
+        return not self._run.codec and self._run.md5 is None
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every piece once, in storage order: the blocks themselves of a raw run, otherwise one."""
+        if not math.prod(self.shape):
+            return
+        if not self.by_range:
+            yield Piece(0, self._run.key, 2 * max(STEP, math.prod(self._extent) * self._stored.itemsize), 1)
+            return
+        for index, (_, extent) in enumerate(self._grid()):
+            yield Piece(index, self._run.key, math.prod(extent) * self._stored.itemsize, 1)
+
+    def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
+        """The blocks of a piece; after damage in a stream nothing more comes."""
+        try:
+            if self.by_range:
+                yield from self._range(piece.index)
+            else:
+                yield from self._streamed()
+        except ChunkDamaged as damaged:
+            yield damaged
+
+    def mapped(self) -> npt.NDArray[Any] | None:
+        """The whole array, read as it is indexed; null where it is packed, or in no file of this system."""
+        path = getattr(self._run.file, "path", None)
+        if self._run.codec or path is None or not math.prod(self.shape):
+            return None
+        order: Literal["C", "F"] = "F" if self._fortran else "C"
+        return np.memmap(path, self._stored, "r", self._run.offset + self._skip, self.shape, order)
+
+    def _range(self, index: int) -> Iterator[Block | ChunkDamaged]:
+        start, extent = self._place(index)
+        item = self._stored.itemsize
+        offset = self._skip + int(np.ravel_multi_index(start, self._lying)) * item if start else self._skip
+        raw = self._run.fetch(offset, math.prod(extent) * item)
+        yield self._block(start, extent, raw, len(raw))
+        damaged = self._sum(index, raw)
+        if damaged is not None:
+            yield damaged
+
+    def _sum(self, index: int, raw: bytes) -> ChunkDamaged | None:
+        """Notes the CRC-32 of one range; once all are known, the damage that their sum shows."""
+        if self._run.crc is None:
+            return None
+        with self._lock:
+            self._sums[index] = (zlib.crc32(raw), len(raw))
+            if len(self._sums) < math.prod(self._counts):
+                return None
+            sums, self._sums = self._sums, {}
+        crc = zlib.crc32(self._run.fetch(0, self._skip))
+        for each in range(len(sums)):
+            crc = crc32_combine(crc, *sums[each])
+        if crc == self._run.crc:
+            return None
+        return self._run.damaged("checksum", f"CRC-32 {crc:08x} is not the declared {self._run.crc:08x}")
+
+    def _streamed(self) -> Iterator[Block]:
+        grid = self._grid()
+        following = next(grid, None)
+        pending = bytearray()
+        skip, left = self._skip, self._run.packed
+        for part in self._run.stream():
+            pending += part[skip:] if skip else part
+            skip -= min(skip, len(part))
+            while following is not None:
+                start, extent = following
+                size = math.prod(extent) * self._stored.itemsize
+                if len(pending) < size:
+                    break
+                yield self._block(start, extent, bytes(pending[:size]), left)
+                left = 0
+                del pending[:size]
+                following = next(grid, None)
+            if following is None:
+                pending.clear()
+
+    def _block(self, start: tuple[int, ...], extent: tuple[int, ...], raw: bytes, stored_bytes: int) -> Block:
+        values = native(np.frombuffer(raw, np.uint8), self.dtype, self._stored).reshape(extent)
+        if self._fortran:
+            return Block(start[::-1], np.ascontiguousarray(values.T).reshape(extent[::-1]), stored_bytes)
+        return Block(start, values, stored_bytes)
+
+    def _place(self, index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Where the block of this index begins, and its shape, as the array lies."""
+        place = np.unravel_index(index, self._counts) if self._counts else ()
+        start = tuple(int(at) * length for at, length in zip(place, self._extent, strict=True))
+        return start, clipped(start, self._extent, self._lying)
+
+    def _grid(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Where each block begins, and its shape, as the array lies."""
+        for place in places(self._counts):
+            start = tuple(at * length for at, length in zip(place, self._extent, strict=True))
+            yield start, clipped(start, self._extent, self._lying)

@@ -1,0 +1,45 @@
+"""Files that are read by ranges, from many threads: the seam below every container that is one file."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+
+class Ranges(Protocol):
+    """A file, open for reading; `read` may be called from many threads."""
+
+    size: int
+
+    def read(self, offset: int, length: int) -> bytes:
+        """The bytes at `offset`, fewer than `length` only where the file ends; raises `OSError`."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class FileRanges:
+    """A file of the file system, as `Ranges`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.size = os.fstat(self._fd).st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """The bytes at `offset`, fewer than `length` only where the file ends."""
+        parts = []
+        while length > 0:
+            part = os.pread(self._fd, length, offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

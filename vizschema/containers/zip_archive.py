@@ -1,0 +1,49 @@
+"""A zip file is an NPZ or holds a Zarr archive: told by the names in its directory, from a file or anything like it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vizschema.containers.base import Container, Limits
+from vizschema.containers.npz import SUFFIX, Npz
+from vizschema.containers.npz_document import NAME
+from vizschema.containers.ranges import FileRanges, Ranges
+from vizschema.containers.zarr_json import Unreadable, quote
+from vizschema.containers.zip_directory import Member, read_directory
+from vizschema.errors import NotAnArchive
+
+
+def open_zip(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  (frozen)
+    """The archive in the zip file at `path`; raises `NotAnArchive`."""
+    try:
+        file = FileRanges(path)
+    except OSError as error:
+        raise NotAnArchive(f"{quote(path)}: {error.strerror}") from None
+    return open_zip_ranges(file, path, limits)
+
+
+def open_zip_ranges(file: Ranges, shown: str, limits: Limits) -> Container:
+    """The archive in a zip file that is open already, which is closed with it; raises `NotAnArchive`, and closes."""
+    try:
+        try:
+            members = read_directory(file, limits)
+        except Unreadable as unreadable:
+            raise NotAnArchive(f"{quote(shown)}: {unreadable.detail}") from None
+        return _archive(file, members, shown, limits)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _archive(file: Ranges, members: Sequence[Member], shown: str, limits: Limits) -> Container:
+    from vizschema.containers.zarr_zip import zarr_in_zip
+
+    zarr = zarr_in_zip(file, members, limits)
+    if zarr is not None:
+        return zarr
+    if any(member.name.endswith(SUFFIX) or member.name == NAME for member in members):
+        return Npz(file, members, limits)
+    if not members:
+        raise NotAnArchive(f"{quote(shown)}: an empty zip file")
+    some = ", ".join(quote(member.name) for member in members[:3]) + (", …" if len(members) > 3 else "")
+    raise NotAnArchive(f"{quote(shown)}: a zip file without .npy arrays or a Zarr archive; it holds {some}")

@@ -78,11 +78,12 @@ def test_the_whole_report_of_one_archive() -> None:
                 "values": "not_read",
                 "nodes": 12,
                 "notes": [],
-                "counts": {"error": 1, "warning": 0},
+                "counts": {"error": 1, "warning": 0, "accepted": {}},
                 "findings": [
                     {
                         "rule": "axes-named",
                         "severity": "error",
+                        "counts_as": "error",
                         "path": "/a/x",
                         "instance": "/nodes/~1a~1x",
                         "expected": "3 names",
@@ -91,9 +92,11 @@ def test_the_whole_report_of_one_archive() -> None:
                         "mend": "Do what axes-named says.",
                     }
                 ],
+                "accepted": [],
                 "error": None,
             }
         ],
+        "configuration": {"source": None, "findings": []},
     }
 
 

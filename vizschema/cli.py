@@ -20,6 +20,7 @@ from vizschema.errors import VizschemaError
 from vizschema.ground import Choice
 from vizschema.report import FORMATS
 from vizschema.report.options import Options
+from vizschema.run import Order
 from vizschema.text import escape_text
 
 INTERRUPTED = 130
@@ -69,8 +70,7 @@ def _exit_code(argv: Sequence[str] | None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "validate":
-            options = Options(every_place=arguments.all, strict=arguments.strict)
-            return commands.validate(arguments.paths, _choice(arguments), arguments.format, options)
+            return commands.validate(_order(arguments))
         case "describe":
             return commands.describe(arguments.path)
         case "explain":
@@ -97,6 +97,39 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _choice(arguments: argparse.Namespace) -> Choice:
     return Choice(arguments.spec, arguments.profile, arguments.config, configured=not arguments.no_config)
+
+
+def _order(arguments: argparse.Namespace) -> Order:
+    options = Options(
+        every_place=arguments.all,
+        strict=arguments.strict,
+        quiet=arguments.quiet,
+        colour=arguments.format == "text" and _coloured(),
+    )
+    return Order(
+        arguments.paths,
+        _choice(arguments),
+        arguments.format,
+        options,
+        arguments.baseline,
+        arguments.write_baseline,
+        arguments.report,
+    )
+
+
+def _coloured() -> bool:
+    """Whether standard output shows colours: a terminal, unless `NO_COLOR` (https://no-color.org) says otherwise."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def _report_file(text: str) -> tuple[str, str]:
+    """A format and a file, typed as `sarif:report.sarif`; raises `argparse.ArgumentTypeError`."""
+    form, separator, file = text.partition(":")
+    if form not in FORMATS or not separator or not file:
+        raise argparse.ArgumentTypeError(f"expected FORMAT:FILE with one of {', '.join(FORMATS)}, found {text!r}")
+    return form, file
 
 
 class _Parser(argparse.ArgumentParser):
@@ -158,13 +191,26 @@ def _add_validate(subparsers: Any) -> None:
         "vizschema validate run.zarr other.h5 --profile openfold",
         EXIT_CODES,
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="an archive: a Zarr folder or an HDF5 file")
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="an archive: a Zarr folder or an HDF5 file; - reads paths from stdin"
+    )
     _add_choice_options(parser)
     parser.add_argument(
         "--no-values", action="store_true", help="structure only; this version never reads values anyway"
     )
     parser.add_argument("--strict", action="store_true", help="warnings count as errors for the exit code")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="how to report (default: text)")
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        type=_report_file,
+        metavar="FORMAT:FILE",
+        help="write a report to a file besides; may be repeated",
+    )
+    parser.add_argument("--quiet", "-q", action="store_true", help="as text: only the first line of what does not pass")
+    parser.add_argument("--baseline", metavar="FILE", help="findings that are known and do not count")
+    parser.add_argument("--write-baseline", metavar="FILE", help="write the findings of today, so that none counts")
     parser.add_argument("--all", action="store_true", help="list every place, not the first three of each rule")
 
 

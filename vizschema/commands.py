@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
-from vizschema.ground import Choice, ground_of
 from vizschema.report import FORMATS
-from vizschema.report.options import Options, exit_code, overall_exit_code
+from vizschema.report.options import Options
+from vizschema.run import Order, run
 
 if TYPE_CHECKING:
     from vizschema.findings import Report
 
 
-def validate(paths: Sequence[str], choice: Choice, form: str, options: Options) -> int:
-    """The exit code after every archive was judged and reported in the format `form`."""
-    codes: list[int] = []
-    ground = ground_of(choice, Path.cwd())
-
-    def judged() -> Iterator[Report]:
-        for path in paths:
-            report = ground.named(_judge(path, ground.spec, ground.profile))
-            codes.append(exit_code(report, options))
-            yield report
-
-    for line in FORMATS[form](judged(), options):
-        print(line)
-    return overall_exit_code(codes)
+def validate(order: Order) -> int:
+    """The exit code after every archive was judged and reported."""
+    return run(order, _judge)
 
 
 def describe(path: str) -> int:

@@ -39,11 +39,27 @@ class Finding:
     found: str
     title: str
     mend: str
+    level: Severity | None = None
+    """How severe a project counts it, where its configuration says so."""
+
+    @property
+    def weight(self) -> Severity:
+        """How severe it counts."""
+        return self.level or self.severity
 
     @property
     def message(self) -> str:
         """One line: where, what was expected, what was found."""
         return f"{self.path}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A finding that does not count, by what (`suppression`, `baseline` or `level`), and the reason given."""
+
+    finding: Finding
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,7 @@ class Report:
     nodes: int = 0
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
     error: VizschemaError | None = None
 
     @property
@@ -76,15 +93,19 @@ class Report:
 
     @property
     def conforms(self) -> bool:
-        """Whether everything that was looked at obeys every must-rule; `verdict` says whether values were looked at."""
-        return self.error is None and not self.errors
+        """Whether everything that was looked at obeys every must-rule, whatever a project accepts.
+
+        `verdict` says whether values were looked at.
+        """
+        broken = self.errors or any(accepted.finding.severity == "error" for accepted in self.accepted)
+        return self.error is None and not broken
 
     @property
     def verdict(self) -> str:
         """`conforms`, `structure conforms` (values were not all read), `does not conform`, or `not judged`."""
         if self.error is not None:
             return "not judged"
-        if self.errors:
+        if not self.conforms:
             return "does not conform"
         return "conforms" if self.values == "read" else "structure conforms"
 
@@ -93,4 +114,4 @@ class Report:
         """The exit code of `vizschema validate` for this archive alone."""
         if self.error is not None:
             return self.error.exit_code
-        return 1 if self.errors else 0
+        return 1 if any(finding.weight == "error" for finding in self.findings) else 0

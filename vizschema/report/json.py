@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import vizschema
-from vizschema.findings import Finding, Report
+from vizschema.findings import Accepted, Finding, Report
 from vizschema.report.options import Options, exit_code, overall_exit_code
 from vizschema.text import escape_text
 
@@ -20,8 +21,12 @@ def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     document = {
         "report_version": REPORT_VERSION,
         "vizschema": vizschema.__version__,
-        "exit_code": overall_exit_code(archive["exit_code"] for archive in archives),
+        "exit_code": overall_exit_code([archive["exit_code"] for archive in archives], options),
         "archives": archives,
+        "configuration": {
+            "source": None if options.configuration is None else escape_text(options.configuration),
+            "findings": [_finding(finding) for finding in options.audit()],
+        },
     }
     yield json.dumps(document, indent=2, allow_nan=False)
 
@@ -46,20 +51,30 @@ def _archive(report: Report, options: Options) -> dict[str, Any]:
         "values": report.values,
         "nodes": report.nodes,
         "notes": list(report.notes),
-        "counts": {"error": len(report.errors), "warning": len(report.warnings)},
+        "counts": {
+            "error": len(report.errors),
+            "warning": len(report.warnings),
+            "accepted": dict(sorted(Counter(accepted.by for accepted in report.accepted).items())),
+        },
         "findings": [_finding(finding) for finding in report.findings],
+        "accepted": [_accepted(accepted) for accepted in report.accepted],
         "error": None if report.error is None else {"code": report.error.exit_code, "message": str(report.error)},
     }
+
+
+def _accepted(accepted: Accepted) -> dict[str, str]:
+    return {**_finding(accepted.finding), "by": accepted.by, "reason": escape_text(accepted.reason)}
 
 
 def _finding(finding: Finding) -> dict[str, str]:
     return {
         "rule": finding.rule,
         "severity": finding.severity,
-        "path": finding.path,
-        "instance": finding.instance,
-        "expected": finding.expected,
-        "found": finding.found,
+        "counts_as": finding.weight,
+        "path": escape_text(finding.path),
+        "instance": escape_text(finding.instance),
+        "expected": escape_text(finding.expected),
+        "found": escape_text(finding.found),
         "title": finding.title,
         "mend": finding.mend,
     }

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vizschema.findings import Report
+from vizschema.findings import Finding, Report
+
+
+def _nothing() -> Sequence[Finding]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a report is shown (`every_place`: no place is left out) and judged (`strict`: warnings count as errors)."""
+    """How a report is shown (`every_place`: no place is left out) and judged (`strict`: warnings count as errors).
+
+    `configuration` is the file of the project's configuration, `audit` gives the warnings about it once every report
+    was seen. `quiet` shows only what does not pass, `colour` marks severities for a terminal.
+    """
 
     every_place: bool = False
     strict: bool = False
+    quiet: bool = False
+    colour: bool = False
+    configuration: str | None = None
+    audit: Callable[[], Sequence[Finding]] = _nothing
 
 
 def exit_code(report: Report, options: Options) -> int:
     """The exit code for one archive."""
-    if report.exit_code == 0 and options.strict and report.warnings:
+    if report.exit_code == 0 and options.strict and any(finding.weight == "warning" for finding in report.findings):
         return 1
     return report.exit_code
 
 
-def overall_exit_code(codes: Iterable[int]) -> int:
-    """The exit code for several archives: the gravest, which is the largest; 0 for none."""
-    return max(codes, default=0)
+def overall_exit_code(codes: Iterable[int], options: Options) -> int:
+    """The exit code for several archives: the gravest, which is the largest; 0 for none. Ask when all were judged."""
+    return max((*codes, int(options.strict and bool(options.audit()))), default=0)

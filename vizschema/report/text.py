@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
@@ -22,6 +23,7 @@ _CHOSEN = {
     "newest": "the newest installed",
     "default": "which every trace obeys",
 }
+_ACCEPTED = {"suppression": "suppressed", "baseline": "in the baseline", "level": "switched off"}
 _LOOKED_AT = {"read": "structure and values", "partial": "structure and part of the values", "not_read": "structure"}
 _VALUES = {"read": "and at all values", "partial": "and at part of the values", "not_read": "at no values"}
 
@@ -31,8 +33,14 @@ def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     codes: list[int] = []
     for report in reports:
         codes.append(exit_code(report, options))
+        if options.quiet:
+            yield from [_first_line(report, options)] if codes[-1] else []
+            continue
         yield from _archive(report, options)
         yield ""
+    yield from _audit(options)
+    if options.quiet:
+        return
     if len(codes) > 1:
         yield _summary(codes)
 
@@ -55,30 +63,45 @@ def count(number: int, noun: str) -> str:
 
 
 def _archive(report: Report, options: Options) -> Iterator[str]:
-    archive = escape_text(report.archive)
-    if report.error is not None:
-        message = escape_text(str(report.error))
-        yield f"{message if message.startswith(archive) else f'{archive}: {message}'} — not judged"
-    else:
-        yield _verdict(archive, report, options)
+    yield _first_line(report, options)
+    if report.error is None:
         yield from _grounds(report)
-    findings = sorted(
-        report.findings, key=lambda finding: (finding.severity, finding.rule, finding.path, finding.instance)
-    )
-    for _, group in groupby(findings, key=attrgetter("severity", "rule")):
+    yield from _rules(report.findings, options)
+
+
+def _first_line(report: Report, options: Options) -> str:
+    archive = escape_text(report.archive)
+    if report.error is None:
+        return _verdict(archive, report, options)
+    message = escape_text(str(report.error))
+    return f"{message if message.startswith(archive) else f'{archive}: {message}'} — not judged"
+
+
+def _rules(findings: Iterable[Finding], options: Options) -> Iterator[str]:
+    ordered = sorted(findings, key=lambda finding: (finding.weight, finding.rule, finding.path, finding.instance))
+    for _, group in groupby(ordered, key=attrgetter("weight", "rule")):
         yield ""
         yield from _rule(list(group), options)
+
+
+def _audit(options: Options) -> Iterator[str]:
+    """What is wrong with the suppressions and the baseline themselves."""
+    findings = options.audit()
+    if findings:
+        counted = ", which --strict counts as errors" if options.strict else ""
+        yield f"{escape_text(options.configuration or 'baseline')}: {count(len(findings), 'warning')}{counted}"
+        yield from _rules(findings, options)
+        yield ""
 
 
 def _verdict(archive: str, report: Report, options: Options) -> str:
     # What was looked at is part of the verdict: nobody shall take a look at the structure for more than that.
     looked_at = "" if report.verdict == "structure conforms" else f" ({_LOOKED_AT[report.values]})"
-    numbers = [
-        count(len(found), severity)
-        for severity, found in (("error", report.errors), ("warning", report.warnings))
-        if found
-    ]
-    if report.conforms and exit_code(report, options):
+    weights = Counter(finding.weight for finding in report.findings)
+    numbers = [count(weights[severity], severity) for severity in ("error", "warning") if weights[severity]]
+    if report.accepted:
+        numbers.append(f"{len(report.accepted)} accepted")
+    if not report.exit_code and exit_code(report, options):
         numbers.append("which --strict counts as errors")
     tail = f" — {', '.join(numbers)}" if numbers else ""
     newest = ", the newest installed" if report.spec_chosen == "newest" else ""
@@ -91,6 +114,10 @@ def _grounds(report: Report) -> Iterator[str]:
     yield wrapped(f"spec {report.spec_version} (sha256 {digest}…), {_CHOSEN[report.spec_chosen]}", "  ", "    ")
     yield wrapped(f"profile {escape_text(report.profile)}, {_CHOSEN[report.profile_chosen]}", "  ", "    ")
     yield wrapped(f"looked at {_looked_at(report)}", "  ", "    ")
+    if report.accepted:
+        by = Counter(accepted.by for accepted in report.accepted)
+        parts = [f"{by[name]} {_ACCEPTED[name]}" for name in _ACCEPTED if by[name]]
+        yield wrapped(f"accepted by the project: {', '.join(parts)}", "  ", "    ")
     for note in report.notes:
         yield wrapped(f"note: {note}", "  ", "    ")
 
@@ -103,7 +130,8 @@ def _looked_at(report: Report) -> str:
 
 def _rule(group: list[Finding], options: Options) -> Iterator[str]:
     first = group[0]
-    yield wrapped(f"{first.severity} {first.rule} ({count(len(group), 'place')}): {first.title}", "  ", "    ")
+    level = f"{first.weight} (as configured)" if first.level else first.severity
+    yield wrapped(f"{level} {first.rule} ({count(len(group), 'place')}): {first.title}", "  ", "    ")
     shown = group if options.every_place else group[:PLACES]
     left_out = len(group) - len(shown)
     more = f" and {left_out} more (--all lists them)" if left_out else ""

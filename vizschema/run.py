@@ -1,0 +1,127 @@
+"""One run of `vizschema validate`: configuration, archives, what the project accepts, reports, exit code."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vizschema.errors import UsageError
+from vizschema.ground import Choice, Ground, ground_of
+from vizschema.report import FORMATS
+from vizschema.report.options import Options, exit_code, overall_exit_code
+
+if TYPE_CHECKING:
+    from vizschema.acceptance import Acceptance
+    from vizschema.findings import Report
+
+Judge = Callable[[str, str | None, str | None], "Report"]
+"""From a path, a version and a profile (None: what the archive declares) to the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a call asks for. `files` are further reports, each a format and a file to write it to."""
+
+    paths: Sequence[str]
+    choice: Choice
+    form: str
+    options: Options
+    baseline: str | None = None
+    write_baseline: str | None = None
+    files: Sequence[tuple[str, str]] = ()
+
+
+def run(order: Order, judge: Judge) -> int:
+    """The exit code after every archive was judged and reported; raises `UsageError` and `SpecError`."""
+    ground = ground_of(order.choice, Path.cwd())
+    acceptance = _acceptance(order, ground)
+    source = ground.configuration.source
+    options = replace(order.options, configuration=None if source is None else _short(source))
+    judged: Iterable[Report] = (ground.named(judge(path, ground.spec, ground.profile)) for path in _paths(order.paths))
+    if order.write_baseline is not None:
+        judged, acceptance = _rebased(list(judged), order.write_baseline, acceptance, ground)
+    if acceptance is not None:
+        options = replace(options, audit=acceptance.audit)
+        judged = map(acceptance.apply, judged)
+    return _reported(order, options, judged)
+
+
+def _reported(order: Order, options: Options, judged: Iterable[Report]) -> int:
+    codes: list[int] = []
+    seen: list[Report] = []
+
+    def counted() -> Iterator[Report]:
+        for report in judged:
+            codes.append(exit_code(report, options))
+            if order.files:
+                seen.append(report)
+            yield report
+
+    for line in FORMATS[order.form](counted(), options):
+        print(line)
+    for form, file in order.files:
+        _write(form, file, seen, options)
+    return overall_exit_code(codes, options)
+
+
+def _write(form: str, file: str, reports: Sequence[Report], options: Options) -> None:
+    text = "".join(f"{line}\n" for line in FORMATS[form](reports, replace(options, colour=False, quiet=False)))
+    try:
+        Path(file).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written: {error.strerror or error}") from error
+
+
+def _acceptance(order: Order, ground: Ground) -> Acceptance | None:
+    """What the project accepts; None, and nothing imported, where it says nothing."""
+    configuration = ground.configuration
+    if not (configuration.levels or configuration.suppressions or order.baseline or order.write_baseline):
+        return None
+    from vizschema import specs
+    from vizschema.acceptance import Acceptance, require_levels
+    from vizschema.baseline import load
+
+    version = specs.newest() if ground.spec is None else specs.load(ground.spec)
+    require_levels(configuration, version, ground.profile)
+    baseline = None if order.baseline is None else load(Path(order.baseline))
+    return Acceptance(configuration, _today(), baseline)
+
+
+def _rebased(
+    reports: list[Report], file: str, acceptance: Acceptance | None, ground: Ground
+) -> tuple[Iterable[Report], Acceptance | None]:
+    """The reports, and what is accepted with the baseline that they make, which is in `file` now."""
+    from vizschema.acceptance import Acceptance
+    from vizschema.baseline import load, write
+
+    path = Path(file)
+    write(path, (report if acceptance is None else acceptance.apply(report) for report in reports))
+    return reports, Acceptance(ground.configuration, _today(), load(path))
+
+
+def _today() -> datetime.date:
+    """The day in UTC, so that a suppression ends everywhere at once."""
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+def _paths(paths: Sequence[str]) -> Iterator[str]:
+    """`paths`, with those on standard input, one a line, in place of `-`."""
+    for path in paths:
+        if path != "-":
+            yield path
+            continue
+        for line in sys.stdin.buffer:
+            name = os.fsdecode(line.rstrip(b"\r\n"))
+            if name:
+                yield name
+
+
+def _short(path: Path) -> str:
+    """`path` as seen from here, where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)

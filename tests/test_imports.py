@@ -18,7 +18,7 @@ LAYERS = (
     ("vizschema",),
     ("errors", "findings", "text", "description"),
     ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
-    ("writers", "describe", "judge"),
+    ("frames", "sandbox", "isolation", "isolated", "reading", "writers", "describe", "judge"),
     (
         "plan",
         "target",
@@ -35,7 +35,7 @@ LAYERS = (
     ("refusal", "create", "write"),
     ("bugs", "report"),
     ("run",),
-    ("commands", "spec_commands"),
+    ("commands", "spec_commands", "worker"),
     ("cli", "__main__"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -18,6 +18,7 @@ from vizschema import commands, spec_commands
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import VizschemaError
 from vizschema.ground import Choice
+from vizschema.reading import MEMORY, TIMEOUT, Reading, duration, reading, size
 from vizschema.report import FORMATS
 from vizschema.report.options import Options
 from vizschema.run import Order
@@ -70,9 +71,9 @@ def _exit_code(argv: Sequence[str] | None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "validate":
-            return commands.validate(_order(arguments))
+            return commands.validate(_order(arguments), _reading(arguments))
         case "describe":
-            return commands.describe(arguments.path)
+            return commands.describe(arguments.path, _reading(arguments))
         case "explain":
             return spec_commands.explain(arguments.rule, _choice(arguments))
         case "pin":
@@ -97,6 +98,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _choice(arguments: argparse.Namespace) -> Choice:
     return Choice(arguments.spec, arguments.profile, arguments.config, configured=not arguments.no_config)
+
+
+def _reading(arguments: argparse.Namespace) -> Reading:
+    return reading(trust=arguments.trust, memory=arguments.memory, seconds=arguments.timeout)
 
 
 def _order(arguments: argparse.Namespace) -> Order:
@@ -212,6 +217,7 @@ def _add_validate(subparsers: Any) -> None:
     parser.add_argument("--baseline", metavar="FILE", help="findings that are known and do not count")
     parser.add_argument("--write-baseline", metavar="FILE", help="write the findings of today, so that none counts")
     parser.add_argument("--all", action="store_true", help="list every place, not the first three of each rule")
+    _add_reading_options(parser)
 
 
 def _add_describe(subparsers: Any) -> None:
@@ -222,6 +228,7 @@ def _add_describe(subparsers: Any) -> None:
         "vizschema describe run.zarr > description.json",
     )
     parser.add_argument("path", metavar="PATH", help="an archive")
+    _add_reading_options(parser)
 
 
 def _add_explain(subparsers: Any) -> None:
@@ -256,7 +263,9 @@ def _add_spec(subparsers: Any) -> None:
         "vizschema spec diff 1.0.0 work/1.1.0",
         "exit codes: 0, or 1 where the numbers claim a smaller step",
     )
-    diff.add_argument("old", nargs="?", metavar="A", help="a version, or its folder (default: the last released)")
+    diff.add_argument(
+        "old", nargs="?", metavar="A", help="a version, or a folder with one (default: the last released)"
+    )
     diff.add_argument("new", nargs="?", metavar="B", help="a version, or its folder (default: the newest)")
     export = _command(
         actions,
@@ -305,6 +314,20 @@ def _add_pin(subparsers: Any) -> None:
     )
     parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
     parser.add_argument("--file", metavar="FILE", help="the file to write into (default: the configuration there is)")
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="read in this process, without the worker that confines what strangers wrote",
+    )
+    parser.add_argument(
+        "--memory", type=size, default=MEMORY, metavar="SIZE", help=f"memory for decoded values (default: {MEMORY})"
+    )
+    parser.add_argument(
+        "--timeout", type=duration, default=TIMEOUT, metavar="S", help=f"seconds for an archive (default: {TIMEOUT})"
+    )
 
 
 def _add_choice_options(parser: argparse.ArgumentParser) -> None:

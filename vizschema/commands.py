@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.reading import Reading
 from vizschema.report import FORMATS
 from vizschema.report.options import Options
 from vizschema.run import Order, run
@@ -16,17 +17,18 @@ if TYPE_CHECKING:
     from vizschema.findings import Report
 
 
-def validate(order: Order) -> int:
+def validate(order: Order, reading: Reading) -> int:
     """The exit code after every archive was judged and reported."""
-    return run(order, _judge)
+    return run(order, lambda path, spec, profile: _judge(path, spec, profile, reading))
 
 
-def describe(path: str) -> int:
+def describe(path: str, reading: Reading) -> int:
     """0 after the description of the archive was printed as JSON."""
     from vizschema.describe import describe as described
+    from vizschema.isolated import describe as isolated
 
     try:
-        description = described(path)
+        description = described(path) if reading.bounds is None else isolated(path, bounds=reading.bounds)[0]
     except OSError as error:
         raise NotAnArchive(f"{path}: cannot be read: {error.strerror or error}") from error
     print(json.dumps(description, indent=2, sort_keys=True, allow_nan=False))
@@ -62,13 +64,14 @@ def benchmark(name: str, arguments: Sequence[str]) -> int:
     return code
 
 
-def _judge(path: str, spec: str | None, profile: str | None) -> Report:
+def _judge(path: str, spec: str | None, profile: str | None, reading: Reading) -> Report:
     """The report on one archive; whatever goes wrong is in it, so that the next archive has its turn."""
     from vizschema.findings import Report
     from vizschema.validate import validate as judged
 
     try:
         with reported_as_bug():
-            return judged(path, spec=spec, profile=profile)
+            isolated = reading.bounds is not None
+            return judged(path, spec=spec, profile=profile, isolated=isolated, bounds=reading.bounds)
     except VizschemaError as error:
         return Report(path, "", "", "", "", "", error=error)

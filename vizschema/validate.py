@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vizschema.describe import describe
 from vizschema.description import Description
 from vizschema.errors import VizschemaError
 from vizschema.findings import Report
+from vizschema.isolated import describe as isolated_describe
+from vizschema.isolation import Bounds
 from vizschema.judge import judge
 from vizschema.specs import Profile, Spec, load, newest, versions
 from vizschema.text import shorten
@@ -17,18 +20,28 @@ from vizschema.text import shorten
 BASE_PROFILE = "trace"
 
 
-def validate(path: str | os.PathLike[str], spec: str | None = None, profile: str | None = None) -> Report:
+def validate(
+    path: str | os.PathLike[str],
+    spec: str | None = None,
+    profile: str | None = None,
+    *,
+    isolated: bool = False,
+    bounds: Bounds | None = None,
+) -> Report:
     """The verdict on the archive at `path`; an archive that cannot be judged gives a report with `error`.
 
     `spec` is a released version, by default the one that the archive declares, else the newest; `profile` is a name or
     the folder of a profile of your own, by default the one that the archive declares, else `trace`.
+    With `isolated`, a confined process reads the archive, within `bounds`; the archive may then come from anyone.
     Raises `SpecError` where `spec` or `profile` is not there.
     """
     archive = os.fspath(path)
     chosen = load(spec) if spec is not None else newest()
     judged = None if profile is None else chosen.profile(profile)
     try:
-        description = describe(archive)
+        description, notes = (
+            isolated_describe(archive, bounds=bounds or Bounds()) if isolated else (describe(archive), ())
+        )
     except VizschemaError as error:
         return Report(
             archive,
@@ -39,7 +52,8 @@ def validate(path: str | os.PathLike[str], spec: str | None = None, profile: str
             "default" if judged is None else "requested",
             error=error,
         )
-    return report_of(description, archive, spec=spec, profile=judged)
+    report = report_of(description, archive, spec=spec, profile=judged)
+    return replace(report, notes=(*report.notes, *notes))
 
 
 def report_of(

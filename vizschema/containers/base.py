@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from vizschema.containers.values import Values
 from vizschema.description import Node
 from vizschema.text import escape_name, escape_text
+
+if TYPE_CHECKING:
+    from vizschema.containers.values import Values
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from h5py import h5d, h5f, h5fd, h5g, h5l, h5o, h5p
 
@@ -18,12 +18,13 @@ from vizschema.containers.base import Limits, Watch, name_node, unwatched
 from vizschema.containers.hdf5_attributes import message
 from vizschema.containers.hdf5_nodes import array_node, group_node
 from vizschema.containers.hdf5_types import LIBRARY_ERRORS
-from vizschema.containers.hdf5_values import hdf5_values
-from vizschema.containers.sources import Rooms
-from vizschema.containers.values import ChunkDamaged, Values, dtype_of
 from vizschema.description import ITEM_BYTES, Node, fault, join
 from vizschema.errors import NotAnArchive
 from vizschema.text import escape_name, escape_text, shorten
+
+if TYPE_CHECKING:
+    from vizschema.containers.sources import Rooms
+    from vizschema.containers.values import Values
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PATH_LENGTH = 4096
@@ -46,7 +47,7 @@ class Hdf5:
     def __init__(self, file: Any, limits: Limits) -> None:
         self._file = file
         self._limits = limits
-        self._rooms = Rooms()
+        self._rooms: Rooms | None = None
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
@@ -54,6 +55,11 @@ class Hdf5:
 
     def values(self, path: str) -> Values:
         """The values of the dataset under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
+        from vizschema.containers.hdf5_values import hdf5_values  # with the codecs, which describing does not need
+        from vizschema.containers.sources import Rooms
+        from vizschema.containers.values import ChunkDamaged, dtype_of
+
+        self._rooms = self._rooms or Rooms()
         opened = h5o.open(self._file, b"/")
         try:
             for shown in path.strip("/").split("/") if path != "/" else ():
@@ -124,6 +130,17 @@ def open_hdf5(path: str, limits: Limits = Limits()) -> Hdf5:  # noqa: B008  (fro
         return Hdf5(_open_file(os.fsencode(path), access), limits)
     except LIBRARY_ERRORS as error:
         raise NotAnArchive(f"{_shown(path)}: an HDF5 file that cannot be opened: {message(error)}") from error
+
+
+def open_hdf5_stream(stream: Any, shown: str, limits: Limits) -> Hdf5:
+    """The HDF5 file in an open binary file that seeks, which stays open; raises `NotAnArchive`. `shown` is its name."""
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    access.set_fileobj_driver(h5fd.fileobj_driver, stream)
+    try:
+        return Hdf5(h5f.open(b"%d" % id(stream), h5f.ACC_RDONLY, fapl=access), limits)
+    except LIBRARY_ERRORS as error:
+        raise NotAnArchive(f"{_shown(shown)}: an HDF5 file that cannot be opened: {message(error)}") from None
 
 
 def _open_file(path: bytes, access: Any) -> Any:

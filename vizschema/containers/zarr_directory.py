@@ -6,19 +6,20 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vizschema.containers.base import Limits, Watch, unwatched
-from vizschema.containers.sources import OpenFile, Rooms, Source, Undecoded
-from vizschema.containers.values import ChunkDamaged, Values
 from vizschema.containers.zarr_folder import DOCUMENTS, FILE, FOLDER, Entry
 from vizschema.containers.zarr_json import Unreadable, quote
 from vizschema.containers.zarr_missing import survey
-from vizschema.containers.zarr_values import zarr_values
 from vizschema.containers.zarr_walk import Walk
 from vizschema.description import Node
 from vizschema.errors import NotAnArchive
 from vizschema.text import escape_name
+
+if TYPE_CHECKING:
+    from vizschema.containers.sources import Rooms
+    from vizschema.containers.values import Values
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _ENTER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
@@ -89,11 +90,6 @@ class DirectoryFolder:
             raise self._refused(name, error) from None
         return DirectoryFolder(fd, self._root, (*self._names, name), self._limits)
 
-    @property
-    def fd(self) -> int:
-        """Its handle."""
-        return self._fd
-
     def duplicate(self) -> DirectoryFolder:
         """The same folder, to be closed on its own."""
         return DirectoryFolder(os.dup(self._fd), self._root, self._names, self._limits)
@@ -121,6 +117,32 @@ class DirectoryFolder:
             return "internal-link", f"a symbolic link within the archive, to {quote(target)}"
         return "external-link", "a symbolic link that leaves the archive"
 
+    def open_below(self, key: str) -> tuple[int, int] | None:
+        """(handle, bytes) of the file `a/b/c` below, null where there is none; raises `Unreadable`."""
+        *above, name = key.split("/")
+        opened: list[int] = []
+        at = self._fd
+        try:
+            for step in above:
+                at = os.open(step, _ENTER, dir_fd=at)
+                opened.append(at)
+            fd = os.open(name, _READ, dir_fd=at)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno in _OURS:
+                raise
+            detail = "a symbolic link, which is never followed" if error.errno == errno.ELOOP else error.strerror
+            raise Unreadable("damaged", f"it cannot be opened: {detail}") from None
+        finally:
+            for folder in opened:
+                os.close(folder)
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(fd)
+            raise Unreadable("special-file", "a folder, FIFO, socket or device, not a file")
+        return fd, status.st_size
+
     def _refused(self, name: str, error: OSError) -> Exception:
         if error.errno in _OURS:
             return error
@@ -133,43 +155,6 @@ class DirectoryFolder:
         return Unreadable("damaged", f"{what}{error.strerror}")
 
 
-class DirectoryChunks:
-    """Opens the chunks below the folder of one array, which it closes when nobody needs it any more."""
-
-    def __init__(self, folder: DirectoryFolder) -> None:
-        self._folder = folder
-
-    def __call__(self, key: str) -> Source | None:
-        """The file under a key, null where there is none; raises `Undecoded` for a link and for what is no file."""
-        *above, name = key.split("/")
-        opened: list[int] = []
-        at = self._folder.fd
-        try:
-            for step in above:
-                at = os.open(step, _ENTER, dir_fd=at)
-                opened.append(at)
-            fd = os.open(name, _READ, dir_fd=at)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            if error.errno in _OURS:
-                raise
-            detail = "a symbolic link, which is never followed" if error.errno == errno.ELOOP else error.strerror
-            raise Undecoded("undecodable", f"it cannot be opened: {detail}") from None
-        finally:
-            for folder in opened:
-                os.close(folder)
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(fd)
-            raise Undecoded("undecodable", "a folder, FIFO, socket or device, not a file")
-        return OpenFile(fd, status.st_size)
-
-    def __del__(self) -> None:
-        """Let go of the folder."""
-        self._folder.close()
-
-
 class ZarrDirectory:
     """An open Zarr archive in a directory, as a `Container`."""
 
@@ -178,7 +163,7 @@ class ZarrDirectory:
         self._walk = Walk(root, version, limits)
         self._version = version
         self._limits = limits
-        self._rooms = Rooms()
+        self._rooms: Rooms | None = None
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
@@ -191,6 +176,13 @@ class ZarrDirectory:
 
     def values(self, path: str) -> Values:
         """The values of the array under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
+        # Describing needs no NumPy and no codec: they are imported where values are read.
+        from vizschema.containers.sources import Rooms
+        from vizschema.containers.values import ChunkDamaged
+        from vizschema.containers.zarr_files import FileChunks
+        from vizschema.containers.zarr_values import zarr_values
+
+        self._rooms = self._rooms or Rooms()
         folder = self._root.duplicate()
         try:
             for name in path.strip("/").split("/") if path != "/" else ():
@@ -200,7 +192,7 @@ class ZarrDirectory:
         except Unreadable as unreadable:
             folder.close()
             raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
-        return zarr_values(folder, path, self._version, self._limits, DirectoryChunks(folder), self._rooms)
+        return zarr_values(folder, path, self._version, self._limits, FileChunks(folder), self._rooms)
 
     def close(self) -> None:
         """Let go of the root; every other folder was let go of on the way."""

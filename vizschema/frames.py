@@ -1,0 +1,49 @@
+"""Messages between us and a worker: JSON behind its length in four bytes. Knows neither of the two."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import orjson
+
+LARGEST = 64 << 20
+"""Bytes of a message; the attributes of one node, escaped, stay far below."""
+
+_HEADER = 4
+
+
+class Malformed(Exception):
+    """What arrived is no message."""
+
+
+def pack(message: Any) -> bytes:
+    """The bytes of a message, a JSON value; raises `Malformed` for what is none, or larger than `LARGEST`."""
+    try:
+        body = orjson.dumps(message)
+    except TypeError as error:
+        raise Malformed(f"no JSON: {error}") from None
+    if len(body) > LARGEST:
+        raise Malformed(f"a message of {len(body)} bytes")
+    return len(body).to_bytes(_HEADER, "big") + body
+
+
+def read(stream: IO[bytes]) -> bytes:
+    """The next message, packed; raises `EOFError` where there is none, `Malformed` where it is no message."""
+    header = stream.read(_HEADER)
+    if not header:
+        raise EOFError
+    size = int.from_bytes(header, "big")
+    if len(header) < _HEADER or size > LARGEST:
+        raise Malformed("no message")
+    body = stream.read(size)
+    if len(body) < size:
+        raise EOFError
+    return body
+
+
+def unpack(body: bytes) -> Any:
+    """The value of a message that was read; raises `Malformed`."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"no JSON: {error}") from None

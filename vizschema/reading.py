@@ -1,0 +1,45 @@
+"""How the command line reads archives, by a worker or in this process; and quantities as they are typed."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from vizschema.isolation import Bounds
+
+_SIZE = re.compile(r"([0-9]{1,9})(?:([KMG])i?B?)?", re.ASCII)
+_FACTORS = {None: 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+MEMORY = "192M"
+TIMEOUT = "3600"
+
+
+class Reading(NamedTuple):
+    """`bounds` of the worker that reads an archive; None where the archives are trusted and this process reads them."""
+
+    bounds: Bounds | None
+
+
+def reading(*, trust: bool, memory: int, seconds: float) -> Reading:
+    """How to read, as the options say."""
+    from vizschema.isolation import Bounds
+
+    return Reading(None if trust else Bounds(memory=memory, seconds=seconds))
+
+
+def size(text: str) -> int:
+    """Bytes, typed as `1048576`, `1024K`, `192M` or `2G` (powers of 1024); raises `ValueError`."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no size; write 192M or 2G")
+    return int(match[1]) * _FACTORS[match[2]]
+
+
+def duration(text: str) -> float:
+    """Seconds, more than 0; raises `ValueError`."""
+    seconds = float(text)
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError(f"{text!r} is no number of seconds above 0")
+    return seconds

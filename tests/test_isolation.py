@@ -15,6 +15,7 @@ import traces
 import vizschema
 from vizschema import frames, isolated, isolation
 from vizschema.cli import main
+from vizschema.conformance.benchmarks import isolation as benchmark
 from vizschema.containers.base import Limits
 from vizschema.errors import NotAnArchive, VizschemaError
 from vizschema.isolation import Bounds, Worker
@@ -364,6 +365,11 @@ def test_the_option_timeout_bounds_the_worker(hdf5: str, start: Start, capsys: p
 def test_the_peak_of_a_worker_is_known_while_it_lives(hdf5: str) -> None:
     with Worker([hdf5]) as process:
         assert 4 << 20 < process.peak_memory < 256 << 20
+
+
+def test_the_benchmark_says_what_isolation_costs() -> None:
+    seconds = {("hdf5", 1, True): [0.1], ("hdf5", 1, False): [0.3], ("hdf5", 8, True): [0.2], ("hdf5", 8, False): [1.1]}
+    assert benchmark.report(seconds).splitlines()[-1].split() == ["hdf5", "100", "300", "200", "100"]
 
 
 # Messages

@@ -300,7 +300,9 @@ def _add_example(subparsers: Any) -> None:
 def _add_benchmark(subparsers: Any) -> None:
     parser = _command(subparsers, "benchmark", "measure, and print the figures", "vizschema benchmark metadata")
     parser.add_argument(
-        "name", choices=("metadata",), help="metadata: describing and judging an archive of many arrays"
+        "name",
+        choices=("metadata", "isolation"),
+        help="metadata: describing and judging an archive of many arrays; isolation: what the worker costs",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "vizschema"
 # From the ground up. A module may import from its own layer and from those before it.
 LAYERS = (
     ("vizschema",),
-    ("errors", "findings", "text", "description"),
+    ("errors", "findings", "text", "urls", "description"),
     ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
     ("frames", "sandbox", "isolation", "isolated", "reading", "writers", "describe", "judge"),
     (

@@ -6,11 +6,13 @@ import os
 import stat
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import IO, Any, NamedTuple
 
 from vizschema.containers.base import Container, Limits
 from vizschema.errors import NotAnArchive
 from vizschema.text import escape_text, shorten
+from vizschema.urls import scheme_of
 
 _HEAD = 2048
 
@@ -33,8 +35,10 @@ def open_container(path: str, limits: Limits = Limits()) -> Container:  # noqa: 
 def recognise(path: str) -> Recognised:
     """What the archive at `path` is, by its content; raises `NotAnArchive` with one clear sentence.
 
-    A symbolic link that the caller names is followed; nothing in the path is expanded.
+    A symbolic link that the caller names is followed; nothing in the path is expanded. A URL is told by its scheme.
     """
+    if scheme_of(path) is not None:
+        return Recognised(_container("zarr", "remote"), _remote())
     shown = shorten(escape_text(path), 300)
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116  (a Path would normalise what the caller gave)
@@ -77,6 +81,22 @@ def _zip() -> Open:
     return open_zip
 
 
+def _remote() -> Open:
+    from vizschema.containers.remote import Kind, open_remote
+
+    def recognised(head: bytes) -> Kind:
+        kind = _recognised(BytesIO(head))
+        return Kind(None if kind.load is None else kind.words, kind.words)
+
+    return lambda url, limits: open_remote(url, limits, recognised)
+
+
+def _asdf() -> Open:
+    from vizschema.containers.asdf import open_asdf
+
+    return open_asdf
+
+
 def _starts(*signatures: bytes) -> Callable[[IO[bytes], bytes], bool]:
     return lambda _, head: head.startswith(signatures)
 
@@ -86,7 +106,7 @@ def _has_hdf5_signature(file: IO[bytes], head: bytes) -> bool:
     signature = b"\x89HDF\r\n\x1a\n"
     if head.startswith(signature):
         return True
-    offset, size = 512, os.fstat(file.fileno()).st_size
+    offset, size = 512, file.seek(0, os.SEEK_END)
     while offset < size:
         file.seek(offset)
         if file.read(len(signature)) == signature:
@@ -115,7 +135,7 @@ _FILES: Sequence[_Kind] = (
     _Kind(lambda _, head: not head, None, "an empty file"),
     _Kind(_has_hdf5_signature, _hdf5, "hdf5"),
     _Kind(_starts(b"PK\x03\x04", b"PK\x05\x06"), _zip, "npz"),
-    _Kind(_starts(b"#ASDF "), None, "an ASDF file, which is not supported yet"),
+    _Kind(_starts(b"#ASDF "), _asdf, "asdf"),
     _Kind(_starts(b"\x93NUMPY"), None, "a single array (.npy), not an archive"),
     _Kind(_starts(b"CDF\x01", b"CDF\x02", b"CDF\x05"), None, "a netCDF classic file, not a Zarr or HDF5 archive"),
     _Kind(_starts(b"\x1f\x8b"), None, "a gzip file, not a Zarr or HDF5 archive; unpack it first"),

@@ -32,6 +32,11 @@ class Copies:
         self._checked: set[str] = set()
         self._closed: set[str] = set()
 
+    @property
+    def accounts(self) -> Mapping[str, Accounts]:
+        """The copies of every node, by its path."""
+        return self._accounts
+
     def close(self, path: str) -> None:
         """Notes that the folder at `path` could not be looked into, so that nothing below it counts as left over."""
         self._closed.add(path)

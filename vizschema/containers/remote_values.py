@@ -1,0 +1,143 @@
+"""The values of a Zarr array on the network: chunks under way before they are asked for, within a bound on bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+from vizschema.containers.remote_files import RemoteRanges
+from vizschema.containers.remote_store import Answer, Missing, Remote, place_of
+from vizschema.containers.sources import Buffer, Bytes, Held, Source, require_length
+from vizschema.containers.values import Block, ChunkDamaged, Piece
+from vizschema.containers.zarr_values import ZarrValues
+from vizschema.errors import NotAnArchive
+
+CHUNK = 64 << 20
+"""The largest chunk or shard that is fetched whole; of a larger one, ranges."""
+
+AHEAD = 16
+"""Chunks of an array that are under way before they are asked for."""
+
+IN_FLIGHT = 64 << 20
+"""Bytes of chunks that are under way, or wait to be asked for, by what they decode to."""
+
+
+class Budget:
+    """How many bytes may be under way; whoever finds no room waits for nobody, and fetches when it is asked."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._lock = threading.Lock()
+
+    def taken(self, size: int) -> bool:
+        """Whether there was room, which is now taken."""
+        with self._lock:
+            if size > self._room:
+                return False
+            self._room -= size
+            return True
+
+    def back(self, size: int) -> None:
+        """Give room back."""
+        with self._lock:
+            self._room += size
+
+
+class RemoteChunks:
+    """Opens the chunks of one array by their keys, those under way first."""
+
+    def __init__(self, remote: Remote, prefix: str, budget: Budget) -> None:
+        self._remote = remote
+        self._prefix = prefix
+        self._budget = budget
+        self._under_way: dict[str, tuple[Future[Answer], int]] = {}
+
+    def begin(self, piece: Piece) -> bool:
+        """Whether a piece is under way from now on."""
+        size = min(piece.decoded_bytes * max(piece.chunks, 1), CHUNK)
+        if not self._budget.taken(size):
+            return False
+        self._under_way[piece.key] = (self._remote.begin(f"{self._prefix}{piece.key}", None, CHUNK), size)
+        return True
+
+    def __call__(self, key: str) -> Source | None:
+        """What lies under a key, null where nothing does; raises `NotAnArchive` where that cannot be told."""
+        place = f"{self._prefix}{key}"
+        future, size = self._under_way.pop(key, (None, 0))
+        try:
+            answer = self._remote.fetch(place, None, CHUNK) if future is None else future.result()
+        finally:
+            self._budget.back(size)
+        if answer is Missing.ABSENT:
+            return None
+        if isinstance(answer, Missing):
+            raise NotAnArchive(
+                f"{place_of(self._remote.shown, place)}: {answer.value}: without the right to list, a chunk that was "
+                "never written looks like one that may not be read"
+            )
+        if len(answer.data) == answer.size:
+            return Held(answer.data)
+        return _Ranged(RemoteRanges(self._remote, place, answer.size))
+
+    def forget(self) -> None:
+        """Give up what is under way."""
+        while self._under_way:
+            _, (future, size) = self._under_way.popitem()
+            future.cancel()
+            self._budget.back(size)
+
+
+class _Ranged:
+    """A chunk or shard that is too large to fetch whole, as a `Source`."""
+
+    def __init__(self, file: RemoteRanges) -> None:
+        self._file = file
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self._file.size
+
+    def take(self, start: int, length: int, buffer: Buffer) -> Bytes:
+        """`length` bytes from `start`."""
+        require_length(min(length, self._file.size - start), length)
+        return Held(self._file.read(start, length)).take(0, length, buffer)
+
+    def close(self) -> None:
+        """Let go of what is kept."""
+        self._file.close()
+
+
+class ValuesAhead:
+    """The values of an array, as `Values`: whenever a piece is read, those that follow it are under way."""
+
+    def __init__(self, values: ZarrValues, chunks: RemoteChunks) -> None:
+        self.dtype = values.dtype
+        self.shape = values.shape
+        self._values = values
+        self._chunks = chunks
+        self._coming = values.pieces()
+        self._next: Piece | None = next(self._coming, None)
+        self._lock = threading.Lock()
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every piece once, in storage order."""
+        return self._values.pieces()
+
+    def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The index of the first entry of a piece, and the shape of what it holds."""
+        return self._values.extent(piece)
+
+    def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
+        """The blocks of a piece; a damaged chunk in their place, and the others go on."""
+        with self._lock:
+            while self._next is not None and self._next.index <= piece.index + AHEAD:
+                if self._next.index > piece.index and not self._chunks.begin(self._next):
+                    break
+                self._next = next(self._coming, None)
+        return self._values.read(piece)
+
+    def __del__(self) -> None:
+        """Give up what is under way."""
+        self._chunks.forget()

@@ -1,0 +1,217 @@
+"""Chunks to facts: every chunk of every array read once, on threads, within a bound on decoded memory.
+
+A piece is read and decoded, given to every accumulator that `facts.json` asks for, and forgotten; what is kept are the
+accumulators, which are merged as they come. Nothing in the result depends on the number of threads or their order.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from vizschema.containers.base import Container
+from vizschema.containers.values import Piece
+from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.scanned import Part, ScannedArray
+
+MEMORY = 192 << 20
+"""Bytes of decoded values that are held at a time, unless said otherwise."""
+
+_BATCH_BYTES = 1 << 20
+_BATCH_PIECES = 64
+_PIECES = 10_000_000
+_DAMAGED = 100_000
+
+
+class Progress(Protocol):
+    """What is told how far a scan is; from one thread."""
+
+    def begin(self, total: int) -> None:
+        """So many bytes are to be read."""
+
+    def advance(self, done: int) -> None:
+        """So many more were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How a scan may use the machine: threads (null: the CPUs that this process may use), bytes of decoded values."""
+
+    jobs: int | None = None
+    memory: int = MEMORY
+
+    @property
+    def threads(self) -> int:
+        """How many threads, at least one."""
+        if self.jobs is not None:
+            return max(1, self.jobs)
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Scanned(NamedTuple):
+    """What a scan found: facts by path, how much it read of how much, and whether it came to its end."""
+
+    facts: dict[str, Node]
+    coverage: dict[str, int]
+    complete: bool
+
+
+def scan(
+    container: Container,
+    description: Description,
+    entries: Sequence[Mapping[str, Any]],
+    bounds: Bounds = Bounds(),
+    progress: Progress | None = None,
+) -> Scanned:
+    """The facts that `entries` of `facts.json` ask of the arrays of an open container, which `description` describes.
+
+    An interrupt (Ctrl-C) ends the scan early: what was measured until then comes back, not `complete`; arrays of which
+    a part was not read have no facts but the damage that was found. Raises `SpecError` for entries that are none.
+    """
+    arrays = [
+        ScannedArray(container, description, path, entries, bounds.memory)
+        for path, node in description["nodes"].items()
+        if node["kind"] == "array" and node["dtype"] in ITEM_BYTES
+    ]
+    if progress is not None:
+        progress.begin(sum(array.node["bytes"] for array in arrays))
+    complete = _Run(arrays, bounds, progress).complete()
+    everything = [node for node in description["nodes"].values() if node["kind"] == "array"]
+    coverage = {
+        "chunks_read": sum(min(array.chunks_read, _chunk_count(array.node)) for array in arrays),
+        "chunks": sum(_chunk_count(node) for node in everything),
+        "bytes_read": sum(array.bytes_read for array in arrays),
+        "bytes": sum(node["bytes"] for node in everything),
+    }
+    return Scanned({array.path: array.facts() for array in arrays if array.seen}, coverage, complete)
+
+
+def describe_scanned(description: Description, scanned: Scanned) -> Description:
+    """`description` with what the scan found in it."""
+    nodes = {
+        path: {**node, "facts": scanned.facts[path]} if path in scanned.facts else node
+        for path, node in description["nodes"].items()
+    }
+    values = "read" if scanned.complete else "partial"
+    return {**description, "values": values, "nodes": nodes, "coverage": scanned.coverage}
+
+
+def _chunk_count(node: Node) -> int:
+    """The chunks of an array; without chunks it counts as one."""
+    return node["storage"]["chunk_count"] if node["storage"] is not None else int(math.prod(node["shape"]) > 0)
+
+
+class _Batch(NamedTuple):
+    """Pieces of one array that one thread reads; the `head` is the first piece, before which nothing else is begun."""
+
+    array: ScannedArray
+    pieces: list[Piece]
+    head: bool
+
+
+class _Run:
+    """One scan over `arrays`: submits batches while memory lasts, and merges what they give."""
+
+    def __init__(self, arrays: Sequence[ScannedArray], bounds: Bounds, progress: Progress | None) -> None:
+        self._arrays = arrays
+        self._bounds = bounds
+        self._progress = progress
+        self._stop = threading.Event()
+        self._running: dict[Future[Part], tuple[ScannedArray, int]] = {}
+        self._held = 0
+
+    def complete(self) -> bool:
+        """True once all was read; false after an interrupt."""
+        threads = self._bounds.threads
+        with ThreadPoolExecutor(threads, thread_name_prefix="scan") as pool:
+            try:
+                for batch in self._batches():
+                    weight = min(2 * max(piece.decoded_bytes for piece in batch.pieces), self._bounds.memory)
+                    self._make_room(weight, 2 * threads)
+                    while not batch.head and not batch.array.begun:
+                        self._take_one()
+                    future = pool.submit(batch.array.read, batch.pieces, self._stop)
+                    self._running[future] = batch.array, weight
+                    self._held += weight
+                while self._running:
+                    self._take_one()
+            except BaseException as error:
+                self._stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                if not isinstance(error, KeyboardInterrupt):
+                    raise
+                self._take_rest()
+                return False
+        return True
+
+    def _batches(self) -> Iterator[_Batch]:
+        """The head of every array before the rest of the one before it, so that nobody waits for a head."""
+        rest: Iterator[_Batch] = iter(())
+        for array in self._arrays:
+            pieces = self._pieces(array)
+            head = next(pieces, None)
+            if head is not None:
+                yield _Batch(array, [head], head=True)
+            yield from rest
+            rest = _grouped(array, pieces)
+        yield from rest
+
+    def _pieces(self, array: ScannedArray) -> Iterator[Piece]:
+        """The pieces that may be read; those that may not are noted as damage."""
+        for number, piece in enumerate(array.pieces()):
+            if number >= _PIECES or array.damaged_count >= _DAMAGED:
+                what = f"{_PIECES} chunks" if number >= _PIECES else f"{_DAMAGED} damaged chunks"
+                array.refuse(piece, f"more than {what}: this one and those after it were not read")
+                return
+            if piece.decoded_bytes > self._bounds.memory:
+                needed = -(-piece.decoded_bytes // (1 << 20))
+                array.refuse(
+                    piece,
+                    f"{piece.decoded_bytes} bytes to decode at once, and the bound is {self._bounds.memory}: "
+                    f"raise it (--memory {needed}M), or write smaller chunks",
+                )
+            else:
+                yield piece
+
+    def _make_room(self, weight: int, most: int) -> None:
+        while self._running and (self._held + weight > self._bounds.memory or len(self._running) >= most):
+            self._take_one()
+
+    def _take_one(self) -> None:
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._take(future)
+
+    def _take(self, future: Future[Part]) -> None:
+        array, weight = self._running.pop(future)
+        self._held -= weight
+        part = future.result()
+        array.merge(part)
+        if self._progress is not None:
+            self._progress.advance(part.bytes_read)
+
+    def _take_rest(self) -> None:
+        for future in list(self._running):
+            if future.cancelled():
+                del self._running[future]
+            else:
+                self._take(future)
+
+
+def _grouped(array: ScannedArray, pieces: Iterator[Piece]) -> Iterator[_Batch]:
+    """Batches of pieces, several where they are small."""
+    batch: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += piece.decoded_bytes
+        if size >= _BATCH_BYTES or len(batch) == _BATCH_PIECES:
+            yield _Batch(array, batch, head=False)
+            batch, size = [], 0
+    if batch:
+        yield _Batch(array, batch, head=False)

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import zarr
 
+from vizschema import description
 from vizschema.describe import describe
 from vizschema.errors import NotAnArchive
 
@@ -231,3 +232,12 @@ class TestCall:
         with h5py.File(tmp_path / "x", "w", userblock_size=1024) as file:
             file.create_dataset("data", data=[1, 2])
         assert "/data" in describe(tmp_path / "x")["nodes"]
+
+
+def test_names_that_other_systems_confuse_are_listed_by_their_group() -> None:
+    names = ["Layer", "layer", "straße", "STRASSE", "e\u0301", "é", "n\u0303", "ß", "größe", "日本"]
+    nodes = {"/": description.group({}), **{f"/{name}": description.group({}) for name in names}}
+    found = description.complete({}, nodes)["nodes"]["/"]["ambiguous"]
+    assert sorted(found) == sorted(["Layer", "layer", "straße", "STRASSE", "e\u0301", "é", "n\u0303"])
+    alone = {"/": description.group({}), "/A": description.group({})}
+    assert "ambiguous" not in description.complete({}, alone)["nodes"]["/"]

@@ -140,6 +140,8 @@ STRUCTURE: list[tuple[str, str, str, Break]] = [
     ("no-machine-names", "trace", "/metadata", attribute("/metadata", "hostname", "gpu7")),
     ("recommended-metadata", "trace", "/metadata", drop("/metadata", "attributes", "seed")),
     ("node-name", "trace", "/activations/Conv", add("/activations/Conv", array("token"))),
+    ("distinct-names", "trace", "/extra", both(add("/extra/Size", array("token")), add("/extra/size", array("token")))),
+    ("distinct-names", "trace", "/extra/é", both(add("/extra/é", description.group({})), add("/extra/é/e\u0301", array("token")))),
     ("node-name", "trace", "/activations/a b", add("/activations/a b", array("token"))),
     ("index-width", "trace", "/activations/layer_*", both(move(LAYER, "/activations/layer_0"), move("/activations/layer_01", "/activations/layer_1"))),
     ("index-width", "trace", "/activations/layer_*", move("/activations/layer_01", "/activations/layer_001")),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -128,7 +130,11 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
     children = _children(ordered)
     for path, node in ordered.items():
         if node["kind"] == "group":
-            node["members"] = len(children.get(path, ()))
+            names = children.get(path, ())
+            node["members"] = len(names)
+            ambiguous = _ambiguous(names)
+            if ambiguous:
+                node["ambiguous"] = ambiguous
     return {
         "container": dict(container),
         "values": values,
@@ -148,6 +154,16 @@ def _list_foreign(nodes: Mapping[str, Node], paths: Sequence[str]) -> None:
             listed = nodes[holder].setdefault("foreign", [])
             if len(listed) < _SHOWN:
                 listed.append(path[len(holder) :].lstrip("/"))
+
+
+def _ambiguous(names: Sequence[str]) -> list[str]:
+    """The first of the names that are not in normal form C, or that only case or normal form tells from another."""
+    if all(name.isascii() and name.lower() == name for name in names):
+        return []
+    folded = [unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold()) for name in names]
+    seen = Counter(folded)
+    pairs = zip(names, folded, strict=True)
+    return [name for name, fold in pairs if seen[fold] > 1 or unicodedata.normalize("NFC", name) != name][:_SHOWN]
 
 
 def parent_of(path: str) -> str:

@@ -165,7 +165,7 @@ class TestNoArchive:
             (b"residue,score\n1,0.5\n", "a text file, not an archive"),
             ("Å" * 4000, "a text file, not an archive"),
             (b"PK\x03\x04\x14", "the zip file has no directory at its end: it was cut, or never finished"),
-            (b"#ASDF 1.0.0\n", "an ASDF file, which is not supported yet"),
+            (b"#ASDF 1.0.0\n", "an ASDF file without a tree, which names no array"),
             (b"\x93NUMPY\x01\x00", "a single array (.npy), not an archive"),
             (b"CDF\x01\x00", "a netCDF classic file, not a Zarr or HDF5 archive"),
             (b"\x1f\x8b\x08", "a gzip file, not a Zarr or HDF5 archive; unpack it first"),

@@ -314,6 +314,7 @@ class TestValues:
             np.asfortranarray(np.arange(3 * 1024 * 1024, dtype=">u2").reshape(1024, 3, 1024)),
             np.arange(5 * 1024 * 1024 // 2, dtype=np.uint32),
             np.ones(2, np.complex64),
+            np.zeros((4 << 20) - 128, np.uint8),
         ],
     )
     def test_values_come_back_in_blocks(self, array: Any, compressed: bool, tmp_path: Path) -> None:
@@ -338,6 +339,7 @@ class TestValues:
             assert isinstance(read, FlatValues)
             found = list(read.pieces())
             assert len(found) == pieces
+            assert read.extent(found[-1]) == (((8, 0), (1, 1 << 20)) if pieces > 1 else ((0, 0), array.shape))
             blocks = [block for piece in reversed(found) for block in read.read(piece)]
             assert len(blocks) == 9
             assert sum(block.stored_bytes for block in blocks if not isinstance(block, ChunkDamaged)) > 0

@@ -21,6 +21,7 @@ class Limits:
     document_bytes: int = 8 << 20
     consolidated_bytes: int = 512 << 20
     document_depth: int = 32
+    tree_bytes: int = 32 << 20
     attribute_bytes: int = 1 << 20
     nodes: int = 1_000_000
     path_depth: int = 64

@@ -11,12 +11,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
 from vizschema.containers.runs import STEP, Run, crc32_combine
-from vizschema.containers.values import Block, ChunkDamaged, Piece, clipped, grid_counts, grid_of, native, places
+from vizschema.containers.values import Block, ChunkDamaged, Piece, dtype_of, extent_of, grid_counts, grid_of, native
 
 
 class FlatValues:
@@ -29,7 +28,7 @@ class FlatValues:
     def __init__(
         self, run: Run, dtype: str, stored: np.dtype[Any], shape: Sequence[int], skip: int = 0, *, fortran: bool = False
     ) -> None:
-        self.dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+        self.dtype = dtype_of(dtype)
         self.shape = tuple(shape)
         self._run = run
         self._stored = stored
@@ -53,8 +52,15 @@ class FlatValues:
         if not self.by_range:
             yield Piece(0, self._run.key, 2 * max(STEP, math.prod(self._extent) * self._stored.itemsize), 1)
             return
-        for index, (_, extent) in enumerate(self._grid()):
-            yield Piece(index, self._run.key, math.prod(extent) * self._stored.itemsize, 1)
+        for index in range(math.prod(self._counts)):
+            yield Piece(index, self._run.key, math.prod(self._place(index)[1]) * self._stored.itemsize, 1)
+
+    def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The index of the first entry of a piece, and the shape of what it holds."""
+        if not self.by_range:
+            return tuple(0 for _ in self.shape), self.shape
+        start, extent = self._place(piece.index)
+        return (start[::-1], extent[::-1]) if self._fortran else (start, extent)
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; after damage in a stream nothing more comes."""
@@ -101,7 +107,7 @@ class FlatValues:
         return self._run.damaged("checksum", f"CRC-32 {crc:08x} is not the declared {self._run.crc:08x}")
 
     def _streamed(self) -> Iterator[Block]:
-        grid = self._grid()
+        grid = map(self._place, range(math.prod(self._counts)))
         following = next(grid, None)
         pending = bytearray()
         skip, left = self._skip, self._run.packed
@@ -128,12 +134,4 @@ class FlatValues:
 
     def _place(self, index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Where the block of this index begins, and its shape, as the array lies."""
-        place = np.unravel_index(index, self._counts) if self._counts else ()
-        start = tuple(int(at) * length for at, length in zip(place, self._extent, strict=True))
-        return start, clipped(start, self._extent, self._lying)
-
-    def _grid(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-        """Where each block begins, and its shape, as the array lies."""
-        for place in places(self._counts):
-            start = tuple(at * length for at, length in zip(place, self._extent, strict=True))
-            yield start, clipped(start, self._extent, self._lying)
+        return extent_of(index, self._counts, self._extent, self._lying)

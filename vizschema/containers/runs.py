@@ -121,17 +121,17 @@ def _stored(run: Run) -> Iterator[bytes]:
 def _inflate(run: Run, window: int) -> Iterator[bytes]:
     decoder = zlib.decompressobj(window)
     for raw in _stored(run):
+        if decoder.eof:
+            raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
         pending = raw
         while True:
-            if decoder.eof:
-                raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
             try:
                 part = decoder.decompress(pending, STEP)
             except zlib.error as error:
                 raise run.damaged("undecodable", str(error)) from None
             pending = decoder.unconsumed_tail
             yield part
-            if len(part) < STEP and not pending:
+            if decoder.eof or (len(part) < STEP and not pending):
                 break
     if not decoder.eof or decoder.unused_data:
         what = "bytes follow the end of the compressed stream" if decoder.eof else "the compressed stream has no end"
@@ -149,10 +149,10 @@ def _zlib(run: Run) -> Iterator[bytes]:
 def _bzip2(run: Run) -> Iterator[bytes]:
     decoder = bz2.BZ2Decompressor()
     for raw in _stored(run):
+        if decoder.eof:
+            raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
         pending = raw
         while True:
-            if decoder.eof:
-                raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
             try:
                 part = decoder.decompress(pending, STEP)
             except OSError as error:

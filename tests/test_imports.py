@@ -17,7 +17,8 @@ PACKAGE = ROOT / "vizschema"
 LAYERS = (
     ("vizschema",),
     ("errors", "findings", "text", "urls", "description"),
-    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
+    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases", "canonical"),
+    ("hashing",),
     ("frames", "sandbox", "isolation", "isolated", "reading", "writers", "describe", "judge"),
     (
         "plan",

@@ -9,13 +9,19 @@ from contextlib import closing, contextmanager
 
 from vizschema import description
 from vizschema.containers import open_container
-from vizschema.containers.base import Limits
+from vizschema.containers.base import Container, Limits
 from vizschema.description import Description, Node
 
 
 def describe(path: str | os.PathLike[str], *, limits: Limits = Limits()) -> Description:  # noqa: B008  (frozen)
     """The description of the archive at `path`, values not read; raises `NotAnArchive`. Reads no chunk."""
-    with closing(open_container(os.fspath(path), limits)) as container, _collector_paused():
+    with closing(open_container(os.fspath(path), limits)) as container:
+        return describe_open(container)
+
+
+def describe_open(container: Container) -> Description:
+    """The description of an open container, which stays open, values not read."""
+    with _collector_paused():
         nodes: dict[str, Node] = {}
         for place, node in container.nodes():
             # Escaping keeps different names apart; should two ever meet, the first stays, as for any reader by name.

@@ -26,6 +26,12 @@ class NotAnArchive(VizschemaError):
     exit_code = 3
 
 
+class NoDigest(VizschemaError):
+    """The archive has no digest: a node is damaged, or is none that every container could hold in the same way."""
+
+    exit_code = 1
+
+
 class SpecError(VizschemaError):
     """A version, profile or schema is not there, or is no valid schema of ours."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -55,11 +55,15 @@ def plain_root(values: Any, size: int = 64, fan_out: int = 4) -> bytes:
     return level[0] if level else hash_of(b"")
 
 
+def taking(accumulator: ArrayHash) -> Callable[[Block], None]:
+    return lambda block: accumulator.add(block.start, block.values, uniform=block.absent)
+
+
 def root(values: Values, memory: int = 1 << 20, jobs: int = 1) -> bytes | None:
     held = Memory(memory)
     accumulator = ArrayHash(values.shape, values.dtype, held)
     read = Reader(jobs, 1 << 20)
-    read(values, values.pieces(), accumulator.add)
+    read(values, values.pieces(), taking(accumulator))
     finish(values, accumulator, memory, read)
     assert held._left == memory, "memory was not handed back"
     return accumulator.root
@@ -190,7 +194,7 @@ def test_the_hash_is_the_same_merged_from_ranges_of_chunks(
         parts = []
         for low, high in zip([0, *cuts], [*cuts, len(pieces)], strict=True):
             part = ArrayHash(values.shape, values.dtype, Memory(1 << 16))
-            Reader(1, 1 << 20)(grid, pieces[low:high], part.add)
+            Reader(1, 1 << 20)(grid, pieces[low:high], taking(part))
             parts.append(pickle.loads(pickle.dumps(part)))  # noqa: S301  (ours)
         whole = ArrayHash(values.shape, values.dtype, Memory(1 << 16))
         for part in data.draw(st.permutations(parts)):
@@ -262,7 +266,7 @@ def test_a_damaged_chunk_stops_the_hash() -> None:
 
 def test_a_hash_that_lacks_values_has_no_root() -> None:
     accumulator = ArrayHash((4,), np.dtype("u1"), Memory(1 << 20))
-    accumulator.add(Block((0,), np.zeros(2, "u1")))
+    accumulator.add((0,), np.zeros(2, "u1"))
     accumulator.release()
     assert accumulator.root is None
     assert accumulator.missing() == [(0, 4)]

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vizschema.description import Node
+from vizschema.description import ITEM_BYTES, Node
 from vizschema.errors import SpecError
 from vizschema.facts.base import Accumulator, Context
+from vizschema.facts.hashes import ValuesHash
 from vizschema.facts.numbers import ConstantShare, NonFinite, Range
 from vizschema.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero
 from vizschema.facts.rows import RowSum
@@ -24,6 +25,7 @@ _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _COMPLEX = frozenset({"complex64", "complex128"})
 _INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 _BOOLEANS = frozenset({"bool"})
+_ALL = frozenset(ITEM_BYTES)
 
 
 class Fact(NamedTuple):
@@ -44,6 +46,7 @@ FACTS: Mapping[str, Fact] = {
     "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",)),
     "decode_differs": Fact(DecodeDiffers, _INTEGERS, ("with", "table")),
     "masked_nonzero": Fact(MaskedNonzero, _FLOATS, ("with",)),
+    "values_hash": Fact(ValuesHash, _ALL),
 }
 """Every fact that can be asked for; `absent_chunks` and `damaged_chunks` are always measured, by `scan`."""
 

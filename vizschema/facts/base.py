@@ -11,6 +11,8 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from vizschema.hashing.array import ArrayHash
+
 Values = npt.NDArray[Any]
 
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -29,7 +31,8 @@ class Context:
     """What is known of an array before its blocks are seen.
 
     `first` is its first value (null where it could not be read), `along` the number of an axis, `axis_size` the size
-    of the axis that a fact is about, `partner` the values of another array; null where there is none, or more than one.
+    of the axis that a fact is about, `partner` the values of another array, `hash` what all blocks are hashed into;
+    null where there is none, or more than one.
     """
 
     shape: tuple[int, ...]
@@ -39,6 +42,7 @@ class Context:
     axis_size: int | None = None
     partner: Values | None = None
     table: str = ""
+    hash: ArrayHash | None = None
 
 
 class Accumulator(Protocol):

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.containers.values import Block
 from vizschema.hashing.tree import BLOCK_BYTES, Tree, hash_of
 from vizschema.hashing.window import Window, slab
 
@@ -70,14 +69,17 @@ class ArrayHash:
         ranges = self._tree.missing()
         return [(low * BLOCK_BYTES // item, min(high * BLOCK_BYTES, self._size) // item) for low, high in ranges]
 
-    def add(self, block: Block) -> None:
-        """Take in a block. Every entry comes once, until `release`."""
-        values = logical(block.values, self._stored)
+    def add(self, start: tuple[int, ...], values: npt.NDArray[Any], *, uniform: bool = False) -> None:
+        """Take in a block of values whose first entry has the index `start`; every entry comes once, until `release`.
+
+        `uniform` says that all of them are the same; the block may then be broadcast, and is never copied whole.
+        """
+        values = logical(values, self._stored)
         if not values.size:
             return
-        first, end = slab(block.start, values.shape, self._shape)
+        first, end = slab(start, values.shape, self._shape)
         if end - first == values.size:
-            if block.absent:
+            if uniform:
                 self._repeat(first, end, values)
             else:
                 self._enter(first, np.ascontiguousarray(values).reshape(-1))
@@ -85,7 +87,7 @@ class ArrayHash:
         window = self._window(first, end)
         if window is None:
             return
-        taken = window.put(block.start, values)
+        taken = window.put(start, values)
         with self._lock:
             window.left -= taken
             if window.left:

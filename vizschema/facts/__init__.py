@@ -19,13 +19,17 @@ from vizschema.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, Mask
 from vizschema.facts.rows import RowSum
 from vizschema.facts.slices import DuplicateSlices
 
-__all__ = ["FACTS", "Accumulator", "Asked", "Context", "Fact", "asked_of", "axis_along"]
+__all__ = ["FACTS", "HASH", "Accumulator", "Asked", "Context", "Fact", "asked_of", "axis_along"]
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _COMPLEX = frozenset({"complex64", "complex128"})
 _INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 _BOOLEANS = frozenset({"bool"})
 _ALL = frozenset(ITEM_BYTES)
+
+
+HASH = "values_hash"
+"""The fact of which the digest of an archive is made."""
 
 
 class Fact(NamedTuple):
@@ -46,7 +50,7 @@ FACTS: Mapping[str, Fact] = {
     "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",)),
     "decode_differs": Fact(DecodeDiffers, _INTEGERS, ("with", "table")),
     "masked_nonzero": Fact(MaskedNonzero, _FLOATS, ("with",)),
-    "values_hash": Fact(ValuesHash, _ALL),
+    HASH: Fact(ValuesHash, _ALL),
 }
 """Every fact that can be asked for; `absent_chunks` and `damaged_chunks` are always measured, by `scan`."""
 

@@ -74,8 +74,41 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 def test_what_conforms_is_0(good: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", good]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"{good}: structure conforms to openfold 1.0.0\n")
+    assert out.startswith(f"{good}: conforms to openfold 1.0.0 (structure and values)\n")
     assert f"spec 1.0.0 (sha256 {specs.load('1.0.0').digest[:12]}…), which the archive declares" in out
+
+
+@pytest.mark.parametrize("how", [[], ["--trust"], ["--jobs", "1", "--memory", "1M"]])
+def test_values_are_read_and_the_report_says_how_much_of_them(
+    how: list[str], good: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", "--format", "json", *how, good]) == 0
+    (archive,) = json.loads(capsys.readouterr().out)["archives"]
+    coverage = archive["coverage"]
+    assert archive["values"] == "read"
+    assert coverage["chunks_read"] == coverage["chunks"] > 0
+    assert coverage["bytes_read"] == coverage["bytes"] > 0
+
+
+def test_without_values_the_verdict_is_about_the_structure(good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--no-values", good]) == 0
+    assert capsys.readouterr().out.startswith(f"{good}: structure conforms to openfold 1.0.0\n")
+
+
+@pytest.mark.parametrize("trust", [[], ["--trust"]])
+def test_describe_reads_values_where_asked(trust: list[str], good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", good, *trust]) == 0
+    assert json.loads(capsys.readouterr().out)["values"] == "not_read"
+    assert main(["describe", "--values", good, *trust]) == 0
+    description = json.loads(capsys.readouterr().out)
+    assert description["values"] == "read"
+    assert description["nodes"]["/outputs/confidence"]["facts"]["non_finite"] == 0
+
+
+@pytest.mark.parametrize("typed", ["0", "-1", "two", "99999", "١"])
+def test_a_number_of_threads_is_1_or_more(typed: str, good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--jobs", typed, good]) == 2
+    assert "argument --jobs: invalid threads value" in capsys.readouterr().err
 
 
 def test_what_does_not_conform_is_1(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +208,7 @@ def test_warnings_count_where_strict(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_one_bad_path_does_not_stop_the_others(good: str, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "missing.zarr", bad, good]) == 3
     out = capsys.readouterr().out
-    assert f"{good}: structure conforms" in out
+    assert f"{good}: conforms" in out
     assert f"{bad}: does not conform" in out
     assert out.endswith("1 of 3 archives passed, 1 failed, 1 could not be judged\n")
 
@@ -185,7 +218,7 @@ def test_a_bug_does_not_stop_the_others(
 ) -> None:
     judging(monkeypatch, RuntimeError("odd"))
     assert main(["validate", "a.zarr", good]) == 70
-    assert f"{good}: structure conforms" in capsys.readouterr().out
+    assert f"{good}: conforms" in capsys.readouterr().out
 
 
 def test_json_holds_every_archive(good: str, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -313,8 +346,8 @@ def test_an_example_that_cannot_be_written_is_2(tmp_path: Path, capsys: pytest.C
 def test_the_demo_goes_as_it_tells(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo"]) == 0
     out = capsys.readouterr().out
-    assert out.count("structure conforms to openfold 1.0.0") == 2
-    assert out.count("does not conform to openfold 1.0.0 (structure) — 1 error") == 1
+    assert out.count(": conforms to openfold 1.0.0 (structure and values)") == 2
+    assert out.count("does not conform to openfold 1.0.0 (structure and values) — 1 error") == 1
     assert "error axis-one-size (1 place)" in out
 
 

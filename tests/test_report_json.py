@@ -26,12 +26,17 @@ def rendered(*reports: Report, strict: bool = False) -> Any:
     return json.loads("\n".join(json_report.render(reports, Options(strict=strict))))
 
 
+COVERED = report(values="read", coverage={"chunks_read": 3, "chunks": 4, "bytes_read": 5, "bytes": 6})
+
+
 def obeys_schema(document: Any) -> bool:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     return not list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(document))
 
 
-@pytest.mark.parametrize("reports", [(), (report(),), (EVERY_KIND,), (UNREADABLE, BUG, report(values="read"))])
+@pytest.mark.parametrize(
+    "reports", [(), (report(),), (EVERY_KIND,), (UNREADABLE, BUG, COVERED, report(values="partial"))]
+)
 def test_a_report_obeys_its_schema(reports: tuple[Report, ...]) -> None:
     assert obeys_schema(rendered(*reports))
 
@@ -76,6 +81,7 @@ def test_the_whole_report_of_one_archive() -> None:
                 "profile": {"name": "model", "chosen": "declared", "likely": None},
                 "container": {"format": "zarr", "version": 3, "store": "directory", "consolidated": False},
                 "values": "not_read",
+                "coverage": None,
                 "nodes": 12,
                 "notes": [],
                 "counts": {"error": 1, "warning": 0, "accepted": {}},

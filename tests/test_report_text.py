@@ -46,6 +46,16 @@ def test_what_conforms_says_what_was_looked_at() -> None:
     assert rendered(report())[0] == "run.zarr: structure conforms to model 1.0.0"
 
 
+def test_what_was_read_is_counted() -> None:
+    coverage = {"chunks_read": 1047, "chunks": 2000, "bytes_read": 12 << 20, "bytes": 5 << 30}
+    read = rendered(report(values="read", coverage=coverage))
+    said = " ".join(" ".join(read).split())
+    assert "(Zarr v3 directory), and at the values: 1,047 of 2,000 chunks, 12.0 of 5,120.0 MiB" in said
+    partial = rendered(report(values="partial", coverage=coverage))
+    assert partial[0] == "run.zarr: structure conforms to model 1.0.0"
+    assert "and, until interrupted, at values: 1,047 of" in "\n".join(partial)
+
+
 def test_a_hundred_places_with_the_same_fault_are_one_line_with_a_count() -> None:
     same = [finding("rule", f"/a/layer_{index:02}") for index in range(100)]
     lines = rendered(report(*same))

@@ -189,3 +189,24 @@ class TestOwnProfiles:
     def test_a_version_that_is_not_installed_lists_the_installed_ones(self) -> None:
         with pytest.raises(SpecError, match=r"'9\.9\.9' is not installed; found 1\.0\.0"):
             specs.load("9.9.9")
+
+
+def test_a_profile_of_ones_own_measures_what_the_rules_that_it_builds_on_are_about(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://example.org/own/must.schema.json",
+        "title": "own",
+        "description": "A profile of one's own.",
+        "allOf": [{"$ref": "https://vizschema.org/spec/1.0.0/trace/must.schema.json"}],
+    }
+    (folder / "must.schema.json").write_text(json.dumps(schema))
+    assert SPEC.profile(str(folder)).facts == SPEC.profile("trace").facts
+    (folder / "facts.json").write_text(json.dumps({"facts": [{"at": "^/extra/", "measure": ["range"]}]}))
+    specs._load_profile.cache_clear()
+    assert SPEC.profile(str(folder)).facts[-1]["at"] == "^/extra/"
+    assert len(SPEC.profile(str(folder)).facts) == len(SPEC.profile("trace").facts) + 1
+    (folder / "facts.json").write_text(json.dumps({"extends": []}))
+    specs._load_profile.cache_clear()
+    assert SPEC.profile(str(folder)).facts == ()

@@ -18,7 +18,7 @@ from vizschema import commands, spec_commands
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import VizschemaError
 from vizschema.ground import Choice
-from vizschema.reading import MEMORY, TIMEOUT, Reading, duration, reading, size
+from vizschema.reading import MEMORY, TIMEOUT, Reading, duration, reading, size, threads
 from vizschema.report import FORMATS
 from vizschema.report.options import Options
 from vizschema.run import Order
@@ -101,7 +101,13 @@ def _choice(arguments: argparse.Namespace) -> Choice:
 
 
 def _reading(arguments: argparse.Namespace) -> Reading:
-    return reading(trust=arguments.trust, memory=arguments.memory, seconds=arguments.timeout)
+    return reading(
+        trust=arguments.trust,
+        memory=arguments.memory,
+        seconds=arguments.timeout,
+        values=arguments.values,
+        jobs=arguments.jobs,
+    )
 
 
 def _order(arguments: argparse.Namespace) -> Order:
@@ -200,9 +206,7 @@ def _add_validate(subparsers: Any) -> None:
         "paths", nargs="+", metavar="PATH", help="an archive: a Zarr folder or an HDF5 file; - reads paths from stdin"
     )
     _add_choice_options(parser)
-    parser.add_argument(
-        "--no-values", action="store_true", help="structure only; this version never reads values anyway"
-    )
+    parser.add_argument("--no-values", action="store_false", dest="values", help="structure only: read no chunk")
     parser.add_argument("--strict", action="store_true", help="warnings count as errors for the exit code")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="how to report (default: text)")
     parser.add_argument(
@@ -227,6 +231,7 @@ def _add_describe(subparsers: Any) -> None:
         "print what is in an archive, as the JSON that the rules are applied to",
         "vizschema describe run.zarr > description.json",
     )
+    parser.add_argument("--values", action="store_true", help="read the values too, and print what they hold")
     parser.add_argument("path", metavar="PATH", help="an archive")
     _add_reading_options(parser)
 
@@ -319,6 +324,9 @@ def _add_pin(subparsers: Any) -> None:
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs", type=threads, metavar="N", help="threads that read values (default: the CPUs that it may use)"
+    )
     parser.add_argument(
         "--trust",
         action="store_true",

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.findings import INTERRUPTED
+from vizschema.progress import bar
 from vizschema.reading import Reading
 from vizschema.report import FORMATS
 from vizschema.report.options import Options
 from vizschema.run import Order, run
+from vizschema.urls import archive_name
 
 if TYPE_CHECKING:
     from vizschema.findings import Report
@@ -24,15 +27,19 @@ def validate(order: Order, reading: Reading) -> int:
 
 def describe(path: str, reading: Reading) -> int:
     """0 after the description of the archive was printed as JSON."""
-    from vizschema.describe import describe as described
-    from vizschema.isolated import describe as isolated
+    from vizschema.validate import measure_of
 
     try:
-        description = described(path) if reading.bounds is None else isolated(path, bounds=reading.bounds)[0]
+        with bar(path) as begin:
+            measure = measure_of(path, None, None, reading.jobs, reading.bounds, begin)
+            if reading.trust:
+                description = measure.here(values=reading.values)
+            else:
+                description, _ = measure.by_worker(values=reading.values)
     except OSError as error:
-        raise NotAnArchive(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise NotAnArchive(f"{archive_name(path)}: cannot be read: {error.strerror or error}") from error
     print(json.dumps(description, indent=2, sort_keys=True, allow_nan=False))
-    return 0
+    return INTERRUPTED if description["values"] == "partial" else 0
 
 
 def demo(into: str | None) -> int:
@@ -70,8 +77,16 @@ def _judge(path: str, spec: str | None, profile: str | None, reading: Reading) -
     from vizschema.validate import validate as judged
 
     try:
-        with reported_as_bug():
-            isolated = reading.bounds is not None
-            return judged(path, spec=spec, profile=profile, isolated=isolated, bounds=reading.bounds)
+        with reported_as_bug(), bar(path) as begin:
+            return judged(
+                path,
+                spec=spec,
+                profile=profile,
+                values=reading.values,
+                jobs=reading.jobs,
+                progress=begin,
+                isolated=not reading.trust,
+                bounds=reading.bounds,
+            )
     except VizschemaError as error:
-        return Report(path, "", "", "", "", "", error=error)
+        return Report(archive_name(path), "", "", "", "", "", error=error)

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from vizschema.errors import VizschemaError
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
 Severity = Literal["error", "warning"]
 
 
@@ -80,6 +83,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     accepted: tuple[Accepted, ...] = ()
     error: VizschemaError | None = None
+    coverage: Mapping[str, int] | None = None
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -114,4 +118,6 @@ class Report:
         """The exit code of `vizschema validate` for this archive alone."""
         if self.error is not None:
             return self.error.exit_code
+        if self.values == "partial":
+            return INTERRUPTED
         return 1 if any(finding.weight == "error" for finding in self.findings) else 0

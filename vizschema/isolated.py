@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +14,9 @@ from vizschema.isolation import Bounds, Worker, WorkerDied, hexed
 
 RESTARTS = 3
 """How often a worker is started again, to describe what lies behind the node at which one died."""
+
+Then = Callable[[Description, Worker, Mapping[str, Any]], Description]
+"""(description, the worker that described it, what it was asked) → a description."""
 
 _UNKNOWN = {"format": "zarr", "version": None, "store": "directory", "consolidated": False}
 
@@ -32,9 +35,11 @@ def describe(
     *,
     limits: Limits = Limits(),  # noqa: B008  (frozen)
     bounds: Bounds = Bounds(),  # noqa: B008  (frozen)
+    then: Then | None = None,
 ) -> tuple[Description, tuple[str, ...]]:
     """The description of the archive at `path`, as `vizschema.describe` gives it, read by a worker; and notes in words.
 
+    With `then`, what that makes of the description, while the worker can still be asked.
     A node at which a worker dies is `crashed` or `over-limit`, and another worker describes the rest.
     Raises `NotAnArchive`, and `VizschemaError` where no worker can be started.
     """
@@ -43,13 +48,16 @@ def describe(
     dead: dict[str, Node] = {}
     while True:
         heard = _Heard()
+        skipped = {place: (node["reason"], node["detail"]) for place, node in dead.items()}
+        asked = {"path": hexed(archive), "limits": asdict(limits), "skipped": skipped}
         with Worker([archive], bounds) as worker:
             try:
-                _listen(worker, heard, {"path": hexed(archive), "limits": asdict(limits)}, dead, deadline)
+                _listen(worker, heard, asked, deadline)
             except WorkerDied as died:
                 last = died
             else:
-                return complete(heard.container, heard.nodes), worker.notes
+                description = complete(heard.container, heard.nodes)
+                return description if then is None else then(description, worker, asked), worker.notes
         again = not last.final and heard.touched != "/" and heard.touched not in dead and len(dead) < RESTARTS
         dead[heard.touched] = fault(last.reason, last.detail)
         if not again:
@@ -59,12 +67,9 @@ def describe(
             return complete(heard.container, nodes), (*worker.notes, note)
 
 
-def _listen(
-    worker: Worker, heard: _Heard, archive: Mapping[str, Any], dead: Mapping[str, Node], deadline: float
-) -> None:
+def _listen(worker: Worker, heard: _Heard, asked: Mapping[str, Any], deadline: float) -> None:
     """Fills `heard` with what the worker says; raises `WorkerDied`."""
-    skipped = {place: (node["reason"], node["detail"]) for place, node in dead.items()}
-    for message in worker.run("describe", {**archive, "skipped": skipped}, deadline=deadline):
+    for message in worker.run("describe", asked, deadline=deadline):
         match message:
             case ["touching", str(place)]:
                 heard.touched = place

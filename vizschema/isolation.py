@@ -25,6 +25,9 @@ from vizschema.errors import VizschemaError
 ALLOWANCE = 320 << 20
 """Bytes that a worker may have beside its `memory`: interpreter, libraries, the metadata of a node."""
 
+_GRACE = 10.0
+"""Seconds that an interrupted worker has to say what it knows."""
+
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIZSCHEMA_DEBUG")
 _ENVIRONMENT = {
     "HDF5_PLUGIN_PRELOAD": "::",  # no filter is loaded from anywhere
@@ -99,6 +102,11 @@ class Worker:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
 
+    def interrupt(self) -> None:
+        """Ask the process to come to an early end, as Ctrl-C does; what it says still has to be listened to."""
+        self._deadline = time.monotonic() + _GRACE
+        self._process.send_signal(signal.SIGINT)
+
     @property
     def peak_memory(self) -> int:
         """Bytes of memory that the process has had at most, by what the kernel says of it; 0 where it says nothing."""
@@ -116,6 +124,10 @@ class Worker:
         self._received = 0
         self._deadline = min(time.monotonic() + self._bounds.seconds, math.inf if deadline is None else deadline)
         self._tell(function, arguments)
+        return self.listen()
+
+    def listen(self) -> Iterator[list[Any]]:
+        """Every message still to come of what the worker was asked, as `run` gives them."""
         while True:
             message = self._next()
             if message[0] == "error":

@@ -12,21 +12,36 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"([0-9]{1,9})(?:([KMG])i?B?)?", re.ASCII)
 _FACTORS = {None: 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
+_THREADS = 1024
+
 MEMORY = "192M"
 TIMEOUT = "3600"
 
 
 class Reading(NamedTuple):
-    """`bounds` of the worker that reads an archive; None where the archives are trusted and this process reads them."""
+    """How an archive is read: by a worker with `bounds`, or, if it is trusted, by this process within the same memory.
 
-    bounds: Bounds | None
+    Its `values` too, by `jobs` threads (None: one a CPU), or its structure alone.
+    """
+
+    bounds: Bounds
+    trust: bool = False
+    values: bool = True
+    jobs: int | None = None
 
 
-def reading(*, trust: bool, memory: int, seconds: float) -> Reading:
+def reading(*, trust: bool, memory: int, seconds: float, values: bool, jobs: int | None) -> Reading:
     """How to read, as the options say."""
     from vizschema.isolation import Bounds
 
-    return Reading(None if trust else Bounds(memory=memory, seconds=seconds))
+    return Reading(Bounds(memory=memory, seconds=seconds), trust, values, jobs)
+
+
+def threads(text: str) -> int:
+    """A number of threads, 1 or more; raises `ValueError`."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _THREADS:
+        raise ValueError(f"{text!r} is no number of threads from 1 to {_THREADS}")
+    return int(text)
 
 
 def size(text: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vizschema.errors import UsageError
+from vizschema.findings import INTERRUPTED
 from vizschema.ground import Choice, Ground, ground_of
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, exit_code, overall_exit_code
@@ -42,13 +43,23 @@ def run(order: Order, judge: Judge) -> int:
     acceptance = _acceptance(order, ground)
     source = ground.configuration.source
     options = replace(order.options, configuration=None if source is None else _short(source))
-    judged: Iterable[Report] = (ground.named(judge(path, ground.spec, ground.profile)) for path in _paths(order.paths))
+    judged: Iterable[Report] = _until_interrupted(
+        ground.named(judge(path, ground.spec, ground.profile)) for path in _paths(order.paths)
+    )
     if order.write_baseline is not None:
         judged, acceptance = _rebased(list(judged), order.write_baseline, acceptance, ground)
     if acceptance is not None:
         options = replace(options, audit=acceptance.audit)
         judged = map(acceptance.apply, judged)
     return _reported(order, options, judged)
+
+
+def _until_interrupted(reports: Iterable[Report]) -> Iterator[Report]:
+    """The reports up to the first that was interrupted."""
+    for report in reports:
+        yield report
+        if report.exit_code == INTERRUPTED:
+            return
 
 
 def _reported(order: Order, options: Options, judged: Iterable[Report]) -> int:

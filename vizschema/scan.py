@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from vizschema.containers.base import Container
 from vizschema.containers.values import Piece
 from vizschema.description import ITEM_BYTES, Description, Node
-from vizschema.scanned import Part, ScannedArray
+from vizschema.facts import HASH
+from vizschema.hashing.array import Memory
+from vizschema.scanned import Part, Progress, ScannedArray
 
 MEMORY = 192 << 20
 """Bytes of decoded values that are held at a time, unless said otherwise."""
@@ -26,16 +28,6 @@ _BATCH_BYTES = 1 << 20
 _BATCH_PIECES = 64
 _PIECES = 10_000_000
 _DAMAGED = 100_000
-
-
-class Progress(Protocol):
-    """What is told how far a scan is; from one thread."""
-
-    def begin(self, total: int) -> None:
-        """So many bytes are to be read."""
-
-    def advance(self, done: int) -> None:
-        """So many more were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +59,48 @@ def scan(
     entries: Sequence[Mapping[str, Any]],
     bounds: Bounds = Bounds(),
     progress: Progress | None = None,
+    paths: Collection[str] | None = None,
 ) -> Scanned:
     """The facts that `entries` of `facts.json` ask of the arrays of an open container, which `description` describes.
+
+    With `paths`, of these arrays only; `coverage` is of the whole archive.
 
     An interrupt (Ctrl-C) ends the scan early: what was measured until then comes back, not `complete`; arrays of which
     a part was not read have no facts but the damage that was found. Raises `SpecError` for entries that are none.
     """
+    hashing = None
+    if any(HASH in entry.get("measure", ()) for entry in entries):
+        # What waits to be hashed has half of the memory, and the pieces in flight the other half.
+        bounds = replace(bounds, memory=bounds.memory // 2)
+        hashing = Memory(bounds.memory)
     arrays = [
-        ScannedArray(container, description, path, entries, bounds.memory)
-        for path, node in description["nodes"].items()
-        if node["kind"] == "array" and node["dtype"] in ITEM_BYTES
+        ScannedArray(container, description, path, entries, bounds.memory, progress, hashing)
+        for path in readable(description)
+        if paths is None or path in paths
     ]
-    if progress is not None:
-        progress.begin(sum(array.node["bytes"] for array in arrays))
-    complete = _Run(arrays, bounds, progress).complete()
-    everything = [node for node in description["nodes"].values() if node["kind"] == "array"]
+    complete = _Run(arrays, bounds).complete()
+    if complete:
+        for array in arrays:
+            array.finish(bounds.threads)
     coverage = {
+        **coverage_of(description),
         "chunks_read": sum(min(array.chunks_read, _chunk_count(array.node)) for array in arrays),
-        "chunks": sum(_chunk_count(node) for node in everything),
         "bytes_read": sum(array.bytes_read for array in arrays),
-        "bytes": sum(node["bytes"] for node in everything),
     }
     return Scanned({array.path: array.facts() for array in arrays if array.seen}, coverage, complete)
+
+
+def readable(description: Description) -> list[str]:
+    """The arrays whose values can be read."""
+    nodes = description["nodes"].items()
+    return [path for path, node in nodes if node["kind"] == "array" and node["dtype"] in ITEM_BYTES]
+
+
+def coverage_of(description: Description) -> dict[str, int]:
+    """The coverage of a scan that has read nothing yet."""
+    arrays = [node for node in description["nodes"].values() if node["kind"] == "array"]
+    chunks = sum(_chunk_count(node) for node in arrays)
+    return {"chunks_read": 0, "chunks": chunks, "bytes_read": 0, "bytes": sum(node["bytes"] for node in arrays)}
 
 
 def describe_scanned(description: Description, scanned: Scanned) -> Description:
@@ -117,10 +129,9 @@ class _Batch(NamedTuple):
 class _Run:
     """One scan over `arrays`: submits batches while memory lasts, and merges what they give."""
 
-    def __init__(self, arrays: Sequence[ScannedArray], bounds: Bounds, progress: Progress | None) -> None:
+    def __init__(self, arrays: Sequence[ScannedArray], bounds: Bounds) -> None:
         self._arrays = arrays
         self._bounds = bounds
-        self._progress = progress
         self._stop = threading.Event()
         self._running: dict[Future[Part], tuple[ScannedArray, int]] = {}
         self._held = 0
@@ -190,10 +201,7 @@ class _Run:
     def _take(self, future: Future[Part]) -> None:
         array, weight = self._running.pop(future)
         self._held -= weight
-        part = future.result()
-        array.merge(part)
-        if self._progress is not None:
-            self._progress.advance(part.bytes_read)
+        array.merge(future.result())
 
     def _take_rest(self) -> None:
         for future in list(self._running):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,11 @@ from vizschema.containers.values import (
     read_whole,
 )
 from vizschema.description import ITEM_BYTES, Description, Node
-from vizschema.facts import FACTS, Accumulator, Asked, Context, asked_of, axis_along
+from vizschema.facts import FACTS, HASH, Accumulator, Asked, Context, asked_of, axis_along
 from vizschema.facts.base import Seen
+from vizschema.hashing.array import ArrayHash, Memory
+from vizschema.hashing.finish import finish
+from vizschema.hashing.reading import Reader
 from vizschema.text import escape_text
 
 PARTNER_BYTES = 64 << 20
@@ -31,8 +34,11 @@ PARTNER_BYTES = 64 << 20
 
 _SHOWN = 16
 _CACHED = 1 << 20
-_WHOLE_BLOCKS = frozenset({"duplicate_slices"})
+_WHOLE_BLOCKS = frozenset({"duplicate_slices", HASH})
 """Facts that need blocks as the chunk grid cuts them."""
+
+Progress = Callable[[int], object]
+"""What is told that so many more bytes were read; from many threads."""
 
 Damage = tuple[int, int, ChunkDamaged]
 """Damage and where it stands in storage order."""
@@ -61,6 +67,8 @@ class ScannedArray:
         path: str,
         entries: Sequence[Mapping[str, Any]],
         memory: int,
+        progress: Progress | None = None,
+        hashing: Memory | None = None,
     ) -> None:
         self.path = path
         self.node: Node = description["nodes"][path]
@@ -69,7 +77,10 @@ class ScannedArray:
         self._container = container
         self._description = description
         self._asked: tuple[Asked, ...] = asked_of(entries, path, self.node)
+        self._hash: ArrayHash | None = None
+        self._hashing = hashing
         self._memory = memory
+        self._progress = progress
         self._values: Values | None = None
         self._contexts: list[Context] | None = None
         self._begin = threading.Lock()
@@ -101,6 +112,8 @@ class ScannedArray:
         except ChunkDamaged as damaged:
             _note(self._refused, 0, damaged)
         else:
+            if self._hashing is not None:
+                self._hash = ArrayHash(self._values.shape, self._values.dtype, self._hashing)
             for piece in self._values.pieces():
                 given += 1
                 yield piece
@@ -151,6 +164,15 @@ class ScannedArray:
         total.chunks_read += part.chunks_read
         total.bytes_read += part.bytes_read
 
+    def finish(self, threads: int) -> None:
+        """Read again what the hash of the values lacks after all pieces were read once."""
+        if self._hash is None or self._values is None or self.damaged_count or self._hashing is None:
+            return
+        try:
+            finish(self._values, self._hash, self._hashing.most, Reader(threads, self._memory))
+        except ChunkDamaged as damaged:
+            _note(self._refused, 0, damaged)
+
     def facts(self) -> Node:
         """The facts of the array as JSON; of one that was read in part, the damage alone."""
         total = self._total or Part(self._start(None))
@@ -194,6 +216,7 @@ class ScannedArray:
             self._axis_size(entry["axis"]) if asked.name == "beyond_axis" else None,
             self._partner(entry["with"]) if "with" in FACTS[asked.name].needs else None,
             entry.get("table", "") if asked.name == "decode_differs" else "",
+            self._hash if asked.name == HASH else None,
         )
 
     def _axis_size(self, name: str) -> int | None:
@@ -212,7 +235,10 @@ class ScannedArray:
 
     def _add(self, part: Part, block: Block) -> None:
         part.absent += block.absent
-        part.bytes_read += block.values.size * block.values.dtype.itemsize
+        size = block.values.size * block.values.dtype.itemsize
+        part.bytes_read += size
+        if self._progress is not None:
+            self._progress(size)
         if not block.values.size:
             return
         whole = Seen(block.start, block.values, uniform=block.absent)

@@ -22,6 +22,9 @@ from vizschema.released import require_unchanged
 
 Schema = dict[str, Any]
 
+_HOME = "https://vizschema.org/spec/"
+"""Where the `$id` of every schema of ours begins."""
+
 LEVELS: Mapping[str, Severity] = {"must": "error", "should": "warning"}
 """The schemas of a profile, and how severe a breach of their rules is."""
 
@@ -151,7 +154,9 @@ def _load_profile(folder: Path, version: str) -> Profile:
     _gather(should, should_path, documents)
     facts_path = folder / "facts.json"
     own = read_json(facts_path) if facts_path.exists() else {}
-    facts = [fact for name in own.get("extends", ()) for fact in _inherited(folder, name, version)]
+    # Rules that are built upon bring the facts that they are about, unless `extends` says otherwise.
+    names = own.get("extends", _built_upon(documents, folder))
+    facts = [fact for name in names for fact in _inherited(folder, name, version)]
     return Profile(
         folder.name,
         version,
@@ -162,6 +167,12 @@ def _load_profile(folder: Path, version: str) -> Profile:
         (*facts, *own.get("facts", ())),
         tuple(own.get("recognise", ())),
     )
+
+
+def _built_upon(documents: Mapping[str, Schema], folder: Path) -> list[str]:
+    """The profiles of the specification whose schemas are among `documents`, but for the one in `folder`."""
+    names = {url.split("/")[-2] for url in documents if url.startswith(_HOME)}
+    return sorted(names - {folder.name} if folder.is_relative_to(root()) else names)
 
 
 def _inherited(folder: Path, name: str, version: str) -> tuple[Mapping[str, Any], ...]:
@@ -206,8 +217,7 @@ def _gather(document: Schema, path: Path, documents: dict[str, Schema]) -> None:
 
 def _locate(reference: str, url: str, path: Path) -> Path:
     """The file of a referenced schema: one of ours by its `$id`, otherwise a file beside `path`. Nothing is fetched."""
-    home = "https://vizschema.org/spec/"
-    target = root() / url.removeprefix(home) if url.startswith(home) else path.parent / reference
+    target = root() / url.removeprefix(_HOME) if url.startswith(_HOME) else path.parent / reference
     if not target.is_file():
         raise SpecError(
             f"{path}: $ref {reference!r} leads to {url}, which is no schema of an installed version or beside it"

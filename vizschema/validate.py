@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vizschema.describe import describe
 from vizschema.description import Description
-from vizschema.errors import VizschemaError
+from vizschema.errors import SpecError, VizschemaError
 from vizschema.findings import Report
-from vizschema.isolated import describe as isolated_describe
 from vizschema.isolation import Bounds
 from vizschema.judge import judge
+from vizschema.measure import Begin, Measure
+from vizschema.scan import MEMORY
 from vizschema.specs import Profile, Spec, load, newest, versions
 from vizschema.text import shorten
+from vizschema.urls import archive_name
 
 BASE_PROFILE = "trace"
+
+_TRUSTED_COPY = (
+    "described from the consolidated copy of the metadata, which is trusted: the documents of a remote archive are not "
+    "compared with it one by one"
+)
 
 
 def validate(
@@ -25,23 +31,33 @@ def validate(
     spec: str | None = None,
     profile: str | None = None,
     *,
+    values: bool = True,
+    jobs: int | None = None,
+    memory: int = MEMORY,
+    progress: Begin | None = None,
     isolated: bool = False,
     bounds: Bounds | None = None,
 ) -> Report:
-    """The verdict on the archive at `path`; an archive that cannot be judged gives a report with `error`.
+    """The verdict on the archive at `path`, which may be a URL; one that cannot be judged gives a report with `error`.
 
     `spec` is a released version, by default the one that the archive declares, else the newest; `profile` is a name or
     the folder of a profile of your own, by default the one that the archive declares, else `trace`.
-    With `isolated`, a confined process reads the archive, within `bounds`; the archive may then come from anyone.
+    Without `values` no chunk is read, and the verdict is about the structure alone. Values are read by `jobs` threads
+    (null: one for each CPU that this process may use), `memory` bytes of them at a time; `progress` is called with the
+    number of bytes to read, and what it gives with every number that was read. Ctrl-C while values are read gives a
+    report whose `values` are "partial".
+    With `isolated`, a confined process reads the archive, within `bounds` (of memory too); the archive may then come
+    from anyone.
     Raises `SpecError` where `spec` or `profile` is not there.
     """
-    archive = os.fspath(path)
+    archive = archive_name(path)
     chosen = load(spec) if spec is not None else newest()
     judged = None if profile is None else chosen.profile(profile)
+    measure = measure_of(path, spec, judged, jobs, bounds or Bounds(memory=memory), progress)
     try:
-        description, notes = (
-            isolated_describe(archive, bounds=bounds or Bounds()) if isolated else (describe(archive), ())
-        )
+        description, notes = measure.by_worker(values=values) if isolated else (measure.here(values=values), ())
+    except SpecError:
+        raise
     except VizschemaError as error:
         return Report(
             archive,
@@ -63,6 +79,8 @@ def report_of(
     root = description["nodes"].get("/", {}).get("attributes", {})
     version, version_chosen, version_notes = _choose_version(root, spec)
     judged, profile_chosen, likely, profile_notes = _choose_profile(description, root, version, profile)
+    container = description["container"]
+    trusted = (_TRUSTED_COPY,) if container["store"] == "remote" and container["consolidated"] else ()
     return Report(
         archive,
         version.version,
@@ -71,12 +89,30 @@ def report_of(
         judged.name,
         profile_chosen,
         likely,
-        description["container"],
+        container,
         description["values"],
         len(description["nodes"]),
-        (*version_notes, *profile_notes),
+        (*trusted, *version_notes, *profile_notes),
         judge(description, judged),
+        coverage=description.get("coverage"),
     )
+
+
+def measure_of(
+    path: str | os.PathLike[str],
+    spec: str | None,
+    profile: Profile | None,
+    jobs: int | None,
+    bounds: Bounds,
+    progress: Begin | None,
+) -> Measure:
+    """How to read the archive at `path` for the facts of the profile that it will be judged by."""
+
+    def entries(description: Description) -> Sequence[Mapping[str, Any]]:
+        root = description["nodes"].get("/", {}).get("attributes", {})
+        return _choose_profile(description, root, _choose_version(root, spec)[0], profile)[0].facts
+
+    return Measure(path, entries, jobs, bounds, progress)
 
 
 def _choose_version(root: Mapping[str, Any], requested: str | None) -> tuple[Spec, str, tuple[str, ...]]:

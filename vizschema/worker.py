@@ -7,6 +7,8 @@ a list that begins with what it is:
     container BLOCK      the `container` block, as far as is known
     touching PATH        said before anything of the node is read
     node PATH NODE       the node, described
+    progress BYTES       so many more bytes of values were read
+    facts PATH FACTS     what the values of an array hold
     end BLOCK            carried out; what the function gives
     error CLASS TEXT     not carried out: an exception of ours
     limit TEXT           not carried out: out of memory
@@ -20,6 +22,7 @@ import gc
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -35,6 +38,9 @@ from vizschema.text import escape_text
 
 _STACK = 1 << 20
 """Bytes of a thread's stack, all of which count as memory."""
+
+_TOLD_EVERY = 0.1
+"""Seconds."""
 
 
 class Channel:
@@ -83,7 +89,52 @@ def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
         container.close()
 
 
-FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Channel], None]] = {"describe": describe}
+def scan(arguments: Mapping[str, Any], channel: Channel) -> None:
+    """Sends the facts that `entries` ask of the arrays at `paths`, by `jobs` threads in `memory`; ends with coverage.
+
+    `path`, `limits` and `skipped` are as for `describe`. An interrupt ends it early, with what there is.
+    """
+    from vizschema.description import complete
+    from vizschema.scan import Bounds
+    from vizschema.scan import scan as scanned
+
+    skipped: Mapping[str, tuple[str, str]] = arguments["skipped"]
+    path = os.fsdecode(bytes.fromhex(arguments["path"]))
+    container = recognise(path).open(path, Limits(**arguments["limits"]))
+    progress = _Progress(channel)
+    try:
+        nodes: dict[str, Node] = {}
+        for place, node in container.nodes(lambda place: fault(*skipped[place]) if place in skipped else None):
+            nodes.setdefault(place, node)
+            progress(0)
+        bounds = Bounds(arguments["jobs"], arguments["memory"])
+        description = complete(container.identity(), nodes)
+        found = scanned(container, description, arguments["entries"], bounds, progress, arguments["paths"])
+        for place, facts in found.facts.items():
+            channel.post("facts", place, facts)
+        channel.send("end", {"coverage": found.coverage, "complete": found.complete})
+    finally:
+        container.close()
+
+
+class _Progress:
+    """Tells the other end how many bytes were read, ten times a second at most; from many threads."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._done = 0
+        self._told = time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        with self._lock:
+            self._done += done
+            if time.monotonic() - self._told >= _TOLD_EVERY:
+                self._channel.send("progress", self._done)
+                self._done, self._told = 0, time.monotonic()
+
+
+FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Channel], None]] = {"describe": describe, "scan": scan}
 
 
 def main() -> int:

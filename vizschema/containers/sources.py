@@ -145,7 +145,10 @@ class OpenFile:
         part = buffer.sized(length)
         done = 0
         while done < length:
-            count = os.preadv(self._fd, [part[done:].data], self._start + start + done)
+            try:
+                count = os.preadv(self._fd, [part[done:].data], self._start + start + done)
+            except OSError as error:
+                raise Undecoded("undecodable", f"it cannot be read: {error.strerror}") from None
             if not count:
                 break
             done += count

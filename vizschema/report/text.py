@@ -25,7 +25,11 @@ _CHOSEN = {
 }
 _ACCEPTED = {"suppression": "suppressed", "baseline": "in the baseline", "level": "switched off"}
 _LOOKED_AT = {"read": "structure and values", "partial": "structure and part of the values", "not_read": "structure"}
-_VALUES = {"read": "and at all values", "partial": "and at part of the values", "not_read": "at no values"}
+_VALUES = {
+    "read": "and at the values",
+    "partial": "and, until it was interrupted, at values",
+    "not_read": "at no values",
+}
 
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
@@ -125,7 +129,17 @@ def _grounds(report: Report) -> Iterator[str]:
 def _looked_at(report: Report) -> str:
     form, version, store = (report.container.get(key) for key in ("format", "version", "store"))
     name = f"Zarr v{version}" if form == "zarr" else str(form).upper()
-    return f"the structure of {count(report.nodes, 'node')} ({name} {store}), {_VALUES[report.values]}"
+    values = _VALUES[report.values] + _covered(report)
+    return f"the structure of {count(report.nodes, 'node')} ({name} {store}), {values}"
+
+
+def _covered(report: Report) -> str:
+    coverage = report.coverage
+    if coverage is None:
+        return ""
+    mebibytes = [f"{coverage[key] / (1 << 20):,.1f}" for key in ("bytes_read", "bytes")]
+    chunks = f"{coverage['chunks_read']:,} of {coverage['chunks']:,} chunks"
+    return f": {chunks}, {mebibytes[0]} of {mebibytes[1]} MiB"
 
 
 def _rule(group: list[Finding], options: Options) -> Iterator[str]:

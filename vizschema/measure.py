@@ -1,0 +1,58 @@
+"""Description and values of one archive, read in this process or by a worker: what is judged afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from vizschema.containers import open_container
+from vizschema.describe import describe, describe_open
+from vizschema.description import Description
+from vizschema.isolated import describe as isolated_describe
+from vizschema.isolated_scan import IsolatedScan
+from vizschema.isolation import Bounds, Worker
+from vizschema.scan import Bounds as ScanBounds
+from vizschema.scan import coverage_of, describe_scanned, scan
+from vizschema.scanned import Progress
+
+Begin = Callable[[int], Progress]
+"""From the bytes that will be read to what is told of every number of them that was."""
+
+Entries = Callable[[Description], Sequence[Mapping[str, Any]]]
+"""From a description to the entries of `facts.json` of the profile that it will be judged by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How one archive is read: by `jobs` threads (null: one a CPU), within `bounds`, also those of a worker."""
+
+    archive: str | os.PathLike[str]
+    entries: Entries
+    jobs: int | None
+    bounds: Bounds
+    begin: Begin | None
+
+    def here(self, *, values: bool) -> Description:
+        """The description, read in this process."""
+        if not values:
+            return describe(self.archive)
+        with closing(open_container(os.fspath(self.archive))) as container:
+            description = describe_open(container)
+            bounds = ScanBounds(self.jobs, self.bounds.memory)
+            found = scan(container, description, self.entries(description), bounds, self._begun(description))
+        return describe_scanned(description, found)
+
+    def by_worker(self, *, values: bool) -> tuple[Description, tuple[str, ...]]:
+        """The description, read by a worker, and notes in words."""
+        return isolated_describe(self.archive, bounds=self.bounds, then=self._scanned if values else None)
+
+    def _scanned(self, description: Description, worker: Worker, asked: Mapping[str, Any]) -> Description:
+        entries = self.entries(description)
+        reading = IsolatedScan(os.fspath(self.archive), entries, self.bounds, self.jobs, self._begun(description))
+        return describe_scanned(description, reading.run(description, worker, asked))
+
+    def _begun(self, description: Description) -> Progress | None:
+        return None if self.begin is None else self.begin(coverage_of(description)["bytes"])

@@ -1,0 +1,41 @@
+"""How far a scan is, on a terminal: bytes, rate and time left. Silent where nobody watches."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Begin = Callable[[int], Callable[[int], object]]
+
+
+def watched() -> bool:
+    """Whether somebody watches: standard error is a terminal that can redraw a line, and no CI runs this."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+@contextmanager
+def bar(name: str) -> Iterator[Begin | None]:
+    """What begins a bar for so many bytes, and then takes every number of them that was read; null where unwatched."""
+    if not watched():
+        yield None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+
+        def begin(total: int) -> Callable[[int], object]:
+            task = shown.add_task(escape(name), total=total)
+            return lambda done: shown.advance(task, done)
+
+        yield begin

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from vizschema.errors import VizschemaError
 from vizschema.text import escape_text, shorten
+from vizschema.urls import scrubbed
 
 
 @contextmanager
@@ -24,8 +25,8 @@ def reported_as_bug() -> Iterator[None]:
         raise
     except Exception as error:  # whatever an archive sets off, the user gets one line and a code
         if os.environ.get("VIZSCHEMA_DEBUG") == "1":
-            traceback.print_exc(file=sys.stderr)
-        said = shorten(escape_text(f"{type(error).__name__}: {error}"), 300)
+            sys.stderr.write(scrubbed(traceback.format_exc()))
+        said = shorten(escape_text(scrubbed(f"{type(error).__name__}: {error}")), 300)
         raise VizschemaError(
             f"internal error: {said}. This is a bug of vizschema and says nothing about the archive; "
             "please report it, with what VIZSCHEMA_DEBUG=1 adds to this line"

@@ -23,6 +23,7 @@ from vizschema.report import FORMATS
 from vizschema.report.options import Options
 from vizschema.run import Order
 from vizschema.text import escape_text
+from vizschema.urls import scrubbed
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -144,10 +145,10 @@ def _report_file(text: str) -> tuple[str, str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose messages escape what was typed."""
+    """A parser whose messages escape what was typed, and mask what is secret in URLs."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(escape_text(message))
+        super().error(escape_text(scrubbed(message)))
 
 
 class _Version(argparse.Action):

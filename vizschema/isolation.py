@@ -21,6 +21,8 @@ from typing import IO, Any
 import vizschema
 from vizschema import errors, frames
 from vizschema.errors import VizschemaError
+from vizschema.lending import loan_of
+from vizschema.urls import scheme_of
 
 ALLOWANCE = 320 << 20
 """Bytes that a worker may have beside its `memory`: interpreter, libraries, the metadata of a node."""
@@ -66,15 +68,25 @@ class WorkerDied(Exception):
 
 
 class Worker:
-    """A process that may read nothing but `readable`; `notes` say what could not be denied to it. A context manager."""
+    """A process that may read nothing but `readable`; `notes` say what could not be denied to it. A context manager.
 
-    def __init__(self, readable: Sequence[str], bounds: Bounds = Bounds(), *, network: bool = False) -> None:
+    Of a URL among `readable` it learns the masked text, and what it asks for is fetched for it here.
+    """
+
+    def __init__(
+        self,
+        readable: Sequence[str],
+        bounds: Bounds = Bounds(),
+        *,
+        network: bool = False,
+    ) -> None:
         self._bounds = bounds
         self._received = 0
         self._waiting_since: float | None = None
         self._deadline = math.inf
         self._overdue: str | None = None
         self._ended = threading.Event()
+        self._loan = loan_of(readable)
         self._process = subprocess.Popen(  # noqa: S603  (our own interpreter)
             [sys.executable, "-I", "-S", "-B", "-c", _START, *_search_path()],
             stdin=subprocess.PIPE,
@@ -82,6 +94,7 @@ class Worker:
             stderr=None if os.environ.get("VIZSCHEMA_DEBUG") == "1" else subprocess.DEVNULL,
             env={**_ENVIRONMENT, **{name: os.environ[name] for name in _KEPT if name in os.environ}},
             start_new_session=True,
+            pass_fds=() if self._loan is None else (self._loan.fd,),
         )
         threading.Thread(target=self._watch_over, daemon=True).start()
         self.notes = self._confined(readable, network=network)
@@ -97,6 +110,8 @@ class Worker:
         self._ended.set()
         self._process.kill()
         self._process.wait()
+        if self._loan is not None:
+            self._loan.close()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
@@ -123,7 +138,7 @@ class Worker:
         """
         self._received = 0
         self._deadline = min(time.monotonic() + self._bounds.seconds, math.inf if deadline is None else deadline)
-        self._tell(function, arguments)
+        self._tell(function, {**arguments, **({} if self._loan is None else self._loan.arguments)})
         return self.listen()
 
     def listen(self) -> Iterator[list[Any]]:
@@ -143,7 +158,7 @@ class Worker:
         setup = {
             "memory": self._bounds.memory + ALLOWANCE,
             "seconds": math.ceil(self._bounds.seconds + 1) * (os.cpu_count() or 1),
-            "readable": [hexed(path) for path in readable],
+            "readable": [hexed(path) for path in readable if scheme_of(path) is None],
             "network": network,
         }
         try:
@@ -199,11 +214,14 @@ class Worker:
     def _watch_over(self) -> None:
         """Kills the process once it is silent for too long, or takes too long in all."""
         pause = min(self._bounds.silence, self._bounds.seconds, 1.0) / 4
+        excused = -math.inf
         while not self._ended.wait(pause):
             now, since = time.monotonic(), self._waiting_since
+            if self._loan is not None and self._loan.busy():  # the network may be silent, and has its own bounds
+                excused = now
             if now >= self._deadline:
                 self._overdue = f"reading it takes more than {self._bounds.seconds:g} seconds"
-            elif since is not None and now - since >= self._bounds.silence:
+            elif since is not None and now - max(since, excused) >= self._bounds.silence:
                 self._overdue = f"reading it takes more than {self._bounds.silence:g} seconds"
             else:
                 continue

@@ -11,8 +11,9 @@ import re
 SCHEMES = ("s3", "s3a", "gs", "gcs", "https", "http", "memory")
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*(?:::[A-Za-z][A-Za-z0-9+.-]*)*)://", re.ASCII)
-_PARTS = re.compile(r"(?s)([^:/?#]+)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?")
+_PARTS = re.compile(r"(?s)([^/?#]+?)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?")
 _HOST = re.compile(r"(?s)[^:@]*(:[0-9]*)?|\[[0-9A-Fa-f:.%]*\](:[0-9]*)?", re.ASCII)
+_URL_WITHIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]*", re.ASCII)
 _MASK = "***"
 
 
@@ -30,9 +31,15 @@ def masked(path: str) -> str:
     scheme, host, rest, query, fragment = match.groups()
     _, at, host = host.rpartition("@")
     # A name with a colon and no port is a user whose password holds a slash or a question mark.
-    shown = host if _HOST.fullmatch(host) else _MASK
-    shown = f"{_MASK}@{shown}" if at else shown
+    if not _HOST.fullmatch(host):
+        host, rest = _MASK, rest.rpartition("@")[2] if "@" in rest else rest
+    shown = f"{_MASK}@{host}" if at else host
     return f"{scheme}://{shown}{rest}{f'?{_MASK}' if query else ''}{f'#{_MASK}' if fragment else ''}"
+
+
+def scrubbed(text: str) -> str:
+    """`text` of any kind, with every URL in it as `masked` shows it."""
+    return _URL_WITHIN.sub(lambda match: masked(match.group()), text)
 
 
 def archive_name(path: str | os.PathLike[str]) -> str:

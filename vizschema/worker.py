@@ -29,7 +29,7 @@ from typing import Any
 
 from vizschema import frames
 from vizschema.bugs import reported_as_bug
-from vizschema.containers import recognise
+from vizschema.containers import Recognised, borrow, recognise
 from vizschema.containers.base import Limits
 from vizschema.description import Node, fault
 from vizschema.errors import NotAnArchive, VizschemaError
@@ -66,7 +66,8 @@ class Channel:
 def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
     """Streams the nodes of the archive at `path` (hex of its bytes), within `limits`.
 
-    `skipped` maps paths to (reason, detail): these nodes are not touched.
+    `skipped` maps paths to (reason, detail): these nodes are not touched. Of a remote archive, `borrowed` is the
+    descriptor of the socket at which somebody fetches for us, and whether what is there can be listed.
     """
     path = os.fsdecode(bytes.fromhex(arguments["path"]))
     skipped: Mapping[str, tuple[str, str]] = arguments["skipped"]
@@ -75,7 +76,7 @@ def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
         channel.send("touching", place)
         return fault(*skipped[place]) if place in skipped else None
 
-    recognised = recognise(path)
+    recognised = _recognised(arguments, path)
     channel.send("container", recognised.container)
     container = recognised.open(path, Limits(**arguments["limits"]))
     try:
@@ -100,7 +101,7 @@ def scan(arguments: Mapping[str, Any], channel: Channel) -> None:
 
     skipped: Mapping[str, tuple[str, str]] = arguments["skipped"]
     path = os.fsdecode(bytes.fromhex(arguments["path"]))
-    container = recognise(path).open(path, Limits(**arguments["limits"]))
+    container = _recognised(arguments, path).open(path, Limits(**arguments["limits"]))
     progress = _Progress(channel)
     try:
         nodes: dict[str, Node] = {}
@@ -115,6 +116,11 @@ def scan(arguments: Mapping[str, Any], channel: Channel) -> None:
         channel.send("end", {"coverage": found.coverage, "complete": found.complete})
     finally:
         container.close()
+
+
+def _recognised(arguments: Mapping[str, Any], path: str) -> Recognised:
+    borrowed = arguments.get("borrowed")
+    return recognise(path) if borrowed is None else borrow(path, *borrowed)
 
 
 class _Progress:

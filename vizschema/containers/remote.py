@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vizschema.containers.base import Container, Limits, Watch, unwatched
@@ -23,14 +23,8 @@ FILES = (".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4", ".npz", ".asdf", ".zip",
 """Names that end like this are looked at as one file first."""
 
 
-class Kind(NamedTuple):
-    """What a file is, by its content: a format, or in words why nothing opens it."""
-
-    form: str | None
-    words: str
-
-
-Recognise = Callable[[bytes], Kind]
+Recognise = Callable[[bytes], tuple[str | None, str]]
+"""From the first bytes of a file to its format, or null and in words why nothing opens it."""
 
 
 def open_remote(
@@ -139,8 +133,12 @@ class RemoteFile:
         self._require_network()
 
     def values(self, path: str) -> Values:
-        """The values of the array at `path`."""
-        return self._inner.values(path)
+        """The values of the array at `path`; reading raises `NotAnArchive` where the network failed."""
+        if self._watched is None:
+            return self._inner.values(path)
+        from vizschema.containers.remote_values import WatchedValues
+
+        return WatchedValues(self._inner.values(path), self._require_network)
 
     def close(self) -> None:
         """Let go of the file and of every connection."""
@@ -157,10 +155,10 @@ def _open_file(remote: Remote, limits: Limits, recognise: Recognise) -> Containe
     if isinstance(found, Missing):
         return found
     # By its first block: a user block of HDF5 that is longer would cost a request for every power of two.
-    kind = recognise(found.read(0, BLOCK))
-    if kind.form is None:
-        raise NotAnArchive(f"{remote.shown}: {kind.words}")
-    return _OPENERS[kind.form](found, remote, limits)
+    form, words = recognise(found.read(0, BLOCK))
+    if form is None:
+        raise NotAnArchive(f"{remote.shown}: {words}")
+    return _OPENERS[form](found, remote, limits)
 
 
 def _open_zip(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
@@ -182,4 +180,14 @@ def _open_hdf5(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
     return RemoteFile(inner, remote, seekable)
 
 
-_OPENERS: Mapping[str, Callable[[RemoteRanges, Remote, Limits], Container]] = {"npz": _open_zip, "hdf5": _open_hdf5}
+def _open_asdf(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
+    from vizschema.containers.asdf import open_asdf_ranges
+
+    return RemoteFile(open_asdf_ranges(file, remote.shown, limits), remote)
+
+
+_OPENERS: Mapping[str, Callable[[RemoteRanges, Remote, Limits], Container]] = {
+    "npz": _open_zip,
+    "hdf5": _open_hdf5,
+    "asdf": _open_asdf,
+}

@@ -165,7 +165,12 @@ def _uncached() -> dict[str, Any]:
 
 def _s3(patience: Patience, *, anon: bool | None = None) -> Any:
     chosen = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
-    config = {"connect_timeout": patience.connect, "read_timeout": patience.read, **chosen}
+    config = {
+        "connect_timeout": patience.connect,
+        "read_timeout": patience.read,
+        "retries": {"max_attempts": 1},
+        **chosen,
+    }
     more = {} if anon is None else {"anon": anon}
     return fsspec.filesystem("s3", config_kwargs=config, **_uncached(), **more)
 
@@ -181,7 +186,7 @@ def _told() -> Iterator[None]:
         code = _code(error)
         if code in ("InvalidRange", "416"):
             raise _PastTheEnd from None
-        said = f"the store answers with {code}" if code else f"the store fails ({type(error).__name__})"
+        said = f"the store answers with {code}" if code else f"the connection fails ({type(error).__name__})"
         if code is not None and code not in _TRANSIENT:
             raise Refused(said) from None
         raise Transient(said) from None
@@ -206,7 +211,9 @@ def _code(error: BaseException) -> str | None:
     """The error code of a store, if it is one that may be shown."""
     for each in (error, error.__cause__):
         response = getattr(each, "response", None)
-        code = response.get("Error", {}).get("Code") if isinstance(response, dict) else getattr(each, "code", None)
+        code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+        if type(each).__module__.startswith("gcsfs"):
+            code = getattr(each, "code", None)
         if code is not None and _CODE.fullmatch(str(code)):
             return str(code)
     return None

@@ -169,7 +169,8 @@ class WiredRemote:
 def place_of(shown: str, key: str) -> str:
     """How the object under a key is called in messages."""
     name = shorten(escape_text(key), 200)
-    return f"{shown.rstrip('/')}/{name}" if key else shown
+    before, mark, masked = shown.partition("?")
+    return f"{before.rstrip('/')}/{name}{mark}{masked}" if key else shown
 
 
 def put_off(clock: asyncio.Timeout, patience: Patience, length: int) -> None:

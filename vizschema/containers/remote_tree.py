@@ -117,9 +117,7 @@ def _listed(remote: Remote, limits: Limits) -> RemoteFolder:
     root = RemoteFolder()
     for count, (key, size) in enumerate(remote.keys()):
         if count >= LISTED:
-            raise NotAnArchive(
-                f"{remote.shown}: more than {LISTED} objects: consolidate it, so that they need no listing"
-            )
+            raise NotAnArchive(f"{remote.shown}: more than {LISTED} objects: consolidate it, so that none is listed")
         *above, name = key.split("/")
         if not name:
             continue  # an object that stands for a folder

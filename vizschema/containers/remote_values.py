@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from vizschema.containers.remote_files import RemoteRanges
 from vizschema.containers.remote_store import Answer, Missing, Remote, place_of
 from vizschema.containers.sources import Buffer, Bytes, Held, Source, require_length
-from vizschema.containers.values import Block, ChunkDamaged, Piece
+from vizschema.containers.values import Block, ChunkDamaged, Piece, Placed, Values
 from vizschema.containers.zarr_values import ZarrValues
 from vizschema.errors import NotAnArchive
 
 CHUNK = 64 << 20
 """The largest chunk or shard that is fetched whole; of a larger one, ranges."""
+
+SMALL = 64 << 10
+"""The size up to which nobody minds that a chunk is larger than it should be."""
 
 AHEAD = 16
 """Chunks of an array that are under way before they are asked for."""
@@ -58,7 +61,8 @@ class RemoteChunks:
         size = min(piece.decoded_bytes * max(piece.chunks, 1), CHUNK)
         if not self._budget.taken(size):
             return False
-        self._under_way[piece.key] = (self._remote.begin(f"{self._prefix}{piece.key}", None, CHUNK), size)
+        most = min(2 * size + SMALL, CHUNK)  # what is larger is fetched in ranges, if it is not refused
+        self._under_way[piece.key] = (self._remote.begin(f"{self._prefix}{piece.key}", None, most), size)
         return True
 
     def __call__(self, key: str) -> Source | None:
@@ -122,8 +126,10 @@ class ValuesAhead:
         self._lock = threading.Lock()
 
     def pieces(self) -> Iterator[Piece]:
-        """Every piece once, in storage order."""
-        return self._values.pieces()
+        """Every piece once, in storage order; under way when it is given, where there is room."""
+        for piece in self._values.pieces():
+            self._begin(piece.index - 1, piece.index)
+            yield piece
 
     def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The index of the first entry of a piece, and the shape of what it holds."""
@@ -131,13 +137,43 @@ class ValuesAhead:
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; a damaged chunk in their place, and the others go on."""
-        with self._lock:
-            while self._next is not None and self._next.index <= piece.index + AHEAD:
-                if self._next.index > piece.index and not self._chunks.begin(self._next):
-                    break
-                self._next = next(self._coming, None)
+        self._begin(piece.index, piece.index + AHEAD)
         return self._values.read(piece)
+
+    def _begin(self, after: int, last: int) -> None:
+        """Has the pieces behind `after` under way, up to the `last`, as long as there is room."""
+        with self._lock:
+            while self._next is not None and self._next.index <= last:
+                if self._next.index > after and not self._chunks.begin(self._next):
+                    return
+                self._next = next(self._coming, None)
 
     def __del__(self) -> None:
         """Give up what is under way."""
         self._chunks.forget()
+
+
+class WatchedValues:
+    """The values of an array that a library reads, as `Values`; after each block, `check` may raise what it hides."""
+
+    def __init__(self, values: Values, check: Callable[[], None]) -> None:
+        self.dtype = values.dtype
+        self.shape = values.shape
+        self._values = values
+        self._check = check
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every piece once, in storage order."""
+        return self._values.pieces()
+
+    def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The index of the first entry of a piece, and the shape of what it holds."""
+        if isinstance(self._values, Placed):
+            return self._values.extent(piece)
+        return tuple(0 for _ in self.shape), self.shape
+
+    def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
+        """The blocks of a piece; a damaged chunk in their place, and the others go on."""
+        for found in self._values.read(piece):
+            self._check()
+            yield found

@@ -17,9 +17,10 @@ from vizschema.description import Node
 from vizschema.errors import NotAnArchive
 
 if TYPE_CHECKING:
-    from vizschema.containers.remote_values import Budget
+    from vizschema.containers.remote_values import Budget, RemoteChunks
     from vizschema.containers.sources import Rooms
     from vizschema.containers.values import Values
+    from vizschema.containers.zarr_values import ZarrValues
 
 _ROOT = ("zarr.json", ".zmetadata")
 _UNCONSOLIDATED = (
@@ -49,9 +50,21 @@ class ZarrRemote:
         return self._walk.nodes(watch)
 
     def values(self, path: str) -> Values:
-        """The values of the array under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
+        """The values of the array under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened.
+
+        Whenever a piece is read, those that follow it are under way.
+        """
+        from vizschema.containers.remote_values import ValuesAhead
+
+        return ValuesAhead(*self._array(path))
+
+    def array(self, path: str) -> Values:
+        """Likewise, for a reader who does not want all of them: nothing is fetched but what is read."""
+        return self._array(path)[0]
+
+    def _array(self, path: str) -> tuple[ZarrValues, RemoteChunks]:
         # Describing needs no NumPy and no codec: they are imported where values are read.
-        from vizschema.containers.remote_values import IN_FLIGHT, Budget, RemoteChunks, ValuesAhead
+        from vizschema.containers.remote_values import IN_FLIGHT, Budget, RemoteChunks
         from vizschema.containers.sources import Rooms
         from vizschema.containers.values import ChunkDamaged
         from vizschema.containers.zarr_values import zarr_values
@@ -66,16 +79,7 @@ class ZarrRemote:
         except Unreadable as unreadable:
             raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
         chunks = RemoteChunks(self._remote, prefix, budget)
-        return ValuesAhead(zarr_values(folder, path, self._version, self._limits, chunks, rooms), chunks)
-
-    def documents(self, path: str) -> Mapping[str, bytes]:
-        """The documents of the node at a raw path, by name; nothing where there is none."""
-        folder = self._root
-        for name in path.strip("/").split("/") if path.strip("/") else ():
-            if name not in folder.folders:
-                return {}
-            folder = folder.folders[name]
-        return {name: found for name, found in folder.documents.items() if isinstance(found, bytes)}
+        return zarr_values(folder, path, self._version, self._limits, chunks, rooms), chunks
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -108,6 +112,11 @@ def open_zarr_remote(remote: Remote, limits: Limits) -> ZarrRemote | Missing:
 
 
 def _document(remote: Remote, name: str, part: Part) -> bytes:
+    if part.data[:64].lstrip().startswith(b"<"):
+        raise NotAnArchive(
+            f"{place_of(remote.shown, name)}: expected a metadata document, found a web page: give the URL of the "
+            "archive itself, not that of a page about it"
+        )
     if len(part.data) < part.size:
         raise NotAnArchive(f"{place_of(remote.shown, name)}: {part.size} bytes, more than is read of metadata")
     return part.data

@@ -6,13 +6,17 @@ import os
 import stat
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Sequence
+from functools import cache
 from io import BytesIO
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from vizschema.containers.base import Container, Limits
 from vizschema.errors import NotAnArchive
 from vizschema.text import escape_text, shorten
 from vizschema.urls import scheme_of
+
+if TYPE_CHECKING:
+    from vizschema.containers.remote_store import Remote
 
 _HEAD = 2048
 
@@ -81,14 +85,43 @@ def _zip() -> Open:
     return open_zip
 
 
+@cache
+def borrow(shown: str, fd: int, lists: bool) -> Recognised:
+    """What lies at a masked URL, where another process fetches, over the socket with this descriptor."""
+    from vizschema.containers.remote import open_connected
+    from vizschema.containers.remote_relay import Borrowed
+    from vizschema.containers.zarr_remote import ZarrRemote
+
+    remote = Borrowed(fd, shown, lists=lists)
+    kept: dict[Limits, Container] = {}
+
+    def opened(url: str, limits: Limits) -> Container:
+        """The archive; one of Zarr once for all requests, as its metadata are fetched when it is opened."""
+        container = kept.get(limits) or open_connected(remote, url, limits, _recognised_head)
+        if isinstance(container, ZarrRemote):
+            kept[limits] = container
+        return container
+
+    return Recognised(_container("zarr", "remote"), opened)
+
+
+def connect(url: str) -> Remote:
+    """What lies at a URL, without a request; raises `UsageError`."""
+    from vizschema.containers.remote import connect as connected
+
+    return connected(url)
+
+
 def _remote() -> Open:
-    from vizschema.containers.remote import Kind, open_remote
+    from vizschema.containers.remote import open_remote
 
-    def recognised(head: bytes) -> Kind:
-        kind = _recognised(BytesIO(head))
-        return Kind(None if kind.load is None else kind.words, kind.words)
+    return lambda url, limits: open_remote(url, limits, _recognised_head)
 
-    return lambda url, limits: open_remote(url, limits, recognised)
+
+def _recognised_head(head: bytes) -> tuple[str | None, str]:
+    """The format of a file that begins so, null where nothing opens it; and words."""
+    kind = _recognised(BytesIO(head))
+    return None if kind.load is None else kind.words, kind.words
 
 
 def _asdf() -> Open:

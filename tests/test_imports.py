@@ -17,12 +17,12 @@ PACKAGE = ROOT / "vizschema"
 LAYERS = (
     ("vizschema",),
     ("errors", "findings", "text", "urls", "description"),
-    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases", "canonical"),
+    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases", "selection", "canonical"),
     ("hashing",),
     ("facts",),
     ("scanned",),
     ("scan",),
-    ("frames", "sandbox", "isolation", "isolated", "isolated_scan", "progress"),
+    ("lending", "frames", "sandbox", "isolation", "isolated", "isolated_scan", "progress"),
     ("reading", "writers", "describe", "judge"),
     (
         "plan",

@@ -14,6 +14,7 @@ PUBLIC = {
     "Archive": "vizschema.read",
     "Array": "vizschema.plan",
     "Finding": "vizschema.findings",
+    "NoDigest": "vizschema.errors",
     "NotAnArchive": "vizschema.errors",
     "NotConforming": "vizschema.errors",
     "Report": "vizschema.findings",
@@ -24,6 +25,7 @@ PUBLIC = {
     "VizschemaError": "vizschema.errors",
     "create": "vizschema.create",
     "describe": "vizschema.describe",
+    "digest": "vizschema.digest",
     "open": "vizschema.read",
     "validate": "vizschema.validate",
     "write": "vizschema.write",
@@ -65,7 +67,7 @@ def test_importing_the_package_imports_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("UsageError", 2), ("NotAnArchive", 3), ("SpecError", 4), ("VizschemaError", 70)]
+    ("name", "code"), [("NoDigest", 1), ("UsageError", 2), ("NotAnArchive", 3), ("SpecError", 4), ("VizschemaError", 70)]
 )
 def test_every_exception_knows_its_exit_code(name: str, code: int) -> None:
     assert getattr(vizschema, name)("why").exit_code == code

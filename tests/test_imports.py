@@ -28,6 +28,7 @@ LAYERS = (
         "plan",
         "target",
         "measure",
+        "digest",
         "validate",
         "read",
         "pin",

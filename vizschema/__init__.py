@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vizschema.create import Trace, create
     from vizschema.describe import describe
-    from vizschema.errors import NotAnArchive, NotConforming, SpecError, UsageError, VizschemaError
+    from vizschema.digest import digest
+    from vizschema.errors import NoDigest, NotAnArchive, NotConforming, SpecError, UsageError, VizschemaError
     from vizschema.findings import Finding, Report, Rule
     from vizschema.plan import Array
     from vizschema.read import Archive, open
@@ -26,6 +27,7 @@ _HOME = {
     "Archive": "vizschema.read",
     "Array": "vizschema.plan",
     "Finding": "vizschema.findings",
+    "NoDigest": "vizschema.errors",
     "NotAnArchive": "vizschema.errors",
     "NotConforming": "vizschema.errors",
     "Report": "vizschema.findings",
@@ -36,6 +38,7 @@ _HOME = {
     "VizschemaError": "vizschema.errors",
     "create": "vizschema.create",
     "describe": "vizschema.describe",
+    "digest": "vizschema.digest",
     "open": "vizschema.read",
     "validate": "vizschema.validate",
     "write": "vizschema.write",
@@ -45,6 +48,7 @@ __all__ = [
     "Archive",
     "Array",
     "Finding",
+    "NoDigest",
     "NotAnArchive",
     "NotConforming",
     "Report",
@@ -56,6 +60,7 @@ __all__ = [
     "__version__",
     "create",
     "describe",
+    "digest",
     "open",
     "validate",
     "write",

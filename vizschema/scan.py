@@ -80,14 +80,23 @@ def scan(
     ]
     complete = _Run(arrays, bounds).complete()
     if complete:
-        for array in arrays:
-            array.finish(bounds.threads)
+        complete = _finished(arrays, bounds.threads)
     coverage = {
         **coverage_of(description),
         "chunks_read": sum(min(array.chunks_read, _chunk_count(array.node)) for array in arrays),
         "bytes_read": sum(array.bytes_read for array in arrays),
     }
     return Scanned({array.path: array.facts() for array in arrays if array.seen}, coverage, complete)
+
+
+def _finished(arrays: Sequence[ScannedArray], threads: int) -> bool:
+    """True once what hashes lack was read again; false after an interrupt."""
+    try:
+        for array in arrays:
+            array.finish(threads)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def readable(description: Description) -> list[str]:

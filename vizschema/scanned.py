@@ -163,6 +163,8 @@ class ScannedArray:
         total.pieces += part.pieces
         total.chunks_read += part.chunks_read
         total.bytes_read += part.bytes_read
+        if self._hash is not None and self._given == total.pieces + self._refused.pieces:
+            self._hash.release()
 
     def finish(self, threads: int) -> None:
         """Read again what the hash of the values lacks after all pieces were read once."""

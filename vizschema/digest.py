@@ -1,0 +1,111 @@
+"""The logical digest of an archive: one line of text that is the same in every container and chunking.
+
+`spec/1.0.0/digest.md` defines it to the byte. Here: who has one, the text of a node, the hash over all nodes,
+and the reading of an archive for it. The hash of an array's values is in `hashing`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from vizschema.canonical import canonical
+from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.errors import NoDigest
+from vizschema.facts import HASH
+from vizschema.hashing.tree import hash_of
+from vizschema.isolation import Bounds
+from vizschema.measure import Measure
+from vizschema.scan import MEMORY
+from vizschema.text import escape_text
+
+PREFIX = "vz1:blake3:"
+"""The version of the definition and the hash function: what a digest begins with."""
+
+ENTRY: Mapping[str, Any] = {"at": "^/", "measure": [HASH]}
+"""What asks a scan for all that a digest needs, beside the description."""
+
+_SHOWN = 3
+
+
+def digest(
+    path: str | os.PathLike[str],
+    *,
+    jobs: int | None = None,
+    memory: int = MEMORY,
+    isolated: bool = False,
+    bounds: Bounds | None = None,
+) -> str:
+    """The digest of the archive at `path`: `vz1:blake3:` and 64 hexadecimal digits. Reads every value.
+
+    Values are read by `jobs` threads (null: one for each CPU that this process may use), in `memory` bytes. With
+    `isolated`, a confined process reads the archive, within `bounds` (of memory too).
+    Raises `NotAnArchive`, and `NoDigest` where a node is damaged or not portable, or a chunk cannot be read.
+    """
+
+    def entries(description: Description) -> Sequence[Mapping[str, Any]]:
+        require_portable(description)  # before anything is read
+        return [ENTRY]
+
+    measure = Measure(path, entries, jobs, bounds or Bounds(memory=memory), None)
+    return digest_of(measure.by_worker(values=True)[0] if isolated else measure.here(values=True))
+
+
+def digest_of(description: Description) -> str:
+    """The digest of an archive with this description, whose arrays carry `values_hash`; raises `NoDigest`."""
+    require_portable(description)
+    hashes = [node_hash(path, node) for path, node in description["nodes"].items()]
+    return PREFIX + hash_of(b"".join(sorted(hashes))).hex()
+
+
+def node_hash(path: str, node: Node) -> bytes:
+    """The hash of one node; raises `NoDigest` for an array whose values were not all read."""
+    told = {"path": path, "kind": node["kind"], "attributes": node["attributes"]}
+    if node["kind"] == "array":
+        told |= {"dtype": node["dtype"], "shape": node["shape"], "axes": node["axes"], "values": _values(path, node)}
+    return hash_of(canonical(told))
+
+
+def require_portable(description: Description) -> None:
+    """Nothing; raises `NoDigest` where a node is none that every container holds in the same way."""
+    faults = [f"{path}: {words}" for path, node in description["nodes"].items() for words in _faults(node)]
+    if faults:
+        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        raise NoDigest(f"it has no digest: {'; '.join(faults[:_SHOWN])}{more}. Mend what `validate` reports")
+
+
+def _values(path: str, node: Node) -> str:
+    facts = node.get("facts", {})
+    damaged = facts.get("damaged_chunks", ())
+    if damaged:
+        first = f"{damaged[0]['key']} is damaged ({damaged[0]['reason']}): {damaged[0]['detail']}"
+        raise NoDigest(f"it has no digest: {path}: {first}. Write the chunk again")
+    found = facts.get(HASH)
+    if found is None:
+        raise NoDigest(f"it has no digest: {path}: not all of its values were read")
+    return str(found)
+
+
+def _faults(node: Node) -> Iterator[str]:
+    if node["kind"] not in ("group", "array"):
+        yield f"expected a group or an array, found {node['kind']} ({node['reason']})"
+        return
+    if "escaped" in node:
+        yield f"expected printable names and texts, found something escaped in {', '.join(node['escaped'])}"
+    if node["kind"] == "array" and node["dtype"] not in ITEM_BYTES:
+        yield f"expected numbers, found {node['dtype']}"
+    for key, value in node["attributes"].items():
+        if not _is_portable(value):
+            yield f"attribute {escape_text(key)}: expected a number, a text, a boolean or a flat list of one of them"
+
+
+def _is_portable(value: Any) -> bool:
+    """As the rule `portable-attribute` has it."""
+    if isinstance(value, bool | int | float | str):
+        return True
+    if not isinstance(value, Sequence):
+        return False
+    if all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
+        return True
+    return all(isinstance(item, str) for item in value) or all(isinstance(item, bool) for item in value)

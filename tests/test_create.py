@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from traces import CONTAINERS, METADATA, arrays, attributes, hidden, listing, values
+from traces import METADATA, arrays, attributes, hidden, listing, values
+from traces import STEPWISE as CONTAINERS
 
 import vizschema
 from vizschema import Array, NotConforming, SpecError, Trace, UsageError
@@ -247,3 +248,13 @@ def test_the_thousandth_array_is_judged_beside_a_few_others(tmp_path: Path, monk
         for layer in range(50):
             add(trace, f"/activations/layer_{layer:02}", hidden(layer))
         assert max(sizes) < 10
+
+
+@pytest.mark.parametrize("container", ["npz", "asdf", "zarr-v3-zip"])
+def test_a_container_that_is_written_at_once_cannot_be_captured(container: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(UsageError, match=f"{container} cannot be written array by array.*zarr-v3, zarr-v2, hdf5"),
+        vizschema.create(tmp_path / "a", profile="trace", container=container),
+    ):
+        pass
+    assert listing(tmp_path) == []

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "vizschema"
 LAYERS = (
     ("vizschema",),
     ("errors", "findings", "text", "urls", "description"),
-    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases", "selection", "canonical"),
+    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases", "selection", "unpacked", "canonical"),
     ("hashing",),
     ("facts",),
     ("scanned",),

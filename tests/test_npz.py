@@ -274,7 +274,7 @@ class TestNoArchive:
 
     def test_limits_on_the_directory_are_kept(self, tmp_path: Path) -> None:
         with pytest.raises(NotAnArchive, match="2 members, more than 1"):
-            nodes(tmp_path, Entry("a.npy", ONES), Entry("b.npy", ONES), limits=Limits(nodes=1))
+            nodes(tmp_path, Entry("a.npy", ONES), Entry("b.npy", ONES), limits=Limits(members=1))
         with pytest.raises(NotAnArchive, match="directory of the zip file has"):
             nodes(tmp_path, Entry("a.npy", ONES), limits=Limits(consolidated_bytes=9))
 

@@ -50,8 +50,9 @@ def test_indexing_takes_what_is_asked_for(container: str, tmp_path: Path) -> Non
             assert archive[path][0, 0].dtype == expected.dtype
             assert np.array_equal(np.asarray(archive[path]), expected)
             assert np.asarray(archive[path], dtype=np.float64).dtype == np.float64
-        assert archive["/activations/layer_00"].chunks == (2, 5, 4)
-        assert archive["/attention/self/layer_00"].chunks == (1, 1, 5, 5)
+        chunked = container not in ("npz", "asdf")
+        assert archive["/activations/layer_00"].chunks == ((2, 5, 4) if chunked else None)
+        assert archive["/attention/self/layer_00"].chunks == ((1, 1, 5, 5) if chunked else None)
 
 
 def test_reading_one_part_reads_no_other_chunk(tmp_path: Path) -> None:
@@ -156,8 +157,8 @@ def test_a_name_that_is_shown_escaped_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_container_that_cannot_be_read_here_is_said_so(tmp_path: Path) -> None:
-    description = {"container": {"format": "npz", "version": None, "store": "file"}, "nodes": {}}
-    with pytest.raises(UsageError, match=r"a\.npz: expected Zarr in a folder or HDF5, found npz \(file\)"):
+    description = {"container": {"format": "npz", "version": None, "store": "remote"}, "nodes": {}}
+    with pytest.raises(UsageError, match=r"a\.npz: expected a file or folder of this machine, found npz \(remote\)"):
         Archive(str(tmp_path / "a.npz"), description)
 
 
@@ -187,3 +188,40 @@ def test_archives_of_others_are_read_too(real: Path) -> None:
     with vizschema.open(real / "writers" / "benchmark.h5") as archive:
         arrays = [path for path in archive.paths() if archive.description["nodes"][path]["kind"] == "array"]
         assert all(archive[path][...].shape == archive[path].shape for path in arrays)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_members_in_any_order_of_bytes_and_axes_are_read(save: object, tmp_path: Path) -> None:
+    given = {
+        "swapped": np.arange(6, dtype=">i4").reshape(2, 3),
+        "turned": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "none": np.zeros((0, 3)),
+        "one": np.float32(2),
+    }
+    save(tmp_path / "a.npz", **given)  # type: ignore[operator]
+    with vizschema.open(tmp_path / "a.npz") as archive:
+        for name, expected in given.items():
+            assert np.array_equal(archive[f"/{name}"][...], expected)
+            assert archive[f"/{name}"][...].dtype.isnative
+        assert archive["/turned"][1, 2] == 5
+
+
+def test_a_large_packed_member_is_decoded_once_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vizschema.unpacked.IN_MEMORY", 100)
+    large = np.arange(999.0).reshape(9, 111)
+    np.savez_compressed(tmp_path / "a.npz", a=large)
+    with vizschema.open(tmp_path / "a.npz") as archive:
+        stored = archive["/a"]
+        assert all(np.array_equal(stored[row], large[row]) for row in range(9))
+
+
+def test_a_damaged_member_is_said_so(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", a=np.arange(999.0))
+    raw = bytearray((tmp_path / "a.npz").read_bytes())
+    raw[900] ^= 0xFF
+    (tmp_path / "a.npz").write_bytes(raw)
+    with (
+        vizschema.open(tmp_path / "a.npz") as archive,
+        pytest.raises(NotAnArchive, match=r"/a: cannot be read: a\.npy"),
+    ):
+        archive["/a"][...]

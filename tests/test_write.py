@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import asdf
 import h5py
 import ml_dtypes
 import numpy as np
@@ -71,7 +72,7 @@ def test_containers_differ_in_container_and_storage_alone(tmp_path: Path) -> Non
             node.pop("storage", None)
         described.append(description)
         assert (folder / file).exists()
-    assert described[0] == described[1] == described[2]
+    assert all(each == described[0] for each in described[1:])
 
 
 def test_the_root_says_version_profile_time_and_software(tmp_path: Path) -> None:
@@ -89,7 +90,15 @@ def test_what_the_caller_says_of_time_and_software_is_kept(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "container"), [("a.zarr", ("zarr", 3)), ("a.h5", ("hdf5", None)), ("a.hdf5", ("hdf5", None))]
+    ("name", "container"),
+    [
+        ("a.zarr", ("zarr", 3)),
+        ("a.h5", ("hdf5", None)),
+        ("a.hdf5", ("hdf5", None)),
+        ("a.npz", ("npz", None)),
+        ("a.asdf", ("asdf", None)),
+        ("a.zarr.zip", ("zarr", 3)),
+    ],
 )
 def test_the_suffix_picks_the_container(name: str, container: tuple[str, int | None], tmp_path: Path) -> None:
     vizschema.write(tmp_path / name, arrays(), attributes(), profile="trace")
@@ -222,17 +231,33 @@ def test_attributes_that_not_every_container_holds_are_refused(value: Any, tmp_p
     assert listing(tmp_path) == []
 
 
-def test_a_failing_write_leaves_nothing_behind(tmp_path: Path) -> None:
+@container
+def test_a_failing_write_leaves_nothing_behind(container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vizschema.writers.base import PlannedArray
+
+    def fails(*_: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(PlannedArray, "part", fails)
+    with pytest.raises(OSError, match="no space left"):
+        write(tmp_path, container)
+    assert listing(tmp_path) == []
+
+
+def test_what_a_container_has_no_room_for_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     many = {**attributes(), "/extra": {"numbers": list(range(20_000))}}
-    with pytest.raises(UsageError, match="expected at most 60000 bytes in HDF5, found 160000"):
+    with pytest.raises(UsageError, match="HDF5 holds at most 60000 bytes, found 160000"):
         write(tmp_path, "hdf5", attributes=many)
+    for path, why in {"/extra/attributes": "the key attributes", "/history": "keeps the key history"}.items():
+        with pytest.raises(UsageError, match=f"{path}: .*{why}"):
+            write(tmp_path, "asdf", arrays={**arrays(), path: hidden()})
     assert listing(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"container": "npz"}, "container: expected one of zarr-v3, zarr-v2, hdf5, found 'npz'"),
+        ({"container": "tar"}, "container: expected one of zarr-v3, zarr-v2, hdf5, npz, asdf, .*, found 'tar'"),
         ({"attributes": {"/": {"profile": "other"}}}, "expected the attribute profile to be 'trace'"),
         ({"attributes": {"/": {"spec_version": "9.0.0"}}}, "expected the attribute spec_version to be '1.0.0'"),
         (
@@ -366,3 +391,33 @@ def test_bfloat16_values_survive(tmp_path: Path) -> None:
             read = archive["/activations/gates"][...]
         assert read.dtype == ml_dtypes.bfloat16
         assert np.array_equal(read, arrays()["/activations/gates"].data)
+
+
+def test_other_libraries_read_what_is_written(tmp_path: Path) -> None:
+    plain = {path: item for path, item in arrays().items() if path != "/activations/gates"}
+    with np.load(write(tmp_path, "npz"), allow_pickle=False) as file:
+        for path, item in plain.items():
+            assert np.array_equal(file[path[1:]], item.data), path
+        assert file["activations/gates"].dtype == np.uint16
+    with asdf.open(write(tmp_path, "asdf"), validate_checksums=True) as file:
+        for path, item in plain.items():
+            node = file.tree
+            for step in path.strip("/").split("/"):
+                node = node[step]
+            assert np.array_equal(node["data"], item.data), path
+            assert list(node["axes"]) == list(item.axes)
+            assert dict(node.get("attributes", {})) == dict(item.attributes)
+        assert file["activations"]["attributes"] == {"num_layers": 2}
+        assert file["activations"]["gates"]["attributes"]["stored_dtype"] == "bfloat16"
+    for container in ("zarr-v2-zip", "zarr-v3-zip"):
+        with zarr.storage.ZipStore(write(tmp_path, container, arrays=plain), mode="r") as store:
+            group = zarr.open_group(store, mode="r")
+            assert np.array_equal(group["activations/layer_01"][...], hidden(1).data)
+
+
+def test_shards_nobody_chose_hold_as_many_chunks_as_they_may(tmp_path: Path) -> None:
+    item = Array(values(6, 4), ["row", "column"], chunks=[2, 4])
+    path = write(tmp_path, "zarr-v3-sharded", arrays={**arrays(), "/extra/cut": item})
+    nodes = vizschema.describe(path)["nodes"]
+    assert nodes["/extra/cut"]["storage"]["shards"] == {"shape": [6, 4], "bytes": 96, "count": 1}
+    assert nodes["/extra/mask"]["storage"]["shards"] is None

@@ -11,8 +11,17 @@ import numpy as np
 
 from vizschema import Array
 
-CONTAINERS = {"zarr-v2": "trace.zarr", "zarr-v3": "trace.zarr", "hdf5": "trace.h5"}
-"""Every container that can be written, and a name for the target."""
+STEPWISE = {
+    **{"zarr-v2": "trace.zarr", "zarr-v3": "trace.zarr", "hdf5": "trace.h5"},
+    "zarr-v3-sharded": "sharded.zarr",
+}
+"""Every container that can be written array by array, and a name for the target."""
+
+CONTAINERS = {
+    **STEPWISE,
+    **{"npz": "trace.npz", "asdf": "trace.asdf", "zarr-v2-zip": "two.zip", "zarr-v3-zip": "trace.zip"},
+}
+"""Every container that can be written."""
 
 METADATA = {"model_name": "tiny", "model_version": "1"}
 

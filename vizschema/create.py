@@ -22,7 +22,7 @@ from vizschema.refusal import family, lasting, refusal
 from vizschema.specs import Profile, Spec
 from vizschema.target import remove, require_free
 from vizschema.validate import report_of
-from vizschema.writers import form_of
+from vizschema.writers import FORMS, form_of
 from vizschema.writers.base import Form, Writer
 
 COMPLETE = "complete"
@@ -49,6 +49,12 @@ def create(
     """
     target = Path(path)
     form = form_of(target, container)
+    if not form.stepwise:
+        steps = ", ".join(name for name, other in FORMS.items() if other.stepwise)
+        raise UsageError(
+            f"{target}: {form.name} cannot be written array by array, since what finds its arrays is written at once; "
+            f"capture in one of {steps}, and convert when it is complete"
+        )
     version = specs.newest() if spec is None else specs.load(spec)
     judged = version.profile(profile)
     given = {plan.node_path(place): dict(value) for place, value in (attributes or {}).items()}
@@ -114,7 +120,7 @@ class Trace:
         given = Array(data, axes, attributes or {}, chunks, shards)
         planned = plan.plan_array(place, given, {}, self._form, self._layout)
         node = plan.plan_node(place, planned, self._form)
-        self._require_fit(place, node, [name.partition(":")[0] for name in planned.axes])
+        self._require_fit(place, node, [name.partition(":")[0] for name in planned.axes or () if name])
         plan.require_portable({place: planned})
         for above in plan.ancestors(place):
             if above not in self._nodes:

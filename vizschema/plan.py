@@ -117,6 +117,8 @@ def plan_array(
         chosen = default_chunks(path, values.shape, axes, values.dtype.itemsize, layout)
     chunks = tuple(min(length, max(1, size)) for length, size in zip(chosen, values.shape, strict=True))
     shards = _cut(path, "shards", given.shards, values.shape)
+    if shards is None:
+        shards = form.default_shards(values.shape, chunks, values.dtype.itemsize)
     if shards is not None and any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
         raise UsageError(f"{path}: expected shards that hold whole chunks of {chunks}, found {shards}")
     return PlannedArray(values, dtype, axes, plain_attributes(path, {**given.attributes, **attributes}), chunks, shards)
@@ -137,7 +139,7 @@ def plan_node(path: str, planned: PlannedArray, form: Form) -> Node:
     portable = planned.dtype in ITEM_BYTES
     node = array(
         planned.dtype,
-        planned.values.shape,
+        planned.shape,
         planned.axes,
         attributes,
         form.storage(planned) if portable else None,
@@ -162,6 +164,15 @@ def require_portable(planned: Mapping[str, PlannedArray]) -> None:
     for path, item in planned.items():
         if item.dtype not in ITEM_BYTES:
             raise UsageError(f"{path}: expected one of {', '.join(ITEM_BYTES)}, found {item.dtype}")
+
+
+def require_held(groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray], form: Form) -> None:
+    """Nothing; raises `UsageError` for a node that the container has no room for."""
+    nodes = {**groups, **{path: item.attributes for path, item in planned.items()}}
+    for path, attributes in nodes.items():
+        why = form.refusal(path, attributes)
+        if why is not None:
+            raise UsageError(f"{path}: {why}")
 
 
 def _cut(path: str, word: str, given: Sequence[int] | None, shape: Sequence[int]) -> tuple[int, ...] | None:

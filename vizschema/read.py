@@ -20,9 +20,15 @@ import numpy as np
 import zarr
 from zarr.storage import LocalStore, StorePath
 
-from vizschema.describe import describe
+from vizschema.containers import open_container
+from vizschema.containers.base import Container
+from vizschema.containers.zarr_remote import ZarrRemote
+from vizschema.describe import describe, describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of
 from vizschema.errors import NotAnArchive, UsageError
+from vizschema.selection import Selectable
+from vizschema.unpacked import Unpacked
+from vizschema.urls import archive_name, scheme_of
 from vizschema.writers.base import BFLOAT16
 
 DECODED = frozenset(
@@ -33,6 +39,10 @@ DECODED = frozenset(
     )
 )
 """Codecs that only decode numbers: `pickle` would execute what the archive says, others would load a plug-in."""
+
+
+Source = Callable[[str, str], Any]
+Opened = tuple[Source, Callable[[], None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,15 +87,18 @@ class StoredGroup:
 class Archive:
     """An open archive; made by `open`, and a context manager that closes it."""
 
-    def __init__(self, path: str, description: Description) -> None:
+    def __init__(self, path: str, description: Description, opened: Opened | None = None) -> None:
         self.description = description
+        self._path = path
+        if opened is not None:
+            self._source, self.close = opened
+            return
         container = description["container"]
         how = (container["format"], container["store"])
         if how not in _SOURCES:
             raise UsageError(
-                f"{path}: expected Zarr in a folder or HDF5, found {how[0]} ({how[1]}), which is not read here"
+                f"{path}: expected a file or folder of this machine, found {how[0]} ({how[1]}), which is not read here"
             )
-        self._path = path
         self._source, self.close = _SOURCES[how](Path(path), container["version"])
 
     def __enter__(self) -> Archive:
@@ -119,7 +132,7 @@ class Archive:
         if path not in nodes:
             near = difflib.get_close_matches(path, nodes, n=3, cutoff=0.5)
             hint = f"; there is {', '.join(near)}" if near else ""
-            raise KeyError(f"{path} is not in {Path(self._path).name}{hint}")
+            raise KeyError(f"{path} is not in {self._path.rstrip('/').rpartition('/')[2]}{hint}")
         node: Node = nodes[path]
         above = path
         while above != "/" and "name" not in nodes[above].get("escaped", ()):
@@ -129,17 +142,29 @@ class Archive:
         if node["kind"] not in ("group", "array"):
             raise NotAnArchive(f"{path}: cannot be read: {node['reason']}: {node['detail']}")
         if node["kind"] == "array":
-            _require_decodable(path, node)
+            require_decodable(path, node)
         return node
 
 
 def open(path: str | os.PathLike[str]) -> Archive:
-    """The archive at `path`, open for reading; raises `NotAnArchive` where there is none."""
+    """The archive at `path` or at a URL, open for reading; raises `NotAnArchive` where there is none.
+
+    Of a remote archive, what an index touches is fetched when it is asked for.
+    """
     place = os.fspath(path)
-    return Archive(place, describe(place))
+    if scheme_of(place) is None:
+        return Archive(place, describe(place))
+    container = open_container(place)
+    try:
+        opened = _remote(container), container.close
+        return Archive(archive_name(place), describe_open(container), opened)
+    except BaseException:
+        container.close()
+        raise
 
 
-def _require_decodable(path: str, node: Node) -> None:
+def require_decodable(path: str, node: Node) -> None:
+    """Nothing; raises `NotAnArchive` for an array that only foreign code could decode, or that holds no numbers."""
     if node["dtype"] not in ITEM_BYTES:
         raise NotAnArchive(f"{path}: cannot be read: expected numbers or booleans, found {node['dtype']}")
     foreign = [name for name in (node["storage"] or {}).get("codecs", ()) if name not in DECODED]
@@ -147,9 +172,6 @@ def _require_decodable(path: str, node: Node) -> None:
         raise NotAnArchive(
             f"{path}: cannot be read: expected codecs that only decode numbers, found {', '.join(foreign)}"
         )
-
-
-Source = Callable[[str, str], Any]
 
 
 def _zarr_directory(root: Path, version: int) -> tuple[Source, Callable[[], None]]:
@@ -174,6 +196,21 @@ def _bits(fill: Any) -> int:
     return int(np.array(float(fill), ml_dtypes.bfloat16).view(np.uint16))
 
 
+def _zarr_zip(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
+    container = open_container(str(root))
+    return (lambda path, _: Selectable(lambda: container.values(path), path)), container.close
+
+
+def _flat_file(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
+    container = open_container(str(root))
+    return (lambda path, _: Unpacked(path, container)), container.close
+
+
+def _remote(container: Container) -> Source:
+    values = container.array if isinstance(container, ZarrRemote) else container.values
+    return lambda path, _: Selectable(lambda: values(path), path)
+
+
 def _hdf5_file(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
     file = h5py.File(root, "r", locking=False)
     return (lambda path, _: file[path]), file.close
@@ -181,5 +218,8 @@ def _hdf5_file(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
 
 _SOURCES: Mapping[tuple[str, str], Callable[[Path, Any], tuple[Source, Callable[[], None]]]] = {
     ("zarr", "directory"): _zarr_directory,
+    ("zarr", "zip"): _zarr_zip,
     ("hdf5", "file"): _hdf5_file,
+    ("npz", "file"): _flat_file,
+    ("asdf", "file"): _flat_file,
 }

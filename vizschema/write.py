@@ -35,7 +35,7 @@ def write(
     """The report on the archive that was written to `path`; its structure conforms.
 
     `attributes` maps the path of a group or array to its attributes; those of the root that say which version, profile,
-    time and software are filled in. `container` is `zarr-v3`, `zarr-v2` or `hdf5`, by default what the suffix says.
+    time and software are filled in. `container` is one of `writers.FORMS`, by default what the suffix says.
     Raises `NotConforming`, and leaves nothing behind, where the archive would not conform; `UsageError` where the
     target exists or the arguments do not fit each other; `SpecError` where the version or profile is not there.
     """
@@ -54,6 +54,7 @@ def write(
     if not report.conforms:
         raise NotConforming(f"{target}: nothing was written: {refusal(report)}", report)
     plan.require_portable(planned)
+    plan.require_held(groups, planned, form)
     with replacing(target) as temporary:
         _write(temporary, form, groups, planned)
     return report
@@ -95,6 +96,7 @@ def _write(
 ) -> None:
     writer = form.begin(temporary)
     try:
+        writer.outline(groups, planned)
         for place, attributes in groups.items():
             writer.group(place, attributes)
         for place, item in planned.items():

@@ -60,7 +60,8 @@ def recognise(path: str) -> Recognised:
         raise NotAnArchive(f"{shown}: {error}") from None
     if kind.load is None:
         raise NotAnArchive(f"{shown}: {kind.words}")
-    return Recognised(_container(kind.words, "file"), kind.load())
+    store = _store_in_zip(path) if kind.load is _zip else "file"
+    return Recognised(_container("zarr" if store == "zip" else kind.words, store), kind.load())
 
 
 def _container(form: str, store: str) -> dict[str, Any]:
@@ -122,6 +123,12 @@ def _recognised_head(head: bytes) -> tuple[str | None, str]:
     """The format of a file that begins so, null where nothing opens it; and words."""
     kind = _recognised(BytesIO(head))
     return None if kind.load is None else kind.words, kind.words
+
+
+def _store_in_zip(path: str) -> str:
+    from vizschema.containers.zip_archive import store_in_zip
+
+    return store_in_zip(path)
 
 
 def _asdf() -> Open:

@@ -19,11 +19,12 @@ class Limits:
     """Bounds on what is read to describe an archive; past one of them the node is `over-limit`. Sizes are bytes."""
 
     document_bytes: int = 8 << 20
-    consolidated_bytes: int = 512 << 20
+    consolidated_bytes: int = 64 << 20
     document_depth: int = 32
     tree_bytes: int = 32 << 20
     attribute_bytes: int = 1 << 20
     nodes: int = 1_000_000
+    members: int = 1_000_000
     path_depth: int = 64
 
 

@@ -57,22 +57,36 @@ class Npz:
     def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; damage is a node, not an exception."""
         self._stored = {}
+        instead = watch("/")
+        if instead is not None:
+            yield "/", instead
+            return
         try:
             told = self._told()
             root = told.get((), Account("group", None, {}))
         except Unreadable as unreadable:
             told, root = {}, unreadable
+        yield "/", self._group(root, "", is_array=() in self._arrays)[1]
+        yield from self._below(told, watch)
+        for path, node in self._foreign():
+            yield path, watch(path) or node
+
+    def _below(self, told: Mapping[Steps, Account | Unreadable], watch: Watch) -> Iterator[tuple[str, Node]]:
+        """Every node below the root, a group before its members; none below one that `watch` stands in for."""
         names = {_steps(member.name, suffix="") for member in self._others if member.name != NAME}
-        groups = {above for steps in (*self._arrays, *told) for above in _above(steps)} - {()}
+        groups = {above for steps in (*self._arrays, *told) for above in _above(steps)}
         groups |= {steps for steps, account in told.items() if isinstance(account, Account) and account.kind == "group"}
-        yield "/", watch("/") or self._group(root, "", is_array=() in self._arrays)[1]
-        for count, steps in enumerate(sorted((groups | self._arrays.keys() | told.keys()) - {()})):
+        alone: Steps | None = None
+        for count, steps in enumerate(sorted((groups | self._arrays.keys() | told.keys()) - {()}), 2):
+            if alone is not None and steps[: len(alone)] == alone:
+                continue
             path = _path(steps)
-            if count + 1 >= self._limits.nodes:
+            instead = watch(path)
+            if count > self._limits.nodes:
                 yield path, name_node(fault("over-limit", f"more than {self._limits.nodes} nodes"), steps[-1], [])[1]
-                break
-            yield path, watch(path) or self._node(path, steps, told, steps in groups, steps in names)
-        yield from self._foreign()
+                return
+            alone = alone if instead is None else steps
+            yield path, instead or self._node(path, steps, told, steps in groups, steps in names)
 
     def values(self, path: str) -> FlatValues:
         """The values of the array at `path`; raises `ChunkDamaged` where there is none of a dtype of `ITEM_BYTES`."""

@@ -70,9 +70,9 @@ class ZipFolder:
 
 
 class ZarrZip:
-    """A Zarr archive in an open zip file, as a `Container`; `beside` are the names beside the folder of the archive."""
+    """A Zarr archive in an open zip file, as a `Container`; `beside` are the names beside its folder."""
 
-    def __init__(self, file: Ranges, tree: _Tree, version: int, beside: Sequence[str], limits: Limits) -> None:
+    def __init__(self, file: Ranges, tree: _Tree, version: int, limits: Limits, beside: Sequence[str] = ()) -> None:
         self._file = file
         self._root = ZipFolder(file, tree)
         self._version = version
@@ -157,15 +157,15 @@ def zarr_in_zip(file: Ranges, members: Sequence[Member], limits: Limits) -> Zarr
     tree = _tree(members)
     version = _version(tree)
     if version is not None:
-        return ZarrZip(file, tree, version, (), limits)
+        return ZarrZip(file, tree, version, limits)
     below = [name for name, found in tree.items() if isinstance(found, dict) and _version(found) is not None]
     if len(below) == 1:
         inner = tree[below[0]]
         beside = sorted(name for name in tree if name != below[0] and name not in inner)
-        return ZarrZip(file, inner, _version(inner) or 3, beside, limits)
+        return ZarrZip(file, inner, _version(inner) or 3, limits, beside)
     # Chunks, or nodes, whose root lost its metadata.
     lost, _ = survey(ZipFolder(file, tree))
-    return None if lost is None else ZarrZip(file, tree, lost, (), limits)
+    return None if lost is None else ZarrZip(file, tree, lost, limits)
 
 
 def _version(tree: _Tree) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from vizschema.containers.base import Container, Limits
 from vizschema.containers.npz import SUFFIX, Npz
@@ -20,6 +21,15 @@ def open_zip(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  
     except OSError as error:
         raise NotAnArchive(f"{quote(path)}: {error.strerror}") from None
     return open_zip_ranges(file, path, limits)
+
+
+def store_in_zip(path: str) -> str:
+    """`zip` where the file at `path` would be opened as Zarr, otherwise `file`, also where it cannot be opened."""
+    try:
+        with closing(open_zip(path)) as container:
+            return "file" if isinstance(container, Npz) else "zip"
+    except NotAnArchive:
+        return "file"
 
 
 def open_zip_ranges(file: Ranges, shown: str, limits: Limits) -> Container:

@@ -58,8 +58,8 @@ def read_directory(file: Ranges, limits: Limits) -> list[Member]:
     offset, size, count = _end(file)
     if size > limits.consolidated_bytes:
         raise Unreadable("over-limit", f"the directory of the zip file has {size} bytes")
-    if count > limits.nodes:
-        raise Unreadable("over-limit", f"the zip file has {count} members, more than {limits.nodes}")
+    if count > limits.members:
+        raise Unreadable("over-limit", f"the zip file has {count} members, more than {limits.members}")
     raw = _read(file, offset, size)
     members: list[Member] = []
     place = 0

@@ -6,14 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vizschema.errors import UsageError
+from vizschema.writers.asdf import ASDF
 from vizschema.writers.base import Form
 from vizschema.writers.hdf5 import HDF5
-from vizschema.writers.zarr import ZARR_V2, ZARR_V3
+from vizschema.writers.npz import NPZ
+from vizschema.writers.zarr import ZARR_V2, ZARR_V3, ZARR_V3_SHARDED
+from vizschema.writers.zarr_zip import ZARR_V2_ZIP, ZARR_V3_ZIP
 
-FORMS: Mapping[str, Form] = {"zarr-v3": ZARR_V3, "zarr-v2": ZARR_V2, "hdf5": HDF5}
+_ALL = (ZARR_V3, ZARR_V2, HDF5, NPZ, ASDF, ZARR_V3_ZIP, ZARR_V2_ZIP, ZARR_V3_SHARDED)
+FORMS: Mapping[str, Form] = {form.name: form for form in _ALL}
 """What can be written, by the name that a caller gives."""
 
-SUFFIXES: Mapping[str, str] = {".zarr": "zarr-v3", ".h5": "hdf5", ".hdf5": "hdf5"}
+SUFFIXES: Mapping[str, str] = {
+    ".zarr": "zarr-v3",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".npz": "npz",
+    ".asdf": "asdf",
+    ".zip": "zarr-v3-zip",
+}
 """The container that a suffix stands for where the caller names none."""
 
 

@@ -2,39 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from vizschema.containers.values import clipped, grid_counts, grid_of, places
 from vizschema.description import Node
 
 BFLOAT16 = "bfloat16"
 STORED_DTYPE = "stored_dtype"
 """The attribute that says what an array stored as `uint16` really holds, where the container has no name for it."""
 
+AT_ONCE = 32 << 20
+"""The most bytes of an array that a writer takes at once, where one chunk of it is no larger."""
+
+Region = tuple[slice, ...]
+
+
+class Readable(Protocol):
+    """Values that are read as they are indexed: a NumPy array, or one in another archive."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length along every axis."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype, native."""
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedArray:
-    """One array, ready to be written: portable values in native byte order, and how to cut and describe them."""
+    """One array, ready to be written: portable values in native byte order, and how to cut and describe them.
 
-    values: np.ndarray[Any, Any]
+    `cut` is how values that are read from elsewhere lie there in chunks.
+    """
+
+    values: Readable
     dtype: str
-    axes: tuple[str, ...]
+    axes: tuple[str | None, ...] | None
     attributes: Mapping[str, Any]
     chunks: tuple[int, ...]
     shards: tuple[int, ...] | None
+    cut: tuple[int, ...] | None = None
 
     @property
-    def stored(self) -> np.ndarray[Any, Any]:
-        """The values as NumPy's own dtypes: the bits of bfloat16 as `uint16`."""
-        return self.values.view(np.uint16) if self.dtype == BFLOAT16 else self.values
+    def shape(self) -> tuple[int, ...]:
+        """The length along every axis."""
+        return tuple(self.values.shape)
+
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """The dtype as NumPy's own: `uint16` for bfloat16."""
+        return np.dtype(np.uint16) if self.dtype == BFLOAT16 else self.values.dtype
+
+    def part(self, region: Region) -> np.ndarray[Any, Any]:
+        """The values of a region as `stored_dtype`, C order."""
+        values = np.asarray(self.values[region])
+        return np.ascontiguousarray(values).reshape(values.shape).view(self.stored_dtype)
+
+    def regions(self) -> Iterator[Region]:
+        """Regions that hold whole chunks (whole shards) and as many as `AT_ONCE` allows, in C order."""
+        return _regions(self.shape, _grown(self, self.shards or self.chunks))
+
+    def rows(self) -> Iterator[Region]:
+        """Regions that are one range of memory each, in C order."""
+        block = list(grid_of(self.shape, self.stored_dtype.itemsize, AT_ONCE))
+        axis = next((axis for axis, length in enumerate(block) if length > 1), 0)
+        if self.cut is not None and block and block[axis] < self.shape[axis]:
+            # Whole chunks of what is read, so that none is decoded twice.
+            block[axis] -= block[axis] % self.cut[axis] if block[axis] > self.cut[axis] else 0
+        return _regions(self.shape, block)
+
+
+def _regions(shape: Sequence[int], block: Sequence[int]) -> Iterator[Region]:
+    for place in places(grid_counts(shape, block)):
+        start = [at * length for at, length in zip(place, block, strict=True)]
+        extent = clipped(start, block, shape)
+        yield tuple(slice(at, at + length) for at, length in zip(start, extent, strict=True))
+
+
+def _grown(planned: PlannedArray, grid: Sequence[int]) -> list[int]:
+    """The grid in multiples: first up to the chunks of what is read, then up to `AT_ONCE`."""
+    item = planned.stored_dtype.itemsize
+    block = list(grid)
+    if planned.cut is not None:
+        wide = [length * -(-cut // length) for length, cut in zip(grid, planned.cut, strict=True)]
+        block = wide if math.prod(wide) * item <= AT_ONCE else block
+    for axis in reversed(range(len(block))):
+        times = AT_ONCE // max(1, math.prod(block) * item)
+        if times > 1:
+            most = -(-planned.shape[axis] // block[axis]) if planned.shape[axis] else 1
+            block[axis] *= min(times, most)
+    return block
 
 
 class Writer(Protocol):
     """An open archive that is being written. What a method has written is with the operating system when it returns."""
+
+    def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
+        """Be told of everything that will be written, in its order, before any of it; only `create` cannot tell."""
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Write a group; its parent is there already, or it is the root."""
@@ -52,12 +125,35 @@ class Writer(Protocol):
         """Let go of every file."""
 
 
+def no_shards(_: Sequence[int], __: Sequence[int], ___: int) -> tuple[int, ...] | None:
+    """Nothing: an array is sharded only where its writer asks for it."""
+    return None
+
+
+def holds(_: str, __: Mapping[str, Any]) -> str | None:
+    """Nothing: the container has room for a node of any path and attributes."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A container that can be written: its name, its `container` block once finished, how it stores, how to begin."""
+    """A container that can be written: its name, its `container` block once finished, how it stores, how to begin.
+
+    `stepwise` is whether it can be written array by array, each safe once it is written. `default_shards` gives the
+    shards of a shape cut into chunks of so many bytes an item, `refusal` in words why the container cannot hold a node
+    of this path and these attributes.
+    """
 
     name: str
     identity: Mapping[str, Any]
     shards: bool
     storage: Callable[[PlannedArray], Node | None]
     begin: Callable[[Path], Writer]
+    stepwise: bool = True
+    default_shards: Callable[[Sequence[int], Sequence[int], int], tuple[int, ...] | None] = no_shards
+    refusal: Callable[[str, Mapping[str, Any]], str | None] = holds
+
+
+def unchunked(_: PlannedArray) -> Node | None:
+    """Nothing: the container has no chunks."""
+    return None

@@ -24,6 +24,9 @@ class Hdf5Writer:
     def __init__(self, path: Path) -> None:
         self._file = h5py.File(path, "x")
 
+    def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
+        """Nothing: every object finds its own place."""
+
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Write a group."""
         group = self._file if path == "/" else self._file.create_group(path)
@@ -32,17 +35,19 @@ class Hdf5Writer:
 
     def array(self, path: str, planned: PlannedArray) -> None:
         """Write an array: chunked, except for scalars and empty arrays, which HDF5 cannot cut."""
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"dtype": planned.stored_dtype}
         if _is_chunked(planned):
-            options = {
+            options |= {
                 "chunks": planned.chunks,
                 "shuffle": True,
                 "compression": "gzip",
                 "compression_opts": DEFLATE_LEVEL,
             }
-        dataset = self._file.create_dataset(path, data=planned.stored, **options)
-        for dimension, name in enumerate(planned.axes):
-            dataset.dims[dimension].label = name
+        dataset = self._file.create_dataset(path, planned.shape, **options)
+        for region in planned.regions():
+            dataset[region] = planned.part(region)
+        for dimension, name in enumerate(planned.axes or ()):
+            dataset.dims[dimension].label = name or ""
         marks = {STORED_DTYPE: BFLOAT16} if planned.dtype == BFLOAT16 else {}
         self._set(path, dataset, {**planned.attributes, **marks})
         self._file.flush()
@@ -81,14 +86,14 @@ def _native(value: Any) -> Any:
 
 
 def _is_chunked(planned: PlannedArray) -> bool:
-    return planned.values.ndim > 0 and planned.values.size > 0
+    return bool(planned.shape) and 0 not in planned.shape
 
 
 def _storage(planned: PlannedArray) -> Node | None:
     if not _is_chunked(planned):
         return None
     return storage(
-        planned.values.shape,
+        planned.shape,
         planned.axes,
         ITEM_BYTES[planned.dtype],
         chunks=planned.chunks,
@@ -97,10 +102,32 @@ def _storage(planned: PlannedArray) -> Node | None:
     )
 
 
+def _refusal(_: str, attributes: Mapping[str, Any]) -> str | None:
+    """Attributes that have no native type in HDF5, or do not fit an object header."""
+    for key, value in attributes.items():
+        items = value if isinstance(value, list) else [value]
+        kinds = {_kind(item) for item in items}
+        if None in kinds or len(kinds) > 1:
+            return f"attribute {key}: HDF5 holds numbers, texts, booleans and flat lists of one of them"
+        native = _native(value)
+        if isinstance(native, np.ndarray) and native.nbytes > ATTRIBUTE_BYTES:
+            return f"attribute {key}: HDF5 holds at most {ATTRIBUTE_BYTES} bytes, found {native.nbytes}"
+    return None
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return "text" if isinstance(value, str) else None
+
+
 HDF5 = Form(
     name="hdf5",
     identity={"format": "hdf5", "version": None, "store": "file", "consolidated": False},
     shards=False,
     storage=_storage,
     begin=Hdf5Writer,
+    refusal=_refusal,
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +20,9 @@ from vizschema.writers.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
 from vizschema.writers.zarr_consolidate import consolidate_v2, consolidate_v3, replace_document
 
 ZSTD_LEVEL = 3
+SHARD_BYTES = 64 << 20
+"""The most bytes of a shard where nobody chose any."""
+
 AXES_ATTRIBUTE = "_ARRAY_DIMENSIONS"
 """Where xarray and its peers look for the names of dimensions in Zarr v2."""
 
@@ -31,6 +36,9 @@ class ZarrWriter:
         self._version = version
         self._store = LocalStore(path)
 
+    def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
+        """Nothing: documents and chunks are files of their own."""
+
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Write a group."""
         zarr.create_group(
@@ -42,16 +50,16 @@ class ZarrWriter:
         array = zarr.create_array(
             self._store,
             name=path.strip("/"),
-            shape=planned.values.shape,
-            dtype=planned.stored.dtype,
+            shape=planned.shape,
+            dtype=planned.stored_dtype,
             chunks=planned.chunks,
             shards=planned.shards,
             zarr_format=self._version,
             config={"write_empty_chunks": True},
             **(self._v2(planned) if self._version == 2 else self._v3(planned)),
         )
-        if planned.values.size:
-            array[...] = planned.stored
+        for region in planned.regions():
+            array[region] = planned.part(region)
         if self._version == 3 and planned.dtype == BFLOAT16:
             self._rename_bfloat16(path)
 
@@ -74,8 +82,9 @@ class ZarrWriter:
     @staticmethod
     def _v2(planned: PlannedArray) -> dict[str, Any]:
         marks = {STORED_DTYPE: BFLOAT16} if planned.dtype == BFLOAT16 else {}
+        axes = {} if planned.axes is None else {AXES_ATTRIBUTE: list(planned.axes)}
         return {
-            "attributes": {**planned.attributes, AXES_ATTRIBUTE: list(planned.axes), **marks},
+            "attributes": {**planned.attributes, **axes, **marks},
             "compressors": Blosc(cname="zstd", clevel=ZSTD_LEVEL, shuffle=Blosc.SHUFFLE),
             "filters": None,
             "chunk_key_encoding": {"name": "v2", "separator": "."},
@@ -86,7 +95,7 @@ class ZarrWriter:
     def _v3(planned: PlannedArray) -> dict[str, Any]:
         return {
             "attributes": dict(planned.attributes),
-            "dimension_names": list(planned.axes),
+            "dimension_names": None if planned.axes is None else list(planned.axes),
             "compressors": ZstdCodec(level=ZSTD_LEVEL, checksum=False),
         }
 
@@ -108,7 +117,7 @@ def _storage_v3(planned: PlannedArray) -> Node:
 
 def _storage(planned: PlannedArray, codecs: list[str]) -> Node:
     return storage(
-        planned.values.shape,
+        planned.shape,
         planned.axes,
         ITEM_BYTES[planned.dtype],
         chunks=planned.chunks,
@@ -131,3 +140,15 @@ ZARR_V3 = Form(
     storage=_storage_v3,
     begin=partial(ZarrWriter, version=3),
 )
+
+
+def _whole_shards(shape: Sequence[int], chunks: Sequence[int], item_bytes: int) -> tuple[int, ...] | None:
+    """Shards of as many chunks as `SHARD_BYTES` allows, the last axes first; none where there is one chunk."""
+    shards = list(chunks)
+    for axis in reversed(range(len(shape))):
+        times = SHARD_BYTES // max(1, math.prod(shards) * item_bytes)
+        shards[axis] *= max(1, min(times, -(-shape[axis] // chunks[axis])))
+    return None if shards == list(chunks) else tuple(shards)
+
+
+ZARR_V3_SHARDED = replace(ZARR_V3, name="zarr-v3-sharded", default_shards=_whole_shards)

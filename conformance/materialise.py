@@ -7,8 +7,8 @@ A document names the size of every axis once, and for each node its dtype, axes,
         "/outputs/logits": {"kind": "array", "dtype": "float32", "axes": ["token", "class"],
                             "contents": {"pattern": "normal", "seed": 1}, "attributes": {}}}}
 
-The same document gives the same values on every machine. `zeros`, `constant`, `ramp`, `smooth` and `text` follow from
-formulas and are the same in any language; the others draw from NumPy's PCG64 with the `seed` of the contents.
+The same document gives the same values on every machine. `zeros`, `constant`, `ramp`, `smooth`, `listed` and `text`
+follow from formulas and are the same in any language; the others draw from NumPy's PCG64 with their `seed`.
 """
 
 from __future__ import annotations
@@ -35,24 +35,27 @@ def materialise(document: Document) -> tuple[dict[str, Array], dict[str, dict[st
         if node["kind"] == "group":
             attributes[path] = dict(node.get("attributes", {}))
         else:
-            data = _values(document, path, made)
+            data = fill(document, path, made)
             arrays[path] = Array(
                 data, node["axes"], node.get("attributes", {}), chunks=node.get("chunks"), shards=node.get("shards")
             )
     return arrays, attributes
 
 
-def _values(document: Document, path: str, made: dict[str, Values]) -> Values:
-    """The values of the array at `path`, and in `made` those of every array that they follow from."""
+def fill(document: Document, path: str, made: dict[str, Values]) -> Values:
+    """The values of the array at `path`, and in `made` those of every array that they follow from.
+
+    The shape is that of the axes, unless the node has a `shape` of its own.
+    """
     if path in made:
         return made[path]
     node = document["nodes"].get(path)
     if node is None or node["kind"] != "array":
         raise UsageError(f"{path}: expected an array of the document, since another one follows from it; found none")
     sizes = document["sizes"]
-    shape = tuple(sizes[axis.partition(":")[0]] for axis in node["axes"])
+    shape = tuple(node["shape"]) if "shape" in node else tuple(sizes[axis.partition(":")[0]] for axis in node["axes"])
     contents = node["contents"]
-    partners = {key: _values(document, contents[key], made) for key in ("of", "where") if key in contents}
+    partners = {key: fill(document, contents[key], made) for key in ("of", "where") if key in contents}
     pattern = _PATTERNS.get(contents["pattern"])
     if pattern is None:
         raise UsageError(f"{path}: expected a pattern of {', '.join(_PATTERNS)}, found {contents['pattern']!r}")
@@ -62,9 +65,18 @@ def _values(document: Document, path: str, made: dict[str, Values]) -> Values:
     if "where" in partners:
         mask = partners["where"]
         values = values * mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
-    dtype = np.dtype(ml_dtypes.bfloat16 if node["dtype"] == "bfloat16" else node["dtype"])
-    made[path] = values.astype(dtype)
+    made[path] = values.astype(_DTYPES.get(node["dtype"], node["dtype"]))
     return made[path]
+
+
+_DTYPES: Mapping[str, Any] = {
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "string": np.dtype("U4"),
+    "bytes": np.dtype("S4"),
+    "datetime": np.dtype("M8[s]"),
+    "compound": np.dtype([("index", "i4"), ("value", "f4")]),
+}
+"""Dtypes that NumPy calls otherwise; the last four are for archives that must not have them."""
 
 
 Contents = Mapping[str, Any]
@@ -132,7 +144,7 @@ def _argmax_of(_: tuple[int, ...], contents: Contents) -> Values:
 
 def _codes_of(_: tuple[int, ...], contents: Contents) -> Values:
     """The place of each ASCII code of `of` in the text `table`."""
-    return np.array([contents["table"].index(chr(code)) for code in contents["of"].ravel()]).reshape(
+    return np.array([contents["table"].index(chr(int(code))) for code in contents["of"].ravel()]).reshape(
         contents["of"].shape
     )
 
@@ -140,6 +152,21 @@ def _codes_of(_: tuple[int, ...], contents: Contents) -> Values:
 def _text(_: tuple[int, ...], contents: Contents) -> Values:
     """The ASCII codes of `text`."""
     return np.frombuffer(contents["text"].encode("ascii"), dtype=np.uint8)
+
+
+def _listed(shape: tuple[int, ...], contents: Contents) -> Values:
+    """The numbers of `values` in C order, over and over; "NaN", "Infinity" and whole numbers may be written as text."""
+    items = [_number(item) for item in contents["values"]]
+    count = int(np.prod(shape, dtype=np.int64))
+    whole = all(isinstance(item, int) for item in items)
+    flat: Values = np.array([items[i % len(items)] for i in range(count)], dtype=object if whole else np.float64)
+    return flat.reshape(shape)
+
+
+def _number(item: Any) -> Any:
+    if not isinstance(item, str):
+        return item
+    return float(item) if item in ("NaN", "Infinity", "-Infinity") else int(item)
 
 
 def _mask(shape: tuple[int, ...], contents: Contents) -> Values:
@@ -160,5 +187,6 @@ _PATTERNS: Mapping[str, Callable[[tuple[int, ...], Contents], Values]] = {
     "argmax_of": _argmax_of,
     "codes_of": _codes_of,
     "text": _text,
+    "listed": _listed,
     "mask": _mask,
 }

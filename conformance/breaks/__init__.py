@@ -1,0 +1,13 @@
+"""Tables of breaks: what a rule is broken by, and what looks like a breach and is none. `freeze` makes cases of them."""
+
+from __future__ import annotations
+
+from vizschema.conformance.breaks.edits import Break
+
+
+def all_breaks() -> list[Break]:
+    """Every break of every table."""
+    from vizschema.conformance.breaks import attributes, axes, classifiers, openfold, series, storage, tree, values
+
+    tables = (attributes, tree, axes, series, storage, values, classifiers, openfold)
+    return [each for table in tables for each in table.breaks()]

@@ -1,0 +1,165 @@
+"""From breaks to cases: each is made in every container, certified by ablation, and frozen as a file.
+
+A broken case is certified in a container where exactly its rule and those declared with it are found, and with its rule
+emptied exactly its own findings are gone. A neighbour is certified where nothing is found.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vizschema.conformance.breaks.edits import Break
+from vizschema.conformance.cases import Case, base, write_case
+from vizschema.conformance.documents import describe_document
+from vizschema.conformance.judging import Found, ablated, found
+from vizschema.conformance.patch import diff
+from vizschema.conformance.raw import CONTAINERS, SUFFIXES, scratch
+from vizschema.description import Description
+from vizschema.errors import VizschemaError
+from vizschema.isolation import Bounds
+from vizschema.measure import Measure
+from vizschema.specs import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A break that is no case: no container certifies it, for the reasons given by container."""
+
+    name: str
+    reasons: Mapping[str, str]
+
+
+def freeze(breaks: Iterable[Break], spec: str = "1.0.0") -> Iterator[Case | Refused]:
+    """A certified case of each break, or why there is none.
+
+    The first case of each rule and kind is made in every container, further ones in one container each, in turn.
+    """
+    covered: dict[tuple[str, str], set[str]] = {}
+    for number, each in enumerate(breaks):
+        have = covered.setdefault((each.rule, each.kind), set())
+        made = case_of(each, spec, every=len(have) < len(CONTAINERS), start=number)
+        if isinstance(made, Case) and made.level == "archive":
+            have.update(made.containers)
+        yield made
+
+
+def case_of(made: Break, spec: str, *, every: bool = True, start: int = 0) -> Case | Refused:
+    """The case of one break, certified in every container that can carry its fault, or in the first from `start` on."""
+    document = copy.deepcopy(base(spec, made.base))
+    changed = made.stage("document", copy.deepcopy(document))
+    damage = made.stage("damage", {}).get("damage", [])
+    draft = Case(
+        made.name,
+        made.rule,
+        made.kind,
+        made.why,
+        spec,
+        made.profile,
+        made.level,
+        made.values,
+        (),
+        "valid",
+        {},
+        made.base,
+        tuple(diff(document, changed)),
+        (),
+        tuple(damage),
+    )
+    certified, reasons = _certified(made, draft, every=every, start=start)
+    if not certified:
+        return Refused(draft.name, reasons)
+    draft, first = next(iter(certified.values()))
+    kept = tuple(container for container, (_, findings) in certified.items() if findings == first)
+    severities = {draft.loaded_profile.rules[rule].severity for rule, _ in first}
+    return replace(
+        draft, containers=kept, expected=dict(sorted(first)), verdict="invalid" if "error" in severities else "valid"
+    )
+
+
+def _certified(
+    made: Break, draft: Case, *, every: bool, start: int
+) -> tuple[dict[str, tuple[Case, Found]], dict[str, str]]:
+    """The case and its findings by container, and why others do not certify it."""
+    certified: dict[str, tuple[Case, Found]] = {}
+    reasons: dict[str, str] = {}
+    names = list(CONTAINERS)
+    for container in [*names[start % len(names) :], *names[: start % len(names)]]:
+        try:
+            trial = replace(draft, described=_described(made, draft, container))
+            description = description_of(trial, container)
+        except _CANNOT as error:
+            reasons[container] = f"{type(error).__name__}: {error}"
+            continue
+        findings = found(description, trial.loaded_profile)
+        problem = _problem(trial, description, findings, made.also)
+        if problem is not None:
+            reasons[container] = problem
+            continue
+        certified[container] = (trial, findings)
+        if made.level == "description" or not every:
+            break
+    order = {name: certified[name] for name in names if name in certified}
+    return order, reasons
+
+
+_CANNOT = (VizschemaError, ValueError, KeyError, OSError, RuntimeError)
+"""What a container raises that cannot carry a fault."""
+
+
+def description_of(case: Case, container: str) -> Description:
+    """The description that the case is judged by: of the archive itself wherever structure decides."""
+    if case.level == "description":
+        described: Description = case.description(container)
+        return described
+    facts: tuple[Mapping[str, Any], ...] = case.loaded_profile.facts
+    with tempfile.TemporaryDirectory(prefix="vizschema-freeze-", dir=scratch()) as folder:
+        path = Path(folder) / f"archive{SUFFIXES[container]}"
+        case.write(path, container)
+        measured: Description = Measure(path, lambda _: facts, 1, Bounds(), None).here(values=case.values)
+        return measured
+
+
+def _described(made: Break, draft: Case, container: str) -> tuple[dict[str, Any], ...]:
+    if made.level == "archive":
+        return ()
+    parts = describe_document(draft.document(), container, draft.loaded_profile if draft.values else None)
+    changed = made.stage("description", copy.deepcopy(parts))
+    operations: tuple[dict[str, Any], ...] = tuple(diff(parts, changed))
+    return operations
+
+
+def _problem(case: Case, description: Description, findings: Found, also: Sequence[str]) -> str | None:
+    """Why the case is not certified; None where it is."""
+    rules = {rule for rule, _ in findings}
+    wanted = {case.rule, *also} if case.kind == "broken" else set()
+    if rules != wanted:
+        return f"expected {sorted(wanted)}, found {sorted(findings)}"
+    if case.kind == "broken":
+        if len(findings) != len(rules):
+            return f"expected one finding a rule, found {sorted(findings)}"
+        left = found(description, _ablated(case.loaded_profile, case.rule))
+        if left != {each for each in findings if each[0] != case.rule}:
+            return f"with {case.rule} emptied, expected the others alone, found {sorted(left)}"
+    return None
+
+
+@functools.lru_cache(maxsize=128)
+def _ablated(profile: Profile, rule: str) -> Profile:
+    emptied: Profile = ablated(profile, rule)
+    return emptied
+
+
+def write_corpus(cases: Iterable[Case], folder: Path) -> None:
+    """Replace the cases below `folder` (that of a version), but for its bases."""
+    for old in folder.iterdir():
+        if old.name != "bases":
+            shutil.rmtree(old)
+    for case in cases:
+        write_case(case, folder)

@@ -1,0 +1,183 @@
+"""An implementation as a long-lived process: JSON lines out and in, a time limit for a reply, restarted when it dies.
+
+`spec/protocol.schema.json` says what a message looks like. What goes wrong is a value: `Silence`, `Crash`, `Rubbish`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+import jsonschema_rs
+
+from vizschema import specs
+
+PROTOCOL = 1
+LINE = 64 << 20
+"""The longest reply, in bytes."""
+
+Reply = dict[str, Any]
+
+
+class Trouble(Exception):
+    """The implementation gave no reply that can be used; `outcome` names how."""
+
+    outcome = "error"
+
+
+class Silence(Trouble):
+    """No reply came in time."""
+
+    outcome = "timeout"
+
+
+class Crash(Trouble):
+    """The process ended before it replied."""
+
+    outcome = "crash"
+
+
+class Rubbish(Trouble):
+    """What came is no reply to the request."""
+
+    outcome = "rubbish"
+
+
+class Refusal(Trouble):
+    """The implementation says that it could not carry out the request."""
+
+    outcome = "error"
+
+
+@dataclass
+class Process:
+    """A command that speaks the protocol; started when it is first asked, and again after it died."""
+
+    exit_codes_only = False
+
+    command: Sequence[str]
+    timeout: float = 20.0
+    _process: subprocess.Popen[bytes] | None = None
+    _lines: queue.Queue[bytes | None] | None = None
+    _seq: int = 0
+    starts: int = 0
+
+    def ask(self, cmd: str, kind: str, **fields: Any) -> Reply:
+        """The reply to one request, of the kind that the schema names; raises `Trouble`."""
+        process, lines = self._running()
+        self._seq += 1
+        request = {"seq": self._seq, "cmd": cmd, **fields}
+        line = json.dumps(request, ensure_ascii=True).encode() + b"\n"
+        try:
+            _stdin(process).write(line)
+            _stdin(process).flush()
+        except OSError as error:
+            raise self._ended(Crash(f"the process ended before it was asked: {error}")) from error
+        try:
+            answer = lines.get(timeout=self.timeout)
+        except queue.Empty:
+            raise self._ended(Silence(f"no reply within {self.timeout:g} s")) from None
+        if answer is None:
+            code = process.wait()
+            raise self._ended(Crash(f"the process ended with exit code {code}"))
+        return self._checked(answer, kind)
+
+    def _checked(self, answer: bytes, kind: str) -> Reply:
+        shown = answer[:120].decode("utf-8", "backslashreplace").strip()
+        try:
+            reply = json.loads(answer)
+        except ValueError:
+            raise self._ended(Rubbish(f"expected a JSON object in one line, found {shown!r}")) from None
+        if not isinstance(reply, dict) or reply.get("seq") != self._seq:
+            raise self._ended(Rubbish(f"expected a reply with seq {self._seq}, found {shown!r}"))
+        if isinstance(reply.get("error"), str):
+            raise Refusal(str(reply["error"])[:300])
+        problem = next(_validator(kind).iter_errors(reply), None)
+        if problem is not None:
+            raise Rubbish(f"expected a reply of the kind {kind!r}: {problem.message[:200]}")
+        return reply
+
+    def stop(self) -> None:
+        """End the process: ask it to, and where it does not, by force."""
+        if self._process is not None and self._process.poll() is None:
+            self._seq += 1
+            try:
+                _stdin(self._process).write(json.dumps({"seq": self._seq, "cmd": "stop"}).encode() + b"\n")
+                _stdin(self._process).close()
+                self._process.wait(min(self.timeout, 5.0))
+            except (OSError, subprocess.TimeoutExpired):
+                pass
+        self._end()
+
+    def _running(self) -> tuple[subprocess.Popen[bytes], queue.Queue[bytes | None]]:
+        if self._process is None or self._lines is None or self._process.poll() is not None:
+            self._end()
+            self._process = subprocess.Popen(  # noqa: S603  (the command is what the user asked for)
+                list(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+            self._lines = queue.Queue()
+            self.starts += 1
+            reader = threading.Thread(target=_pump, args=(_stdout(self._process), self._lines), daemon=True)
+            reader.start()
+        return self._process, self._lines
+
+    def _ended(self, trouble: Trouble) -> Trouble:
+        self._end()
+        return trouble
+
+    def _end(self) -> None:
+        process, self._process, self._lines = self._process, None, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    _close(stream)
+
+
+def _close(stream: IO[bytes]) -> None:
+    try:
+        stream.close()
+    except OSError:
+        return  # what is still buffered has nowhere to go
+
+
+def _stdin(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stdin is None:
+        raise Crash("the process has no standard input")
+    return process.stdin
+
+
+def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stdout is None:
+        raise Crash("the process has no standard output")
+    return process.stdout
+
+
+def _pump(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:
+    """Put every line of `stream` into `lines`, and null at its end."""
+    try:
+        while line := stream.readline(LINE):
+            lines.put(line)
+    except (OSError, ValueError):
+        pass  # closed while it was read: the end all the same
+    lines.put(None)
+
+
+@functools.cache
+def _validator(kind: str) -> Any:
+    schema = specs.read_json(specs.root() / "protocol.schema.json")
+    description = specs.read_json(specs.root() / "description.schema.json")
+    registry = jsonschema_rs.Registry([(schema["$id"], schema), (description["$id"], description)])
+    return jsonschema_rs.Draft202012Validator({"$ref": f"{schema['$id']}#/$defs/{kind}"}, registry=registry)
+
+
+def conforms(message: Mapping[str, Any], kind: str) -> bool:
+    """Whether a message is of this kind (`request`, `hello`, `verdict`, …)."""
+    return bool(_validator(kind).is_valid(message))

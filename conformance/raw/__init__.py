@@ -1,0 +1,26 @@
+"""Writers that write whatever a case asks for, faults included; they share nothing with the package's own writers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from vizschema.conformance.raw.hdf5 import write_hdf5
+from vizschema.conformance.raw.nodes import RawNode
+from vizschema.conformance.raw.zarr import write_zarr_v2, write_zarr_v3
+
+Write = Callable[[Path, Mapping[str, RawNode]], None]
+
+CONTAINERS: Mapping[str, Write] = {"zarr-v3": write_zarr_v3, "zarr-v2": write_zarr_v2, "hdf5": write_hdf5}
+"""Every container that a case can be written in, by its name."""
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder in memory: the corpus is thousands of small files)
+
+
+def scratch() -> Path | None:
+    """Where archives that are soon gone are written fastest; null for the system's own choice."""
+    return SHARED_MEMORY if SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK) else None
+
+
+SUFFIXES: Mapping[str, str] = {"zarr-v3": ".zarr", "zarr-v2": ".zarr", "hdf5": ".h5"}

@@ -608,3 +608,11 @@ def test_the_archive_is_left_as_it_was_and_no_folder_stays_open(archive: Path) -
     container.close()
     assert list(files(archive)) == before
     assert open_handles() == handles
+
+
+def test_values_of_many_arrays_hold_no_folder_open(archive: Path) -> None:
+    container, handles = open_zarr_directory(str(archive)), open_handles()
+    held = [container.values("/outer/data") for _ in range(50)]
+    assert open_handles() == handles
+    assert [next(values.read(next(values.pieces()))).values.tolist() for values in held] == [[0, 0, 0, 0]] * 50
+    container.close()

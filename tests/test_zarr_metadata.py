@@ -110,6 +110,12 @@ class TestStrictJson:
         raw = b'{"a":' + b"[" * levels + b"]" * levels + b"}"
         assert reason(parse, raw, "zarr.json", LIMITS) == "over-limit"
 
+    @pytest.mark.parametrize("item", [b"1,", b"[],", b'{"a":1},'])
+    def test_a_long_list_is_read_without_writing_it(self, item: bytes) -> None:
+        raw = b'{"a":[' + item * 250_000 + b"1]}"
+        assert len(parse(raw, "zarr.json", LIMITS)["a"]) == 250_001
+        assert reason(parse, raw[:-1] + b',"a":1}', "zarr.json", LIMITS) == "metadata-malformed"
+
     def test_nesting_that_a_repeated_key_hides_is_no_exception(self) -> None:
         raw = b'{"a":' + b"[" * 1000 + b"]" * 1000 + b',"a":1}'
         assert reason(parse, raw, "zarr.json", LIMITS) in ("over-limit", "metadata-malformed")

@@ -184,15 +184,19 @@ class ZarrDirectory:
 
         self._rooms = self._rooms or Rooms()
         folder = self._root.duplicate()
+        names: list[str] = []
         try:
-            for name in path.strip("/").split("/") if path != "/" else ():
-                child = folder.enter(folder.named(name))
+            for shown in path.strip("/").split("/") if path != "/" else ():
+                names.append(folder.named(shown))
+                child = folder.enter(names[-1])
                 folder.close()
                 folder = child
+            chunks = FileChunks(self._root, "/".join(names))
+            return zarr_values(folder, path, self._version, self._limits, chunks, self._rooms)
         except Unreadable as unreadable:
-            folder.close()
             raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
-        return zarr_values(folder, path, self._version, self._limits, FileChunks(folder), self._rooms)
+        finally:
+            folder.close()
 
     def close(self) -> None:
         """Let go of the root; every other folder was let go of on the way."""

@@ -16,6 +16,9 @@ Document = dict[str, Any]
 _WRITABLE = 250
 """The nesting up to which orjson writes what it has read."""
 
+_LONG = 200_000
+"""The length of a list up to which orjson writes it: it sets aside 256 bytes an item, and dies where it gets none."""
+
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -44,10 +47,14 @@ def parse(raw: bytes, name: str, limits: Limits) -> Document:
     except orjson.JSONDecodeError as error:
         raise _not_json(raw, name, error) from None
     depth = min(limits.document_depth, _WRITABLE)
-    if raw.count(b"{") + raw.count(b"[") > depth and _deeper(parsed, depth):
+    longest = 0
+    if raw.count(b"{") + raw.count(b"[") > depth or len(raw) > _LONG:
+        longest = _longest(parsed, depth)
+    if longest < 0:
         raise Unreadable("over-limit", f"{name} is nested deeper than {depth} levels")
     # A repeated key takes its colon with it; only an escaped colon in a string could make up for that.
-    if raw.count(b":") != orjson.dumps(parsed).count(b":") or (b"\\" in raw and b"\\u003" in raw):
+    escaped = b"\\" in raw and b"\\u003" in raw
+    if longest > _LONG or escaped or raw.count(b":") != orjson.dumps(parsed).count(b":"):
         _refuse_repeated_keys(raw, name)
     if type(parsed) is not dict:
         raise Unreadable("metadata-malformed", f"{name} holds no JSON object")
@@ -69,10 +76,12 @@ def _not_json(raw: bytes, name: str, error: orjson.JSONDecodeError) -> Unreadabl
     return Unreadable("metadata-malformed", f"{name} is not JSON: {shorten(escape_text(str(error)))}{hint}")
 
 
-def _deeper(parsed: Any, depth: int) -> bool:
-    """Whether lists and objects stand within each other more than `depth` times; level by level, without recursion."""
-    level = [parsed]
-    for _ in range(depth + 1):
+def _longest(parsed: Any, depth: int) -> int:
+    """The length of the longest list or object, and -1 where they stand within each other more than `depth` times."""
+    level = [parsed] if type(parsed) is dict or type(parsed) is list else []
+    longest = 0
+    for _ in range(depth + 1):  # level by level, without recursion
+        longest = max(longest, max(map(len, level), default=0))
         level = [
             value
             for item in level
@@ -80,8 +89,8 @@ def _deeper(parsed: Any, depth: int) -> bool:
             if type(value) is dict or type(value) is list
         ]
         if not level:
-            return False
-    return True
+            return longest
+    return -1
 
 
 def _refuse_repeated_keys(raw: bytes, name: str) -> None:

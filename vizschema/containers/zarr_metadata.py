@@ -174,12 +174,16 @@ def _attributes(value: Any, limits: Limits, place: str) -> tuple[Document, bool]
     """Attributes within the limit, and whether they may hold anything that needs escaping."""
     if type(value) is not dict:
         raise Unreadable("metadata-invalid", f"{place} holds {quote(value)}, not an object")
-    text, limit = orjson.dumps(value), limits.attribute_bytes
+    limit = limits.attribute_bytes
+    large = unsupported(f"larger than {limit} bytes")
+    # An item takes two bytes at least. What is too long is not even written: that would take hundreds of bytes an item.
+    long = {key for key, item in value.items() if isinstance(item, list | dict) and 2 * len(item) > limit}
+    value = {key: large if key in long else item for key, item in value.items()} if long else value
+    text = orjson.dumps(value)
     # JSON escapes control characters and backslashes by a backslash, and leaves DEL and an empty key as they are.
     suspect = not text.isascii() or b"\\" in text or b"\x7f" in text or b'""' in text
     if len(text) <= limit:
         return value, suspect
-    large = unsupported(f"larger than {limit} bytes")
     return {key: item if len(orjson.dumps(item)) <= limit else large for key, item in value.items()}, suspect
 
 

@@ -27,6 +27,7 @@ from vizschema.urls import scrubbed
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+DEFAULT_BENCHMARK = "formats"
 
 EXIT_CODES = """\
 exit codes:
@@ -61,12 +62,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _exit_code(argv: Sequence[str] | None) -> int:
     try:
         with reported_as_bug():
-            return _run(_parser().parse_args(argv))
+            return _run(_parser().parse_args(_with_benchmark(sys.argv[1:] if argv is None else argv)))
     except VizschemaError as error:
         print(f"vizschema: {escape_text(str(error))}", file=sys.stderr)
         return error.exit_code
     except SystemExit as stop:  # argparse: help, version, wrong usage
         return stop.code if isinstance(stop.code, int) else 0
+
+
+def _with_benchmark(argv: Sequence[str]) -> list[str]:
+    """The same, and where a benchmark has options but no name, the one of formats is meant."""
+    options = list(argv[1:2]) if list(argv[:1]) == ["benchmark"] else []
+    unnamed = bool(options) and options[0].startswith("-") and options[0] not in ("-h", "--help")
+    return ["benchmark", DEFAULT_BENCHMARK, *argv[1:]] if unnamed else list(argv)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -304,11 +312,17 @@ def _add_example(subparsers: Any) -> None:
 
 
 def _add_benchmark(subparsers: Any) -> None:
-    parser = _command(subparsers, "benchmark", "measure, and print the figures", "vizschema benchmark metadata")
+    parser = _command(
+        subparsers,
+        "benchmark",
+        "measure, and print the figures",
+        "vizschema benchmark metadata\n  vizschema benchmark --n-res 64,128,256 --out results",
+    )
     parser.add_argument(
         "name",
-        choices=("metadata", "isolation"),
-        help="metadata: describing and judging an archive of many arrays; isolation: what the worker costs",
+        choices=("formats", "metadata", "isolation"),
+        help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
+        "metadata: describing and judging an archive of many arrays; isolation: what the worker costs",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 

@@ -27,6 +27,7 @@ COMMANDS = (
         "spec show",
         "spec diff",
         "spec export",
+        "digest",
         "demo",
         "example",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from traces import CONTAINERS, METADATA, arrays, attributes
 
 import vizschema
 from vizschema import Array, specs
+from vizschema.cli import main
 from vizschema.containers.values import Values
 from vizschema.description import Description, Node, array, complete, fault, group
 from vizschema.digest import ENTRY, digest_of
-from vizschema.errors import NoDigest, NotAnArchive
+from vizschema.errors import NoDigest, NotAnArchive, UsageError
 from vizschema.scan import Bounds, describe_scanned, scan
 
 VECTORS = json.loads((specs.root() / "1.0.0" / "digest_vectors.json").read_bytes())
@@ -248,15 +250,103 @@ def test_a_damaged_chunk_leaves_no_digest() -> None:
 
 
 def test_nothing_is_read_of_an_archive_without_a_digest(tmp_path: Path) -> None:
-    path = tmp_path / "odd.zarr"
-    vizschema.write(path, arrays(), attributes(), profile="trace")
-    document = json.loads((path / "extra" / "zarr.json").read_bytes())
-    document["attributes"] = {"nested": {"a": 1}}
-    (path / "extra" / "zarr.json").write_text(json.dumps(document))
-    with pytest.raises(NoDigest, match="no digest"):
-        vizschema.digest(path)
+    path = odd_archive(tmp_path / "odd.zarr")
+    with pytest.raises(NoDigest, match="attribute nested"):
+        vizschema.digest(path, progress=lambda total: pytest.fail(f"{total} bytes were about to be read"))
 
 
 def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(NotAnArchive):
         vizschema.digest(tmp_path / "nothing.zarr")
+
+
+# In a validation
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_validation_gives_the_digest_too(written: dict[str, Path], isolated: bool) -> None:
+    path = written["hdf5"]
+    report = vizschema.validate(path, digest=True, isolated=isolated)
+    assert report.digest == vizschema.digest(path)
+    assert report == replace(vizschema.validate(path, isolated=isolated), digest=report.digest)
+
+
+def test_the_expected_digest_is_no_finding(written: dict[str, Path]) -> None:
+    report = vizschema.validate(written["npz"], expect_digest=vizschema.digest(written["zarr-v2"]))
+    assert report.conforms
+    assert report.digest is not None
+
+
+def test_another_digest_than_the_expected_one_is_an_error_that_shows_both(written: dict[str, Path]) -> None:
+    expected = f"vz1:blake3:{'0' * 64}"
+    report = vizschema.validate(written["npz"], expect_digest=expected)
+    (finding,) = report.errors
+    assert finding.rule == "expected-digest"
+    assert finding.message == f"/: expected the digest {expected}, found {report.digest}"
+    assert report.exit_code == 1
+
+
+def odd_archive(path: Path) -> Path:
+    """An archive with an attribute that only Zarr can hold."""
+    vizschema.write(path, arrays(), attributes(), profile="trace")
+    document = json.loads((path / "extra" / "zarr.json").read_bytes())
+    document["attributes"] = {"nested": {"a": 1}}
+    (path / "extra" / "zarr.json").write_text(json.dumps(document))
+    document = json.loads((path / "zarr.json").read_bytes())
+    del document["consolidated_metadata"]
+    (path / "zarr.json").write_text(json.dumps(document))
+    return path
+
+
+def test_an_archive_without_a_digest_is_reported_with_the_reason(tmp_path: Path) -> None:
+    path = odd_archive(tmp_path / "odd.zarr")
+    report = vizschema.validate(path, digest=True)
+    assert report.digest is None
+    assert any(
+        note.startswith("it has no digest: /extra: attribute nested: expected a number") for note in report.notes
+    )
+    assert {finding.rule for finding in report.errors} == {"portable-attribute"}
+    report = vizschema.validate(path, expect_digest=f"vz1:blake3:{'0' * 64}")
+    assert {finding.rule for finding in report.errors} == {"portable-attribute", "expected-digest"}
+    (finding,) = (finding for finding in report.errors if finding.rule == "expected-digest")
+    assert "found none: it has no digest: /extra: attribute nested" in finding.message
+
+
+@pytest.mark.parametrize("text", ["", "vz1:blake3:0", f"vz1:sha256:{'0' * 64}", f"vz1:blake3:{'A' * 64}"])
+def test_what_is_no_digest_cannot_be_expected(written: dict[str, Path], text: str) -> None:
+    with pytest.raises(UsageError, match="expected a digest as `vizschema digest` prints it, vz1:blake3:"):
+        vizschema.validate(written["npz"], expect_digest=text)
+
+
+def test_a_digest_needs_the_values(written: dict[str, Path]) -> None:
+    with pytest.raises(UsageError, match="expected that they are read"):
+        vizschema.validate(written["npz"], digest=True, values=False)
+
+
+# On the command line
+
+
+def test_the_command_prints_a_line_for_each_archive(
+    written: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(written["zarr-v3"]), str(tmp_path / "nothing"), str(odd_archive(tmp_path / "odd.zarr"))]
+    assert main(["digest", *paths]) == 3
+    out, err = capsys.readouterr()
+    assert out == f"{vizschema.digest(written['hdf5'])}  {paths[0]}\n"
+    assert f"vizschema: {paths[1]}: no such file or folder\n" in err
+    assert f"vizschema: {paths[2]}: it has no digest: /extra: attribute nested" in err
+    assert main(["digest", paths[2]]) == 1
+
+
+def test_validate_prints_the_digest_and_compares_it(
+    written: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(written["asdf"])
+    expected = vizschema.digest(path)
+    assert main(["validate", path, "--digest"]) == 0
+    assert f"\n  digest {expected}\n" in capsys.readouterr().out
+    assert main(["validate", path, "--expect-digest", expected, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["archives"][0]["digest"] == expected
+    assert main(["validate", path, "--expect-digest", f"vz1:blake3:{'0' * 64}"]) == 1
+    assert f"found {expected}" in " ".join(capsys.readouterr().out.split())
+    assert main(["validate", path, "--expect-digest", "sha256:0"]) == 2

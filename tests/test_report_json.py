@@ -26,7 +26,11 @@ def rendered(*reports: Report, strict: bool = False) -> Any:
     return json.loads("\n".join(json_report.render(reports, Options(strict=strict))))
 
 
-COVERED = report(values="read", coverage={"chunks_read": 3, "chunks": 4, "bytes_read": 5, "bytes": 6})
+COVERED = report(
+    values="read",
+    digest=f"vz1:blake3:{'0a' * 32}",
+    coverage={"chunks_read": 3, "chunks": 4, "bytes_read": 5, "bytes": 6},
+)
 
 
 def obeys_schema(document: Any) -> bool:
@@ -82,6 +86,7 @@ def test_the_whole_report_of_one_archive() -> None:
                 "container": {"format": "zarr", "version": 3, "store": "directory", "consolidated": False},
                 "values": "not_read",
                 "coverage": None,
+                "digest": None,
                 "nodes": 12,
                 "notes": [],
                 "counts": {"error": 1, "warning": 0, "accepted": {}},

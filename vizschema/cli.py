@@ -95,6 +95,8 @@ def _run(arguments: argparse.Namespace) -> int:
             return spec_commands.export(arguments.path, arguments.version)
         case "spec":
             return spec_commands.show(arguments.version, arguments.profile)
+        case "digest":
+            return commands.digest(arguments.paths, _reading(arguments))
         case "demo":
             return commands.demo(arguments.into)
         case "example":
@@ -114,8 +116,10 @@ def _reading(arguments: argparse.Namespace) -> Reading:
         trust=arguments.trust,
         memory=arguments.memory,
         seconds=arguments.timeout,
-        values=arguments.values,
+        values=getattr(arguments, "values", True),
         jobs=arguments.jobs,
+        digest=getattr(arguments, "digest", False),
+        expect_digest=getattr(arguments, "expect_digest", None),
     )
 
 
@@ -185,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(subparsers)
     _add_pin(subparsers)
     _add_spec(subparsers)
+    _add_digest(subparsers)
     _add_demo(subparsers)
     _add_example(subparsers)
     _add_benchmark(subparsers)
@@ -216,6 +221,8 @@ def _add_validate(subparsers: Any) -> None:
     )
     _add_choice_options(parser)
     parser.add_argument("--no-values", action="store_false", dest="values", help="structure only: read no chunk")
+    parser.add_argument("--digest", action="store_true", help="report the digest too, which the same reading gives")
+    parser.add_argument("--expect-digest", metavar="D", help="an error unless every archive has this digest")
     parser.add_argument("--strict", action="store_true", help="warnings count as errors for the exit code")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="how to report (default: text)")
     parser.add_argument(
@@ -291,6 +298,18 @@ def _add_spec(subparsers: Any) -> None:
     export.add_argument("version", nargs="?", metavar="VERSION", help="one version (default: all)")
 
 
+def _add_digest(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "digest",
+        "print what an archive holds as one line, the same in every container and chunking",
+        "vizschema digest run.zarr run.h5",
+        "An archive with damaged or not portable nodes has none: exit code 1.",
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="an archive")
+    _add_reading_options(parser)
+
+
 def _add_demo(subparsers: Any) -> None:
     parser = _command(
         subparsers, "demo", "write a conforming archive, break it, and show the finding", "vizschema demo --into tryout"
@@ -320,9 +339,10 @@ def _add_benchmark(subparsers: Any) -> None:
     )
     parser.add_argument(
         "name",
-        choices=("formats", "metadata", "isolation"),
+        choices=("formats", "metadata", "isolation", "hashes"),
         help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
-        "metadata: describing and judging an archive of many arrays; isolation: what the worker costs",
+        "metadata: describing and judging an archive of many arrays; isolation: what the worker costs; "
+        "hashes: what the digest adds to reading",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 

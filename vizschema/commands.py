@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from vizschema.reading import Reading
 from vizschema.report import FORMATS
 from vizschema.report.options import Options
 from vizschema.run import Order, run
+from vizschema.text import escape_text
 from vizschema.urls import archive_name
 
 if TYPE_CHECKING:
@@ -42,6 +44,27 @@ def describe(path: str, reading: Reading) -> int:
     return INTERRUPTED if description["values"] == "partial" else 0
 
 
+def digest(paths: Sequence[str], reading: Reading) -> int:
+    """The exit code after the digest of every archive was printed beside its path, as `sha256sum` does."""
+    from vizschema.digest import digest as digest_of
+
+    codes = [0]
+    for path in paths:
+        shown = archive_name(path)
+        try:
+            with reported_as_bug(), bar(path) as begin:
+                found = digest_of(
+                    path, jobs=reading.jobs, progress=begin, isolated=not reading.trust, bounds=reading.bounds
+                )
+            print(f"{found}  {escape_text(shown)}", flush=True)
+        except VizschemaError as error:
+            message = str(error)
+            said = message if message.startswith(shown) else f"{shown}: {message}"
+            print(f"vizschema: {escape_text(said)}", file=sys.stderr)
+            codes.append(error.exit_code)
+    return max(codes)
+
+
 def demo(into: str | None) -> int:
     """0 when all went as the demonstration tells it, otherwise 1."""
     from vizschema.conformance.demo import run
@@ -61,6 +84,14 @@ def example(profile: str, path: str, container: str | None, *, overwrite: bool) 
     for line in FORMATS["text"]([report], Options()):
         print(line)
     return report.exit_code
+
+
+def conformance(arguments: Sequence[str]) -> int:
+    """The exit code of an action of the conformance suite."""
+    from vizschema.conformance.command import main
+
+    code: int = main(arguments)
+    return code
 
 
 def benchmark(name: str, arguments: Sequence[str]) -> int:
@@ -87,6 +118,8 @@ def _judge(path: str, spec: str | None, profile: str | None, reading: Reading) -
                 progress=begin,
                 isolated=not reading.trust,
                 bounds=reading.bounds,
+                digest=reading.digest,
+                expect_digest=reading.expect_digest,
             )
     except VizschemaError as error:
         return Report(archive_name(path), "", "", "", "", "", error=error)

@@ -7,18 +7,21 @@ and the reading of an archive for it. The hash of an array's values is in `hashi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vizschema.canonical import canonical
 from vizschema.description import ITEM_BYTES, Description, Node
-from vizschema.errors import NoDigest
+from vizschema.errors import NoDigest, UsageError
 from vizschema.facts import HASH
+from vizschema.findings import Finding, Report
 from vizschema.hashing.tree import hash_of
 from vizschema.isolation import Bounds
-from vizschema.measure import Measure
+from vizschema.measure import Begin, Measure
 from vizschema.scan import MEMORY
-from vizschema.text import escape_text
+from vizschema.text import escape_text, shorten
 
 PREFIX = "vz1:blake3:"
 """The version of the definition and the hash function: what a digest begins with."""
@@ -27,6 +30,7 @@ ENTRY: Mapping[str, Any] = {"at": "^/", "measure": [HASH]}
 """What asks a scan for all that a digest needs, beside the description."""
 
 _SHOWN = 3
+_DIGEST = re.compile(f"{PREFIX}[0-9a-f]{{64}}")
 
 
 def digest(
@@ -34,13 +38,15 @@ def digest(
     *,
     jobs: int | None = None,
     memory: int = MEMORY,
+    progress: Begin | None = None,
     isolated: bool = False,
     bounds: Bounds | None = None,
 ) -> str:
     """The digest of the archive at `path`: `vz1:blake3:` and 64 hexadecimal digits. Reads every value.
 
-    Values are read by `jobs` threads (null: one for each CPU that this process may use), in `memory` bytes. With
-    `isolated`, a confined process reads the archive, within `bounds` (of memory too).
+    Values are read by `jobs` threads (null: one for each CPU that this process may use), in `memory` bytes; `progress`
+    is called with the number of bytes to read, and what it gives with every number that was read. With `isolated`, a
+    confined process reads the archive, within `bounds` (of memory too).
     Raises `NotAnArchive`, and `NoDigest` where a node is damaged or not portable, or a chunk cannot be read.
     """
 
@@ -48,8 +54,11 @@ def digest(
         require_portable(description)  # before anything is read
         return [ENTRY]
 
-    measure = Measure(path, entries, jobs, bounds or Bounds(memory=memory), None)
-    return digest_of(measure.by_worker(values=True)[0] if isolated else measure.here(values=True))
+    measure = Measure(path, entries, jobs, bounds or Bounds(memory=memory), progress)
+    description = measure.by_worker(values=True)[0] if isolated else measure.here(values=True)
+    if description["values"] == "partial":
+        raise KeyboardInterrupt  # a scan ends with what it has; there is no part of a digest
+    return digest_of(description)
 
 
 def digest_of(description: Description) -> str:
@@ -73,6 +82,47 @@ def require_portable(description: Description) -> None:
     if faults:
         more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         raise NoDigest(f"it has no digest: {'; '.join(faults[:_SHOWN])}{more}. Mend what `validate` reports")
+
+
+def has_digest(description: Description) -> bool:
+    """Whether the archive has a digest, as far as can be seen before its values are read."""
+    return not any(True for node in description["nodes"].values() for _ in _faults(node))
+
+
+def require_digest(text: str | None, *, values: bool) -> None:
+    """Nothing; raises `UsageError` where `text` is no digest of ours, or `values` are not read."""
+    if text is not None and not _DIGEST.fullmatch(text):
+        raise UsageError(
+            f"expected a digest as `vizschema digest` prints it, {PREFIX} and 64 hexadecimal digits, found "
+            f"{shorten(escape_text(text))!r}"
+        )
+    if not values:
+        raise UsageError("a digest is one of all values: expected that they are read, found that they are not")
+
+
+def with_digest(report: Report, description: Description, expected: str | None) -> Report:
+    """`report` with the digest of what it is about; without one, with a note that says why.
+
+    Where the digest is not the `expected` one, with a finding `expected-digest`.
+    """
+    found, why = None, ""
+    try:
+        found = digest_of(description)
+    except NoDigest as error:
+        why = str(error)
+    if expected is None or found == expected:
+        return replace(report, digest=found, notes=(*report.notes, why) if why else report.notes)
+    finding = Finding(
+        "expected-digest",
+        "error",
+        "/",
+        "",
+        f"the digest {expected}",
+        found or f"none: {why}",
+        "The archive has the digest that was asked for.",
+        "compare both archives node by node; where this one is right, ask for its digest.",
+    )
+    return replace(report, digest=found, findings=(*report.findings, finding))
 
 
 def _values(path: str, node: Node) -> str:

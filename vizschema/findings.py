@@ -84,6 +84,7 @@ class Report:
     accepted: tuple[Accepted, ...] = ()
     error: VizschemaError | None = None
     coverage: Mapping[str, int] | None = None
+    digest: str | None = None
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -21,20 +21,32 @@ TIMEOUT = "3600"
 class Reading(NamedTuple):
     """How an archive is read: by a worker with `bounds`, or, if it is trusted, by this process within the same memory.
 
-    Its `values` too, by `jobs` threads (None: one a CPU), or its structure alone.
+    Its `values` too, by `jobs` threads (None: one a CPU), or its structure alone; with them its `digest`, which should
+    be `expect_digest`.
     """
 
     bounds: Bounds
     trust: bool = False
     values: bool = True
     jobs: int | None = None
+    digest: bool = False
+    expect_digest: str | None = None
 
 
-def reading(*, trust: bool, memory: int, seconds: float, values: bool, jobs: int | None) -> Reading:
+def reading(
+    *,
+    trust: bool,
+    memory: int,
+    seconds: float,
+    values: bool,
+    jobs: int | None,
+    digest: bool = False,
+    expect_digest: str | None = None,
+) -> Reading:
     """How to read, as the options say."""
     from vizschema.isolation import Bounds
 
-    return Reading(Bounds(memory=memory, seconds=seconds), trust, values, jobs)
+    return Reading(Bounds(memory=memory, seconds=seconds), trust, values, jobs, digest, expect_digest)
 
 
 def threads(text: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from vizschema.description import Description
+from vizschema.digest import ENTRY, has_digest, require_digest, with_digest
 from vizschema.errors import SpecError, VizschemaError
 from vizschema.findings import Report
 from vizschema.isolation import Bounds
@@ -37,6 +38,8 @@ def validate(
     progress: Begin | None = None,
     isolated: bool = False,
     bounds: Bounds | None = None,
+    digest: bool = False,
+    expect_digest: str | None = None,
 ) -> Report:
     """The verdict on the archive at `path`, which may be a URL; one that cannot be judged gives a report with `error`.
 
@@ -48,12 +51,16 @@ def validate(
     report whose `values` are "partial".
     With `isolated`, a confined process reads the archive, within `bounds` (of memory too); the archive may then come
     from anyone.
-    Raises `SpecError` where `spec` or `profile` is not there.
+    With `digest`, the report has the archive's digest, which the same reading gives; with `expect_digest` it has a
+    finding `expected-digest` where the digest is another one, or there is none.
+    Raises `SpecError` where `spec` or `profile` is not there, `UsageError` where `expect_digest` is no digest.
     """
     archive = archive_name(path)
+    digest = digest or expect_digest is not None
+    require_digest(expect_digest, values=values or not digest)
     chosen = load(spec) if spec is not None else newest()
     judged = None if profile is None else chosen.profile(profile)
-    measure = measure_of(path, spec, judged, jobs, bounds or Bounds(memory=memory), progress)
+    measure = measure_of(path, spec, judged, jobs, bounds or Bounds(memory=memory), progress, digest=digest)
     try:
         description, notes = measure.by_worker(values=values) if isolated else (measure.here(values=values), ())
     except SpecError:
@@ -69,7 +76,8 @@ def validate(
             error=error,
         )
     report = report_of(description, archive, spec=spec, profile=judged)
-    return replace(report, notes=(*report.notes, *notes))
+    report = replace(report, notes=(*report.notes, *notes))
+    return with_digest(report, description, expect_digest) if digest else report
 
 
 def report_of(
@@ -105,12 +113,15 @@ def measure_of(
     jobs: int | None,
     bounds: Bounds,
     progress: Begin | None,
+    *,
+    digest: bool = False,
 ) -> Measure:
-    """How to read the archive at `path` for the facts of the profile that it will be judged by."""
+    """How to read the archive at `path` for the facts of the profile that it will be judged by, and its `digest`."""
 
     def entries(description: Description) -> Sequence[Mapping[str, Any]]:
         root = description["nodes"].get("/", {}).get("attributes", {})
-        return _choose_profile(description, root, _choose_version(root, spec)[0], profile)[0].facts
+        facts = _choose_profile(description, root, _choose_version(root, spec)[0], profile)[0].facts
+        return [*facts, ENTRY] if digest and has_digest(description) else facts
 
     return Measure(path, entries, jobs, bounds, progress)
 

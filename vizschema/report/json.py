@@ -50,6 +50,7 @@ def _archive(report: Report, options: Options) -> dict[str, Any]:
         "container": dict(report.container) or None,
         "values": report.values,
         "coverage": None if report.coverage is None else dict(report.coverage),
+        "digest": report.digest,
         "nodes": report.nodes,
         "notes": list(report.notes),
         "counts": {

@@ -118,6 +118,8 @@ def _grounds(report: Report) -> Iterator[str]:
     yield wrapped(f"spec {report.spec_version} (sha256 {digest}…), {_CHOSEN[report.spec_chosen]}", "  ", "    ")
     yield wrapped(f"profile {escape_text(report.profile)}, {_CHOSEN[report.profile_chosen]}", "  ", "    ")
     yield wrapped(f"looked at {_looked_at(report)}", "  ", "    ")
+    if report.digest is not None:
+        yield f"  digest {report.digest}"
     if report.accepted:
         by = Counter(accepted.by for accepted in report.accepted)
         parts = [f"{by[name]} {_ACCEPTED[name]}" for name in _ACCEPTED if by[name]]

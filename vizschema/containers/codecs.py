@@ -43,8 +43,8 @@ def _inflated(window: int, name: str, *, members: bool) -> Decode:
     return decode
 
 
-def _streamed(name: str, begin: Callable[[], Any]) -> Decode:
-    """A decoder of bz2 or lzma, stopped one byte past what is expected."""
+def _streamed(name: str, begin: Callable[[], Any], *, ends: bool = True) -> Decode:
+    """A decoder of bz2 or lzma, stopped one byte past what is expected; without `ends` a stream may lack its end."""
 
     def decode(data: Bytes, exact: int | None, most: int, _: Buffer) -> Any:
         most = most if exact is None else exact
@@ -52,7 +52,7 @@ def _streamed(name: str, begin: Callable[[], Any]) -> Decode:
         decoded = stream.decompress(data, most + 1)
         if len(decoded) > most:
             raise Undecoded("wrong-length", f"its {name} stream gives more than {most} bytes")
-        if not stream.eof and not (exact is not None and len(decoded) == exact and name == "lzma"):
+        if not stream.eof and (ends or len(decoded) != exact):
             raise Undecoded("truncated", f"its {name} stream ends after {data.size} bytes")
         if stream.eof and stream.unused_data:
             raise Undecoded("wrong-length", f"{len(stream.unused_data)} bytes follow its {name} stream")
@@ -67,8 +67,11 @@ def _lzma(configuration: Mapping[str, Any]) -> Stage:
         if not isinstance(entry, dict) or int(entry.get("dict_size", 0)) > _LZMA_MEMORY:
             raise ValueError("lzma: a dictionary of more than 128 MiB")
     if form == lzma.FORMAT_RAW:
-        return Stage("lzma", _streamed("lzma", lambda: lzma.LZMADecompressor(form, filters=filters)), _unknown)
-    return Stage("lzma", _streamed("lzma", lambda: lzma.LZMADecompressor(form, memlimit=_LZMA_MEMORY)), _unknown)
+        decode = _streamed("lzma", lambda: lzma.LZMADecompressor(form, filters=filters), ends=False)
+    else:
+        begin = lambda: lzma.LZMADecompressor(form, memlimit=_LZMA_MEMORY)  # noqa: E731
+        decode = _streamed("lzma", begin, ends=form != lzma.FORMAT_ALONE)
+    return Stage("lzma", decode, _unknown)
 
 
 def _checksum(name: str, compute: Callable[[Any], int], default: str) -> Callable[[Mapping[str, Any]], Stage]:

@@ -11,57 +11,60 @@ from vizschema.containers.stages import claimed_size, require_size
 
 
 def decode_zstd(data: Bytes, exact: int | None, most: int, out: Buffer) -> Bytes:
-    """The bytes that a zstd frame decodes to, in `out`; its header is read first."""
+    """The bytes that zstd frames decode to, in `out`; their headers and block lengths are read first."""
     claimed = _zstd_size(data)
-    if claimed is not None and (exact is None or claimed > exact):
-        claimed_size("zstd", claimed, exact, most)
-    size = claimed if exact is None else exact
+    size = exact if claimed is None else claimed_size("zstd", claimed, exact, most)
     if size is None:
         raise Undecoded("undecodable", "zstd: two compressors in a row, and the inner one does not say its size")
     target = out.sized(size)
-    try:
-        zstd.decompress(data, target)
-    except (RuntimeError, ValueError):
-        if _zstd_cut(data):
-            raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes") from None
-        if claimed is not None and claimed != size:
-            raise Undecoded("wrong-length", f"its zstd header claims {claimed} bytes, expected {size}") from None
-        raise
+    zstd.decompress(data, target)
     return target
 
 
-def _zstd_header(data: Bytes) -> tuple[int, int | None, bool]:
-    """Length of a frame's header, the content size that it claims, and whether a checksum ends the frame (RFC 8878)."""
-    head = data[:18].tobytes()
-    if len(head) < 6 and b"\x28\xb5\x2f\xfd".startswith(head[:4]):
+def _zstd_size(data: Bytes) -> int | None:
+    """What the headers of all frames claim together, null where the only one claims nothing (RFC 8878)."""
+    at, claimed, frames = 0, 0, 0
+    while at < data.size or not frames:
+        end, size = _zstd_frame(data, at)
+        frames += size != 0
+        if size is None:
+            if frames > 1 or end < data.size:
+                raise Undecoded("undecodable", "zstd: several frames, of which one does not say its size")
+            return None
+        claimed += size
+        at = end
+        if at >= data.size:
+            break
+    return claimed
+
+
+def _zstd_frame(data: Bytes, at: int) -> tuple[int, int | None]:
+    """Where the frame at `at` ends, and the size that it claims; none of it is decoded."""
+    head = data[at : at + 18].tobytes()
+    if len(head) < 8:
         raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
-    if not head.startswith(b"\x28\xb5\x2f\xfd"):
+    if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:
+        at += 8 + int.from_bytes(head[4:8], "little")  # what decoders skip
+        if at > data.size:
+            raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
+        return at, 0
+    if head[:4] != b"\x28\xb5\x2f\xfd":
         raise Undecoded("undecodable", "zstd: it is no zstd frame")
     flags = head[4]
     single = bool(flags & 0x20)
     start = 5 + (not single) + (0, 1, 2, 4)[flags & 3]
     width = (int(single), 2, 4, 8)[flags >> 6]
-    if not width:
-        return start, None, bool(flags & 4)
-    size = int.from_bytes(head[start : start + width], "little") + (256 if width == 2 else 0)
-    return start + width, size, bool(flags & 4)
-
-
-def _zstd_size(data: Bytes) -> int | None:
-    return _zstd_header(data)[1]
-
-
-def _zstd_cut(data: Bytes) -> bool:
-    """Whether the first frame ends before its last block does."""
-    at, _, checksum = _zstd_header(data)
+    size = int.from_bytes(head[start : start + width], "little") + (256 if width == 2 else 0) if width else None
+    at += start + width
     last = False
     while not last:
-        if at + 3 > data.size:
-            return True
-        head = int.from_bytes(data[at : at + 3].tobytes(), "little")
-        last, kind, length = bool(head & 1), head >> 1 & 3, head >> 3
-        at += 3 + (1 if kind == 1 else length)
-    return at + 4 * checksum > data.size
+        block = int.from_bytes(data[at : at + 3].tobytes(), "little")
+        last = bool(block & 1) or at + 3 > data.size
+        at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
+    at += 4 * bool(flags & 4)
+    if at > data.size:
+        raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
+    return at, size
 
 
 def decode_blosc(data: Bytes, exact: int | None, most: int, out: Buffer) -> Bytes:

@@ -126,7 +126,7 @@ class Hdf5Values:
 
     def _by_library(self, start: Place, part: Place, room: Room) -> Block:
         """A block read by libhdf5, in the type of the file, so that nothing is converted."""
-        raw = room.next().sized(math.prod(part) * self._item)
+        raw = room.encoded.sized(math.prod(part) * self._item)
         try:
             with _LOCK:
                 space = self._dataset.get_space()
@@ -214,7 +214,7 @@ class _Chunked(Hdf5Values):
         raw = self._raw(start, stored, room)
         stages = [stage for bit, stage in enumerate(self._filters.stages) if not stored.mask >> bit & 1]
         if stages:
-            raw = run(stages, raw, size, room.next)
+            raw = run(stages, raw, size, room.free)
         elif raw.size != size:
             raise Undecoded("truncated" if raw.size < size else "wrong-length", f"{raw.size} bytes, expected {size}")
         values = native(raw, self.dtype, self._stored).reshape(self._block)

@@ -40,6 +40,10 @@ class Buffer:
             self._memory = np.empty(size, np.uint8)
         return self._memory[:size]
 
+    def holds(self, data: Bytes) -> bool:
+        """Whether a byte of `data` lies in it."""
+        return bool(np.may_share_memory(self._memory, data))
+
     @property
     def capacity(self) -> int:
         """How many bytes it holds."""
@@ -49,17 +53,16 @@ class Buffer:
 class Room:
     """The buffers of one reader: for what is stored, and two that decoders fill in turn."""
 
-    __slots__ = ("_turn", "_turns", "encoded")
+    __slots__ = ("_turns", "encoded")
 
     def __init__(self) -> None:
         self.encoded = Buffer()
         self._turns = (Buffer(), Buffer())
-        self._turn = 0
 
-    def next(self) -> Buffer:
-        """The buffer that was not handed out last."""
-        self._turn = 1 - self._turn
-        return self._turns[self._turn]
+    def free(self, data: Bytes) -> Buffer:
+        """A buffer in which `data` does not lie."""
+        first, second = self._turns
+        return second if first.holds(data) else first
 
     @property
     def capacity(self) -> int:

@@ -50,15 +50,18 @@ class Stage:
     encoded: Callable[[int | None], int | None] = lambda size: size
 
 
-def run(stages: list[Stage], data: Bytes, size: int, next_buffer: Callable[[], Buffer]) -> Bytes:
-    """`size` bytes decoded from `data` by `stages`, which are in the order of encoding; raises `Undecoded`."""
+def run(stages: list[Stage], data: Bytes, size: int, free: Callable[[Bytes], Buffer]) -> Bytes:
+    """`size` bytes decoded from `data` by `stages`, which are in the order of encoding.
+
+    `free` gives a buffer in which what it is called with does not lie. Raises `Undecoded`.
+    """
     sizes: list[int | None] = [size]
     for stage in stages:
         sizes.append(stage.encoded(sizes[-1]))
     for stage, exact, stored in zip(reversed(stages), sizes[-2::-1], sizes[::-1], strict=False):
         if stored is not None:
             require_size(data.size, stored, f"what {stage.name} decodes")
-        data = _decoded(stage, data, exact, bound_of(size), next_buffer())
+        data = _decoded(stage, data, exact, bound_of(size), free(data))
         if exact is not None:
             require_size(data.size, exact, f"what {stage.name} gives")
     require_size(data.size, size, "it")

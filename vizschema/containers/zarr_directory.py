@@ -132,7 +132,9 @@ class DirectoryFolder:
         except OSError as error:
             if error.errno in _OURS:
                 raise
-            detail = "a symbolic link, which is never followed" if error.errno == errno.ELOOP else error.strerror
+            # A folder that is a link shows as none: the open neither follows it nor takes anything but a folder.
+            linked = error.errno in (errno.ELOOP, errno.ENOTDIR)
+            detail = "a symbolic link, which is never followed, or no folder" if linked else error.strerror
             raise Unreadable("damaged", f"it cannot be opened: {detail}") from None
         finally:
             for folder in opened:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from vizschema.containers.zarr_layout import Layout, Pipeline, Shard, chunk_byte
 _ABSENT = np.iinfo(np.uint64).max
 
 Outcome = Block | ChunkDamaged
+Place = tuple[int, ...]
 
 
 def zarr_values(folder: Folder, path: str, version: int, limits: Limits, opened: Opener, rooms: Rooms) -> ZarrValues:
@@ -66,7 +68,7 @@ class ZarrValues:
         for index, place in enumerate(places(self._counts)):
             yield Piece(index, layout.key(place), decoded, self._chunks(place))
 
-    def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def extent(self, piece: Piece) -> tuple[Place, Place]:
         """The index of the first entry of a chunk or shard, and the shape of what it holds."""
         return extent_of(piece.index, self._counts, self._layout.chunk, self.shape)
 
@@ -74,20 +76,19 @@ class ZarrValues:
         """The blocks of a chunk or shard; a damaged chunk in their place, and the others go on."""
         place = place_of(piece.index, self._counts)
         start = tuple(at * length for at, length in zip(place, self._layout.chunk, strict=True))
-        reader = _Reader(self._layout, start)
-        pipeline = self._layout.pipeline
+        cell = _Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
         try:
             source = self._opened(piece.key)
         except Undecoded as problem:
             yield _damaged(piece.key, problem)
             return
         if source is None:
-            yield from reader.absent(pipeline, start, self._layout.chunk, piece.key)
+            yield from _absent(self._layout, cell)
             return
         with closing(source), self._rooms.borrowed() as room:
-            yield from reader.chunk(pipeline, source, start, self._layout.chunk, piece.key, room)
+            yield from _chunk(self._layout, cell, source, room)
 
-    def _chunks(self, place: tuple[int, ...]) -> int:
+    def _chunks(self, place: Place) -> int:
         shard = self._layout.pipeline.shard
         if shard is None:
             return 1
@@ -96,7 +97,7 @@ class ZarrValues:
         return math.prod(grid_counts(clipped(start, layout.chunk, layout.shape), innermost(layout.pipeline)))
 
 
-def innermost(pipeline: Pipeline) -> tuple[int, ...]:
+def innermost(pipeline: Pipeline) -> Place:
     """The shape of the inner chunks of a sharded array, in the order of the array's axes."""
     shard = pipeline.shard
     assert shard is not None  # asked of sharded arrays only  # noqa: S101
@@ -104,7 +105,7 @@ def innermost(pipeline: Pipeline) -> tuple[int, ...]:
     return inner if pipeline.inverse is None else tuple(inner[axis] for axis in pipeline.inverse)
 
 
-def _block_bytes(pipeline: Pipeline, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> int:
+def _block_bytes(pipeline: Pipeline, shape: Place, dtype: np.dtype[np.generic]) -> int:
     """The most bytes that are held for one block of a chunk of this shape; an index is held whole."""
     if pipeline.shard is None or pipeline.stages:
         return chunk_bytes(shape, dtype)
@@ -113,91 +114,103 @@ def _block_bytes(pipeline: Pipeline, shape: tuple[int, ...], dtype: np.dtype[np.
     return max(index, _block_bytes(pipeline.shard.pipeline, pipeline.shard.inner, dtype))
 
 
-class _Reader:
-    """Reads one chunk or shard, whose first entry has the index `start`."""
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A chunk, or a chunk within a shard: how it is decoded, where it lies, and what to call it.
 
-    def __init__(self, layout: Layout, start: tuple[int, ...]) -> None:
-        self._layout = layout
-        self._start = start
+    `start` and `shape` are in the order of axes that its own pipeline begins with; `axes` turns that order into the
+    array's, null where it is the same.
+    """
 
-    def chunk(
-        self, pipeline: Pipeline, source: Source, start: tuple[int, ...], shape: tuple[int, ...], key: str, room: Room
-    ) -> Iterator[Outcome]:
-        """The blocks of what `source` holds; `start` and `shape` are in the order of the array's axes."""
-        if pipeline.foreign is not None:
-            yield ChunkDamaged(key, "undecodable", pipeline.foreign)
+    pipeline: Pipeline
+    start: Place
+    shape: Place
+    key: str
+    axes: Place | None = None
+
+    def placed(self, layout: Layout) -> tuple[Place, Place]:
+        """Its first entry, and the shape of what lies within the array, which may hold numbers below 1."""
+        start = _turned(self.start, self.axes)
+        return start, clipped(start, _turned(self.shape, self.axes), layout.shape)
+
+    def inner(self, shard: Shard) -> Iterator[tuple[int, _Cell]]:
+        """The chunks of a shard with their numbers, those beyond the array too."""
+        pipeline = self.pipeline
+        axes = pipeline.inverse
+        if self.axes is not None:
+            axes = self.axes if axes is None else tuple(axes[axis] for axis in self.axes)
+        start, shape = _turned(self.start, pipeline.forward), _turned(self.shape, pipeline.forward)
+        for number, place in enumerate(places(grid_counts(shape, shard.inner))):
+            first = tuple(begin + at * length for begin, at, length in zip(start, place, shard.inner, strict=True))
+            yield number, _Cell(shard.pipeline, first, shard.inner, f"{self.key}[{', '.join(map(str, place))}]", axes)
+
+
+def _chunk(layout: Layout, cell: _Cell, source: Source, room: Room) -> Iterator[Outcome]:
+    """The blocks of what `source` holds."""
+    pipeline = cell.pipeline
+    if pipeline.foreign is not None:
+        yield ChunkDamaged(cell.key, "undecodable", pipeline.foreign)
+        return
+    try:
+        if pipeline.shard is None:
+            yield _block(layout, cell, source, room)
             return
-        try:
-            if pipeline.shard is None:
-                yield self._block(pipeline, source, start, shape, room)
-                return
-            if pipeline.stages:
-                source = _unwrapped(pipeline, source, shape, self._layout)
-            yield from self._shard(pipeline, source, start, shape, key, room)
-        except Undecoded as problem:
-            yield _damaged(key, problem)
-
-    def absent(self, pipeline: Pipeline, start: tuple[int, ...], shape: tuple[int, ...], key: str) -> Iterator[Outcome]:
-        """The fill value in place of a chunk; of a shard, once for every chunk that it would hold."""
-        layout = self._layout
-        if pipeline.shard is not None:
-            forward = pipeline.forward
-            turned = _turned(shape, forward)
-            for place in places(grid_counts(turned, pipeline.shard.inner)):
-                inner_start, inner_shape = _inner(pipeline, start, place)
-                if min(clipped(inner_start, inner_shape, layout.shape), default=1) > 0:
-                    yield from self.absent(pipeline.shard.pipeline, inner_start, inner_shape, _inner_key(key, place))
-            return
-        if layout.fill is None:
-            yield ChunkDamaged(key, "undecodable", f"it was never written, and {layout.fill_detail}")
-            return
-        yield Block(start, np.broadcast_to(layout.fill, clipped(start, shape, layout.shape)), absent=True)
-
-    def _block(
-        self, pipeline: Pipeline, source: Source, start: tuple[int, ...], shape: tuple[int, ...], room: Room
-    ) -> Block:
-        layout = self._layout
-        size = chunk_bytes(shape, pipeline.stored)
-        stored = source.size
-        if not pipeline.stages and stored != size:
-            raise Undecoded("truncated" if stored < size else "wrong-length", f"{stored} bytes, expected {size}")
-        most = bound_of(size)
-        if stored > most:
-            raise Undecoded("wrong-length", f"{stored} bytes, more than {size} bytes can take in any encoding")
-        if not stored and size:
-            raise Undecoded("truncated", "it is empty")
-        raw = source.take(0, stored, room.encoded)
         if pipeline.stages:
-            raw = run(pipeline.stages, raw, size, room.next)
-        values = native(raw, layout.dtype, pipeline.stored).reshape(_turned(shape, pipeline.forward))
-        if pipeline.inverse is not None:
-            values = values.transpose(pipeline.inverse)
-        part = clipped(start, shape, layout.shape)
-        if part != shape:
-            values = values[tuple(slice(length) for length in part)]
-        return Block(start, np.ascontiguousarray(values).reshape(part), stored)
+            source = _unwrapped(pipeline, source, cell.shape, layout)
+        index = _index(pipeline.shard, source, _entries(cell, pipeline.shard))
+    except Undecoded as problem:
+        yield _damaged(cell.key, problem)
+        return
+    for number, inner in cell.inner(pipeline.shard):
+        if min(inner.placed(layout)[1], default=1) <= 0:
+            continue
+        offset, length = int(index[number, 0]), int(index[number, 1])
+        if offset == length == _ABSENT:
+            yield from _absent(layout, inner)
+        elif offset + length > source.size:
+            words = f"the index says bytes {offset} to {offset + length}, and the shard has {source.size}"
+            yield ChunkDamaged(inner.key, "truncated", words)
+        else:
+            yield from _chunk(layout, inner, Window(source, offset, length), room)
 
-    def _shard(
-        self, pipeline: Pipeline, source: Source, start: tuple[int, ...], shape: tuple[int, ...], key: str, room: Room
-    ) -> Iterator[Outcome]:
-        shard = pipeline.shard
-        assert shard is not None  # its caller looked  # noqa: S101
-        counts = grid_counts(_turned(shape, pipeline.forward), shard.inner)
-        index = _index(shard, source, math.prod(counts))
-        for number, place in enumerate(places(counts)):
-            inner_start, inner_shape = _inner(pipeline, start, place)
-            if min(clipped(inner_start, inner_shape, self._layout.shape), default=1) <= 0:
-                continue
-            inner_key = _inner_key(key, place)
-            offset, length = int(index[number, 0]), int(index[number, 1])
-            if offset == length == _ABSENT:
-                yield from self.absent(shard.pipeline, inner_start, inner_shape, inner_key)
-            elif offset + length > source.size:
-                words = f"the index says bytes {offset} to {offset + length}, and the shard has {source.size}"
-                yield ChunkDamaged(inner_key, "truncated", words)
-            else:
-                part = Window(source, offset, length)
-                yield from self.chunk(shard.pipeline, part, inner_start, inner_shape, inner_key, room)
+
+def _absent(layout: Layout, cell: _Cell) -> Iterator[Outcome]:
+    """The fill value in place of a chunk; of a shard, once for every chunk that it would hold."""
+    start, part = cell.placed(layout)
+    if min(part, default=1) <= 0:
+        return
+    if cell.pipeline.shard is not None:
+        for _, inner in cell.inner(cell.pipeline.shard):
+            yield from _absent(layout, inner)
+    elif layout.fill is None:
+        yield ChunkDamaged(cell.key, "undecodable", f"it was never written, and {layout.fill_detail}")
+    else:
+        yield Block(start, np.broadcast_to(layout.fill, part), absent=True)
+
+
+def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:
+    pipeline = cell.pipeline
+    size, stored = chunk_bytes(cell.shape, pipeline.stored), source.size
+    if not pipeline.stages and stored != size:
+        raise Undecoded("truncated" if stored < size else "wrong-length", f"{stored} bytes, expected {size}")
+    if stored > bound_of(size):
+        raise Undecoded("wrong-length", f"{stored} bytes, more than {size} bytes can take in any encoding")
+    if not stored and size:
+        raise Undecoded("truncated", "it is empty")
+    raw = source.take(0, stored, room.encoded)
+    if pipeline.stages:
+        raw = run(pipeline.stages, raw, size, room.free)
+    values = native(raw, layout.dtype, pipeline.stored).reshape(_turned(cell.shape, pipeline.forward))
+    for axes in (pipeline.inverse, cell.axes):
+        values = values if axes is None else values.transpose(axes)
+    start, part = cell.placed(layout)
+    if part != values.shape:
+        values = values[tuple(slice(length) for length in part)]
+    return Block(start, np.ascontiguousarray(values).reshape(part), stored)
+
+
+def _entries(cell: _Cell, shard: Shard) -> int:
+    return math.prod(grid_counts(_turned(cell.shape, cell.pipeline.forward), shard.inner))
 
 
 def _index(shard: Shard, source: Source, entries: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
@@ -206,11 +219,11 @@ def _index(shard: Shard, source: Source, entries: int) -> np.ndarray[tuple[int, 
     if source.size < size:
         raise Undecoded("truncated", f"{source.size} bytes, fewer than the {size} of its index")
     raw = source.take(0 if shard.index_first else source.size - size, size, Buffer())
-    decoded = run(shard.index, raw, 16 * entries, Buffer) if shard.index else raw
+    decoded = run(shard.index, raw, 16 * entries, lambda _: Buffer()) if shard.index else raw
     return decoded.view(shard.index_dtype).reshape(entries, 2)
 
 
-def _unwrapped(pipeline: Pipeline, source: Source, shape: tuple[int, ...], layout: Layout) -> Source:
+def _unwrapped(pipeline: Pipeline, source: Source, shape: Place, layout: Layout) -> Source:
     """A shard that was encoded again as a whole, in memory; how large it is, only the headers of codecs say."""
     size = chunk_bytes(shape, layout.dtype)
     most = bound_of(bound_of(size))
@@ -219,23 +232,8 @@ def _unwrapped(pipeline: Pipeline, source: Source, shape: tuple[int, ...], layou
     return Held(unwrap(pipeline.stages, source.take(0, source.size, Buffer()), most))
 
 
-def _inner(
-    pipeline: Pipeline, start: tuple[int, ...], place: tuple[int, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Start and shape of an inner chunk, in the order of the array's axes."""
-    shard = pipeline.shard
-    assert shard is not None  # its callers looked  # noqa: S101
-    inside = _turned(tuple(at * length for at, length in zip(place, shard.inner, strict=True)), pipeline.inverse)
-    inner = _turned(shard.inner, pipeline.inverse)
-    return tuple(first + offset for first, offset in zip(start, inside, strict=True)), inner
-
-
-def _turned(lengths: tuple[int, ...], axes: tuple[int, ...] | None) -> tuple[int, ...]:
+def _turned(lengths: Place, axes: Place | None) -> Place:
     return lengths if axes is None else tuple(lengths[axis] for axis in axes)
-
-
-def _inner_key(key: str, place: tuple[int, ...]) -> str:
-    return f"{key}[{', '.join(map(str, place))}]"
 
 
 def _damaged(key: str, problem: Undecoded) -> ChunkDamaged:

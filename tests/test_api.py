@@ -23,6 +23,7 @@ PUBLIC = {
     "Trace": "vizschema.create",
     "UsageError": "vizschema.errors",
     "VizschemaError": "vizschema.errors",
+    "convert": "vizschema.convert",
     "create": "vizschema.create",
     "describe": "vizschema.describe",
     "digest": "vizschema.digest",

@@ -17,7 +17,8 @@ PACKAGE = ROOT / "vizschema"
 LAYERS = (
     ("vizschema",),
     ("errors", "findings", "text", "urls", "description"),
-    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases", "selection", "unpacked", "canonical"),
+    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
+    ("selection", "unpacked", "canonical"),
     ("hashing",),
     ("facts",),
     ("scanned",),
@@ -39,10 +40,10 @@ LAYERS = (
         "baseline",
         "acceptance",
     ),
-    ("refusal", "create", "write"),
-    ("bugs", "report"),
+    ("refusal", "create", "write", "carrying"),
+    ("bugs", "report", "convert"),
     ("run",),
-    ("commands", "spec_commands", "worker"),
+    ("commands", "convert_command", "spec_commands", "worker"),
     ("cli", "__main__"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}

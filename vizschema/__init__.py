@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vizschema.convert import convert
     from vizschema.create import Trace, create
     from vizschema.describe import describe
     from vizschema.digest import digest
@@ -36,6 +37,7 @@ _HOME = {
     "Trace": "vizschema.create",
     "UsageError": "vizschema.errors",
     "VizschemaError": "vizschema.errors",
+    "convert": "vizschema.convert",
     "create": "vizschema.create",
     "describe": "vizschema.describe",
     "digest": "vizschema.digest",
@@ -58,6 +60,7 @@ __all__ = [
     "UsageError",
     "VizschemaError",
     "__version__",
+    "convert",
     "create",
     "describe",
     "digest",

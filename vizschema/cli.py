@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import vizschema
-from vizschema import commands, spec_commands
+from vizschema import commands, convert_command, spec_commands
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import VizschemaError
 from vizschema.ground import Choice
@@ -102,6 +102,14 @@ def _run(arguments: argparse.Namespace) -> int:
         case "example":
             return commands.example(
                 arguments.profile, arguments.path, arguments.container, overwrite=arguments.overwrite
+            )
+        case "convert":
+            return convert_command.convert(
+                arguments.source,
+                arguments.target,
+                arguments.container,
+                arguments.chunks,
+                overwrite=arguments.overwrite,
             )
         case _:
             return commands.benchmark(arguments.name, arguments.arguments)
@@ -192,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_digest(subparsers)
     _add_demo(subparsers)
     _add_example(subparsers)
+    _add_convert(subparsers)
     _add_benchmark(subparsers)
     return parser
 
@@ -328,6 +337,27 @@ def _add_example(subparsers: Any) -> None:
     parser.add_argument("path", metavar="PATH", help="where to write it")
     parser.add_argument("--container", metavar="C", help="zarr-v3, zarr-v2 or hdf5 (default: by the suffix of PATH)")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at PATH")
+
+
+def _add_convert(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "convert",
+        "write the same archive in another container or chunking, and compare the digests",
+        "vizschema convert run.zarr run.h5",
+        "Containers: zarr-v3, zarr-v2 (folders), zarr-v3-zip, zarr-v2-zip, zarr-v3-sharded, hdf5, npz, asdf.\n"
+        "What the target cannot hold is listed, with exit code 1, before anything is written.",
+    )
+    parser.add_argument("source", metavar="SRC", help="an archive")
+    parser.add_argument("target", metavar="DST", help="where to write it")
+    parser.add_argument("--container", metavar="C", help="the container of DST (default: by its suffix)")
+    parser.add_argument(
+        "--chunks",
+        metavar="HOW",
+        default="keep",
+        help="keep those of SRC, default (as for a new archive), or lengths by axis: head=1,residue=128 (default: keep)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what is at DST")
 
 
 def _add_benchmark(subparsers: Any) -> None:

@@ -1,0 +1,100 @@
+"""What an archive would lose in another container, and its values, read as a writer asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from vizschema.containers.base import Container
+from vizschema.containers.flat_values import FlatValues
+from vizschema.containers.values import ChunkDamaged
+from vizschema.description import Description, Node
+from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.plan import node_path
+from vizschema.read import require_decodable
+from vizschema.selection import Selectable
+from vizschema.text import shorten
+from vizschema.unpacked import Unpacked
+from vizschema.writers.base import Form
+
+_SHOWN = 20
+
+
+class NotCarried(VizschemaError):
+    """The target cannot hold what the source has; `problems` maps paths to what is in the way."""
+
+    exit_code = 1
+
+    def __init__(self, source: str, form: Form, problems: Mapping[str, str]) -> None:
+        lines = [f"{source}: nothing was written: {form.name} cannot hold {len(problems)} of its nodes"]
+        lines += [f"  {path}: {shorten(why, 300)}" for path, why in list(problems.items())[:_SHOWN]]
+        lines += [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        super().__init__("\n".join(lines))
+        self.problems = problems
+
+
+def problems_of(description: Description, form: Form) -> Iterator[tuple[str, str]]:
+    """Every node that cannot be carried, and why."""
+    for path, node in description["nodes"].items():
+        why = _problem(path, node) or form.refusal(path, node["attributes"])
+        if why is not None:
+            yield path, why
+
+
+def _problem(path: str, node: Node) -> str | None:
+    """Why no container of ours could carry the node, null where one could."""
+    if node["kind"] not in ("group", "array"):
+        return f"{node['reason']}: {node['detail']}"
+    if "escaped" in node:
+        return f"characters that cannot be shown, in {', '.join(node['escaped'])}"
+    if "axes_detail" in node:
+        return f"its axes cannot be told: {node['axes_detail']}"
+    for key, value in node["attributes"].items():
+        if isinstance(value, dict) and value.keys() == {"unsupported"}:
+            return f"attribute {key}: {value['unsupported']}"
+    try:
+        node_path(path)
+        if node["kind"] == "array":
+            require_decodable(path, node)
+    except (UsageError, NotAnArchive) as error:
+        return str(error).removeprefix(f"{path}: ")
+    return None
+
+
+class SourceValues:
+    """The values of one array of the source, read as they are indexed; opened when they are first asked for."""
+
+    def __init__(self, path: str, opened: Container, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self._path = path
+        self._opened = opened
+        self._source: Any = None
+        self.done: Callable[[int], object] | None = None
+
+    def __getitem__(self, key: Any, /) -> Any:
+        if self._source is None:
+            self._source = _source(self._path, self._opened)
+        values = np.asarray(self._source[key])
+        if self.dtype == ml_dtypes.bfloat16 and values.dtype.kind == "u":
+            values = values.astype(np.uint16).view(ml_dtypes.bfloat16)
+        if self.done is not None:
+            self.done(values.nbytes)
+        return values.astype(self.dtype, copy=False)
+
+    def release(self) -> None:
+        """Let go of what was decoded."""
+        self._source = None
+
+
+def _source(path: str, opened: Container) -> Any:
+    try:
+        values = opened.values(path)
+    except ChunkDamaged as damaged:
+        raise NotAnArchive(f"{path}: cannot be read: {damaged}") from None
+    if isinstance(values, FlatValues) and not values.by_range:
+        return Unpacked(path, opened)  # decoded once, where every index would decode it from the start
+    return Selectable(lambda: values, path)

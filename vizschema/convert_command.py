@@ -1,0 +1,45 @@
+"""What the command `convert` does, up to its exit code."""
+
+from __future__ import annotations
+
+import sys
+
+from vizschema.errors import UsageError
+from vizschema.progress import bar
+from vizschema.report.text import count
+from vizschema.text import escape_text
+
+
+def convert(source: str, target: str, container: str | None, chunks: str, *, overwrite: bool) -> int:
+    """0 after the archive was written to `target` and shown to be the same; 1 where the target cannot hold it."""
+    from vizschema.carrying import NotCarried
+    from vizschema.convert import convert as converted
+
+    lengths = _chunks(chunks)
+    try:
+        with bar(source) as begin:
+            done = converted(source, target, container=container, chunks=lengths, overwrite=overwrite, progress=begin)
+    except NotCarried as refused:
+        for line in str(refused).splitlines():
+            print(f"vizschema: {escape_text(line)}", file=sys.stderr)
+        return refused.exit_code
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from error
+    for path in done.left:
+        print(escape_text(f"vizschema: {path}: left behind, since it is part of no archive"), file=sys.stderr)
+    digest = f"digest {done.digest}" if done.digest else f"digest not compared: {done.no_digest}"
+    print(escape_text(f"{target}: {count(done.arrays, 'array')}, {count(done.bytes, 'byte')}, {digest}"))
+    return 0
+
+
+def _chunks(text: str) -> str | dict[str, int]:
+    """`keep`, `default`, or lengths by the name of an axis; raises `UsageError` for lengths that are none."""
+    if "=" not in text:
+        return text
+    lengths: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, length = part.partition("=")
+        if not name or not length.isascii() or not length.isdecimal() or not 0 < int(length[:12]) < 1 << 31:
+            raise UsageError(f"--chunks: expected lengths of axes like head=1,residue=128, found {part!r}")
+        lengths[name] = int(length)
+    return lengths

@@ -1,0 +1,248 @@
+"""Reading HDF5's values: every layout and filter of a plain installation, fill values, and damage told apart."""
+
+from __future__ import annotations
+
+import importlib.util
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import ml_dtypes
+import numpy as np
+import pytest
+
+from vizschema.containers import open_container
+from vizschema.containers.values import Block, ChunkDamaged
+
+SHAPE, CHUNKS = (7, 9, 10), (3, 4, 5)
+DTYPES = ["bool", "|i1", "<u2", ">i4", "<i8", ">u8", "<f2", ">f4", "<f8", ">f8", "<c8", ">c16"]
+
+
+def numbers(dtype: str = "<f4") -> Any:
+    return (np.random.default_rng(1).normal(size=SHAPE) * 5).astype(dtype)
+
+
+def blocks(path: Path, name: str = "/x") -> list[Block | ChunkDamaged]:
+    with closing(open_container(str(path))) as container:
+        values = container.values(name)
+        return [
+            Block(found.start, found.values.copy(), found.stored_bytes, found.absent)
+            if isinstance(found, Block)
+            else found
+            for piece in values.pieces()
+            for found in values.read(piece)
+        ]
+
+
+def whole(path: Path, like: Any, name: str = "/x") -> Any:
+    result = np.zeros(like.shape, like.dtype.newbyteorder("="))
+    for block in blocks(path, name):
+        assert isinstance(block, Block), block
+        result[tuple(slice(at, at + size) for at, size in zip(block.start, block.values.shape, strict=True))] = (
+            block.values
+        )
+    return result
+
+
+def damage(path: Path) -> list[tuple[str, str, str]]:
+    return [(found.key, found.reason, found.detail) for found in blocks(path) if isinstance(found, ChunkDamaged)]
+
+
+def written(path: Path, values: Any, **options: Any) -> Path:
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=values, **options)
+    return path
+
+
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "contiguous": {},
+    "chunks": {"chunks": CHUNKS},
+    "deflate": {"chunks": CHUNKS, "compression": "gzip"},
+    "deflate-shuffle-fletcher32": {"chunks": CHUNKS, "compression": "gzip", "shuffle": True, "fletcher32": True},
+    "fletcher32": {"chunks": CHUNKS, "fletcher32": True},
+    "shuffle": {"chunks": CHUNKS, "shuffle": True},
+    "lzf": {"chunks": CHUNKS, "compression": "lzf"},
+    "blosc": {"chunks": CHUNKS, **hdf5plugin.Blosc("zstd")},
+    "zstd": {"chunks": CHUNKS, **hdf5plugin.Zstd()},
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_and_filter_comes_back_in_native_order(tmp_path: Path, layout: str, dtype: str) -> None:
+    values = numbers(dtype)
+    found = whole(written(tmp_path / "a.h5", values, **LAYOUTS[layout]), values)
+    assert found.dtype.isnative
+    assert (found == values).all()
+
+
+def test_integers_that_libhdf5_packs_are_read_by_it(tmp_path: Path) -> None:
+    values = numbers("<i4")
+    assert (whole(written(tmp_path / "a.h5", values, chunks=CHUNKS, scaleoffset=0), values) == values).all()
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">i2", ">f8"])
+def test_values_in_the_header_of_a_dataset_are_read(tmp_path: Path, dtype: str) -> None:
+    values = numbers(dtype)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        creation.set_layout(h5py.h5d.COMPACT)
+        space = h5py.h5s.create_simple(values.shape)
+        dataset = h5py.h5d.create(file.id, b"x", h5py.h5t.py_create(values.dtype, logical=True), space, creation)
+        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    assert (whole(tmp_path / "a.h5", values) == values).all()
+
+
+def test_a_scalar_an_empty_array_and_bfloat16(tmp_path: Path) -> None:
+    values = numbers().astype(ml_dtypes.bfloat16)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["scalar"] = 2.5
+        file.create_dataset("none", shape=(0, 3), dtype="f4")
+        file.create_dataset("x", data=values.view(np.uint16), chunks=CHUNKS).attrs["stored_dtype"] = "bfloat16"
+    assert whole(tmp_path / "a.h5", np.zeros(()), "/scalar") == 2.5
+    assert blocks(tmp_path / "a.h5", "/none") == []
+    assert whole(tmp_path / "a.h5", values).tobytes() == values.tobytes()
+
+
+def test_a_file_behind_a_user_block_is_read_by_the_library(tmp_path: Path) -> None:
+    values = numbers()
+    with h5py.File(tmp_path / "a.h5", "w", userblock_size=1024) as file:
+        file.create_dataset("x", data=values)
+        file.create_dataset("y", data=values, chunks=CHUNKS, compression="gzip")
+    assert (whole(tmp_path / "a.h5", values) == values).all()
+    assert (whole(tmp_path / "a.h5", values, "/y") == values).all()
+
+
+def test_a_large_contiguous_array_comes_in_ranges_of_rows(tmp_path: Path) -> None:
+    values = np.arange(5 * 700 * 1000, dtype=np.float32).reshape(5, 700, 1000)
+    path = written(tmp_path / "a.h5", values)
+    found = blocks(path)
+    assert max(block.values.nbytes for block in found if isinstance(block, Block)) <= 4 << 20
+    assert (whole(path, values) == values).all()
+    with closing(open_container(str(path))) as container:
+        pieces = list(container.values("/x").pieces())
+    assert sum(piece.chunks for piece in pieces) == 1 < len(pieces)
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (2, 2)}], ids=["contiguous", "chunked"])
+@pytest.mark.parametrize(("fill", "value"), [(None, 0), (2.5, 2.5), (float("nan"), float("nan"))])
+def test_what_was_never_written_is_the_fill_value(
+    tmp_path: Path, options: dict[str, Any], fill: float | None, value: float
+) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", shape=(4, 3), dtype=">f4", fillvalue=fill, **options)
+    found = blocks(tmp_path / "a.h5")
+    assert all(isinstance(block, Block) and block.absent and not block.stored_bytes for block in found)
+    assert len(found) == (4 if options else 1)
+    np.testing.assert_array_equal(found[0].values, np.full(found[0].values.shape, value, "f4"))  # type: ignore[union-attr]
+
+
+def test_a_chunk_that_was_never_written_is_told_from_the_others(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", shape=SHAPE, dtype="f4", chunks=CHUNKS)[:3, :4, :5] = 1
+    absent = [block.absent for block in blocks(tmp_path / "a.h5") if isinstance(block, Block)]
+    assert absent == [False] + [True] * 17
+
+
+def rewritten(path: Path, change: Any, mask: int = 0, **options: Any) -> Path:
+    """A file whose first chunk holds what `change` makes of its stored bytes."""
+    written(path, numbers(), **options)
+    with h5py.File(path, "r+") as file:
+        dataset = file["x"].id
+        _, data = dataset.read_direct_chunk((0, 0, 0))
+        dataset.write_direct_chunk((0, 0, 0), change(data), mask)
+    return path
+
+
+CUTS: list[tuple[dict[str, Any], Any, str, str]] = [
+    ({"shuffle": True}, lambda data: data[:-1], "truncated", "what shuffle decodes has 239 bytes, expected 240"),
+    ({"compression": "gzip"}, lambda data: data[:-1], "truncated", "its zlib stream ends after"),
+    ({"compression": "gzip"}, lambda _: b"no stream", "undecodable", "zlib: "),
+    ({"fletcher32": True}, lambda data: b"\xff" + data[1:], "checksum", "its fletcher32 is not that of its bytes"),
+    ({"fletcher32": True}, lambda data: data[:-1], "truncated", "what fletcher32 decodes has 243 bytes"),
+    ({"compression": "gzip"}, lambda _: bytes(1 << 20), "wrong-length", "more than 240 bytes can take in any encoding"),
+    (dict(hdf5plugin.Blosc("zstd")), lambda data: data[:-1], "truncated", "its blosc frame has"),
+]
+
+
+@pytest.mark.parametrize(("options", "change", "reason", "detail"), CUTS)
+def test_damage_is_told_apart_and_the_others_are_read(
+    tmp_path: Path, options: dict[str, Any], change: Any, reason: str, detail: str
+) -> None:
+    path = rewritten(tmp_path / "a.h5", change, chunks=CHUNKS, **options)
+    ((key, found, words),) = damage(path)
+    assert (key, found) == ("/x[0, 0, 0]", reason)
+    assert detail in words
+    assert sum(isinstance(block, Block) for block in blocks(path)) == 17
+
+
+def test_a_filter_that_a_chunk_was_written_without_is_not_undone(tmp_path: Path) -> None:
+    values = numbers()
+    raw = np.ascontiguousarray(values[:3, :4, :5]).tobytes()
+    path = rewritten(tmp_path / "a.h5", lambda _: raw, mask=1, chunks=CHUNKS, compression="gzip")
+    assert (whole(path, values) == values).all()
+
+
+def test_a_chunk_behind_the_end_of_the_file_is_truncated(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", numbers(), chunks=CHUNKS, compression="gzip")
+    with h5py.File(path) as file:
+        last = max(file["x"].id.get_chunk_info(number).byte_offset for number in range(18))
+    with closing(open_container(str(path))) as container:
+        values = container.values("/x")
+        pieces = list(values.pieces())
+        with path.open("r+b") as file:
+            file.truncate(last + 1)
+        found = [found for piece in pieces for found in values.read(piece) if isinstance(found, ChunkDamaged)]
+    assert [problem.reason for problem in found] == ["truncated"]
+    assert "after the end of the file" in found[0].detail
+
+
+def test_a_contiguous_array_that_is_cut_off_is_truncated(tmp_path: Path) -> None:
+    values = np.ones((3, 1 << 20), np.float32)
+    path = written(tmp_path / "a.h5", values)
+    with h5py.File(path) as file:
+        offset = file["x"].id.get_offset()
+    with closing(open_container(str(path))) as container:
+        with path.open("r+b") as file:
+            file.truncate(offset + (5 << 20))
+        opened = container.values("/x")
+        found = [found for piece in opened.pieces() for found in opened.read(piece)]
+    assert [problem.reason for problem in found if isinstance(problem, ChunkDamaged)] == ["truncated", "truncated"]
+    assert sum(isinstance(block, Block) for block in found) == 1
+
+
+def test_a_filter_beyond_a_plain_installation_is_never_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "a.h5", numbers(), chunks=CHUNKS, **hdf5plugin.Blosc("zstd"))
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "hdf5plugin" else find(name, *more)
+    )
+    found = damage(path)
+    assert len(found) == 18
+    assert found[0] == ("/x[0, 0, 0]", "undecodable", "codec hdf5-32001 is not part of a plain installation")
+
+
+def test_a_filter_without_a_decoder_of_ours_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", numbers(), chunks=CHUNKS, **hdf5plugin.LZ4())
+    assert damage(path)[0][1:] == ("undecodable", "codec hdf5-32004 is not part of a plain installation")
+
+
+def test_names_that_a_description_escapes_are_found(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["odd\\name/\u202ex"] = numbers()
+    with closing(open_container(str(tmp_path / "a.h5"))) as container:
+        paths = [path for path, node in container.nodes() if node["kind"] == "array"]
+        assert paths == ["/odd\\\\name/\\u202ex"]
+        values = container.values(paths[0])
+        assert values.shape == SHAPE
+
+
+def test_what_is_gone_or_no_array_of_numbers_is_damage(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["text"] = "words"
+    with closing(open_container(str(tmp_path / "a.h5"))) as container:
+        for path, words in (("/text", "it is no dataset of numbers any more"), ("/missing", "undecodable")):
+            with pytest.raises(ChunkDamaged, match=words):
+                container.values(path)

@@ -6,7 +6,6 @@ import gzip
 import struct
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,14 @@ import numpy as np
 import pytest
 
 import vizschema
-from vizschema import Array, NotConforming, specs
-from vizschema.conformance.fixtures import digits, mnist, openfold, openfold_extract, vit
+from vizschema import Array, NotConforming
+from vizschema.conformance.fixtures import digits, mnist, openfold, openfold_extract, pages, pictures, vit
 from vizschema.conformance.fixtures.classifiers import DATA, load
-from vizschema.containers import open_container
-from vizschema.containers.base import Limits
-from vizschema.describe import describe_open
 from vizschema.findings import Report
-from vizschema.scan import describe_scanned, scan
-from vizschema.validate import report_of
 from vizschema.writers import FORMS
 
 READERS = {"mnist": mnist.read, "vit": vit.read, "openfold": openfold_extract.read}
 Capture = tuple[dict[str, Array], dict[str, dict[str, Any]]]
-
-
-def validated_with_values(path: Path) -> Report:
-    with closing(open_container(str(path), Limits())) as container:
-        description = describe_open(container)
-        declared = description["nodes"]["/"]["attributes"]["profile"]
-        entries = specs.newest().profile(declared).facts
-        return report_of(describe_scanned(description, scan(container, description, entries)), str(path))
 
 
 def rules(report: Report) -> set[str]:
@@ -44,18 +30,13 @@ def rules(report: Report) -> set[str]:
 
 @pytest.mark.parametrize("container", FORMS)
 @pytest.mark.parametrize("profile", READERS)
-def test_the_archive_of_a_real_model_conforms_with_its_values(profile: str, container: str, tmp_path: Path) -> None:
+def test_the_archive_of_a_real_model_conforms_and_holds_the_values_of_the_capture(
+    profile: str, container: str, tmp_path: Path
+) -> None:
     arrays, attributes = READERS[profile]()
     vizschema.write(tmp_path / "trace", arrays, attributes, profile=profile, container=container)
-    report = validated_with_values(tmp_path / "trace")
+    report = vizschema.validate(tmp_path / "trace")
     assert (report.verdict, report.profile, report.findings) == ("conforms", profile, ())
-
-
-@pytest.mark.parametrize("container", FORMS)
-@pytest.mark.parametrize("profile", READERS)
-def test_the_archive_holds_the_values_of_the_capture(profile: str, container: str, tmp_path: Path) -> None:
-    arrays, attributes = READERS[profile]()
-    vizschema.write(tmp_path / "trace", arrays, attributes, profile=profile, container=container)
     with vizschema.open(tmp_path / "trace") as archive:
         for path, item in arrays.items():
             assert np.array_equal(archive[path][...], item.data), path
@@ -182,7 +163,7 @@ def test_a_wrong_capture_is_refused_by_the_rule_that_names_it(
 def test_a_capture_before_softmax_is_caught_by_its_range(container: str, tmp_path: Path) -> None:
     arrays, attributes = softmax_skipped(vit.read())
     vizschema.write(tmp_path / "trace", arrays, attributes, profile="vit", container=container)
-    report = validated_with_values(tmp_path / "trace")
+    report = vizschema.validate(tmp_path / "trace")
     assert report.verdict == "does not conform"
     assert rules(report) == {"attention-range"}
     assert len(report.findings) == 12
@@ -207,7 +188,7 @@ def test_a_wrong_capture_that_h5py_wrote_is_caught_too(spoil: Any, named: set[st
                 dataset.dims[dimension].label = name
         for path, marks in attributes.items():
             file.require_group(path).attrs.update(marks)
-    assert rules(validated_with_values(tmp_path / "trace.h5")) == named
+    assert rules(vizschema.validate(tmp_path / "trace.h5")) == named
 
 
 def idx_bytes(values: np.ndarray[Any, Any]) -> bytes:
@@ -244,3 +225,17 @@ def test_scaling_keeps_a_flat_image_flat_and_a_slope_a_slope() -> None:
     slope = digits.scaled(np.broadcast_to(np.arange(8.0) * 20, (1, 8, 8)), 28)[0, 0].astype(int)
     assert (np.diff(slope) >= 0).all()
     assert (slope[0], slope[-1]) == (0, 140)
+
+
+@pytest.mark.parametrize("profile", READERS)
+def test_the_page_of_a_model_lists_what_is_in_its_archive(profile: str) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "models" / f"{profile}.md").read_text(encoding="utf-8")
+    arrays, _ = READERS[profile]()
+    assert pages.table(arrays) in page
+
+
+def test_the_pictures_are_drawn_from_archives(tmp_path: Path) -> None:
+    assert pictures.main([str(tmp_path / "out")]) == 0
+    for profile in READERS:
+        assert (tmp_path / "out" / f"{profile}.png").read_bytes().startswith(b"\x89PNG")
+    assert pictures.main([]) == pages.main([]) == 2

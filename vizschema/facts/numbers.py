@@ -63,17 +63,22 @@ class Range:
 
 
 class ConstantShare:
-    """Counts values whose bits are those of the array's first value."""
+    """Counts values that equal the array's first one: zeros of either sign, and NaN of the same bits."""
 
     def __init__(self, context: Context) -> None:
         self._first: Values | None = None if context.first is None else bits_of(context.first.reshape(1))[0]
+        self._zero = context.first is not None and not context.first
         self.equal = 0
         self.count = 0
 
     def add(self, seen: Seen) -> None:
         """Take in one block."""
         if self._first is not None:
-            self.equal += int(np.count_nonzero(bits_of(seen.few) == self._first)) * seen.weight
+            bits = bits_of(seen.few)
+            equal = np.count_nonzero(bits == self._first)
+            if self._zero:
+                equal = bits.size - np.count_nonzero(bits << np.uint8(1))
+            self.equal += int(equal) * seen.weight
         self.count += seen.values.size
 
     def merge(self, other: ConstantShare) -> None:

@@ -28,6 +28,7 @@ LAYERS = (
     (
         "plan",
         "target",
+        "cluster",
         "measure",
         "digest",
         "validate",

@@ -128,6 +128,7 @@ def _reading(arguments: argparse.Namespace) -> Reading:
         jobs=arguments.jobs,
         digest=getattr(arguments, "digest", False),
         expect_digest=getattr(arguments, "expect_digest", None),
+        dask=arguments.dask,
     )
 
 
@@ -396,6 +397,11 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         "--trust",
         action="store_true",
         help="read in this process, without the worker that confines what strangers wrote",
+    )
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="read values on the Dask cluster at this address, or `local` for one of this machine; needs --trust",
     )
     parser.add_argument(
         "--memory", type=size, default=MEMORY, metavar="SIZE", help=f"memory for decoded values (default: {MEMORY})"

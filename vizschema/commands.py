@@ -33,7 +33,7 @@ def describe(path: str, reading: Reading) -> int:
 
     try:
         with bar(path) as begin:
-            measure = measure_of(path, None, None, reading.jobs, reading.bounds, begin)
+            measure = measure_of(path, None, None, reading.jobs, reading.bounds, begin, dask=reading.dask)
             if reading.trust:
                 description = measure.here(values=reading.values)
             else:
@@ -54,7 +54,12 @@ def digest(paths: Sequence[str], reading: Reading) -> int:
         try:
             with reported_as_bug(), bar(path) as begin:
                 found = digest_of(
-                    path, jobs=reading.jobs, progress=begin, isolated=not reading.trust, bounds=reading.bounds
+                    path,
+                    jobs=reading.jobs,
+                    progress=begin,
+                    isolated=not reading.trust,
+                    bounds=reading.bounds,
+                    dask=reading.dask,
                 )
             print(f"{found}  {escape_text(shown)}", flush=True)
         except VizschemaError as error:
@@ -120,6 +125,7 @@ def _judge(path: str, spec: str | None, profile: str | None, reading: Reading) -
                 bounds=reading.bounds,
                 digest=reading.digest,
                 expect_digest=reading.expect_digest,
+                dask=reading.dask,
             )
     except VizschemaError as error:
         return Report(archive_name(path), "", "", "", "", "", error=error)

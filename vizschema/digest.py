@@ -41,12 +41,14 @@ def digest(
     progress: Begin | None = None,
     isolated: bool = False,
     bounds: Bounds | None = None,
+    dask: str | None = None,
 ) -> str:
     """The digest of the archive at `path`: `vz1:blake3:` and 64 hexadecimal digits. Reads every value.
 
     Values are read by `jobs` threads (null: one for each CPU that this process may use), in `memory` bytes; `progress`
     is called with the number of bytes to read, and what it gives with every number that was read. With `isolated`, a
-    confined process reads the archive, within `bounds` (of memory too).
+    confined process reads the archive, within `bounds` (of memory too); with `dask`, the Dask cluster at this address
+    reads the values, or processes of our own where it is `local`.
     Raises `NotAnArchive`, and `NoDigest` where a node is damaged or not portable, or a chunk cannot be read.
     """
 
@@ -54,7 +56,7 @@ def digest(
         require_portable(description)  # before anything is read
         return [ENTRY]
 
-    measure = Measure(path, entries, jobs, bounds or Bounds(memory=memory), progress)
+    measure = Measure(path, entries, jobs, bounds or Bounds(memory=memory), progress, dask)
     description = measure.by_worker(values=True)[0] if isolated else measure.here(values=True)
     if description["values"] == "partial":
         raise KeyboardInterrupt  # a scan ends with what it has; there is no part of a digest

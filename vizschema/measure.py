@@ -11,11 +11,12 @@ from typing import Any
 from vizschema.containers import open_container
 from vizschema.describe import describe, describe_open
 from vizschema.description import Description
+from vizschema.errors import UsageError
 from vizschema.isolated import describe as isolated_describe
 from vizschema.isolated_scan import IsolatedScan
 from vizschema.isolation import Bounds, Worker
 from vizschema.scan import Bounds as ScanBounds
-from vizschema.scan import coverage_of, describe_scanned, scan
+from vizschema.scan import Scanned, coverage_of, describe_scanned, scan
 from vizschema.scanned import Progress
 
 Begin = Callable[[int], Progress]
@@ -27,13 +28,17 @@ Entries = Callable[[Description], Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How one archive is read: by `jobs` threads (null: one a CPU), within `bounds`, also those of a worker."""
+    """How one archive is read: by `jobs` threads (null: one a CPU), within `bounds`, also those of a worker.
+
+    Its values by the Dask cluster at the address `dask`, where there is one.
+    """
 
     archive: str | os.PathLike[str]
     entries: Entries
     jobs: int | None
     bounds: Bounds
     begin: Begin | None
+    dask: str | None = None
 
     def here(self, *, values: bool) -> Description:
         """The description, read in this process."""
@@ -42,11 +47,22 @@ class Measure:
         with closing(open_container(os.fspath(self.archive))) as container:
             description = describe_open(container)
             bounds = ScanBounds(self.jobs, self.bounds.memory)
-            found = scan(container, description, self.entries(description), bounds, self._begun(description))
+            asked = container, description, self.entries(description), bounds, self._begun(description)
+            found = scan(*asked) if self.dask is None else self._on_cluster(self.dask, asked)
         return describe_scanned(description, found)
 
+    def _on_cluster(self, address: str, asked: tuple[Any, ...]) -> Scanned:
+        from vizschema.cluster import scan_on
+
+        return scan_on(address, self.archive, *asked)
+
     def by_worker(self, *, values: bool) -> tuple[Description, tuple[str, ...]]:
-        """The description, read by a worker, and notes in words."""
+        """The description, read by a worker, and notes in words; raises `UsageError` where a cluster is asked for."""
+        if self.dask is not None:
+            raise UsageError(
+                "the processes of a Dask cluster are not confined as a worker is: expected --trust (in Python: not "
+                "`isolated`) with --dask, found none"
+            )
         return isolated_describe(self.archive, bounds=self.bounds, then=self._scanned if values else None)
 
     def _scanned(self, description: Description, worker: Worker, asked: Mapping[str, Any]) -> Description:

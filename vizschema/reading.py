@@ -21,8 +21,8 @@ TIMEOUT = "3600"
 class Reading(NamedTuple):
     """How an archive is read: by a worker with `bounds`, or, if it is trusted, by this process within the same memory.
 
-    Its `values` too, by `jobs` threads (None: one a CPU), or its structure alone; with them its `digest`, which should
-    be `expect_digest`.
+    Its `values` too, by `jobs` threads (None: one a CPU) or the cluster at the address `dask`, or its structure alone;
+    with them its `digest`, which should be `expect_digest`.
     """
 
     bounds: Bounds
@@ -31,6 +31,7 @@ class Reading(NamedTuple):
     jobs: int | None = None
     digest: bool = False
     expect_digest: str | None = None
+    dask: str | None = None
 
 
 def reading(
@@ -42,11 +43,12 @@ def reading(
     jobs: int | None,
     digest: bool = False,
     expect_digest: str | None = None,
+    dask: str | None = None,
 ) -> Reading:
     """How to read, as the options say."""
     from vizschema.isolation import Bounds
 
-    return Reading(Bounds(memory=memory, seconds=seconds), trust, values, jobs, digest, expect_digest)
+    return Reading(Bounds(memory=memory, seconds=seconds), trust, values, jobs, digest, expect_digest, dask)
 
 
 def threads(text: str) -> int:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from vizschema.containers.base import Container
@@ -68,19 +68,26 @@ def scan(
     An interrupt (Ctrl-C) ends the scan early: what was measured until then comes back, not `complete`; arrays of which
     a part was not read have no facts but the damage that was found. Raises `SpecError` for entries that are none.
     """
-    hashing = None
-    if any(HASH in entry.get("measure", ()) for entry in entries):
-        # What waits to be hashed has half of the memory, and the pieces in flight the other half.
-        bounds = replace(bounds, memory=bounds.memory // 2)
-        hashing = Memory(bounds.memory)
+    hashing = hashing_memory(entries, bounds)
     arrays = [
         ScannedArray(container, description, path, entries, bounds.memory, progress, hashing)
         for path in readable(description)
         if paths is None or path in paths
     ]
-    complete = _Run(arrays, bounds).complete()
-    if complete:
+    complete = _Run(arrays, bounds, bounds.memory if hashing is None else bounds.memory - hashing.most).complete()
+    if complete and hashing is not None:
         complete = _finished(arrays, bounds.threads)
+    return found_in(description, arrays, complete=complete)
+
+
+def hashing_memory(entries: Sequence[Mapping[str, Any]], bounds: Bounds) -> Memory | None:
+    """What values that wait to be hashed may take: half of the memory; null where none are hashed."""
+    hashed = any(HASH in entry.get("measure", ()) for entry in entries)
+    return Memory(bounds.memory // 2) if hashed else None
+
+
+def found_in(description: Description, arrays: Sequence[ScannedArray], *, complete: bool) -> Scanned:
+    """What was found in arrays that were read."""
     coverage = {
         **coverage_of(description),
         "chunks_read": sum(min(array.chunks_read, _chunk_count(array.node)) for array in arrays),
@@ -127,6 +134,24 @@ def _chunk_count(node: Node) -> int:
     return node["storage"]["chunk_count"] if node["storage"] is not None else int(math.prod(node["shape"]) > 0)
 
 
+def allowed_pieces(array: ScannedArray, memory: int) -> Iterator[Piece]:
+    """The pieces of an array that may be read in so many bytes; those that may not are noted as damage."""
+    for number, piece in enumerate(array.pieces()):
+        if number >= _PIECES or array.damaged_count >= _DAMAGED:
+            what = f"{_PIECES} chunks" if number >= _PIECES else f"{_DAMAGED} damaged chunks"
+            array.refuse(piece, f"more than {what}: this one and those after it were not read")
+            return
+        if piece.decoded_bytes > memory:
+            needed = -(-piece.decoded_bytes // (1 << 20))
+            array.refuse(
+                piece,
+                f"{piece.decoded_bytes} bytes to decode at once, and the bound is {memory}: "
+                f"raise it (--memory {needed}M), or write smaller chunks",
+            )
+        else:
+            yield piece
+
+
 class _Batch(NamedTuple):
     """Pieces of one array that one thread reads; the `head` is the first piece, before which nothing else is begun."""
 
@@ -136,11 +161,12 @@ class _Batch(NamedTuple):
 
 
 class _Run:
-    """One scan over `arrays`: submits batches while memory lasts, and merges what they give."""
+    """One scan over `arrays`: submits batches while there is room in `flight` bytes, and merges what they give."""
 
-    def __init__(self, arrays: Sequence[ScannedArray], bounds: Bounds) -> None:
+    def __init__(self, arrays: Sequence[ScannedArray], bounds: Bounds, flight: int) -> None:
         self._arrays = arrays
         self._bounds = bounds
+        self._flight = flight
         self._stop = threading.Event()
         self._running: dict[Future[Part], tuple[ScannedArray, int]] = {}
         self._held = 0
@@ -151,7 +177,7 @@ class _Run:
         with ThreadPoolExecutor(threads, thread_name_prefix="scan") as pool:
             try:
                 for batch in self._batches():
-                    weight = min(2 * max(piece.decoded_bytes for piece in batch.pieces), self._bounds.memory)
+                    weight = min(2 * max(piece.decoded_bytes for piece in batch.pieces), self._flight)
                     self._make_room(weight, 2 * threads)
                     while not batch.head and not batch.array.begun:
                         self._take_one()
@@ -173,7 +199,7 @@ class _Run:
         """The head of every array before the rest of the one before it, so that nobody waits for a head."""
         rest: Iterator[_Batch] = iter(())
         for array in self._arrays:
-            pieces = self._pieces(array)
+            pieces = allowed_pieces(array, self._bounds.memory)
             head = next(pieces, None)
             if head is not None:
                 yield _Batch(array, [head], head=True)
@@ -181,25 +207,8 @@ class _Run:
             rest = _grouped(array, pieces)
         yield from rest
 
-    def _pieces(self, array: ScannedArray) -> Iterator[Piece]:
-        """The pieces that may be read; those that may not are noted as damage."""
-        for number, piece in enumerate(array.pieces()):
-            if number >= _PIECES or array.damaged_count >= _DAMAGED:
-                what = f"{_PIECES} chunks" if number >= _PIECES else f"{_DAMAGED} damaged chunks"
-                array.refuse(piece, f"more than {what}: this one and those after it were not read")
-                return
-            if piece.decoded_bytes > self._bounds.memory:
-                needed = -(-piece.decoded_bytes // (1 << 20))
-                array.refuse(
-                    piece,
-                    f"{piece.decoded_bytes} bytes to decode at once, and the bound is {self._bounds.memory}: "
-                    f"raise it (--memory {needed}M), or write smaller chunks",
-                )
-            else:
-                yield piece
-
     def _make_room(self, weight: int, most: int) -> None:
-        while self._running and (self._held + weight > self._bounds.memory or len(self._running) >= most):
+        while self._running and (self._held + weight > self._flight or len(self._running) >= most):
             self._take_one()
 
     def _take_one(self) -> None:

@@ -74,6 +74,7 @@ class ScannedArray:
         self.node: Node = description["nodes"][path]
         self.seen = False
         self.begun = False
+        self.first: Any = None
         self._container = container
         self._description = description
         self._asked: tuple[Asked, ...] = asked_of(entries, path, self.node)
@@ -107,17 +108,38 @@ class ScannedArray:
         """Every piece; after the last one, what was not read is missing and not merely to come."""
         self.seen = True
         given = 0
+        values = self.open()
+        if values is not None:
+            for piece in values.pieces():
+                given += 1
+                yield piece
+        self._given = given
+
+    def open(self) -> Values | None:
+        """The values, opened; null, and noted as damage, where that cannot be done."""
         try:
             self._values = self._container.values(self.path)
         except ChunkDamaged as damaged:
             _note(self._refused, 0, damaged)
-        else:
-            if self._hashing is not None:
-                self._hash = ArrayHash(self._values.shape, self._values.dtype, self._hashing)
-            for piece in self._values.pieces():
-                given += 1
-                yield piece
-        self._given = given
+            return None
+        if self._hashing is not None:
+            self._hash = ArrayHash(self._values.shape, self._values.dtype, self._hashing)
+        return self._values
+
+    def begin(self, first: Any) -> None:
+        """Take `first` for the array's first value [], null where it could not be read: another process looked."""
+        self.first = first
+        self._contexts = [self._context(asked, first) for asked in self._asked]
+        self._total = Part(self._start(self._contexts))
+
+    @property
+    def values(self) -> Values | None:
+        """The values, once they were opened."""
+        return self._values
+
+    def note(self, damaged: ChunkDamaged) -> None:
+        """Note damage that was met when values were read again."""
+        _note(self._refused, 0, damaged)
 
     def refuse(self, piece: Piece, detail: str) -> None:
         """Note that a piece is not read, since it is over a limit."""
@@ -166,14 +188,19 @@ class ScannedArray:
         if self._hash is not None and self._given == total.pieces + self._refused.pieces:
             self._hash.release()
 
+    @property
+    def hash(self) -> ArrayHash | None:
+        """What the values are hashed into, where they are, and none of them is damaged."""
+        return None if self.damaged_count else self._hash
+
     def finish(self, threads: int) -> None:
         """Read again what the hash of the values lacks after all pieces were read once."""
-        if self._hash is None or self._values is None or self.damaged_count or self._hashing is None:
+        if self.hash is None or self._values is None or self._hashing is None:
             return
         try:
-            finish(self._values, self._hash, self._hashing.most, Reader(threads, self._memory))
+            finish(self._values, self.hash, self._hashing.most, Reader(threads, self._memory))
         except ChunkDamaged as damaged:
-            _note(self._refused, 0, damaged)
+            self.note(damaged)
 
     def facts(self) -> Node:
         """The facts of the array as JSON; of one that was read in part, the damage alone."""
@@ -196,10 +223,9 @@ class ScannedArray:
         """Accumulators that have seen nothing; the first block of all says what the array's first value is."""
         with self._begin:
             if self._contexts is None:
-                first = None
                 if isinstance(found, Block) and not any(found.start) and found.values.size:
-                    first = np.array(found.values[(0,) * found.values.ndim])
-                self._contexts = [self._context(asked, first) for asked in self._asked]
+                    self.first = np.array(found.values[(0,) * found.values.ndim])
+                self._contexts = [self._context(asked, self.first) for asked in self._asked]
         return Part(self._start(self._contexts))
 
     def _start(self, contexts: list[Context] | None) -> list[Accumulator]:

@@ -40,6 +40,7 @@ def validate(
     bounds: Bounds | None = None,
     digest: bool = False,
     expect_digest: str | None = None,
+    dask: str | None = None,
 ) -> Report:
     """The verdict on the archive at `path`, which may be a URL; one that cannot be judged gives a report with `error`.
 
@@ -53,6 +54,8 @@ def validate(
     from anyone.
     With `digest`, the report has the archive's digest, which the same reading gives; with `expect_digest` it has a
     finding `expected-digest` where the digest is another one, or there is none.
+    With `dask`, values are read by the Dask cluster at this address, or by as many processes of our own as `jobs` says
+    where it is `local` (the extra `dask`); each of their threads has `memory`.
     Raises `SpecError` where `spec` or `profile` is not there, `UsageError` where `expect_digest` is no digest.
     """
     archive = archive_name(path)
@@ -60,7 +63,7 @@ def validate(
     require_digest(expect_digest, values=values or not digest)
     chosen = load(spec) if spec is not None else newest()
     judged = None if profile is None else chosen.profile(profile)
-    measure = measure_of(path, spec, judged, jobs, bounds or Bounds(memory=memory), progress, digest=digest)
+    measure = measure_of(path, spec, judged, jobs, bounds or Bounds(memory=memory), progress, digest=digest, dask=dask)
     try:
         description, notes = measure.by_worker(values=values) if isolated else (measure.here(values=values), ())
     except SpecError:
@@ -115,6 +118,7 @@ def measure_of(
     progress: Begin | None,
     *,
     digest: bool = False,
+    dask: str | None = None,
 ) -> Measure:
     """How to read the archive at `path` for the facts of the profile that it will be judged by, and its `digest`."""
 
@@ -123,7 +127,7 @@ def measure_of(
         facts = _choose_profile(description, root, _choose_version(root, spec)[0], profile)[0].facts
         return [*facts, ENTRY] if digest and has_digest(description) else facts
 
-    return Measure(path, entries, jobs, bounds, progress)
+    return Measure(path, entries, jobs, bounds, progress, dask)
 
 
 def _choose_version(root: Mapping[str, Any], requested: str | None) -> tuple[Spec, str, tuple[str, ...]]:

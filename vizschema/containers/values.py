@@ -54,6 +54,9 @@ class ChunkDamaged(Exception):
         self.reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[ChunkDamaged], tuple[str, Damage, str]]:
+        return ChunkDamaged, (self.key, self.reason, self.detail)
+
 
 class Values(Protocol):
     """The stored values of one array, of a dtype among `description.ITEM_BYTES`; threads may share one."""

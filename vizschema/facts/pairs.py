@@ -26,6 +26,10 @@ class _Counted:
         """Take in what `other` has seen."""
         self.count += other.count
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What has seen its blocks travels to be merged; the partner, as large as an array, does not.
+        return {**vars(self), "_partner": None}
+
     def result(self) -> dict[str, Any]:
         """The count."""
         return {self.field: self.count if self._measurable else None}

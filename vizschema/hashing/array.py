@@ -63,6 +63,11 @@ class ArrayHash:
         """The hash of the array's values; null while some are missing."""
         return self._tree.root
 
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of a value."""
+        return self._stored.itemsize
+
     def missing(self) -> list[tuple[int, int]]:
         """Ranges of entries (first, end) in C order that must come again, ascending, whole blocks each."""
         item = self._stored.itemsize

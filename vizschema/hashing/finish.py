@@ -23,10 +23,19 @@ Read = Callable[[Values, Iterable[Piece], Callable[[Block], None]], None]
 def finish(values: Values, accumulator: ArrayHash, most: int, read: Read) -> None:
     """Completes `accumulator`, holding `most` bytes (one block at least) beside what `read` holds."""
     accumulator.release()
+    fill(values, accumulator, ranges(accumulator, most, values.dtype.itemsize), read)
+
+
+def ranges(accumulator: ArrayHash, most: int, item_bytes: int) -> Iterator[tuple[int, int]]:
+    """What `accumulator` lacks, as ranges of entries (first, end) of at most `most` bytes, ascending."""
+    return _ranges(accumulator.missing(), max(1, most // BLOCK_BYTES) * BLOCK_BYTES // item_bytes)
+
+
+def fill(values: Values, accumulator: ArrayHash, wanted: Iterable[tuple[int, int]], read: Read) -> None:
+    """Hashes the entries in `wanted`, ranges as `ranges` gives them, into `accumulator`."""
     dtype = logical_dtype(values.dtype)
-    step = max(1, most // BLOCK_BYTES) * BLOCK_BYTES // dtype.itemsize
     cursor = _Cursor(values)
-    for first, end in _ranges(accumulator.missing(), step):
+    for first, end in wanted:
         window = Window(first, end, values.shape, dtype)
 
         def put(block: Block, window: Window = window) -> None:

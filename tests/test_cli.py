@@ -229,6 +229,24 @@ def test_json_holds_every_archive(good: str, bad: str, capsys: pytest.CaptureFix
     assert document["exit_code"] == 3
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False), ({}, False)],
+)
+def test_colours_are_for_terminals_and_those_who_want_them(
+    good: str, environment: dict[str, str], expected: bool
+) -> None:
+    kept = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    result = run("validate", good, "--no-values", env={**kept, **environment})
+    assert ("\033[" in result.stdout) is expected
+
+
+def test_paths_come_from_standard_input_too(good: str, bad: str) -> None:
+    result = run("validate", "-", "--quiet", "--no-values", input=f"{good}\n\n{bad}\n")
+    assert (result.returncode, result.stdout.count("\n")) == (1, 1)
+    assert result.stdout.startswith(f"{bad}: does not conform")
+
+
 # Hostile surroundings
 
 

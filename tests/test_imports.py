@@ -24,7 +24,7 @@ LAYERS = (
     ("scanned",),
     ("scan",),
     ("lending", "frames", "sandbox", "isolation", "isolated", "isolated_scan", "progress"),
-    ("reading", "writers", "describe", "judge"),
+    ("reading", "writers", "describe", "judge", "pictures"),
     (
         "plan",
         "target",

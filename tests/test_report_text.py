@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reports import EVERY_KIND, UNREADABLE, finding, report
 
 from vizschema.errors import VizschemaError
@@ -97,6 +99,19 @@ def test_several_archives_end_with_a_count() -> None:
 def test_a_hostile_path_is_escaped() -> None:
     assert rendered(report(archive="a\x1b[2J\udcff.zarr"))[0].startswith("a\\u001b[2J\\udcff.zarr: ")
     assert "\x1b" not in "".join(rendered(report(profile="\x1b[2J")))
+
+
+def test_colours_mark_severities_and_nothing_else() -> None:
+    plain = rendered(EVERY_KIND)
+    coloured = list(text.render([EVERY_KIND], Options(colour=True)))
+    assert "run.zarr: \033[1;31mdoes not conform\033[0m to trace" in coloured[0]
+    assert [re.sub(r"\033\[[0-9;]*m", "", line) for line in coloured] == plain
+    assert sum("\033[1;33m" in line for line in coloured) == 1
+
+
+def test_quiet_is_one_line_for_what_does_not_pass() -> None:
+    lines = list(text.render([report(), EVERY_KIND, UNREADABLE], Options(quiet=True)))
+    assert [line.partition(":")[0] for line in lines] == ["run.zarr", "no.h5"]
 
 
 def test_lines_stay_within_a_hundred_columns_but_for_the_first() -> None:

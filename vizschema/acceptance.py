@@ -146,7 +146,7 @@ class Acceptance:
         return Finding(
             rule=rule,
             severity="warning",
-            path=str(self._configuration.source),
+            path=str(self._configuration.name),
             instance=f"/suppress/{suppression.number - 1}",
             expected=expected,
             found=found,

@@ -10,6 +10,7 @@ import argparse
 import io
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -138,6 +139,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         strict=arguments.strict,
         quiet=arguments.quiet,
         colour=arguments.format == "text" and _coloured(),
+        timestamp=None if arguments.no_timestamp else _now(),
     )
     return Order(
         arguments.paths,
@@ -148,6 +150,12 @@ def _order(arguments: argparse.Namespace) -> Order:
         arguments.write_baseline,
         arguments.report,
     )
+
+
+def _now() -> str:
+    """The time in UTC, or that of `SOURCE_DATE_EPOCH` (https://reproducible-builds.org/specs/source-date-epoch/)."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(epoch) if epoch.isdecimal() else None))
 
 
 def _coloured() -> bool:
@@ -243,6 +251,7 @@ def _add_validate(subparsers: Any) -> None:
         metavar="FORMAT:FILE",
         help="write a report to a file besides; may be repeated",
     )
+    parser.add_argument("--no-timestamp", action="store_true", help="the same bytes in every run, in any format")
     parser.add_argument("--quiet", "-q", action="store_true", help="as text: only the first line of what does not pass")
     parser.add_argument("--baseline", metavar="FILE", help="findings that are known and do not count")
     parser.add_argument("--write-baseline", metavar="FILE", help="write the findings of today, so that none counts")

@@ -19,12 +19,18 @@ from vizschema.text import escape_text
 from vizschema.urls import archive_name
 
 if TYPE_CHECKING:
-    from vizschema.findings import Report
+    from vizschema.findings import Details, Report
 
 
 def validate(order: Order, reading: Reading) -> int:
     """The exit code after every archive was judged and reported."""
-    return run(order, lambda path, spec, profile: _judge(path, spec, profile, reading))
+
+    def details(report: Report) -> Details:
+        from vizschema.details import details as read
+
+        return read(report, None if reading.trust else reading.bounds)
+
+    return run(order, lambda path, spec, profile: _judge(path, spec, profile, reading), details)
 
 
 def describe(path: str, reading: Reading) -> int:

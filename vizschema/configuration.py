@@ -6,6 +6,7 @@ Reads and checks; applies nothing. A key that is not known is an error: a misspe
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -49,6 +50,13 @@ class Configuration:
     profile: str | None = None
     levels: Mapping[str, Level] = field(default_factory=dict)
     suppressions: tuple[Suppression, ...] = ()
+
+    @property
+    def name(self) -> str | None:
+        """The file as seen from the working directory, where that is shorter."""
+        if self.source is None:
+            return None
+        return min(os.path.relpath(self.source), str(self.source), key=len)
 
 
 def find(folder: Path) -> Path | None:

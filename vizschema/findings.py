@@ -96,6 +96,10 @@ class Report:
         """The findings about what should, but need not be."""
         return tuple(finding for finding in self.findings if finding.severity == "warning")
 
+    def counted(self, weight: Severity) -> int:
+        """How many findings count as this."""
+        return sum(finding.weight == weight for finding in self.findings)
+
     @property
     def conforms(self) -> bool:
         """Whether everything that was looked at obeys every must-rule, whatever a project accepts.
@@ -122,3 +126,29 @@ class Report:
         if self.values == "partial":
             return INTERRUPTED
         return 1 if any(finding.weight == "error" for finding in self.findings) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What an array looks like.
+
+    `levels` [row, column] are grey levels of one slice, a byte each, 255 where there is none; `counts` those of a
+    histogram between `minimum` and `maximum`. `seen` says what part of the values they are from.
+    """
+
+    minimum: float
+    maximum: float
+    counts: tuple[int, ...]
+    seen: str
+    levels: bytes = b""
+    columns: int = 0
+    axes: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a page shows of an archive: the nodes of its description by path, pictures by path, and `notes` on both."""
+
+    nodes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from vizschema.report.options import Options, exit_code, overall_exit_code
 
 if TYPE_CHECKING:
     from vizschema.acceptance import Acceptance
-    from vizschema.findings import Report
+    from vizschema.findings import Details, Report
 
 Judge = Callable[[str, str | None, str | None], "Report"]
 """From a path, a version and a profile (None: what the archive declares) to the report."""
@@ -37,12 +37,11 @@ class Order:
     files: Sequence[tuple[str, str]] = ()
 
 
-def run(order: Order, judge: Judge) -> int:
+def run(order: Order, judge: Judge, details: Callable[[Report], Details]) -> int:
     """The exit code after every archive was judged and reported; raises `UsageError` and `SpecError`."""
     ground = ground_of(order.choice, Path.cwd())
     acceptance = _acceptance(order, ground)
-    source = ground.configuration.source
-    options = replace(order.options, configuration=None if source is None else _short(source))
+    options = replace(order.options, configuration=ground.configuration.name, details=details)
     judged: Iterable[Report] = _until_interrupted(
         ground.named(judge(path, ground.spec, ground.profile)) for path in _paths(order.paths)
     )
@@ -65,11 +64,12 @@ def _until_interrupted(reports: Iterable[Report]) -> Iterator[Report]:
 def _reported(order: Order, options: Options, judged: Iterable[Report]) -> int:
     codes: list[int] = []
     seen: list[Report] = []
+    summary = os.environ.get("GITHUB_STEP_SUMMARY") if order.form == "github" else None
 
     def counted() -> Iterator[Report]:
         for report in judged:
             codes.append(exit_code(report, options))
-            if order.files:
+            if order.files or summary:
                 seen.append(report)
             yield report
 
@@ -77,7 +77,20 @@ def _reported(order: Order, options: Options, judged: Iterable[Report]) -> int:
         print(line)
     for form, file in order.files:
         _write(form, file, seen, options)
+    if summary:
+        _summarise(summary, seen, options)
     return overall_exit_code(codes, options)
+
+
+def _summarise(file: str, reports: Sequence[Report], options: Options) -> None:
+    """Add to the summary of a job of GitHub Actions, which several steps may write to."""
+    from vizschema.report.github import summary
+
+    try:
+        with Path(file).open("a", encoding="utf-8", newline="\n") as opened:
+            opened.writelines(f"{line}\n" for line in summary(reports, options))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written: {error.strerror or error}") from error
 
 
 def _write(form: str, file: str, reports: Sequence[Report], options: Options) -> None:
@@ -130,9 +143,3 @@ def _paths(paths: Sequence[str]) -> Iterator[str]:
             name = os.fsdecode(line.rstrip(b"\r\n"))
             if name:
                 yield name
-
-
-def _short(path: Path) -> str:
-    """`path` as seen from here, where that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if len(relative) < len(str(path)) else str(path)

@@ -9,6 +9,7 @@ a list that begins with what it is:
     node PATH NODE       the node, described
     progress BYTES       so many more bytes of values were read
     facts PATH FACTS     what the values of an array hold
+    picture PATH PICTURE what an array looks like
     end BLOCK            carried out; what the function gives
     error CLASS TEXT     not carried out: an exception of ours
     limit TEXT           not carried out: out of memory
@@ -24,7 +25,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 from vizschema import frames
@@ -140,7 +141,24 @@ class _Progress:
                 self._done, self._told = 0, time.monotonic()
 
 
-FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Channel], None]] = {"describe": describe, "scan": scan}
+def draw(arguments: Mapping[str, Any], channel: Channel) -> None:
+    """Streams pictures of the arrays `wanted`; `path`, `limits` and `skipped` are as for `describe`."""
+    from vizschema.pictures import pictures
+
+    skipped: Mapping[str, tuple[str, str]] = arguments["skipped"]
+    path = os.fsdecode(bytes.fromhex(arguments["path"]))
+    with closing(_recognised(arguments, path).open(path, Limits(**arguments["limits"]))) as container:
+        nodes = container.nodes(lambda place: fault(*skipped[place]) if place in skipped else None)
+        for place, picture in pictures(container, dict(nodes), arguments["wanted"]):
+            channel.send("picture", place, picture)
+    channel.send("end", None)
+
+
+FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Channel], None]] = {
+    "describe": describe,
+    "scan": scan,
+    "draw": draw,
+}
 
 
 def main() -> int:

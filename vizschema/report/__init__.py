@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 
 from vizschema.findings import Report
-from vizschema.report import json, text
 from vizschema.report.options import Options
 
 Reporter = Callable[[Iterable[Report], Options], Iterator[str]]
 
-FORMATS: Mapping[str, Reporter] = {"text": text.render, "json": json.render}
+
+def _format(module: str) -> Reporter:
+    """The reporter in a module of this package, which is imported when it is first used."""
+
+    def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
+        reporter: Reporter = import_module(f"vizschema.report.{module}").render
+        return reporter(reports, options)
+
+    return render
+
+
+FORMATS: Mapping[str, Reporter] = {
+    "text": _format("text"),
+    "json": _format("json"),
+    "sarif": _format("sarif"),
+    "junit": _format("junit"),
+    "github": _format("github"),
+    "html": _format("html"),
+}

@@ -28,7 +28,7 @@ def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
             "findings": [_finding(finding) for finding in options.audit()],
         },
     }
-    yield json.dumps(document, indent=2, allow_nan=False)
+    yield json.dumps(document, indent=2, allow_nan=False).replace("##[", "\\u0023#[")
 
 
 def _archive(report: Report, options: Options) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def _archive(report: Report, options: Options) -> dict[str, Any]:
         "nodes": report.nodes,
         "notes": list(report.notes),
         "counts": {
-            "error": len(report.errors),
-            "warning": len(report.warnings),
+            "error": report.counted("error"),
+            "warning": report.counted("warning"),
             "accepted": dict(sorted(Counter(accepted.by for accepted in report.accepted).items())),
         },
         "findings": [_finding(finding) for finding in report.findings],

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vizschema.findings import Finding, Report
+from vizschema.findings import Details, Finding, Report
 
 
 def _nothing() -> Sequence[Finding]:
     return ()
+
+
+def _no_details(_: Report) -> Details:
+    return Details()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class Options:
     """How a report is shown (`every_place`: no place is left out) and judged (`strict`: warnings count as errors).
 
     `configuration` is the file of the project's configuration, `audit` gives the warnings about it once every report
-    was seen. `quiet` shows only what does not pass, `colour` marks severities for a terminal.
+    was seen. `quiet` shows only what does not pass, `colour` marks severities for a terminal. `timestamp` is the time
+    that formats with one show (RFC 3339, UTC), `details` gives what the page shows of an archive beside its findings.
     """
 
     every_place: bool = False
@@ -26,6 +31,8 @@ class Options:
     colour: bool = False
     configuration: str | None = None
     audit: Callable[[], Sequence[Finding]] = _nothing
+    timestamp: str | None = None
+    details: Callable[[Report], Details] = _no_details
 
 
 def exit_code(report: Report, options: Options) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
 
-from vizschema.findings import Finding, Report
+from vizschema.findings import Finding, Report, Severity
+from vizschema.report.inert import inert
 from vizschema.report.options import Options, exit_code
 from vizschema.text import escape_text
 
@@ -23,6 +25,13 @@ _CHOSEN = {
     "newest": "the newest installed",
     "default": "which every trace obeys",
 }
+_COLOURS = (
+    (re.compile(r"^(  )(error )"), "1;31"),
+    (re.compile(r"^(  )(warning )"), "1;33"),
+    (re.compile(r"^(\S.*?: )((?:structure )?conforms)"), "1;32"),
+    (re.compile(r"^(\S.*?: )(does not conform)"), "1;31"),
+    (re.compile(r"^(\S.* — )(not judged)$"), "1;31"),
+)
 _ACCEPTED = {"suppression": "suppressed", "baseline": "in the baseline", "level": "switched off"}
 _LOOKED_AT = {"read": "structure and values", "partial": "structure and part of the values", "not_read": "structure"}
 _VALUES = {
@@ -34,11 +43,26 @@ _VALUES = {
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     """A block of lines for each archive, as soon as it was judged, then a line that counts them for several."""
+    for line in _lines(reports, options):
+        harmless = "\n".join(map(inert, line.split("\n")))
+        yield _marked(harmless) if options.colour else harmless
+
+
+def _marked(line: str) -> str:
+    """`line` in the colours of its severity, for a terminal."""
+    for pattern, colour in _COLOURS:
+        line, found = pattern.subn(rf"\1\033[{colour}m\2\033[0m", line, count=1)
+        if found:
+            break
+    return line
+
+
+def _lines(reports: Iterable[Report], options: Options) -> Iterator[str]:
     codes: list[int] = []
     for report in reports:
         codes.append(exit_code(report, options))
         if options.quiet:
-            yield from [_first_line(report, options)] if codes[-1] else []
+            yield from [first_line(report, options)] if codes[-1] else []
             continue
         yield from _archive(report, options)
         yield ""
@@ -67,13 +91,14 @@ def count(number: int, noun: str) -> str:
 
 
 def _archive(report: Report, options: Options) -> Iterator[str]:
-    yield _first_line(report, options)
+    yield first_line(report, options)
     if report.error is None:
-        yield from _grounds(report)
+        yield from (wrapped(line, "  ", "    ") for line in grounds(report))
     yield from _rules(report.findings, options)
 
 
-def _first_line(report: Report, options: Options) -> str:
+def first_line(report: Report, options: Options) -> str:
+    """The verdict on an archive, and how many findings there are."""
     archive = escape_text(report.archive)
     if report.error is None:
         return _verdict(archive, report, options)
@@ -101,8 +126,8 @@ def _audit(options: Options) -> Iterator[str]:
 def _verdict(archive: str, report: Report, options: Options) -> str:
     # What was looked at is part of the verdict: nobody shall take a look at the structure for more than that.
     looked_at = "" if report.verdict == "structure conforms" else f" ({_LOOKED_AT[report.values]})"
-    weights = Counter(finding.weight for finding in report.findings)
-    numbers = [count(weights[severity], severity) for severity in ("error", "warning") if weights[severity]]
+    levels: tuple[Severity, ...] = ("error", "warning")
+    numbers = [count(report.counted(level), level) for level in levels if report.counted(level)]
     if report.accepted:
         numbers.append(f"{len(report.accepted)} accepted")
     if not report.exit_code and exit_code(report, options):
@@ -113,19 +138,18 @@ def _verdict(archive: str, report: Report, options: Options) -> str:
     return f"{archive}: {report.verdict} to {judged_by}{looked_at}{tail}"
 
 
-def _grounds(report: Report) -> Iterator[str]:
-    digest = report.spec_digest[:12]
-    yield wrapped(f"spec {report.spec_version} (sha256 {digest}…), {_CHOSEN[report.spec_chosen]}", "  ", "    ")
-    yield wrapped(f"profile {escape_text(report.profile)}, {_CHOSEN[report.profile_chosen]}", "  ", "    ")
-    yield wrapped(f"looked at {_looked_at(report)}", "  ", "    ")
+def grounds(report: Report) -> Iterator[str]:
+    """What a verdict rests on: the spec, the profile, what was looked at, what was accepted, notes."""
+    yield f"spec {report.spec_version} (sha256 {report.spec_digest[:12]}…), {_CHOSEN[report.spec_chosen]}"
+    yield f"profile {escape_text(report.profile)}, {_CHOSEN[report.profile_chosen]}"
+    yield f"looked at {_looked_at(report)}"
     if report.digest is not None:
-        yield f"  digest {report.digest}"
+        yield f"digest {report.digest}"
     if report.accepted:
         by = Counter(accepted.by for accepted in report.accepted)
         parts = [f"{by[name]} {_ACCEPTED[name]}" for name in _ACCEPTED if by[name]]
-        yield wrapped(f"accepted by the project: {', '.join(parts)}", "  ", "    ")
-    for note in report.notes:
-        yield wrapped(f"note: {note}", "  ", "    ")
+        yield f"accepted by the project: {', '.join(parts)}"
+    yield from (f"note: {note}" for note in report.notes)
 
 
 def _looked_at(report: Report) -> str:

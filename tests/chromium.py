@@ -1,0 +1,163 @@
+"""A page in headless Chromium, driven over its debugging pipe: no driver, no port, no network."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TIMEOUT = 60
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-extensions"),
+    *(
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--remote-debugging-pipe",
+        "--force-color-profile=srgb",
+    ),
+)
+
+
+def program() -> str:
+    """The browser; without one the test is skipped, but where everything has to run it fails."""
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+    if found is None:
+        reason = "no Chromium: apt-get install chromium"
+        if os.environ.get("VIZSCHEMA_CI") == "1":
+            pytest.fail(reason)
+        pytest.skip(f"{reason} (2026-11-21)")
+    return found
+
+
+class Page:
+    """An open page; `messages` are all that the browser logged about it."""
+
+    def __init__(self, read: int, write: int) -> None:
+        self._read, self._write = os.fdopen(read, "rb", buffering=0), os.fdopen(write, "wb", buffering=0)
+        self._rest = b""
+        self._number = 0
+        self._session: str | None = None
+        self.events: list[dict[str, Any]] = []
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """What the browser answers to a command of its protocol."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session is not None:
+            message["sessionId"] = self._session
+        self._write.write(json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                return dict(answer["result"])
+            self.events.append(answer)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._read], [], [], TIMEOUT)
+            assert ready, f"the browser said nothing for {TIMEOUT} seconds"
+            part = self._read.read(1 << 16)
+            assert part, "the browser ended"
+            self._rest += part
+        message, _, self._rest = self._rest.partition(b"\0")
+        return dict(json.loads(message))
+
+    def attach(self) -> None:
+        """Take hold of a new page."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def open(self, path: Path) -> None:
+        """Load a file, and wait until it is there."""
+        self.call("Page.navigate", url=path.resolve().as_uri())
+        deadline = time.monotonic() + 30
+        while self.evaluate("document.readyState") != "complete" or self.evaluate("location.href") == "about:blank":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression of JavaScript, awaited."""
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press a key, as a person without a mouse would."""
+        codes = {"Tab": 9, "Enter": 13}
+        text = {"text": "\r"} if key == "Enter" else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=codes[key], **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=codes[key])
+
+    def screenshot(self, path: Path) -> None:
+        """The whole page as a picture."""
+        answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(answer["data"]))
+
+    @property
+    def complaints(self) -> list[str]:
+        """Errors and warnings of the console, and what the policy of the page refused."""
+        found = []
+        for event in self.events:
+            parameters = event.get("params", {})
+            if event.get("method") == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
+                found.append(parameters["entry"]["text"])
+            if event.get("method") == "Runtime.exceptionThrown":
+                found.append(str(parameters["exceptionDetails"]))
+            if event.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in (
+                "error",
+                "warning",
+                "assert",
+            ):
+                found.append(str(parameters["args"]))
+        return found
+
+    @property
+    def requests(self) -> list[str]:
+        """The addresses that the page asked for."""
+        return [
+            event["params"]["request"]["url"]
+            for event in self.events
+            if event.get("method") == "Network.requestWillBeSent"
+        ]
+
+
+@contextmanager
+def page(folder: Path) -> Iterator[Page]:
+    """A page of a browser of its own, with its profile in `folder`."""
+    to_read, to_write = os.pipe(), os.pipe()
+    command = [program(), *FLAGS, f"--user-data-dir={folder}"]
+    first, second = (os.dup(end) for end in (to_write[0], to_read[1]))
+    shell = f'exec 3<&{first} 4>&{second}; exec "$@"'
+    process = subprocess.Popen(
+        ["bash", "-c", shell, "bash", *command],
+        pass_fds=(first, second),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for end in (to_write[0], to_read[1], first, second):
+        os.close(end)
+    opened = Page(to_read[0], to_write[1])
+    try:
+        opened.attach()
+        yield opened
+    finally:
+        process.kill()
+        process.wait()
+        opened._read.close()
+        opened._write.close()

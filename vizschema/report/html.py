@@ -1,0 +1,146 @@
+"""The report as one HTML page: no script, no network, everything escaped. Verdicts, findings, the tree, pictures."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import vizschema
+from vizschema.findings import Finding, Report
+from vizschema.report.github import grouped
+from vizschema.report.html_style import STYLE
+from vizschema.report.html_tree import Archive, text, tree
+from vizschema.report.options import Options, exit_code
+from vizschema.report.text import count, grounds
+
+
+def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
+    """The page, line by line."""
+    seen = list(reports)
+    yield from _head()
+    yield "<header>"
+    yield "<h1>vizschema report</h1>"
+    made = f" · {text(options.timestamp)}" if options.timestamp is not None else ""
+    yield f'<p class="quiet">vizschema {text(vizschema.__version__)}{made}</p>'
+    yield "</header>"
+    yield "<main>"
+    yield from _overview(seen, options)
+    for number, report in enumerate(seen, 1):
+        yield from _archive(number, report, options)
+    yield from _audit(options)
+    yield "</main>"
+    yield "</body>"
+    yield "</html>"
+
+
+def _head() -> Iterator[str]:
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    yield "<!DOCTYPE html>"
+    yield '<html lang="en">'
+    yield "<head>"
+    yield '<meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield '<meta name="referrer" content="no-referrer">'
+    yield '<link rel="icon" href="data:,">'
+    yield "<title>vizschema report</title>"
+    yield f"<style>{STYLE}</style>"
+    yield "</head>"
+    yield "<body>"
+
+
+def _overview(reports: Sequence[Report], options: Options) -> Iterator[str]:
+    yield "<table>"
+    yield "<caption>Archives</caption>"
+    yield (
+        "<thead><tr>"
+        + "".join(
+            f'<th scope="col">{name}</th>'
+            for name in ("archive", "verdict", "errors", "warnings", "accepted", "exit code")
+        )
+        + "</tr></thead>"
+    )
+    yield "<tbody>"
+    for number, report in enumerate(reports, 1):
+        numbers = (report.counted("error"), report.counted("warning"), len(report.accepted), exit_code(report, options))
+        cells = "".join(f"<td>{value}</td>" for value in numbers)
+        name = f'<th scope="row"><a href="#a{number}">{text(report.archive)}</a></th>'
+        yield f"<tr>{name}<td>{_verdict(report)}</td>{cells}</tr>"
+    yield "</tbody>"
+    yield "</table>"
+
+
+def _verdict(report: Report) -> str:
+    kind = "bad" if report.error is not None or not report.conforms else "good"
+    return f'<span class="verdict {kind}">{text(report.verdict)}</span>'
+
+
+def _archive(number: int, report: Report, options: Options) -> Iterator[str]:
+    yield f'<section id="a{number}" aria-labelledby="a{number}-name">'
+    yield f'<h2 id="a{number}-name">{text(report.archive)}</h2>'
+    yield f"<p>{_verdict(report)}</p>"
+    if report.error is not None:
+        yield f"<p>{text(report.error)}</p>"
+        yield "</section>"
+        return
+    details = options.details(report)
+    archive = Archive(number, report, details)
+    yield '<ul class="plain">'
+    yield from (f"<li>{text(line)}</li>" for line in (*grounds(report), *details.notes))
+    yield "</ul>"
+    for group in grouped(report.findings):
+        yield from _rule(archive, group)
+    yield from _accepted(report)
+    yield from tree(archive)
+    yield "</section>"
+
+
+def _rule(archive: Archive, group: Sequence[Finding]) -> Iterator[str]:
+    first = group[0]
+    configured = " (as configured)" if first.level else ""
+    yield f'<h3><span class="{first.weight}">{first.weight}{configured}</span> {text(first.rule)}</h3>'
+    yield f"<p>{text(first.title)}</p>"
+    yield f"<p><strong>Mend:</strong> {text(first.mend)}</p>"
+    yield f"<details{' open' if len(group) <= _OPEN else ''}>"
+    yield f"<summary>{count(len(group), 'place')}</summary>"
+    yield "<ul>"
+    for finding in group:
+        anchor = archive.anchor(finding.path)
+        path = f"<code>{text(finding.path)}</code>"
+        place = path if anchor is None else f'<a href="#{anchor}">{path}</a>'
+        yield f"<li>{place}: expected {text(finding.expected)}, found {text(finding.found)}</li>"
+    yield "</ul>"
+    yield "</details>"
+
+
+_OPEN = 20
+"""How many places are shown without a click."""
+
+
+def _accepted(report: Report) -> Iterator[str]:
+    if not report.accepted:
+        return
+    yield "<details>"
+    yield f"<summary>{count(len(report.accepted), 'accepted finding')}</summary>"
+    yield "<ul>"
+    for each in report.accepted:
+        reason = f"{each.by}: {each.reason}"
+        yield f"<li>{text(each.finding.rule)}: {text(each.finding.message)} <em>({text(reason)})</em></li>"
+    yield "</ul>"
+    yield "</details>"
+
+
+def _audit(options: Options) -> Iterator[str]:
+    findings = options.audit()
+    if not findings:
+        return
+    yield '<section aria-labelledby="audit">'
+    yield f'<h2 id="audit">{text(options.configuration or "baseline")}</h2>'
+    yield "<ul>"
+    for finding in findings:
+        found = f"expected {text(finding.expected)}, found {text(finding.found)}"
+        yield f"<li>{text(finding.rule)}: {found}. {text(finding.mend)}</li>"
+    yield "</ul>"
+    yield "</section>"

@@ -1,0 +1,185 @@
+"""The tree of an archive as lists of a page, with what was found at each node, and pictures of arrays."""
+
+from __future__ import annotations
+
+import base64
+import html
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from vizschema.findings import Details, Finding, Picture, Report
+from vizschema.report.text import count
+from vizschema.text import escape_text
+
+NODES = 2000
+"""Nodes that a page shows of an archive; those with findings, and what is above them, come first."""
+
+_SIDE = 192
+"""Width in pixels of a picture."""
+
+
+def text(value: object) -> str:
+    """`value` as text of a page, or as the value of an attribute in quotes."""
+    return html.escape(escape_text(str(value)), quote=True).replace("##[", "&#35;#[")
+
+
+class Archive:
+    """An archive on the page: which nodes are shown, and the anchor of each."""
+
+    def __init__(self, number: int, report: Report, details: Details) -> None:
+        self.number = number
+        self.details = details
+        self.findings: dict[str, list[Finding]] = {}
+        for finding in report.findings:
+            self.findings.setdefault(self._node_of(finding.path), []).append(finding)
+        wanted = {above for path in self.findings for above in _with_those_above(path)} & details.nodes.keys()
+        others = (path for path in details.nodes if path not in wanted)
+        shown = [*sorted(wanted), *others][:NODES]
+        self.shown = {path: f"a{number}-n{index}" for index, path in enumerate(sorted(shown), 1)}
+        self.children: dict[str, list[str]] = {}
+        for path in self.shown:
+            if path != "/":
+                self.children.setdefault(_above(path), []).append(path)
+
+    def _node_of(self, path: str) -> str:
+        """The node at which a finding is shown: the group that holds a series, or would hold a missing node."""
+        while path not in self.details.nodes and path != "/":
+            path = _above(path)
+        return path
+
+    def anchor(self, path: str) -> str | None:
+        """The anchor of the node that a finding at `path` is shown at; None where no tree is shown."""
+        return self.shown.get(self._node_of(path))
+
+
+def _above(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
+
+
+def _with_those_above(path: str) -> Iterator[str]:
+    while path != "/":
+        yield path
+        path = _above(path)
+    yield "/"
+
+
+def tree(archive: Archive) -> Iterator[str]:
+    """The tree as nested lists; groups open and close."""
+    if not archive.shown:
+        return
+    left_out = len(archive.details.nodes) - len(archive.shown)
+    yield f"<h3>{count(len(archive.details.nodes), 'node')}</h3>"
+    if left_out:
+        yield f'<p class="quiet">{count(left_out, "node")} without findings not shown here</p>'
+    yield '<ul class="tree">'
+    roots = ["/"] if "/" in archive.shown else archive.children.get("/", [])
+    for root in roots:
+        yield from _node(archive, root)
+    yield "</ul>"
+
+
+def _node(archive: Archive, path: str) -> Iterator[str]:
+    node = archive.details.nodes[path]
+    name = path if path == "/" else path.rpartition("/")[2]
+    label = f'<span class="node">{text(name)}{"/" if node["kind"] == "group" and path != "/" else ""}</span>'
+    label = f"{label} {text(_words(node))}"
+    children = archive.children.get(path, ())
+    yield f'<li id="{archive.shown[path]}">'
+    if children:
+        broken = any(each == path or each.startswith(f"{path.rstrip('/')}/") for each in archive.findings)
+        yield f"<details{' open' if broken or path == '/' else ''}><summary>{label}</summary>"
+        yield from _found(archive, path)
+        yield "<ul>"
+        for child in children:
+            yield from _node(archive, child)
+        yield "</ul></details>"
+    else:
+        yield label
+        yield from _found(archive, path)
+    yield "</li>"
+
+
+def _words(node: Mapping[str, Any]) -> str:
+    """What a node is, in a line: dtype, axes with sizes, chunk grid, size."""
+    if node["kind"] == "group":
+        return "" if node["members"] else f"{count(len(node['attributes']), 'attribute')}, no members"
+    if node["kind"] != "array":
+        return f"{node['kind']}: {node['reason']}"
+    axes = node["axes"] or [None] * len(node["shape"])
+    sizes = ", ".join(f"{axis or '?'} {size}" for axis, size in zip(axes, node["shape"], strict=True))
+    parts = [node["dtype"], f"({sizes})" if sizes else "scalar", _size(node["bytes"])]
+    storage = node["storage"]
+    if storage is not None:
+        grid = " × ".join(map(str, storage["chunks"]))
+        parts.append(
+            f"{count(storage['chunk_count'], 'chunk')} of {grid or 'one value'}, {_size(storage['chunk_bytes'])}"
+        )
+        parts.append(", ".join(storage["codecs"]))
+    return " · ".join(part for part in parts if part)
+
+
+def _size(number: int) -> str:
+    """Bytes in the largest unit of which there is one at least."""
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if number >= unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{number} B"
+
+
+def _found(archive: Archive, path: str) -> Iterator[str]:
+    for finding in archive.findings.get(path, ()):
+        kind = f'<span class="{finding.weight}">{finding.weight}</span>'
+        yield f"<p>{kind} {text(finding.rule)}: expected {text(finding.expected)}, found {text(finding.found)}</p>"
+    picture = archive.details.pictures.get(path)
+    if picture is not None:
+        yield from _pictures(path, picture)
+
+
+def _pictures(path: str, picture: Picture) -> Iterator[str]:
+    bounds = f"{picture.minimum:.6g} to {picture.maximum:.6g}"
+    if picture.levels:
+        rows = len(picture.levels) // picture.columns
+        down, across = picture.axes
+        about = f"{down} down, {across} across; black {picture.minimum:.6g}, white {picture.maximum:.6g}"
+        source = f"data:image/png;base64,{base64.b64encode(png(picture.levels, picture.columns)).decode()}"
+        height = max(1, round(_SIDE * rows / picture.columns))
+        yield "<figure>"
+        yield f'<img src="{source}" width="{_SIDE}" height="{height}" alt="{text(f"One slice of {path}")}">'
+        yield f"<figcaption>{text(about)}</figcaption>"
+        yield "</figure>"
+    if picture.counts:
+        yield "<figure>"
+        yield _bars(picture.counts, f"Histogram of {path}: {bounds}")
+        yield f"<figcaption>{text(bounds)}; {text(picture.seen)}</figcaption>"
+        yield "</figure>"
+
+
+def _bars(counts: Sequence[int], label: str) -> str:
+    highest = max((*counts, 1))
+    bars = "".join(
+        f'<rect x="{6 * index}" y="{64 - height}" width="5" height="{height}" fill="currentColor"/>'
+        for index, height in ((index, -(-64 * number // highest)) for index, number in enumerate(counts))
+        if height
+    )
+    size = f'width="{6 * len(counts)}" height="64" viewBox="0 0 {6 * len(counts)} 64"'
+    return f'<svg role="img" aria-label="{text(label)}" {size}>{bars}</svg>'
+
+
+def png(levels: bytes, columns: int) -> bytes:
+    """A PNG (ISO/IEC 15948) of grey levels [row, column], 255 being transparent."""
+    rows = len(levels) // columns
+    lines = b"".join(b"\0" + levels[row * columns : (row + 1) * columns] for row in range(rows))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    parts = (
+        chunk(b"IHDR", header),
+        chunk(b"tRNS", b"\0\xff"),
+        chunk(b"IDAT", zlib.compress(lines, 9)),
+        chunk(b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)

@@ -21,6 +21,9 @@ from vizschema.urls import archive_name
 
 BASE_PROFILE = "trace"
 
+TELLING = 3
+"""How many telling words of a profile an archive has to hold before it looks like one; one or two are chance."""
+
 _TRUSTED_COPY = (
     "described from the consolidated copy of the metadata, which is trusted: the documents of a remote archive are not "
     "compared with it one by one"
@@ -162,6 +165,9 @@ def _choose_profile(
         else "declares no profile"
     )
     hint = f"; it looks like {likely} (--profile {likely})" if likely else ""
+    if not likely and "profile" not in root and "spec_version" not in root:
+        others = ", ".join(name for name in spec.profiles if name != BASE_PROFILE)
+        hint = f"; it looks like none of {others}, and is probably no inference trace"
     return spec.profile(BASE_PROFILE), "default", likely, (f"the archive {what}: judged as {BASE_PROFILE}{hint}",)
 
 
@@ -176,7 +182,8 @@ def likely_profile(description: Description, spec: Spec) -> str | None:
     for name in spec.profiles:
         if name != BASE_PROFILE:
             words = spec.profile(name).recognise
-            scores[name] = sum(word in text for word in words) / max(len(words), 1)
+            found = sum(word in text for word in words)
+            scores[name] = found / len(words) if found >= TELLING else 0
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     if not ranked or not ranked[0][1] or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
         return None

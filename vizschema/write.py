@@ -14,6 +14,7 @@ from vizschema.errors import NotConforming, UsageError
 from vizschema.findings import Report
 from vizschema.plan import Array
 from vizschema.refusal import refusal
+from vizschema.specs import Spec
 from vizschema.target import replacing, require_free
 from vizschema.validate import report_of
 from vizschema.writers import form_of
@@ -44,10 +45,7 @@ def write(
     require_free(target, overwrite=overwrite)
     version = specs.newest() if spec is None else specs.load(spec)
     judged = version.profile(profile)
-    given = {plan.node_path(place): value for place, value in (attributes or {}).items()}
-    given["/"] = plan.root_attributes(given.get("/", {}), version.version, judged.name)
-    planned = _plan_arrays(arrays, given, form, specs.read_json(version.folder / "layout.json"))
-    groups = _plan_groups(planned, given)
+    groups, planned = plan_whole(arrays, attributes or {}, form, version, judged.name)
     nodes: dict[str, Node] = {place: plan.plan_group(place, group) for place, group in groups.items()}
     nodes.update((place, plan.plan_node(place, item, form)) for place, item in planned.items())
     report = report_of(plan.plan_description(nodes, form), str(target), spec=version.version, profile=judged)
@@ -56,8 +54,21 @@ def write(
     plan.require_portable(planned)
     plan.require_held(groups, planned, form)
     with replacing(target) as temporary:
-        _write(temporary, form, groups, planned)
+        write_planned(temporary, form, groups, planned)
     return report
+
+
+def plan_whole(
+    arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str, Any]], form: Form, version: Spec, profile: str
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, PlannedArray]]:
+    """The groups with their attributes, parents first, and the arrays, as they will be written; nothing is judged.
+
+    Raises `UsageError` where the arguments do not fit each other.
+    """
+    given = {plan.node_path(place): value for place, value in attributes.items()}
+    given["/"] = plan.root_attributes(given.get("/", {}), version.version, profile)
+    planned = _plan_arrays(arrays, given, form, specs.read_json(version.folder / "layout.json"))
+    return _plan_groups(planned, given), planned
 
 
 def _plan_arrays(
@@ -91,10 +102,11 @@ def _plan_groups(
     return {place: plan.plain_attributes(place, given.get(place, {})) for place in sorted(places)}
 
 
-def _write(
-    temporary: Path, form: Form, groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray]
+def write_planned(
+    path: Path, form: Form, groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray]
 ) -> None:
-    writer = form.begin(temporary)
+    """Write what `plan_whole` gave to `path`, where nothing is yet."""
+    writer = form.begin(path)
     try:
         writer.outline(groups, planned)
         for place, attributes in groups.items():

@@ -43,7 +43,7 @@ LAYERS = (
     ),
     ("refusal", "create", "write", "carrying"),
     ("bugs", "report", "convert"),
-    ("run",),
+    ("details", "run"),
     ("commands", "convert_command", "spec_commands", "worker"),
     ("cli", "__main__"),
 )

@@ -193,7 +193,7 @@ class _Version(argparse.Action):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="vizschema",
-        description="Validate archives of traced neural networks (Zarr, HDF5) against a versioned specification.",
+        description="Validate archives of traced neural networks (Zarr, HDF5, NPZ, ASDF) against a versioned specification.",
         epilog=f"example:\n  vizschema validate run.zarr\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -235,7 +235,7 @@ def _add_validate(subparsers: Any) -> None:
         EXIT_CODES,
     )
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="an archive: a Zarr folder or an HDF5 file; - reads paths from stdin"
+        "paths", nargs="+", metavar="PATH", help="an archive: a file or folder of Zarr, HDF5, NPZ or ASDF; - reads paths from stdin"
     )
     _add_choice_options(parser)
     parser.add_argument("--no-values", action="store_false", dest="values", help="structure only: read no chunk")
@@ -345,7 +345,7 @@ def _add_example(subparsers: Any) -> None:
     )
     parser.add_argument("profile", metavar="PROFILE", help="openfold, vit, mnist or trace")
     parser.add_argument("path", metavar="PATH", help="where to write it")
-    parser.add_argument("--container", metavar="C", help="zarr-v3, zarr-v2 or hdf5 (default: by the suffix of PATH)")
+    parser.add_argument("--container", metavar="C", help="the container, as for convert (default: by the suffix)")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at PATH")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vizschema.containers.base import Container, Limits, Watch, unwatched
+from vizschema.containers.remote_failures import hush
 from vizschema.containers.remote_files import BLOCK, RemoteRanges, SeekableFile, open_ranges
 from vizschema.containers.remote_store import Missing, Patience, Remote, Wire, WiredRemote
 from vizschema.containers.zarr_remote import open_zarr_remote
@@ -81,6 +82,8 @@ def connect(url: str, patience: Patience = Patience()) -> Remote:  # noqa: B008 
         raise UsageError(f"{shown}: credentials in a URL of {scheme}:// are not used: set them as its tools do")
     from fsspec.asyn import get_loop
 
+    hush()
+
     return WiredRemote(load()(f"{scheme}{url[len(scheme) :]}", patience), shown, patience, get_loop())
 
 
@@ -91,7 +94,7 @@ def _http() -> Callable[[str, Patience], Wire]:
 
 
 def _s3() -> Callable[[str, Patience], Wire]:
-    from vizschema.containers.remote_objects import S3Wire
+    from vizschema.containers.remote_s3 import S3Wire
 
     return S3Wire
 

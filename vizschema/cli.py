@@ -149,6 +149,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         arguments.baseline,
         arguments.write_baseline,
         arguments.report,
+        arguments.enclosing,
     )
 
 
@@ -253,6 +254,9 @@ def _add_validate(subparsers: Any) -> None:
     )
     parser.add_argument("--no-timestamp", action="store_true", help="the same bytes in every run, in any format")
     parser.add_argument("--quiet", "-q", action="store_true", help="as text: only the first line of what does not pass")
+    parser.add_argument(
+        "--enclosing", action="store_true", help="a path within a Zarr folder stands for that archive, named once"
+    )
     parser.add_argument("--baseline", metavar="FILE", help="findings that are known and do not count")
     parser.add_argument("--write-baseline", metavar="FILE", help="write the findings of today, so that none counts")
     parser.add_argument("--all", action="store_true", help="list every place, not the first three of each rule")

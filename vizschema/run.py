@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from vizschema.acceptance import Acceptance
     from vizschema.findings import Details, Report
 
+_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+
 Judge = Callable[[str, str | None, str | None], "Report"]
 """From a path, a version and a profile (None: what the archive declares) to the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a call asks for. `files` are further reports, each a format and a file to write it to."""
+    """What a call asks for. `files` are further reports, each a format and a file to write it to.
+
+    With `enclosing`, a path within a Zarr folder stands for the archive that holds it.
+    """
 
     paths: Sequence[str]
     choice: Choice
@@ -35,6 +40,7 @@ class Order:
     baseline: str | None = None
     write_baseline: str | None = None
     files: Sequence[tuple[str, str]] = ()
+    enclosing: bool = False
 
 
 def run(order: Order, judge: Judge, details: Callable[[Report], Details]) -> int:
@@ -43,7 +49,7 @@ def run(order: Order, judge: Judge, details: Callable[[Report], Details]) -> int
     acceptance = _acceptance(order, ground)
     options = replace(order.options, configuration=ground.configuration.name, details=details)
     judged: Iterable[Report] = _until_interrupted(
-        ground.named(judge(path, ground.spec, ground.profile)) for path in _paths(order.paths)
+        ground.named(judge(path, ground.spec, ground.profile)) for path in _archives(order)
     )
     if order.write_baseline is not None:
         judged, acceptance = _rebased(list(judged), order.write_baseline, acceptance, ground)
@@ -131,6 +137,23 @@ def _rebased(
 def _today() -> datetime.date:
     """The day in UTC, so that a suppression ends everywhere at once."""
     return datetime.datetime.now(datetime.UTC).date()
+
+
+def _archives(order: Order) -> Iterator[str]:
+    """The archives to judge, as they are named, or those that hold what is named, each once."""
+    if not order.enclosing:
+        yield from _paths(order.paths)
+        return
+    yield from dict.fromkeys(_holder(path) for path in _paths(order.paths))
+
+
+def _holder(path: str) -> str:
+    """The outermost Zarr folder that `path` lies in, by its metadata or its name; `path` itself where there is none."""
+    above = [place for place in Path(path).parents if place.name]
+    for place in reversed(above):
+        if any((place / name).is_file() for name in _METADATA):
+            return str(place)
+    return next((str(place) for place in reversed(above) if place.suffix == ".zarr"), path)
 
 
 def _paths(paths: Sequence[str]) -> Iterator[str]:

@@ -194,7 +194,7 @@ class _Version(argparse.Action):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="vizschema",
-        description="Validate archives of traced neural networks (Zarr, HDF5, NPZ, ASDF) against a versioned specification.",
+        description="Validate archives of traced neural networks (Zarr, HDF5, NPZ, ASDF) against a specification.",
         epilog=f"example:\n  vizschema validate run.zarr\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -236,7 +236,7 @@ def _add_validate(subparsers: Any) -> None:
         EXIT_CODES,
     )
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="an archive: a file or folder of Zarr, HDF5, NPZ or ASDF; - reads paths from stdin"
+        "paths", nargs="+", metavar="PATH", help="an archive (Zarr, HDF5, NPZ, ASDF); - reads paths from stdin"
     )
     _add_choice_options(parser)
     parser.add_argument("--no-values", action="store_false", dest="values", help="structure only: read no chunk")
@@ -369,7 +369,7 @@ def _add_convert(subparsers: Any) -> None:
         "--chunks",
         metavar="HOW",
         default="keep",
-        help="keep those of SRC, default (as for a new archive), or lengths by axis: head=1,residue=128 (default: keep)",
+        help="keep those of SRC, default (as for a new archive), or lengths by axis: head=1,token=64 (default: keep)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace what is at DST")
 

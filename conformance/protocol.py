@@ -11,7 +11,7 @@ import queue
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import jsonschema_rs
@@ -19,10 +19,14 @@ import jsonschema_rs
 from vizschema import specs
 
 PROTOCOL = 1
+STARTING = 60.0
+"""Seconds that a process has at least to start and to greet."""
+
 LINE = 64 << 20
 """The longest reply, in bytes."""
 
 Reply = dict[str, Any]
+_GREETINGS = ("hello", "spec")
 
 
 class Trouble(Exception):
@@ -67,9 +71,25 @@ class Process:
     _lines: queue.Queue[bytes | None] | None = None
     _seq: int = 0
     starts: int = 0
+    _greetings: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     def ask(self, cmd: str, kind: str, **fields: Any) -> Reply:
-        """The reply to one request, of the kind that the schema names; raises `Trouble`."""
+        """The reply to one request, of the kind that the schema names; raises `Trouble`.
+
+        A process that was started again is greeted first as the first one was: `hello`, and `spec`.
+        """
+        if cmd in _GREETINGS:
+            self._greetings = {**self._greetings, cmd: (kind, fields)}
+            return self._ask(cmd, kind, fields, max(self.timeout, STARTING))
+        if not self._is_running():
+            for greeting, (expected, said) in self._greetings.items():
+                self._ask(greeting, expected, said, max(self.timeout, STARTING))
+        return self._ask(cmd, kind, fields, self.timeout)
+
+    def _is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _ask(self, cmd: str, kind: str, fields: Mapping[str, Any], timeout: float) -> Reply:
         process, lines = self._running()
         self._seq += 1
         request = {"seq": self._seq, "cmd": cmd, **fields}
@@ -80,9 +100,9 @@ class Process:
         except OSError as error:
             raise self._ended(Crash(f"the process ended before it was asked: {error}")) from error
         try:
-            answer = lines.get(timeout=self.timeout)
+            answer = lines.get(timeout=timeout)
         except queue.Empty:
-            raise self._ended(Silence(f"no reply within {self.timeout:g} s")) from None
+            raise self._ended(Silence(f"no reply within {timeout:g} s")) from None
         if answer is None:
             code = process.wait()
             raise self._ended(Crash(f"the process ended with exit code {code}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vizschema.conformance.cases import FOLDER, Case
@@ -128,3 +128,31 @@ def _reason(name: str, excused: Mapping[str, str]) -> str | None:
     return next(
         (reason for start, reason in excused.items() if start.endswith("*") and name.startswith(start[:-1])), None
     )
+
+
+_SHOWN = 20
+_WORDS: Mapping[str, str] = {
+    "drop": "dropped constraints",
+    "shift": "shifted bounds",
+    "unconditional": "dropped conditions",
+    "loosen": "loosened patterns",
+    "narrow": "narrowed patterns",
+}
+
+
+def lines_of(result: Score, *, every: bool) -> Iterator[str]:
+    """The score in words: killed of all by operator, equivalents by reason, survivors."""
+    for operator, words in _WORDS.items():
+        alive = sum(mutant.operator == operator for mutant in result.survivors)
+        killed = result.killed.get(operator, 0)
+        yield f"{words:<20} {killed:>5} of {killed + alive:>5} killed ({result.share(operator):.1%})"
+    yield f"{'equivalent':<20} {len(result.equivalent):>5}"
+    for reason, count in Counter(result.equivalent.values()).most_common():
+        yield f"  {count:>5}  {reason}"
+    for name in result.stale:
+        yield f"listed as equivalent, and killed: {name}"
+    shown = result.survivors if every else result.survivors[:_SHOWN]
+    for mutant in shown:
+        yield f"survives: {mutant.name}"
+    if len(shown) < len(result.survivors):
+        yield f"and {len(result.survivors) - len(shown)} more (--survivors lists them)"

@@ -112,6 +112,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.chunks,
                 overwrite=arguments.overwrite,
             )
+        case "conformance":
+            return commands.conformance(arguments.arguments)
         case _:
             return commands.benchmark(arguments.name, arguments.arguments)
 
@@ -211,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(subparsers)
     _add_example(subparsers)
     _add_convert(subparsers)
+    _add_conformance(subparsers)
     _add_benchmark(subparsers)
     return parser
 
@@ -374,6 +377,17 @@ def _add_convert(subparsers: Any) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace what is at DST")
 
 
+def _add_conformance(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "conformance",
+        "run the conformance suite against an implementation, in any language",
+        "vizschema conformance run -- COMMAND …",
+        "`vizschema conformance run --help` says more; other actions: serve, export, score, freeze",
+    )
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="the action and its arguments")
+
+
 def _add_benchmark(subparsers: Any) -> None:
     parser = _command(
         subparsers,
@@ -383,10 +397,10 @@ def _add_benchmark(subparsers: Any) -> None:
     )
     parser.add_argument(
         "name",
-        choices=("formats", "metadata", "isolation", "hashes"),
+        choices=("formats", "metadata", "isolation", "remote", "hashes"),
         help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
         "metadata: describing and judging an archive of many arrays; isolation: what the worker costs; "
-        "hashes: what the digest adds to reading",
+        "remote: requests and seconds on S3; hashes: what the digest adds to reading",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 

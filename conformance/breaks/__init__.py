@@ -7,7 +7,17 @@ from vizschema.conformance.breaks.edits import Break
 
 def all_breaks() -> list[Break]:
     """Every break of every table."""
-    from vizschema.conformance.breaks import attributes, axes, classifiers, openfold, series, storage, tree, values
+    from vizschema.conformance.breaks import (
+        attributes,
+        axes,
+        classifiers,
+        guards,
+        openfold,
+        series,
+        storage,
+        tree,
+        values,
+    )
 
-    tables = (attributes, tree, axes, series, storage, values, classifiers, openfold)
+    tables = (attributes, tree, axes, series, storage, values, classifiers, openfold, guards)
     return [each for table in tables for each in table.breaks()]

@@ -99,7 +99,7 @@ def _right(profile: str) -> Iterator[Break]:
     """What is right after all, where a rule asks for axes or arrays."""
     sizes = (sized("height", 4), sized("width", 4), sized("channel", 4))
     yield valid("classifier-axes", profile, f"equal-sizes-{profile}", "Height, width and channel of one size: names tell them apart.", *sizes)
-    yield valid("array-node", profile, f"one-sample-{profile}", "An array of one sample is an array.", sized("sample", 1))
+    yield valid("array-node", profile, f"one-sample-{profile}", "An array of one sample is an array.", sized("sample", 1), attribute("/metadata", "size_sample", 1))
     yield valid("labels-recommended", profile, f"of-one-class-{profile}", "All labels are the same.", filled(LABELS, pattern="zeros"))
     yield valid("classifier-facts-measured", profile, f"no-labels-{profile}", "Where there are no predictions that are integers, nothing is compared.", add("/extra", group()), add("/extra/labels", array("sample", "int64", PLAIN)))
 
@@ -195,7 +195,7 @@ def _vit() -> Iterator[Break]:
     for path in ("/attention", "/attention/self"):
         yield broken("group-node", "vit", path.strip("/").replace("/", "-"), f"An array stands for {path}.", without(path), add(path, array("token", source="unknown")))
     yield valid("hidden-state-axes", "vit", "square", "As many hidden units as tokens: names tell them apart.", sized("hidden", 5))
-    yield valid("self-attention-axes", "vit", "square", "As many heads and samples as tokens: names tell them apart.", sized("head", 5), sized("sample", 5))
+    yield valid("self-attention-axes", "vit", "square", "As many heads and samples as tokens: names tell them apart.", sized("head", 5), sized("sample", 5), attribute("/metadata", "size_sample", 5))
     yield broken("embedding-present", "vit", "absent", "There is no embedding.", without("/activations/embedding"))
     yield valid("embedding-present", "vit", "one-token", "An embedding of one token.", sized("token", 1), filled("/activations/embedding", pattern="normal", seed=8))
     both = (without(LAYER, "/activations/layer_01"), no_attribute("/activations", "num_layers"))

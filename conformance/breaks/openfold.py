@@ -146,16 +146,15 @@ def _kinds() -> Iterator[Break]:
             add(f"/attention_topk/{kind}/layer_00", array("residue")),
         )
     for name in ("inputs", "outputs", "single", "pair", "msa", "attention", "attention_topk", "recycle"):
-        yield broken("group-node", "openfold", name.replace("_", "-"), f"An array stands for /{name}.", without(f"/{name}"), *_unmasked(name), add(f"/{name}", array("residue", source="unknown")))
+        yield broken("group-node", "openfold", name.replace("_", "-"), f"An array stands for /{name}.", without(f"/{name}"), *(unmasked() if name == "outputs" else ()), add(f"/{name}", array("residue", source="unknown")))
     yield broken(
         "group-node", "openfold", "recycle-member", "An array stands for a recycle.", without("/recycle/recycle_00", "/recycle/recycle_01"), attribute("/recycle", "num_recycles", 1), add("/recycle/recycle_00", array("residue"))
     )
 
 
-def _unmasked(name: str) -> tuple[Edit, ...]:
-    if name == "outputs":
-        return tuple(filled(f"/recycle/recycle_0{i}/coordinates", pattern="smooth", seed=9) for i in range(2))
-    return ()
+def unmasked() -> tuple[Edit, ...]:
+    """Fills the coordinates of recycles with what follows from no mask."""
+    return tuple(filled(f"/recycle/recycle_0{i}/coordinates", pattern="smooth", seed=9) for i in range(2))
 
 
 def _dtypes() -> Iterator[Break]:
@@ -173,8 +172,8 @@ def _dtypes() -> Iterator[Break]:
             yield valid("integer-dtype", "openfold", f"msa-{dtype}", f"An MSA as {dtype}.", add("/inputs/msa", array("sequence residue", dtype, PLAIN)))
     yield valid("mask-dtype", "openfold", "bool", "A mask of booleans.", put("/outputs/atom_mask", "dtype", "bool"))
     for kind in KINDS:
-        yield broken("top-k-index-dtype", "openfold", f"of-{_slug(kind)}", f"Indices of {kind} as int64.", *_topk_of(kind), put(f"/attention_topk/{kind}/layer_00/indices", "dtype", "int64"))
-        yield broken("float-dtype", "openfold", f"topk-{_slug(kind)}", f"Weights of {kind} as int8.", *_topk_of(kind), put(f"/attention_topk/{kind}/layer_00/weights", "dtype", "int8"))
+        yield broken("top-k-index-dtype", "openfold", f"of-{_slug(kind)}", f"Indices of {kind} as int64.", *moved_topk(kind), put(f"/attention_topk/{kind}/layer_00/indices", "dtype", "int64"))
+        yield broken("float-dtype", "openfold", f"topk-{_slug(kind)}", f"Weights of {kind} as int8.", *moved_topk(kind), put(f"/attention_topk/{kind}/layer_00/weights", "dtype", "int8"))
         path = f"/attention/{kind}/layer_00"
         yield broken("float-dtype", "openfold", _slug(path), f"{path} as int8.", put(path, "dtype", "int8"), attribute(path, "source", "proxy"), also=("series-dtype",))
     for path in ("/single/layer_00", "/pair/layer_00", "/msa/layer_00", "/recycle/recycle_00/single", "/recycle/recycle_00/pair", "/outputs/confidence", "/outputs/predicted_aligned_error", "/outputs/ptm"):
@@ -189,7 +188,7 @@ def _dtypes() -> Iterator[Break]:
         yield broken("portable-dtype", "openfold", _slug(path), f"{path} as text: one fault, not two.", *_alone(path), add(path, array(names, "bytes", {"pattern": "zeros"})))
 
 
-def _topk_of(kind: str, **changed: Any) -> tuple[Edit, ...]:
+def moved_topk(kind: str, **changed: Any) -> tuple[Edit, ...]:
     """Moves the top-k attention of the base to another kind."""
     end = "sequence" if kind == "msa_column" else "residue"
     target = f"/attention_topk/{kind}"
@@ -273,15 +272,15 @@ def _triangle(kind: str) -> Iterator[Break]:
 def _topk() -> Iterator[Break]:
     for kind in KINDS:
         path = f"/attention_topk/{kind}/layer_00"
-        yield valid("top-k-axes", "openfold", f"of-{_slug(kind)}", f"Top-k attention of {kind}.", *_topk_of(kind))
+        yield valid("top-k-axes", "openfold", f"of-{_slug(kind)}", f"Top-k attention of {kind}.", *moved_topk(kind))
         wrong = array(f"entry {kind}_head end", "int32", PLAIN)
-        yield broken("top-k-axes", "openfold", f"{_slug(kind)}-indices", f"{path}/indices with its entries first.", *_topk_of(kind, indices=wrong))
+        yield broken("top-k-axes", "openfold", f"{_slug(kind)}-indices", f"{path}/indices with its entries first.", *moved_topk(kind, indices=wrong))
         turned = array(f"entry {kind}_head", "float16", {"pattern": "uniform", "seed": 5})
-        yield broken("top-k-axes", "openfold", f"{_slug(kind)}-weights", f"{path}/weights with its entries first.", *_topk_of(kind, weights=turned))
+        yield broken("top-k-axes", "openfold", f"{_slug(kind)}-weights", f"{path}/weights with its entries first.", *moved_topk(kind, weights=turned))
         for name in ("indices", "weights"):
-            yield broken("top-k-pair", "openfold", f"{_slug(kind)}-{name}-absent", f"There is no {path}/{name}.", *_topk_of(kind), without(f"{path}/{name}"))
+            yield broken("top-k-pair", "openfold", f"{_slug(kind)}-{name}-absent", f"There is no {path}/{name}.", *moved_topk(kind), without(f"{path}/{name}"))
             yield broken(
-                "array-node", "openfold", f"topk-{_slug(kind)}-{name}", f"A group stands for {path}/{name}.", *_topk_of(kind), without(f"{path}/{name}"), add(f"{path}/{name}", group()), add(f"{path}/{name}/x", array("residue"))
+                "array-node", "openfold", f"topk-{_slug(kind)}-{name}", f"A group stands for {path}/{name}.", *moved_topk(kind), without(f"{path}/{name}"), add(f"{path}/{name}", group()), add(f"{path}/{name}/x", array("residue"))
             )
     yield broken("empty-group", "openfold", "topk-layer", "A layer of top-k attention without anything: one fault, not two.", without(f"{TOPK}/indices", f"{TOPK}/weights"))
 
@@ -335,9 +334,9 @@ def _values() -> Iterator[Break]:
     yield valid("confidence-scale", "openfold", "little-more", "A confidence of 1.5.", fact("/outputs/confidence", maximum=1.5))
     for kind in KINDS:
         path = f"/attention_topk/{kind}/layer_00"
-        yield broken("top-k-range", "openfold", f"{_slug(kind)}-past", f"An index of {kind} past the last.", *_topk_of(kind), fact(f"{path}/indices", beyond_axis=1))
-        yield broken("top-k-range", "openfold", f"{_slug(kind)}-weight", f"A weight of {kind} above 1.", *_topk_of(kind), fact(f"{path}/weights", maximum=1.9))
-        yield broken("openfold-facts-measured", "openfold", f"{_slug(kind)}-indices", "beyond_axis was not measured.", *_topk_of(kind), unmeasured(f"{path}/indices", "facts", "beyond_axis"))
+        yield broken("top-k-range", "openfold", f"{_slug(kind)}-past", f"An index of {kind} past the last.", *moved_topk(kind), fact(f"{path}/indices", beyond_axis=1))
+        yield broken("top-k-range", "openfold", f"{_slug(kind)}-weight", f"A weight of {kind} above 1.", *moved_topk(kind), fact(f"{path}/weights", maximum=1.9))
+        yield broken("openfold-facts-measured", "openfold", f"{_slug(kind)}-indices", "beyond_axis was not measured.", *moved_topk(kind), unmeasured(f"{path}/indices", "facts", "beyond_axis"))
     yield valid("top-k-range", "openfold", "unknown", "There is nothing to compare with.", fact(f"{TOPK}/indices", beyond_axis=None))
     yield broken("openfold-facts-measured", "openfold", "aatype", "decode_differs was not measured.", unmeasured("/inputs/aatype", "facts", "decode_differs"))
     for dtype in ("int8", "int16", "int64", "uint8", "uint16", "uint32", "uint64"):

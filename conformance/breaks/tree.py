@@ -29,6 +29,10 @@ from vizschema.conformance.breaks.edits import (
 LAYER = "/activations/layer_00"
 SELF = "/attention/self/layer_00"
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+EXTREMES = {
+    **{f"int{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
+}
 
 
 def breaks() -> Iterator[Break]:
@@ -117,6 +121,8 @@ def _kinds() -> Iterator[Break]:
         yield broken("portable-dtype", "trace", f"{dtype}-in-extra", f"An array of {dtype} below /extra.", add("/extra/x", array("token", dtype, {"pattern": "zeros"})))
     for dtype in DTYPES:
         yield valid("portable-dtype", "trace", f"valid-{dtype}", f"{dtype} is in every container.", add("/inputs/x", array("token", dtype, {"pattern": "listed", "values": [0, 1, 1]})))
+    for dtype, (low, high) in EXTREMES.items():
+        yield valid("portable-dtype", "trace", f"extremes-{dtype}", f"{dtype} keeps {low} and {high}, and what doubles round.", add("/inputs/x", array("token", dtype, {"pattern": "listed", "values": [str(low), str(high), str(high - 1), "1", "0"]})))
     for dtype in ("int8", "bool", "complex64", "uint64"):
         yield broken("float-dtype", "trace", f"attention-{dtype}", f"Softmax weights as {dtype}.", axes(SELF, "sample head token:query token:key", dtype))
     for dtype in ("int16", "int32", "int64", "uint8", "uint16", "uint32", "complex128"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
@@ -14,6 +16,10 @@ import numpy.typing as npt
 from vizschema.hashing.array import ArrayHash
 
 Values = npt.NDArray[Any]
+
+_ROOM = threading.local()
+_KEPT = 1 << 20
+"""The most doubles for which a thread keeps room."""
 
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 INFINITY: Mapping[np.dtype[Any], int] = {np.dtype(np.float16): 0x7C00, _BFLOAT16: 0x7F80}
@@ -98,22 +104,26 @@ class Seen:
             return Extremes(None, None, False)
         return Extremes(float(finite.min()) + 0.0, float(finite.max()) + 0.0, False)
 
-    @functools.cached_property
+    @property
     def doubles(self) -> npt.NDArray[np.float64]:
-        """The few values as doubles, exactly."""
+        """The few values as doubles, exactly; they hold until the thread asks for others."""
         few = self.few
+        room = _doubles(few.shape)
         if few.dtype not in _WIDEN:
-            return few.astype(np.float64)
+            np.copyto(room, few)
+            return room
         shift, scale = _WIDEN[few.dtype]
-        bits = few.view(np.uint16).astype(np.uint64)
+        bits = room.view(np.uint64)
+        np.copyto(bits, few.view(np.uint16))
         signed = bool(few.view(np.uint16).max(initial=0) >= 0x8000)
         sign = (bits & 0x8000) << np.uint64(48) if signed else None
         np.left_shift(bits & 0x7FFF if signed else bits, np.uint64(shift), out=bits)
-        doubles = bits.view(np.float64)
-        doubles *= scale
+        room *= scale
         if not self.extremes.all_finite:
-            doubles[(few.view(np.uint16) & 0x7FFF).astype(np.uint64) >= INFINITY[few.dtype]] = np.inf
-        return doubles if sign is None else (doubles.view(np.uint64) | sign).view(np.float64)
+            room[few.view(np.uint16) & 0x7FFF >= INFINITY[few.dtype]] = np.inf
+        if sign is not None:
+            bits |= sign
+        return room
 
 
 def _half_extremes(few: Values) -> Extremes:
@@ -135,6 +145,17 @@ def _half_extremes(few: Values) -> Extremes:
         minimum, maximum = highest, lowest
     ends = np.array([minimum, maximum], np.uint16).view(few.dtype).astype(np.float64)
     return Extremes(float(ends[0]) + 0.0, float(ends[1]) + 0.0, True)
+
+
+def _doubles(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Room for doubles of this shape, the same for every call of a thread: new memory costs more than to fill it."""
+    size = math.prod(shape)
+    held: npt.NDArray[np.float64] | None = getattr(_ROOM, "doubles", None)
+    if held is None or held.size < size:
+        held = np.empty(size, np.float64)
+        if size <= _KEPT:
+            _ROOM.doubles = held
+    return held[:size].reshape(shape)
 
 
 def bits_of(values: Values) -> npt.NDArray[Any]:

@@ -65,7 +65,7 @@ def _exit_code(argv: Sequence[str] | None) -> int:
         with reported_as_bug():
             return _run(_parser().parse_args(_with_benchmark(sys.argv[1:] if argv is None else argv)))
     except VizschemaError as error:
-        print(f"vizschema: {escape_text(str(error))}", file=sys.stderr)
+        print(f"vizschema: {escape_text(scrubbed(str(error)))}", file=sys.stderr)
         return error.exit_code
     except SystemExit as stop:  # argparse: help, version, wrong usage
         return stop.code if isinstance(stop.code, int) else 0
@@ -239,7 +239,10 @@ def _add_validate(subparsers: Any) -> None:
         EXIT_CODES,
     )
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="an archive (Zarr, HDF5, NPZ, ASDF); - reads paths from stdin"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a file, folder or URL of an archive; - reads paths from stdin",
     )
     _add_choice_options(parser)
     parser.add_argument("--no-values", action="store_false", dest="values", help="structure only: read no chunk")

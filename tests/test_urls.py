@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
 
 import vizschema
+from vizschema import progress
 from vizschema.cli import main
+from vizschema.containers import remote
+from vizschema.containers.remote_store import Patience
+from vizschema.report import FORMATS
 from vizschema.urls import archive_name, masked, scheme_of, scrubbed
 
 
@@ -94,3 +99,58 @@ def test_a_missing_backend_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 def test_wrong_usage_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", "run.zarr", "https://me:secret@host/x?sig=secret"]) == 2
     assert "secret" not in capsys.readouterr().err
+
+
+class TestNothingSecretIsShown:
+    """Wherever a URL may come out again."""
+
+    URL = "http://me:secret@127.0.0.1:9/run.zarr?sig=secret#secret"
+
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One try is enough: nobody listens there."""
+        connect = remote.connect
+        monkeypatch.setattr(remote, "connect", lambda url, *_: connect(url, Patience(tries=1)))
+
+    @pytest.mark.parametrize("form", FORMATS)
+    def test_in_no_report(self, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+        main(["validate", "--trust", "--format", form, self.URL])
+        said = capsys.readouterr()
+        assert "***@127.0.0.1:9/run.zarr?***" in said.out.replace("&#x2A;", "*").replace("&#42;", "*")
+        assert "secret" not in said.out + said.err
+
+    @pytest.mark.parametrize("command", [["describe"], ["describe", "--trust"], ["digest"], ["validate"]])
+    def test_by_no_command(self, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main([*command, self.URL]) == 3
+        said = capsys.readouterr()
+        assert "127.0.0.1:9/run.zarr" in said.out + said.err
+        assert "secret" not in said.out + said.err
+
+    def test_by_no_exception(self) -> None:
+        with pytest.raises(vizschema.NotAnArchive) as caught:
+            vizschema.describe(self.URL)
+        assert "secret" not in "".join(traceback.format_exception(caught.value))
+        assert caught.value.__context__ is None
+        assert caught.value.__cause__ is None
+
+    def test_in_no_report_of_a_bug(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        def fails(url: str, *_: object) -> None:
+            raise RuntimeError(f"cannot read {url}")
+
+        monkeypatch.setenv("VIZSCHEMA_DEBUG", "1")
+        monkeypatch.setattr(remote, "connect", fails)
+        assert main(["validate", "--trust", self.URL]) == 70
+        said = capsys.readouterr()
+        assert "internal error: RuntimeError: cannot read http://***@127.0.0.1:9/run.zarr?***" in said.out
+        assert "Traceback" in said.err
+        assert "secret" not in said.out + said.err
+
+    def test_on_no_terminal(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setattr(progress, "watched", lambda: True)
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        with progress.bar(self.URL) as begin:
+            assert begin is not None
+            begin(10)(5)
+        said = capsys.readouterr().err
+        assert "***@127.0.0.1" in said
+        assert "secret" not in said

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from vizschema.urls import masked
+
 Begin = Callable[[int], Callable[[int], object]]
 
 
@@ -35,7 +37,7 @@ def bar(name: str) -> Iterator[Begin | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
 
         def begin(total: int) -> Callable[[int], object]:
-            task = shown.add_task(escape(name), total=total)
+            task = shown.add_task(escape(masked(name)), total=total)
             return lambda done: shown.advance(task, done)
 
         yield begin

@@ -15,6 +15,7 @@ from vizschema.findings import INTERRUPTED
 from vizschema.ground import Choice, Ground, ground_of
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, exit_code, overall_exit_code
+from vizschema.urls import scheme_of
 
 if TYPE_CHECKING:
     from vizschema.acceptance import Acceptance
@@ -149,6 +150,8 @@ def _archives(order: Order) -> Iterator[str]:
 
 def _holder(path: str) -> str:
     """The outermost Zarr folder that `path` lies in, by its metadata or its name; `path` itself where there is none."""
+    if scheme_of(path) is not None:
+        return path
     above = [place for place in Path(path).parents if place.name]
     for place in reversed(above):
         if any((place / name).is_file() for name in _METADATA):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,6 +18,9 @@ RESTARTS = 3
 
 Then = Callable[[Description, Worker, Mapping[str, Any]], Description]
 """(description, the worker that described it, what it was asked) → a description."""
+
+Start = Callable[[Sequence[str], Bounds], AbstractContextManager[Worker]]
+"""Starts a worker that may read these paths, within bounds."""
 
 _UNKNOWN = {"format": "zarr", "version": None, "store": "directory", "consolidated": False}
 
@@ -36,6 +40,7 @@ def describe(
     limits: Limits = Limits(),  # noqa: B008  (frozen)
     bounds: Bounds = Bounds(),  # noqa: B008  (frozen)
     then: Then | None = None,
+    start: Start = Worker,
 ) -> tuple[Description, tuple[str, ...]]:
     """The description of the archive at `path`, as `vizschema.describe` gives it, read by a worker; and notes in words.
 
@@ -50,7 +55,7 @@ def describe(
         heard = _Heard()
         skipped = {place: (node["reason"], node["detail"]) for place, node in dead.items()}
         asked = {"path": hexed(archive), "limits": asdict(limits), "skipped": skipped}
-        with Worker([archive], bounds) as worker:
+        with start([archive], bounds) as worker:
             try:
                 _listen(worker, heard, asked, deadline)
             except WorkerDied as died:

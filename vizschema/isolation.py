@@ -30,6 +30,10 @@ ALLOWANCE = 320 << 20
 _GRACE = 10.0
 """Seconds that an interrupted worker has to say what it knows."""
 
+_STARTING = 60.0
+"""Seconds in which a worker has to be ready; a slow disk says nothing of the archive."""
+
+_SIGNALS = {each.value: each.name for each in signal.Signals}
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIZSCHEMA_DEBUG")
 _ENVIRONMENT = {
     "HDF5_PLUGIN_PRELOAD": "::",  # no filter is loaded from anywhere
@@ -85,6 +89,9 @@ class Worker:
         self._waiting_since: float | None = None
         self._deadline = math.inf
         self._overdue: str | None = None
+        self._out_of_time = False
+        self._failed = False
+        self._patience: float = _STARTING
         self._ended = threading.Event()
         self._loan = loan_of(readable)
         self._process = subprocess.Popen(  # noqa: S603  (our own interpreter)
@@ -98,6 +105,7 @@ class Worker:
         )
         threading.Thread(target=self._watch_over, daemon=True).start()
         self.notes = self._confined(readable, network=network)
+        self._patience = bounds.silence
 
     def __enter__(self) -> Worker:
         return self
@@ -123,6 +131,20 @@ class Worker:
         self._process.send_signal(signal.SIGINT)
 
     @property
+    def alive(self) -> bool:
+        """Whether it can be asked once more."""
+        return not self._failed and self._process.poll() is None
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Seconds that the process has computed, by what the kernel says of it; 0 where it says nothing."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def peak_memory(self) -> int:
         """Bytes of memory that the process has had at most, by what the kernel says of it; 0 where it says nothing."""
         try:
@@ -143,16 +165,18 @@ class Worker:
 
     def listen(self) -> Iterator[list[Any]]:
         """Every message still to come of what the worker was asked, as `run` gives them."""
-        while True:
-            message = self._next()
-            if message[0] == "error":
-                raise _exception(*message[1:])
-            if message[0] == "limit":
-                raise WorkerDied("over-limit", str(message[1]))
-            yield message
-            if message[0] == "end":
-                self._deadline = math.inf
-                return
+        try:
+            while True:
+                message = self._next()
+                if message[0] == "error":
+                    raise _exception(*message[1:])
+                if message[0] == "limit":
+                    raise WorkerDied("over-limit", str(message[1]))
+                yield message
+                if message[0] == "end":
+                    return
+        finally:
+            self._deadline = math.inf
 
     def _confined(self, readable: Sequence[str], *, network: bool) -> tuple[str, ...]:
         setup = {
@@ -191,6 +215,7 @@ class Worker:
             self._waiting_since = None
         self._received += len(body)
         if self._received > self._bounds.answer:
+            self._failed = True
             self._process.kill()
             raise WorkerDied("over-limit", f"its description has more than {self._bounds.answer} bytes", final=True)
         if not isinstance(message, list) or not message:
@@ -199,16 +224,17 @@ class Worker:
 
     def senseless(self) -> WorkerDied:
         """What to raise where the worker said what is no message; it is ended."""
+        self._failed = True
         self._process.kill()
         return WorkerDied("crashed", "the worker that read it said what makes no sense")
 
     def _death(self) -> WorkerDied:
         code = self._process.wait()
         if self._overdue is not None:
-            return WorkerDied("over-limit", self._overdue, final=time.monotonic() >= self._deadline)
+            return WorkerDied("over-limit", self._overdue, final=self._out_of_time)
         if code == -signal.SIGXCPU:
             return WorkerDied("over-limit", "reading it takes more CPU time than the worker may have", final=True)
-        how = f"by the signal {signal.Signals(-code).name}" if code < 0 else f"with the exit code {code}"
+        how = f"by the signal {_SIGNALS.get(-code, -code)}" if code < 0 else f"with the exit code {code}"
         return WorkerDied("crashed", f"the worker that read it ended {how}")
 
     def _watch_over(self) -> None:
@@ -220,9 +246,10 @@ class Worker:
             if self._loan is not None and self._loan.busy():  # the network may be silent, and has its own bounds
                 excused = now
             if now >= self._deadline:
+                self._out_of_time = True
                 self._overdue = f"reading it takes more than {self._bounds.seconds:g} seconds"
-            elif since is not None and now - max(since, excused) >= self._bounds.silence:
-                self._overdue = f"reading it takes more than {self._bounds.silence:g} seconds"
+            elif since is not None and now - max(since, excused) >= self._patience:
+                self._overdue = f"reading it takes more than {self._patience:g} seconds"
             else:
                 continue
             self._process.kill()

@@ -12,6 +12,7 @@ from vizschema.containers import open_container
 from vizschema.describe import describe, describe_open
 from vizschema.description import Description
 from vizschema.errors import UsageError
+from vizschema.isolated import Start
 from vizschema.isolated import describe as isolated_describe
 from vizschema.isolated_scan import IsolatedScan
 from vizschema.isolation import Bounds, Worker
@@ -30,7 +31,7 @@ Entries = Callable[[Description], Sequence[Mapping[str, Any]]]
 class Measure:
     """How one archive is read: by `jobs` threads (null: one a CPU), within `bounds`, also those of a worker.
 
-    Its values by the Dask cluster at the address `dask`, where there is one.
+    Its values by the Dask cluster at the address `dask`, where there is one. Workers are those that `start` gives.
     """
 
     archive: str | os.PathLike[str]
@@ -39,6 +40,7 @@ class Measure:
     bounds: Bounds
     begin: Begin | None
     dask: str | None = None
+    start: Start = Worker
 
     def here(self, *, values: bool) -> Description:
         """The description, read in this process."""
@@ -63,7 +65,8 @@ class Measure:
                 "the processes of a Dask cluster are not confined as a worker is: expected --trust (in Python: not "
                 "`isolated`) with --dask, found none"
             )
-        return isolated_describe(self.archive, bounds=self.bounds, then=self._scanned if values else None)
+        then = self._scanned if values else None
+        return isolated_describe(self.archive, bounds=self.bounds, then=then, start=self.start)
 
     def _scanned(self, description: Description, worker: Worker, asked: Mapping[str, Any]) -> Description:
         entries = self.entries(description)

@@ -85,6 +85,9 @@ class Npz:
             if count > self._limits.nodes:
                 yield path, name_node(fault("over-limit", f"more than {self._limits.nodes} nodes"), steps[-1], [])[1]
                 return
+            if instead is None and len(steps) > self._limits.path_depth:
+                detail = f"more than {self._limits.path_depth} levels deep"
+                instead = name_node(fault("over-limit", detail), steps[-1], [])[1]
             alone = alone if instead is None else steps
             yield path, instead or self._node(path, steps, told, steps in groups, steps in names)
 

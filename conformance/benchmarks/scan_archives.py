@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numcodecs
@@ -58,16 +58,16 @@ def chunk_of(values: Values) -> tuple[int, ...]:
     return (1, *values.shape[1:]) if values.shape[0] == _HEADS else (64, 64, values.shape[-1])
 
 
-def _zarr(path: Path, size: int, version: int, **options: Any) -> None:
-    store = zarr.storage.ZipStore(path, mode="w") if path.suffix == ".zip" else path
-    group = zarr.open_group(store, mode="w", zarr_format=version)
+def _zarr(path: Path, size: int, version: Literal[2, 3], **options: Any) -> None:
+    zipped = zarr.storage.ZipStore(path, mode="w") if path.suffix == ".zip" else None
+    group = zarr.open_group(path if zipped is None else zipped, mode="w", zarr_format=version)
     for name, values in layers(size):
         chunks = chunk_of(values)
         more = {"shards": values.shape} if options.get("sharded") else {}
         plain = {key: value for key, value in options.items() if key != "sharded"}
         group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=chunks, **plain, **more)[...] = values
-    if path.suffix == ".zip":
-        store.close()
+    if zipped is not None:
+        zipped.close()
 
 
 def _hdf5(path: Path, size: int, *, chunked: bool = True, **options: Any) -> None:

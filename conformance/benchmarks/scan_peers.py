@@ -18,6 +18,7 @@ import numpy as np
 from numcodecs import blosc, zstd
 from numcodecs.shuffle import Shuffle
 
+deflate: Any
 try:
     from isal import isal_zlib as deflate
 except ImportError:
@@ -117,9 +118,9 @@ def _zarr_v2(path: Path) -> Iterator[Callable[[], int]]:
 
 
 def _decoded_zstd(raw: Any) -> int:
-    # Frames of the writer: a single segment, whose size stands in two or four bytes.
     width = (1, 2, 4, 8)[raw[4] >> 6]
-    size = int.from_bytes(bytes(raw[5 : 5 + width]), "little") + (256 if width == 2 else 0)
+    start = 5 + (not raw[4] & 0x20)  # a frame of more than one segment says its window first (RFC 8878)
+    size = int.from_bytes(bytes(raw[start : start + width]), "little") + (256 if width == 2 else 0)
     zstd.decompress(raw, _buffer(size))
     return size
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,3 +148,10 @@ def test_only_judging_and_checking_the_dialect_import_an_engine() -> None:
 def test_the_engine_knows_no_model(name: str) -> None:
     words = re.compile(r"attention|openfold|mnist|\bvit\b", re.IGNORECASE)
     assert not words.findall(SOURCES[name].read_text(encoding="utf-8"))
+
+
+def test_every_folder_with_modules_is_packaged() -> None:
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
+    folders = {path.parent.relative_to(ROOT) for path in (*PACKAGE.rglob("*.py"), *(ROOT / "conformance").rglob("*.py"))}
+    names = {".".join(folder.parts) for folder in folders}
+    assert {name if name.startswith("vizschema") else f"vizschema.{name}" for name in names} | {"vizschema.spec"} == listed

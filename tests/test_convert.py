@@ -190,6 +190,17 @@ def test_a_damaged_chunk_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
     assert listing(tmp_path) == ["a"]
 
 
+def test_a_checksum_that_does_not_fit_ends_it_too(tmp_path: Path) -> None:
+    for container in ("asdf", "npz"):
+        path = written(tmp_path / container, container)
+        raw = bytearray(path.read_bytes())
+        raw[raw.index(np.asarray(arrays()["/activations/layer_01"].data).tobytes()) + 5] ^= 1
+        path.write_bytes(raw)
+        with pytest.raises(NotAnArchive, match="cannot be read"):
+            convert(path, tmp_path / "b.zarr")
+    assert listing(tmp_path) == ["asdf", "npz"]
+
+
 def test_files_of_no_format_are_left_behind_and_named(tmp_path: Path) -> None:
     path = written(tmp_path / "a")
     (path / "notes.txt").write_text("x", encoding="utf-8")

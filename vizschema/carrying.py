@@ -95,6 +95,8 @@ def _source(path: str, opened: Container) -> Any:
         values = opened.values(path)
     except ChunkDamaged as damaged:
         raise NotAnArchive(f"{path}: cannot be read: {damaged}") from None
-    if isinstance(values, FlatValues) and not values.by_range:
-        return Unpacked(path, opened)  # decoded once, where every index would decode it from the start
+    if isinstance(values, FlatValues):
+        values = values.unsummed()  # what is summed up as a whole is checked by the digest
+        if not values.by_range:
+            return Unpacked(path, opened)  # decoded once, where every index would decode it from the start
     return Selectable(lambda: values, path)

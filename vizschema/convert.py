@@ -23,8 +23,8 @@ from vizschema.containers import open_container
 from vizschema.containers.base import Container
 from vizschema.describe import describe, describe_open
 from vizschema.description import Description, Node
-from vizschema.digest import digest
-from vizschema.errors import NoDigest, UsageError, VizschemaError
+from vizschema.digest import digest, require_portable
+from vizschema.errors import NoDigest, NotAnArchive, UsageError, VizschemaError
 from vizschema.layout import default_chunks
 from vizschema.target import replacing, require_free
 from vizschema.writers import form_of
@@ -164,9 +164,13 @@ def _compare(source: str, written: Path, description: Description) -> tuple[str 
     if difference is not None:
         raise VizschemaError(f"{source}: not converted: {difference} would differ; please report it")
     try:
-        expected = digest(source)
+        require_portable(description)
     except NoDigest as error:
         return None, str(error)
+    try:
+        expected = digest(source)
+    except NoDigest as error:
+        raise NotAnArchive(f"{source}: cannot be read whole: {error}") from None
     found = digest(written)
     if found != expected:
         raise VizschemaError(f"{source}: not converted: its digest is {expected}, and would be {found}")

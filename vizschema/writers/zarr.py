@@ -20,7 +20,7 @@ from vizschema.writers.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
 from vizschema.writers.zarr_consolidate import consolidate_v2, consolidate_v3, replace_document
 
 ZSTD_LEVEL = 3
-SHARD_BYTES = 64 << 20
+SHARD_BYTES = 32 << 20
 """The most bytes of a shard where nobody chose any."""
 
 AXES_ATTRIBUTE = "_ARRAY_DIMENSIONS"

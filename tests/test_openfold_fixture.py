@@ -44,6 +44,9 @@ def portable(path: Path) -> dict[str, Any]:
 def test_the_archive_conforms_without_a_warning(name: str, folder: Path) -> None:
     report = vizschema.validate(folder / name)
     assert (report.profile, report.profile_chosen, report.findings) == ("openfold", "declared", ())
+    assert report.verdict == "conforms"
+    assert report.coverage is not None
+    assert report.coverage["chunks_read"] == report.coverage["chunks"] > 0
 
 
 def test_the_three_descriptions_are_equal_but_for_container_and_storage(folder: Path) -> None:

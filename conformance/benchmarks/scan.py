@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vizschema.conformance.benchmarks.scan_archives import FORMS, UNIT_BYTES
+from vizschema.conformance.benchmarks.scan_archives import FORMS, UNIT_BYTES, linked
 from vizschema.conformance.benchmarks.scan_peers import bare, memcpy, usual
 from vizschema.validate import validate
 
@@ -56,10 +56,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--forms", nargs="+", choices=tuple(FORMS), default=tuple(FORMS), metavar="FORM", help="only these"
     )
+    parser.add_argument("--peak", type=int, metavar="MB", help="only the peak memory, on an archive of so many MiB")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.child:
         return _child(*arguments.child)
+    if arguments.peak:
+        return _peaks(arguments.peak << 20)
     if arguments.repeats < 1 or arguments.size < UNIT_BYTES >> 20:
         parser.error(f"--repeats is 1 or more, --size {UNIT_BYTES >> 20} or more")
     with TemporaryDirectory(prefix="vizschema-benchmark-") as folder:
@@ -84,14 +87,30 @@ def _child(contender: str, path: str, jobs: str) -> int:
     return 0
 
 
+def _peaks(size: int) -> int:
+    with TemporaryDirectory(prefix="vizschema-benchmark-") as folder:
+        path = Path(folder) / "linked.zarr"
+        linked(path, size)
+        for jobs in (1, 2, 8):
+            found = _measured("validate", path, jobs)
+            print(f"{found[2] >> 20} MiB of values, {jobs} threads: peak of the process {found[1]:.0f} MiB")
+    return 0
+
+
+def _measured(contender: str, path: Path, jobs: int) -> tuple[float, float, int]:
+    """Seconds, peak memory in MiB, and the bytes that were read, in a fresh process."""
+    command = [sys.executable, "-m", "vizschema.conformance.benchmarks.scan", "--child", contender]
+    ended = subprocess.run([*command, str(path), str(jobs)], capture_output=True, text=True, check=True)  # noqa: S603
+    seconds, peak, size = json.loads(ended.stdout.splitlines()[-1])
+    return seconds, peak, size
+
+
 def _rounds(archives: Mapping[str, Path], size: int, repeats: int) -> Measured:
     taken: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
     for _ in range(repeats):
         for form, path in archives.items():
             for contender, jobs in _RUNS:
-                command = [sys.executable, "-m", "vizschema.conformance.benchmarks.scan", "--child", contender]
-                ended = subprocess.run([*command, str(path), str(jobs)], capture_output=True, text=True, check=True)  # noqa: S603
-                seconds, peak, found = json.loads(ended.stdout.splitlines()[-1])
+                seconds, peak, found = _measured(contender, path, jobs)
                 if found != size:
                     raise ValueError(f"{contender} read {found} bytes of {form}, expected {size}")
                 taken.setdefault((form, contender, jobs), []).append((seconds, peak))

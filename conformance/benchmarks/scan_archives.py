@@ -100,8 +100,22 @@ def _asdf(path: Path, size: int, compression: str | None) -> None:
     asdf.AsdfFile(tree).write_to(path, all_array_compression=compression)
 
 
-_BLOSC = {"compressors": numcodecs.Blosc("zstd", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE), "fill_value": 0}
-_ZSTD = {"compressors": ZstdCodec(level=1)}
+def linked(path: Path, size: int) -> None:
+    """A Zarr v3 archive of about `size` bytes on next to no disk: one chunk of attention, linked under every key."""
+    values = _attention(np.random.default_rng(0))[:1]
+    count = max(1, size // values.nbytes)
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    shape = (count, *values.shape[1:])
+    array = group.create_array("attention/all", shape=shape, dtype=values.dtype, chunks=values.shape, **_ZSTD)
+    array[:1] = values
+    folder = path / "attention" / "all" / "c"
+    for number in range(1, count):
+        (folder / str(number) / "0").mkdir(parents=True)
+        (folder / str(number) / "0" / "0").hardlink_to(folder / "0" / "0" / "0")
+
+
+_BLOSC: Mapping[str, Any] = {"compressors": numcodecs.Blosc("zstd", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE), "fill_value": 0}
+_ZSTD: Mapping[str, Any] = {"compressors": ZstdCodec(level=1)}
 
 FORMS: Mapping[str, tuple[str, Callable[[Path, int], None]]] = {
     "zarr v2 blosc-zstd": ("v2.zarr", lambda path, size: _zarr(path, size, 2, **_BLOSC)),

@@ -23,6 +23,7 @@ COMMANDS = (
         "describe",
         "explain",
         "pin",
+        "completion",
         "spec list",
         "spec show",
         "spec diff",

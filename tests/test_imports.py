@@ -45,7 +45,7 @@ LAYERS = (
     ("refusal", "create", "write", "carrying"),
     ("bugs", "report", "convert"),
     ("details", "run"),
-    ("commands", "convert_command", "spec_commands", "worker"),
+    ("commands", "convert_command", "spec_commands", "worker", "completion"),
     ("cli", "__main__"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
@@ -151,7 +151,8 @@ def test_the_engine_knows_no_model(name: str) -> None:
 
 
 def test_every_folder_with_modules_is_packaged() -> None:
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
-    folders = {path.parent.relative_to(ROOT) for path in (*PACKAGE.rglob("*.py"), *(ROOT / "conformance").rglob("*.py"))}
-    names = {".".join(folder.parts) for folder in folders}
-    assert {name if name.startswith("vizschema") else f"vizschema.{name}" for name in names} | {"vizschema.spec"} == listed
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    sources = (path for folder in ("vizschema", "conformance") for path in (ROOT / folder).rglob("*.py"))
+    names = {".".join(path.parent.relative_to(ROOT).parts) for path in sources}
+    packages = {name if name.startswith("vizschema") else f"vizschema.{name}" for name in names}
+    assert packages | {"vizschema.spec"} == set(listed)

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import vizschema
 from vizschema import commands, convert_command, spec_commands
 from vizschema.bugs import reported_as_bug
+from vizschema.completion import SHELLS, script
 from vizschema.errors import VizschemaError
 from vizschema.ground import Choice
 from vizschema.reading import MEMORY, TIMEOUT, Reading, duration, reading, size, threads
@@ -86,6 +87,9 @@ def _run(arguments: argparse.Namespace) -> int:
             return commands.describe(arguments.path, _reading(arguments))
         case "explain":
             return spec_commands.explain(arguments.rule, _choice(arguments))
+        case "completion":
+            print(script(arguments.shell, _parser()))
+            return 0
         case "pin":
             return spec_commands.pin(arguments.version, arguments.file)
         case "spec" if arguments.action == "list":
@@ -208,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_describe(subparsers)
     _add_explain(subparsers)
     _add_pin(subparsers)
+    _add_completion(subparsers)
     _add_spec(subparsers)
     _add_digest(subparsers)
     _add_demo(subparsers)
@@ -439,6 +444,17 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="S", help=f"seconds for an archive (default: {TIMEOUT})"
     )
+
+
+def _add_completion(subparsers: Any) -> None:
+    parser = _command(
+        subparsers,
+        "completion",
+        "print a script by which a shell completes our commands and options",
+        "vizschema completion bash > ~/.local/share/bash-completion/completions/vizschema",
+        "zsh: write it as _vizschema into a folder of $fpath; fish: into ~/.config/fish/completions/vizschema.fish.",
+    )
+    parser.add_argument("shell", choices=tuple(SHELLS), help="the shell")
 
 
 def _add_choice_options(parser: argparse.ArgumentParser) -> None:

@@ -25,11 +25,16 @@ def main(argv: Sequence[str]) -> int:
         print(f"vizschema benchmark: {missing.name} is not installed: {NEEDS}", file=sys.stderr)
         return 2
     arguments.out.mkdir(parents=True, exist_ok=True)
+    results = arguments.out / run.RESULTS
+    known = run.load(results) if arguments.resume and results.exists() else []
     if not arguments.redraw:
         with tempfile.TemporaryDirectory(prefix="vizschema-benchmark-", dir=arguments.scratch) as folder:
-            run.record(arguments.out, run.measure(_plan(arguments), Path(folder)), argv)
-    rows = run.load(arguments.out / run.RESULTS)
+            for rows in run.measure(_plan(arguments), Path(folder), known):
+                run.record(arguments.out, rows, argv)  # after each size: who interrupts keeps what there is
+    rows = run.load(results)
     run.draw(arguments.out, rows)
+    for page in arguments.pages:
+        run.fill(page, rows)
     print(f"{arguments.out}: {len(rows)} measurements")
     wrong = [row for row in rows if row.checked is False]
     for row in wrong:
@@ -75,6 +80,8 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
         "--memory", type=_positive, default=4000, metavar="MB", help="formats that would need more are left out (4000)"
     )
     parser.add_argument("--scratch", type=Path, metavar="DIR", help="where the archives go for the time being")
+    parser.add_argument("--pages", type=Path, nargs="+", default=(), metavar="PAGE", help="fill the figures of these")
+    parser.add_argument("--resume", action="store_true", help="keep the sizes that the CSV in DIR has already")
     parser.add_argument("--redraw", action="store_true", help="only figures and tables, from the CSV in DIR")
     return parser.parse_args(argv)
 

@@ -16,7 +16,7 @@ from vizschema.conformance.benchmarks.formats.measure import Bar, Row, drop_cach
 from vizschema.conformance.benchmarks.formats.trace import HEADS, Trace, Values, attention_name
 
 TILE = 32
-BUDGET = 6.0
+BUDGET = 3.0
 """Seconds after which a pattern of a contender is not repeated again, once it was three times."""
 LEAST = 3
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from vizschema.conformance.benchmarks.formats import access, archives, figures, parallel, remote, tables
 from vizschema.conformance.benchmarks.formats.measure import Bar, Row, load, save
+from vizschema.conformance.benchmarks.formats.pages import fill
 from vizschema.conformance.benchmarks.formats.trace import Trace
 
-__all__ = ["RESULTS", "Plan", "draw", "load", "measure", "record"]
+__all__ = ["RESULTS", "Plan", "draw", "fill", "load", "measure", "record"]
 
 RESULTS = "benchmark_results.csv"
 ACCESS_LAYERS = 4
@@ -36,26 +37,32 @@ class Plan:
     memory: int
 
 
-def measure(plan: Plan, folder: Path) -> list[Row]:
-    """Every row; archives lie in `folder` while they are needed."""
+def measure(plan: Plan, folder: Path, known: Sequence[Row] = ()) -> Iterator[list[Row]]:
+    """All rows so far, after each size; archives lie in `folder` while they are needed.
+
+    Sizes of which there are `known` rows are not measured again.
+    """
     whole = [name for name in plan.workloads if name in archives.WORKLOADS]
     parts = [name for name in plan.workloads if name not in archives.WORKLOADS]
     steps = archives.steps(plan.rounds) * bool(whole) + access.steps(plan.repeats, parts) * bool(parts)
     steps += parallel.steps(plan.repeats) * ("parallel" in parts) + remote.steps(plan.repeats) * ("remote" in parts)
-    bar = Bar(steps * len(plan.n_res))
-    rows: list[Row] = []
-    for n_res in plan.n_res:
+    sizes = [n_res for n_res in plan.n_res if n_res not in {row.n_res for row in known}]
+    bar = Bar(steps * len(sizes))
+    rows = list(known)
+    for n_res in sizes:
         place = folder / str(n_res)
         place.mkdir()
         if whole:
             trace = Trace(n_res, plan.layers).within(plan.most)
             rows.extend(archives.measure(trace, place, plan.rounds, whole, plan.memory, bar))
         if parts:
-            trace = Trace(n_res, min(ACCESS_LAYERS, plan.layers), pair_channels=0).within(plan.most)
+            trace = Trace(n_res, min(ACCESS_LAYERS, plan.layers), pair_channels=0).within(
+                None if plan.most is None else plan.most // 2
+            )
             rows.extend(_parts(trace, place, plan.repeats, parts, bar))
         archives.remove(place)
+        yield rows
     bar.close()
-    return rows
 
 
 def _parts(trace: Trace, place: Path, repeats: int, wanted: Sequence[str], bar: Bar) -> list[Row]:

@@ -58,8 +58,8 @@ def _tables(rows: Sequence[Row], sizes: Sequence[int]) -> Iterable[tuple[str, st
     yield "Size, stored / in memory, noise", _across(noise, sizes, amplification, "{:.3f}")
     for cache in ("warm", "cold"):
         full = select(rows, workload="full", cache=cache)
-        yield f"Full read, {cache}, MB/s", _across(full, sizes, _speed, "{:.0f}")
-    yield "Write, MB/s", _across(select(rows, workload="write"), sizes, _speed, "{:.0f}")
+        yield f"Full read, {cache}, MB/s", _across(full, sizes, speed, "{:.0f}")
+    yield "Write, MB/s", _across(select(rows, workload="write"), sizes, speed, "{:.0f}")
     yield "Files", _across(select(rows, workload="files"), sizes, _files, "{:.0f}")
     access = [row for row in rows if row.workload in ("layer", "random")]
     for n_res in sizes:
@@ -90,7 +90,8 @@ def _tables(rows: Sequence[Row], sizes: Sequence[int]) -> Iterable[tuple[str, st
 Measure = Callable[[Iterable[Row]], float | None]
 
 
-def _speed(rows: Iterable[Row]) -> float | None:
+def speed(rows: Iterable[Row]) -> float | None:
+    """The median of megabytes in memory a second."""
     values = [row.wanted / row.seconds / 1e6 for row in rows if row.wanted and row.seconds]
     return statistics.median(values) if values else None
 
@@ -127,6 +128,24 @@ def _patterns(rows: Sequence[Row], measure: Measure, form: str) -> str:
         for key, own in by_format(rows).items()
     ]
     return table(["", *there], lines) if lines else ""
+
+
+def parts_of(
+    rows: Sequence[Row],
+    n_res: int,
+    cache: str,
+    containers: Sequence[str],
+    codec: str,
+    *,
+    bytes_too: bool = False,
+) -> str:
+    """The table of parts of attention at one size for some containers: milliseconds, or bytes read over wanted."""
+    found = [row for row in select(rows, n_res=n_res, cache=cache, codec=codec) if row.workload in ("layer", "random")]
+    own = [row for row in found if row.container in containers]
+    measure = amplification if bytes_too else _milliseconds
+    return f"n_res {n_res}, {cache}, {'bytes read / wanted' if bytes_too else 'ms'}:\n\n" + _patterns(
+        own, measure, "{:.3g}"
+    )
 
 
 def _cell(value: float | None, form: str) -> str:

@@ -21,7 +21,7 @@ LAYERS = (
     ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
     ("selection", "unpacked", "canonical"),
     ("hashing",),
-    ("facts",),
+    ("facts", "in_memory"),
     ("scanned",),
     ("scan",),
     ("lending", "frames", "sandbox", "isolation", "isolated", "isolated_scan", "progress"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -421,3 +422,25 @@ def test_shards_nobody_chose_hold_as_many_chunks_as_they_may(tmp_path: Path) -> 
     nodes = vizschema.describe(path)["nodes"]
     assert nodes["/extra/cut"]["storage"]["shards"] == {"shape": [6, 4], "bytes": 96, "count": 1}
     assert nodes["/extra/mask"]["storage"]["shards"] is None
+
+
+def test_values_are_measured_before_they_are_written_where_asked(tmp_path: Path) -> None:
+    target = tmp_path / "trace.zarr"
+    report = vizschema.write(target, arrays(), attributes(), profile="trace", values=True)
+    assert (report.verdict, report.values) == ("conforms", "read")
+    assert report.coverage is not None
+    assert report.coverage["bytes_read"] == report.coverage["bytes"] > 0
+    again = vizschema.validate(target)
+    assert (again.verdict, again.coverage, again.findings) == (report.verdict, report.coverage, report.findings)
+
+
+def test_values_that_break_a_rule_are_not_written_where_asked(tmp_path: Path) -> None:
+    given = arrays()
+    broken = np.array(given["/activations/layer_00"].data)
+    broken[0, 0, 0] = np.nan
+    given["/activations/layer_00"] = replace(given["/activations/layer_00"], data=broken)
+    target = tmp_path / "trace.zarr"
+    with pytest.raises(NotConforming, match="nothing was written: 1 error by trace"):
+        vizschema.write(target, given, attributes(), profile="trace", values=True)
+    assert not target.exists()
+    assert vizschema.write(target, given, attributes(), profile="trace").verdict == "structure conforms"

@@ -14,8 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from vizschema.containers.base import Container
-from vizschema.containers.values import Piece
+from vizschema.containers.values import HasValues, Piece
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.facts import HASH
 from vizschema.hashing.array import Memory
@@ -54,7 +53,7 @@ class Scanned(NamedTuple):
 
 
 def scan(
-    container: Container,
+    container: HasValues,
     description: Description,
     entries: Sequence[Mapping[str, Any]],
     bounds: Bounds = Bounds(),

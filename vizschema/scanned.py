@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.containers.base import Container
 from vizschema.containers.values import (
     Block,
     ChunkDamaged,
+    HasValues,
     Piece,
     Values,
     clipped,
@@ -62,7 +62,7 @@ class ScannedArray:
 
     def __init__(
         self,
-        container: Container,
+        container: HasValues,
         description: Description,
         path: str,
         entries: Sequence[Mapping[str, Any]],

@@ -9,13 +9,16 @@ from typing import Any
 
 from vizschema import plan, specs
 from vizschema.create import Trace, create
-from vizschema.description import Node
+from vizschema.description import Description, Node
 from vizschema.errors import NotConforming, UsageError
 from vizschema.findings import Report
+from vizschema.in_memory import InMemory
 from vizschema.plan import Array
 from vizschema.refusal import refusal
-from vizschema.specs import Spec
+from vizschema.scan import describe_scanned, scan
+from vizschema.specs import Profile, Spec
 from vizschema.target import replacing, require_free
+from vizschema.text import escape_name
 from vizschema.validate import report_of
 from vizschema.writers import form_of
 from vizschema.writers.base import Form, PlannedArray
@@ -32,8 +35,9 @@ def write(
     container: str | None = None,
     spec: str | None = None,
     overwrite: bool = False,
+    values: bool = False,
 ) -> Report:
-    """The report on the archive that was written to `path`; its structure conforms.
+    """The report on the archive that was written to `path`; its structure conforms, with `values` so do its values.
 
     `attributes` maps the path of a group or array to its attributes; those of the root that say which version, profile,
     time and software are filled in. `container` is one of `writers.FORMS`, by default what the suffix says.
@@ -48,7 +52,10 @@ def write(
     groups, planned = plan_whole(arrays, attributes or {}, form, version, judged.name)
     nodes: dict[str, Node] = {place: plan.plan_group(place, group) for place, group in groups.items()}
     nodes.update((place, plan.plan_node(place, item, form)) for place, item in planned.items())
-    report = report_of(plan.plan_description(nodes, form), str(target), spec=version.version, profile=judged)
+    description = plan.plan_description(nodes, form)
+    if values:
+        description = _measured(description, planned, judged)
+    report = report_of(description, str(target), spec=version.version, profile=judged)
     if not report.conforms:
         raise NotConforming(f"{target}: nothing was written: {refusal(report)}", report)
     plan.require_portable(planned)
@@ -56,6 +63,15 @@ def write(
     with replacing(target) as temporary:
         write_planned(temporary, form, groups, planned)
     return report
+
+
+def _measured(description: Description, planned: Mapping[str, PlannedArray], profile: Profile) -> Description:
+    """`description` with the facts that `profile` asks of the arrays, which are in memory."""
+    arrays = {escape_name(place): item.values for place, item in planned.items()}
+    found = scan(InMemory(arrays), description, profile.facts)
+    # Chunks are cut when they are written: what is in memory will be in all of them.
+    coverage = {**found.coverage, "chunks_read": found.coverage["chunks"]}
+    return describe_scanned(description, found._replace(coverage=coverage))
 
 
 def plan_whole(

@@ -71,6 +71,13 @@ class Values(Protocol):
         """The blocks of a piece, none beyond the shape; a damaged chunk in their place, and the others go on."""
 
 
+class HasValues(Protocol):
+    """What values can be read of: an open container, or arrays in memory."""
+
+    def values(self, path: str) -> Values:
+        """The values of the array at `path`; raises `ChunkDamaged` where it cannot be opened."""
+
+
 @runtime_checkable
 class Placed(Protocol):
     """`Values` that know where a piece lies without reading it."""

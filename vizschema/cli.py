@@ -405,10 +405,10 @@ def _add_benchmark(subparsers: Any) -> None:
     )
     parser.add_argument(
         "name",
-        choices=("formats", "metadata", "isolation", "remote", "hashes"),
+        choices=("formats", "metadata", "scan", "isolation", "remote", "hashes"),
         help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
-        "metadata: describing and judging an archive of many arrays; isolation: what the worker costs; "
-        "remote: requests and seconds on S3; hashes: what the digest adds to reading",
+        "metadata: describing and judging an archive of many arrays; scan: validating values; "
+        "isolation: what the worker costs; remote: requests and seconds on S3; hashes: what the digest adds to reading",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 

@@ -114,7 +114,10 @@ def linked(path: Path, size: int) -> None:
         (folder / str(number) / "0" / "0").hardlink_to(folder / "0" / "0" / "0")
 
 
-_BLOSC: Mapping[str, Any] = {"compressors": numcodecs.Blosc("zstd", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE), "fill_value": 0}
+_BLOSC: Mapping[str, Any] = {
+    "compressors": numcodecs.Blosc("zstd", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE),
+    "fill_value": 0,
+}
 _ZSTD: Mapping[str, Any] = {"compressors": ZstdCodec(level=1)}
 
 FORMS: Mapping[str, tuple[str, Callable[[Path, int], None]]] = {

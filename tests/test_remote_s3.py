@@ -414,7 +414,8 @@ class TestGoogleCloud:
         here, there = vizschema.describe(written / form), vizschema.describe(f"gs://bucket/{form}")
         assert there["container"] == {**here["container"], "store": "remote"}
         assert {**there, "container": None} == {**here, "container": None}
-        assert len(bucket.requests) <= 3
+        # gcsfs asks twice at once for the size of a file.
+        assert len(bucket.requests) <= (3 if form.endswith(".zarr") else 5)
 
     @pytest.mark.usefixtures("bucket")
     def test_values_are_validated(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from vizschema.description import Description
 from vizschema.errors import VizschemaError
 from vizschema.findings import Report
 from vizschema.isolation import Bounds, Worker
@@ -55,11 +56,15 @@ class SharedWorker:
         if self._worker is not None:
             self._worker.close()
 
+    def measure(self, archive: Path) -> tuple[Description, tuple[str, ...]]:
+        """The description of an archive in the folder, its values read, and notes; raises `VizschemaError`."""
+        measure = measure_of(archive, None, None, 1, self._bounds, None)
+        return replace(measure, start=self).by_worker(values=True)
+
     def judge(self, archive: Path) -> Report:
         """The report on an archive in the folder, as `validate` gives it."""
-        measure = measure_of(archive, None, None, 1, self._bounds, None)
         try:
-            description, notes = replace(measure, start=self).by_worker(values=True)
+            description, notes = self.measure(archive)
         except VizschemaError as error:
             return Report(os.fspath(archive), "", "", "", "", "", error=error)
         report = report_of(description, os.fspath(archive))

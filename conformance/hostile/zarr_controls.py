@@ -6,7 +6,9 @@ import json
 import struct
 from pathlib import Path
 
-from vizschema.conformance.hostile.case import Case, control
+import numcodecs
+
+from vizschema.conformance.hostile.case import Build, Case, control
 from vizschema.conformance.hostile.zarr_base import (
     ARRAY,
     GROUP,
@@ -30,6 +32,20 @@ V2, V3 = "zarr-v2", "zarr-v3"
 _BIG = {"name": "bytes", "configuration": {"endian": "big"}}
 _LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 _GRID = {"chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2, 3]}}}
+
+
+def x3_packed(codec: object, chunk: bytes) -> Build:
+    """Builds version 3 with an array `/extra/x` whose chunk was encoded by this codec."""
+    return v3(content("extra/x/zarr.json", {**ARRAY, "codecs": [_LITTLE, codec]}), content("extra/x/c/0/0", chunk))
+
+
+def _sharded(folder: Path) -> Path:
+    import zarr
+
+    archive: Path = write_v3(folder)
+    extra = zarr.open_group(archive, path="extra", mode="r+")
+    extra.create_array("x", shape=(4, 3), chunks=(1, 3), shards=(2, 3), dtype="f4")[:] = 1
+    return archive
 
 
 def _reversed_copy(folder: Path) -> Path:
@@ -85,6 +101,9 @@ CASES: tuple[Case, ...] = (
     control(V3, "complex", "complex numbers", v3(content("extra/x/zarr.json", {**ARRAY, "data_type": "complex64", "fill_value": [0, 0]}), content("extra/x/c/0/0", VALUES * 2))),
     control(V3, "negative-zero", "zeros of both signs, and denormal numbers", v3(content(f"{LAYER}/c/0/0", struct.pack("<6f", -0.0, 0.0, 1e-45, -1e-45, 1, -1)))),
     control(V3, "group-unlisted-empty", "a group that is empty, below extra", v3(content("extra/x/zarr.json", GROUP))),
+    control(V3, "zstd", "a chunk that is compressed", x3_packed({"name": "zstd", "configuration": {"level": 3, "checksum": True}}, numcodecs.Zstd(3, True).encode(VALUES))),
+    control(V3, "blosc", "a chunk that is shuffled and compressed", x3_packed({"name": "blosc", "configuration": {"cname": "zstd", "clevel": 5, "shuffle": "shuffle", "typesize": 4, "blocksize": 0}}, numcodecs.Blosc("zstd", 5, numcodecs.Blosc.SHUFFLE).encode(VALUES))),
+    control(V3, "sharded", "four chunks in two shards", _sharded),
     control(V2, "without-attributes", "no .zattrs below extra", lambda folder: _without_attributes(folder)),
 )  # fmt: skip
 

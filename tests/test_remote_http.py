@@ -20,7 +20,7 @@ from servers import Handler, StaticServer, static
 import vizschema
 from vizschema.cli import main
 from vizschema.containers import remote, remote_files, remote_http
-from vizschema.containers.remote_store import Patience
+from vizschema.containers.remote_store import Missing, Patience
 from vizschema.writers.zarr_consolidate import consolidate_v3
 
 HASTY = Patience(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
@@ -310,6 +310,12 @@ class TestServersThatMisbehave:
         wire = remote_http.HttpWire("https://host/run.zarr", HASTY)
         with pytest.raises(remote_http.Refused, match="from https to http"):
             wire._next(remote_http._parsed("https://host/a"), "http://host/a")
+
+    def test_no_key_leaves_the_archive(self, written: Path) -> None:
+        with static(written) as server:
+            connected = remote.connect(f"{server.url}/zarr-v3/trace.zarr")
+            assert connected.fetch("../../plain.npz", None, 1 << 20) is Missing.ABSENT
+            assert not server.requests
 
     def test_a_redirect_on_the_same_server_is_followed(self, written: Path) -> None:
         def moved(handler: Handler) -> bool:

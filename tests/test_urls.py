@@ -154,3 +154,9 @@ class TestNothingSecretIsShown:
         said = capsys.readouterr().err
         assert "***@127.0.0.1" in said
         assert "secret" not in said
+
+    def test_where_nothing_is_written(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["example", "trace", self.URL, "--container", "zarr-v3"]) == 2
+        said = capsys.readouterr().err
+        assert "archives are not written to a URL; write it here, and copy it there" in said
+        assert "secret" not in said

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vizschema.errors import UsageError
+from vizschema.urls import masked, scheme_of
 
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata", ".zattrs")
 
@@ -17,6 +18,9 @@ _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata", ".zattrs")
 def require_free(target: Path, *, overwrite: bool) -> None:
     """Nothing; raises `UsageError` where the target must not be written."""
     if not target.parent.is_dir():
+        url = str(target).replace(":/", "://", 1)  # as it was, before it became a path
+        if scheme_of(url) is not None:
+            raise UsageError(f"{masked(url)}: archives are not written to a URL; write it here, and copy it there")
         raise UsageError(f"{target}: expected a folder to write in, found no {target.parent}; make it first")
     if not os.path.lexists(target):
         return

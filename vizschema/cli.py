@@ -37,7 +37,7 @@ exit codes:
   1  does not conform
   2  wrong usage
   3  cannot be read as an archive
-  4  a problem with the spec: no such version or profile
+  4  a problem with the spec, the pin or the configuration
   70 a bug of vizschema: please report it
 Of several archives the largest code counts."""
 

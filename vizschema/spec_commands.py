@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,7 @@ def pin(version: str | None, file: str | None) -> int:
     spec = _spec(version)
     path = place_for(Path.cwd()) if file is None else Path(file)
     write_pin(path, spec)
-    print(f"{path}: pins spec {spec.version}, sha256 {spec.digest}")
+    print(f"{_short(path)}: pins spec {spec.version}, sha256 {spec.digest}")
     if not spec.released:
         print(f"note: {spec.version} is a draft; its digest changes with the next vizschema")
     return 0
@@ -144,3 +145,8 @@ def _rules(spec: Spec, profile: str | None) -> dict[str, Rule]:
     """Every rule of every profile, and of one of the user's own, by its id; an inherited rule is the same in each."""
     names = {*spec.profiles, *([] if profile is None else [profile])}
     return {rule.id: rule for name in sorted(names) for rule in spec.profile(name).rules.values()}
+
+
+def _short(path: Path) -> str:
+    """`path` as seen from the working directory, where that is shorter."""
+    return min(os.path.relpath(path), str(path), key=len)

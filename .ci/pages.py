@@ -1,0 +1,154 @@
+"""Pages of the site that follow from data: one a rule, their table, the prose of the spec, the changelog, the schemas.
+
+An mkdocs hook (`hooks:` of mkdocs.yml). Nothing here is written by hand but the words around what the schemas say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from vizschema import specs
+from vizschema.conformance.cases import Case, corpus
+from vizschema.conformance.examples import example
+from vizschema.findings import Rule
+from vizschema.judge import judge
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """The files of the site, with those that are made here."""
+    for path, content in (*_rule_pages(), *_prose(), *_schemas()):
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """The text of a page, with the tree of an example for each `<!-- tree: profile -->`."""
+    return re.sub(r"<!-- tree: ([a-z]+) -->", lambda match: f"```text\n{tree(match[1])}\n```", markdown)
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule of the newest version by its id, sorted."""
+    spec = specs.newest()
+    found = {rule.id: rule for name in spec.profiles for rule in spec.profile(name).rules.values()}
+    return {name: found[name] for name in sorted(found)}
+
+
+def tree(profile: str) -> str:
+    """The nodes of the example of a profile, indented, arrays with axes and dtype."""
+    lines = ["/"]
+    nodes = example(profile)["nodes"]
+    paths = {above for path in nodes for above in _with_those_above(path)} - {"/"}
+    for path in sorted(paths):
+        name = path.rpartition("/")[2]
+        node = nodes.get(path, {"kind": "group"})
+        what = "/" if node["kind"] == "group" else f"  [{', '.join(node['axes'])}]  {node['dtype']}"
+        lines.append(f"{'    ' * path.count('/')}{name}{what}")
+    return "\n".join(lines)
+
+
+def _with_those_above(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
+def _rule_pages() -> Iterator[tuple[str, str]]:
+    cases: dict[str, list[Case]] = {}
+    for case in corpus(specs.newest().version):
+        cases.setdefault(case.rule, []).append(case)
+    named = rules()
+    yield "rules/index.md", "\n".join(_table(named))
+    for rule in named.values():
+        yield f"rules/{rule.id}.md", "\n".join(_page(rule, cases.get(rule.id, [])))
+
+
+def _table(named: dict[str, Rule]) -> Iterator[str]:
+    yield f"# Rules of {specs.newest().version}\n"
+    yield "A MUST is an error, a SHOULD a warning. A profile has the rules of `trace` and its own.\n"
+    yield "| rule | | profile | clause |"
+    yield "|---|---|---|---|"
+    for rule in named.values():
+        yield f"| [{rule.id}]({rule.id}.md) | {_level(rule)} | {rule.profile} | {_cell(rule.title)} |"
+
+
+def _level(rule: Rule) -> str:
+    return "MUST" if rule.severity == "error" else "SHOULD"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _page(rule: Rule, cases: list[Case]) -> Iterator[str]:
+    yield f"# {rule.id}\n"
+    yield f"**{_level(rule)}**, profile `{rule.profile}`, spec {specs.newest().version}.\n"
+    yield f"{rule.title}\n"
+    yield f"## Why\n\n{rule.reason}\n"
+    yield f"## How to mend it\n\n{rule.mend}\n"
+    broken = [case for case in cases if case.kind == "broken"]
+    conforming = [case for case in cases if case.kind == "neighbour"]
+    if broken:
+        yield "## What breaks it\n"
+        yield from _example(broken[0])
+    yield "## What keeps it\n"
+    if conforming:
+        yield from _example(conforming[0])
+    elif broken:
+        yield f"The archive `{broken[0].base}` of the corpus as it is, without that change."
+    number = len(cases)
+    yield f"\nThe corpus has {number} case{'s' if number != 1 else ''} of this rule: `conformance/cases/"
+    yield f"{specs.newest().version}/{rule.id}/`."
+
+
+def _example(case: Case) -> Iterator[str]:
+    yield f"{case.why} (`{case.name}`, a change of the conforming archive `{case.base}`)\n"
+    for title, operations in (("archive", case.patch), ("description", case.described), ("file", case.damage)):
+        if operations:
+            text = json.dumps(list(operations), indent=2, ensure_ascii=False)
+            yield f"Change of the {title}:\n\n```json\n{text}\n```\n"
+    if case.kind == "broken" and not case.damage:
+        description = case.description(case.containers[0])
+        for finding in judge(description, case.loaded_profile):
+            if finding.rule == case.rule:
+                yield f"What the validator says:\n\n```text\n{finding.message}\n```\n"
+                return
+
+
+def _prose() -> Iterator[tuple[str, str]]:
+    spec = specs.newest()
+    prose = (spec.folder / "spec.md").read_text(encoding="utf-8")
+    linked = re.sub(r"\(`([a-z]+(?:-[a-z]+)*)`\)", _linked, prose)
+    yield f"spec/{spec.version}/index.md", _within_site(linked)
+    for path in sorted(spec.folder.glob("*.md")):
+        if path.name != "spec.md":
+            yield f"spec/{spec.version}/{path.name}", _within_site(path.read_text(encoding="utf-8"))
+    yield "spec/index.md", _within_site((specs.root() / "README.md").read_text(encoding="utf-8"))
+    yield "changelog.md", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def _linked(match: re.Match[str]) -> str:
+    return f"([`{match[1]}`](../../rules/{match[1]}.md))" if match[1] in rules() else match[0]
+
+
+def _within_site(text: str) -> str:
+    """`text` with the links of the repository as those of the site."""
+    return (
+        text.replace("](1.0.0/spec.md)", "](1.0.0/index.md)")
+        .replace("](../README.md)", "](../index.md)")
+        .replace("](spec.md)", "](index.md)")
+    )
+
+
+def _schemas() -> Iterator[tuple[str, str]]:
+    """Every schema at the path of its `$id` below https://vizschema.org/."""
+    for path in sorted(specs.root().rglob("*.json")):
+        yield f"spec/{path.relative_to(specs.root()).as_posix()}", path.read_text(encoding="utf-8")

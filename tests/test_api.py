@@ -68,7 +68,8 @@ def test_importing_the_package_imports_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("NoDigest", 1), ("UsageError", 2), ("NotAnArchive", 3), ("SpecError", 4), ("VizschemaError", 70)]
+    ("name", "code"),
+    [("NoDigest", 1), ("UsageError", 2), ("NotAnArchive", 3), ("SpecError", 4), ("VizschemaError", 70)],
 )
 def test_every_exception_knows_its_exit_code(name: str, code: int) -> None:
     assert getattr(vizschema, name)("why").exit_code == code

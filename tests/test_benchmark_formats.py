@@ -13,7 +13,7 @@ import pytest
 
 from vizschema.cli import main
 from vizschema.conformance.benchmarks import formats
-from vizschema.conformance.benchmarks.formats import access, archives, server, tables
+from vizschema.conformance.benchmarks.formats import access, archives, pages, server, tables
 from vizschema.conformance.benchmarks.formats.base import chunks_of
 from vizschema.conformance.benchmarks.formats.contenders import ACCESS, ARCHIVES, PARALLEL, REMOTE, Contender
 from vizschema.conformance.benchmarks.formats.measure import Row, load, save, stored_files, timed
@@ -95,6 +95,10 @@ def test_one_workload_runs_alone_and_its_tables_are_drawn_from_the_csv(tmp_path:
     (tmp_path / "files.svg").unlink()
     assert formats.main(["--out", str(tmp_path), "--redraw"]) == 0
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    options[1] = "32,48"
+    assert formats.main([*options, "--resume"]) == 0
+    resumed = load(tmp_path / "benchmark_results.csv")
+    assert [row.n_res for row in resumed] == [32] * len(ARCHIVES) + [48] * len(ARCHIVES)
 
 
 @pytest.mark.parametrize(
@@ -201,3 +205,26 @@ def test_files_of_an_archive_are_counted_below_it(tmp_path: Path) -> None:
     (tmp_path / "archive" / "inner").mkdir(parents=True)
     (tmp_path / "archive" / "inner" / "chunk").touch()
     assert stored_files(tmp_path / "archive") == [tmp_path / "archive" / "inner" / "chunk"]
+
+
+@pytest.mark.parametrize("name", ["chunking", "benchmarks-formats"])
+def test_the_figures_in_the_documentation_are_those_of_the_committed_run(name: str) -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    page = (docs / f"{name}.md").read_text(encoding="utf-8")
+    assert "<!-- figures: " in page
+    assert pages.filled(page, load(docs / "benchmarks" / "benchmark_results.csv")) == page
+
+
+def test_the_tables_of_the_committed_run_are_drawn_from_its_csv() -> None:
+    folder = Path(__file__).parents[1] / "docs" / "benchmarks"
+    found = load(folder / "benchmark_results.csv")
+    assert (folder / "tables.md").read_text(encoding="utf-8") == tables.document(found)
+    assert {row.checked for row in found} == {True, None}
+
+
+def test_every_block_can_be_filled_and_an_unknown_one_is_an_error(rows: list[Row]) -> None:
+    page = "".join(f"<!-- figures: {name} -->\nold\n<!-- end -->\n" for name in pages.BLOCKS)
+    assert "old" not in pages.filled(page, rows)
+    assert pages.filled(page, rows).count("\n| --- |") == len(pages.BLOCKS)
+    with pytest.raises(KeyError, match="nothing"):
+        pages.filled("<!-- figures: nothing -->\n<!-- end -->", rows)

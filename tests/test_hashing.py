@@ -24,7 +24,7 @@ from vizschema.hashing import array as array_module
 from vizschema.hashing import finish as finish_module
 from vizschema.hashing import tree as tree_module
 from vizschema.hashing.array import ArrayHash, Memory, logical
-from vizschema.hashing.finish import finish
+from vizschema.hashing.finish import _Cursor, finish
 from vizschema.hashing.reading import Reader
 from vizschema.hashing.tree import Tree, hash_of
 from vizschema.hashing.window import Window, boxes, slab, span
@@ -255,6 +255,93 @@ def test_a_slab_beyond_the_memory_is_read_again_as_often_as_it_must_be() -> None
     # Once in the pass that cannot hold them; then each of the four ranges needs half of the chunks, or a few more.
     assert max(grid.reads.values()) <= 1 + 3
     assert sum(grid.reads.values()) <= 20 * (1 + 3)
+
+
+def test_what_is_missing_here_and_there_is_read_again_and_not_what_lies_between() -> None:
+    values = np.arange(4096, dtype="u1")
+    grid = PlacedGridValues(values, (64,))
+    with small_blocks():
+        accumulator = ArrayHash(values.shape, values.dtype, Memory(1 << 12))
+        for piece in grid.pieces():
+            if piece.index not in (3, 4, 50):
+                Reader(1, 1 << 20)(grid, [piece], taking(accumulator))
+        grid.reads.clear()
+        finish(grid, accumulator, 1 << 10, Reader(1, 1 << 20))
+        assert accumulator.root == plain_root(values)
+    assert grid.reads == {3: 1, 4: 1, 50: 1}
+
+
+def test_chunks_that_come_in_no_logical_order_are_found_again() -> None:
+    values = np.arange(16 * 40, dtype="f4").reshape(16, 40)
+    count = 2 * 8
+    for order in (list(range(count))[::-1], [*range(8, count), *range(8)], [*range(1, count, 2), *range(0, count, 2)]):
+        grid = PlacedGridValues(values, (8, 5), order)
+        with small_blocks():
+            assert root(grid, memory=512) == plain_root(values)
+
+
+def test_the_cursor_holds_the_chunks_of_about_one_range() -> None:
+    values = np.zeros((400, 8), "u1")
+    cursor = _Cursor(PlacedGridValues(values, (1, 4)))
+    for first in range(0, 3200, 160):
+        assert len(list(cursor.reaching_into(Window(first, first + 160, values.shape, values.dtype)))) == 40
+        assert len(cursor._held) <= 42
+
+
+def fill_slab(accumulator: ArrayHash, number: int) -> None:
+    """Row `number` of an array of (10, 3, 32) bytes in chunks of (1, 3, 16): a slab is one and a half blocks."""
+    for column in (0, 16):
+        accumulator.add((number, 0, column), np.full((1, 3, 16), number, "u1"))
+
+
+def test_a_slab_for_which_there_was_no_room_is_left_out_until_the_next_pass() -> None:
+    with small_blocks():
+        memory = Memory(1024)
+        accumulator = ArrayHash((10, 3, 32), np.dtype("u1"), memory)
+        assert memory.take(1000)
+        fill_slab(accumulator, 2)  # block 3, and a part of block 4
+        memory.give(1000)
+        fill_slab(accumulator, 3)  # the other part of block 4, and block 5
+        assert 5 in accumulator._tree
+        assert memory._left == 1024, "a part of block 4 waits for another part that has gone by"
+        fill_slab(accumulator, 2)
+        assert memory._left == 1024, "a part of the slab has gone by before"
+        accumulator.release()
+        fill_slab(accumulator, 2)
+        assert memory._left == 1024 - 64, "block 4 waits for the part of slab 3"
+
+
+def test_a_slab_that_is_left_out_lets_go_of_the_blocks_it_shares() -> None:
+    with small_blocks():
+        memory = Memory(1024)
+        accumulator = ArrayHash((10, 3, 32), np.dtype("u1"), memory)
+        fill_slab(accumulator, 3)
+        assert memory._left == 1024 - 64, "block 4 waits for slab 2"
+        assert memory.take(900)
+        fill_slab(accumulator, 2)
+        assert memory._left == 124
+
+
+def test_released_accumulators_hand_back_their_memory() -> None:
+    with small_blocks():
+        memory = Memory(1024)
+        accumulator = ArrayHash((10, 3, 32), np.dtype("u1"), memory)
+        fill_slab(accumulator, 3)
+        accumulator.add((7, 0, 0), np.zeros((1, 3, 16), "u1"))
+        assert memory._left == 1024 - 64 - 96
+        accumulator.release()
+        assert memory._left == 1024
+
+
+def test_a_merged_tree_keeps_nothing_below_a_hash_that_it_was_given() -> None:
+    with small_blocks():
+        whole, part = Tree(64), Tree(64)
+        for leaf in range(16):
+            whole.put(leaf, bytes(32))
+        for leaf in (0, 1, 4, 20):
+            part.put(leaf, bytes(32))
+        part.merge(whole)
+        assert [sorted(level) for level in part._levels] == [[5], [], [0], []]
 
 
 def test_a_damaged_chunk_stops_the_hash() -> None:

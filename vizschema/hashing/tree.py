@@ -32,11 +32,10 @@ class _Run:
         self.left = length
 
     def put(self, at: int, value: bytes) -> bool:
-        """Whether the run is complete, now that `value` is at `at`; what is there already stays."""
-        if not self.there[at]:
-            self.there[at] = 1
-            self.left -= 1
-            self.hashes[at * HASH_BYTES : (at + 1) * HASH_BYTES] = value
+        """Whether the run is complete, now that `value` is at `at`, where there was none."""
+        self.there[at] = 1
+        self.left -= 1
+        self.hashes[at * HASH_BYTES : (at + 1) * HASH_BYTES] = value
         return not self.left
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:

@@ -12,7 +12,7 @@ import numpy as np
 from vizschema.conformance.benchmarks.formats.archives import write
 from vizschema.conformance.benchmarks.formats.base import Reader, Selection
 from vizschema.conformance.benchmarks.formats.contenders import ACCESS, PARALLEL, REMOTE, Contender
-from vizschema.conformance.benchmarks.formats.measure import Bar, Row, drop_cache, flush, row, timed
+from vizschema.conformance.benchmarks.formats.measure import Bar, Row, Timed, drop_cache, flush, row, timed
 from vizschema.conformance.benchmarks.formats.trace import HEADS, Trace, Values, attention_name
 
 TILE = 32
@@ -126,7 +126,7 @@ def _timed(
     chosen = tasks(name, trace, number)
     with timed() as taken:
         values = _read(reader, chosen)
-    return _row(contender, trace, name, number, "warm", taken.seconds, taken.bytes, _same(chosen, values, attention))
+    return _row(contender, trace, name, number, "warm", taken, _same(chosen, values, attention))
 
 
 def _cold(
@@ -143,7 +143,7 @@ def _cold(
             values = _read(reader, chosen)
         reader.close()
         same = _same(chosen, values, attention)
-        yield _row(contender, trace, name, 0, "cold", taken.seconds, taken.bytes, same, reads=1)
+        yield _row(contender, trace, name, 0, "cold", taken, same, reads=1)
 
 
 def _row(
@@ -152,8 +152,7 @@ def _row(
     name: str,
     number: int,
     cache: str,
-    seconds: float,
-    read: int | None,
+    taken: Timed,
     same: bool,
     reads: int | None = None,
 ) -> Row:
@@ -166,8 +165,9 @@ def _row(
         number,
         pattern=name,
         cache=cache,
-        seconds=seconds / count,
-        bytes=None if read is None or contender.mapped else read // count,
+        seconds=taken.seconds / count,
+        cpu=taken.cpu / count,
+        bytes=None if taken.bytes is None or contender.mapped else taken.bytes // count,
         wanted=wanted_bytes(name, trace.n_res),
         checked=same,
     )

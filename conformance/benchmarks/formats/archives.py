@@ -90,28 +90,28 @@ def remove(path: Path) -> None:
 
 def _full(contender: Contender, trace: Trace, path: Path, number: int, cache: str, expected: str) -> Row:
     """Every array into memory, one after the other; the digest is taken between the reads, and not timed."""
-    seconds, read = 0.0, 0
+    seconds, cpu, read = 0.0, 0.0, 0
     known = True
 
     def arrays() -> Iterator[Named]:
-        nonlocal seconds, read, known
+        nonlocal seconds, cpu, read, known
         with timed() as opening:
             reader = contender.format.open(path)
         known = opening.bytes is not None
-        seconds, read = opening.seconds, opening.bytes or 0
+        seconds, cpu, read = opening.seconds, opening.cpu, opening.bytes or 0
         for name in names(trace):
             with timed() as taken:
                 values = reader.part(name, ())
             seconds += taken.seconds
+            cpu += taken.cpu
             read += taken.bytes or 0
             yield name, values
         reader.close()
 
     same = digest(arrays()) == expected
     count = read if known and not contender.mapped else None
-    return row(
-        "full", contender, trace, number, cache=cache, seconds=seconds, bytes=count, wanted=trace.bytes, checked=same
-    )
+    measured = {"seconds": seconds, "cpu": cpu, "bytes": count, "wanted": trace.bytes, "checked": same}
+    return row("full", contender, trace, number, cache=cache, **measured)
 
 
 def names(trace: Trace) -> Iterator[str]:

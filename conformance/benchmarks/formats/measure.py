@@ -20,6 +20,7 @@ from vizschema.conformance.benchmarks.formats.trace import Trace
 class Row:
     """One measurement; what does not apply is null. `seconds` and `bytes` are those of one read where there were more.
 
+    `cpu` is the CPU seconds of this process and its threads, which other work on the machine hardly disturbs.
     `bytes` is what was stored (size, write, files), read from files (full, layer, random; null where the file is
     mapped into memory) or received (remote); `wanted` what the values take in memory. `checked` says whether the
     values were the right ones.
@@ -39,6 +40,7 @@ class Row:
     pair_channels: int
     repeat: int
     seconds: float | None = None
+    cpu: float | None = None
     bytes: int | None = None
     wanted: int | None = None
     requests: int | None = None
@@ -83,8 +85,7 @@ def save(path: Path, rows: Iterable[Row]) -> None:
         writer.writeheader()
         for item in rows:
             values = asdict(item)
-            if item.seconds is not None:
-                values["seconds"] = f"{item.seconds:.4g}"
+            values.update((key, f"{values[key]:.4g}") for key in ("seconds", "cpu") if values[key] is not None)
             writer.writerow(values)
 
 
@@ -104,6 +105,7 @@ _NUMBERS = ("n_res", "layers", "pair_channels", "repeat", "bytes", "wanted", "re
 _PARSE: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(_NUMBERS, int),
     "seconds": float,
+    "cpu": float,
     "checked": lambda text: text == "True",
 }
 
@@ -146,18 +148,19 @@ class Timed:
     """What a `timed` block took."""
 
     seconds: float = 0.0
+    cpu: float = 0.0
     bytes: int | None = None
 
 
 @contextmanager
 def timed() -> Iterator[Timed]:
-    """Seconds and bytes read of the block, once it is left."""
+    """Seconds, CPU seconds and bytes read of the block, once it is left."""
     result = Timed()
     own = _difference(bytes_read(), bytes_read())
     before = bytes_read()
-    start = time.perf_counter()
+    used, start = time.process_time(), time.perf_counter()
     yield result
-    result.seconds = time.perf_counter() - start
+    result.seconds, result.cpu = time.perf_counter() - start, time.process_time() - used
     whole = _difference(before, bytes_read())
     result.bytes = None if whole is None or own is None else max(0, whole - own)
 

@@ -17,6 +17,7 @@ from vizschema.conformance.benchmarks.formats.tables import (
     Format,
     amplification,
     by_format,
+    cpu,
     label,
     parts_of,
     seconds,
@@ -57,11 +58,12 @@ def _sizes(rows: Rows) -> list[int]:
 
 
 def _ratio(rows: Rows, above: Format, below: Format, **condition: str | int) -> list[str]:
-    """Medians of one contender over those of another, a cell a size."""
+    """Medians of one contender over those of another, a cell a size: CPU seconds, or seconds in parallel."""
+    measure = seconds if condition.get("workload") == "parallel" else cpu
     cells = []
     for size in _sizes(rows):
         found = by_format(select(rows, n_res=size, **condition))
-        first, second = seconds(found.get(above, [])), seconds(found.get(below, []))
+        first, second = measure(found.get(above, [])), measure(found.get(below, []))
         cells.append(f"{first / second:.2g}" if first and second else "–")
     return cells
 
@@ -72,7 +74,7 @@ def _table(first: str, rows: Rows, lines: Sequence[Sequence[str]]) -> str:
     return text
 
 
-TIMES = "how many times as long"
+TIMES = "how many times as much"
 
 
 def _grid_ratios(rows: Rows) -> str:

@@ -82,6 +82,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is logged."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 def _range(header: str | None, size: int) -> tuple[int, int]:
     if header is None:
         return 0, size
@@ -95,8 +100,7 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
 def serving(folder: Path) -> Iterator[tuple[str, Counts]]:
     """The URL of a server of `folder`, and what it counts."""
     counts = Counts()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, folder=folder, counts=counts))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), partial(_Handler, folder=folder, counts=counts))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -39,6 +39,12 @@ def seconds(rows: Iterable[Row]) -> float | None:
     return statistics.median(values) if values else None
 
 
+def cpu(rows: Iterable[Row]) -> float | None:
+    """The median of CPU seconds; null where there is none."""
+    values = [row.cpu for row in rows if row.cpu is not None]
+    return statistics.median(values) if values else None
+
+
 def amplification(rows: Iterable[Row]) -> float | None:
     """The median of bytes over wanted bytes; null where nothing was counted."""
     values = [row.bytes / row.wanted for row in rows if row.bytes is not None and row.wanted]
@@ -73,6 +79,10 @@ def _tables(rows: Sequence[Row], sizes: Sequence[int]) -> Iterable[tuple[str, st
             _patterns(select(here, cache="cold"), _milliseconds, "{:.3g}"),
         )
         yield (
+            f"Parts of attention, n_res {n_res}, warm, ms of CPU",
+            _patterns(select(here, cache="warm"), _cpu_milliseconds, "{:.3g}"),
+        )
+        yield (
             f"Parts of attention, n_res {n_res}, bytes read / wanted",
             _patterns(select(here, cache="warm"), amplification, "{:.3g}"),
         )
@@ -84,20 +94,27 @@ def _tables(rows: Sequence[Row], sizes: Sequence[int]) -> Iterable[tuple[str, st
     yield "Remote, first head, ms", _across(remote, sizes, _milliseconds, "{:.0f}")
     yield "Remote, first head, requests", _across(remote, sizes, _requests, "{:.0f}")
     yield "Remote, first head, bytes received / wanted", _across(remote, sizes, amplification, "{:.2f}")
-    yield "Ratios", ratios(rows, sizes)
+    yield "Ratios of CPU seconds", ratios(rows, sizes)
 
 
 Measure = Callable[[Iterable[Row]], float | None]
 
 
 def speed(rows: Iterable[Row]) -> float | None:
-    """The median of megabytes in memory a second."""
-    values = [row.wanted / row.seconds / 1e6 for row in rows if row.wanted and row.seconds]
-    return statistics.median(values) if values else None
+    """Megabytes in memory a second, in the median of the times."""
+    found = list(rows)
+    middle = seconds(found)
+    wanted = [row.wanted for row in found if row.wanted is not None]
+    return wanted[0] / middle / 1e6 if middle and wanted else None
 
 
 def _milliseconds(rows: Iterable[Row]) -> float | None:
     middle = seconds(rows)
+    return None if middle is None else middle * 1e3
+
+
+def _cpu_milliseconds(rows: Iterable[Row]) -> float | None:
+    middle = cpu(rows)
     return None if middle is None else middle * 1e3
 
 
@@ -142,8 +159,8 @@ def parts_of(
     """The table of parts of attention at one size for some containers: milliseconds, or bytes read over wanted."""
     found = [row for row in select(rows, n_res=n_res, cache=cache, codec=codec) if row.workload in ("layer", "random")]
     own = [row for row in found if row.container in containers]
-    measure = amplification if bytes_too else _milliseconds
-    return f"n_res {n_res}, {cache}, {'bytes read / wanted' if bytes_too else 'ms'}:\n\n" + _patterns(
+    measure = amplification if bytes_too else _cpu_milliseconds
+    return f"n_res {n_res}, {cache}, {'bytes read / wanted' if bytes_too else 'ms of CPU'}:\n\n" + _patterns(
         own, measure, "{:.3g}"
     )
 
@@ -176,14 +193,14 @@ RATIOS: Sequence[tuple[str, Condition, Format, Format]] = tuple(
 
 
 def ratios(rows: Sequence[Row], sizes: Sequence[int]) -> str:
-    """The table of `RATIOS`: medians of one run divided by one another."""
+    """The table of `RATIOS`: medians of CPU seconds of one run, divided by one another."""
     access = [row for row in rows if row.workload in ("layer", "random")]
     lines = []
     for name, condition, slow, fast in RATIOS:
         cells = []
         for size in sizes:
             found = by_format(select(access, n_res=size, **condition))
-            above, below = seconds(found.get(slow, [])), seconds(found.get(fast, []))
+            above, below = cpu(found.get(slow, [])), cpu(found.get(fast, []))
             cells.append(_cell(above / below if above and below else None, "{:.2g}"))
         if any(cell != "–" for cell in cells):
             lines.append([name, *cells])

@@ -270,6 +270,15 @@ def test_an_answer_that_never_ends_is_a_limit(hdf5: str) -> None:
     assert notes[-1].startswith(f"nothing after {next(iter(found))} was looked at")
 
 
+@pytest.mark.parametrize("item", [b"[],", b'{"a":1},', b"{},"])
+def test_a_copy_that_takes_all_memory_is_a_limit(tmp_path: Path, item: bytes) -> None:
+    start, end = b'{"zarr_format":3,"node_type":"group","consolidated_metadata":{"metadata":{"a":[', b"1]}}}"
+    (tmp_path / "zarr.json").write_bytes(start + item * ((60 << 20) // len(item)) + end)
+    report = vizschema.validate(tmp_path, isolated=True)
+    assert {finding.rule for finding in report.errors} <= {"over-limit", "crashed"}
+    assert report.exit_code == 1
+
+
 def test_workers_are_started_again_a_few_times_only(hdf5: str, start: Start) -> None:
     start(
         "import os\nfrom vizschema.containers import hdf5\nfollow = hdf5._follow\n"

@@ -91,7 +91,7 @@ def _edited(change: Callable[[bytes], bytes]) -> Build:
 
 
 def _many(folder: Path) -> Path:
-    groups = {f"x{number}": {"kind": "group"} for number in range(100_000)}
+    groups = {f"x{number}": {"kind": "group"} for number in range(20_000)}
     path: Path = npz(told(**groups))(folder)
     return path
 
@@ -171,7 +171,7 @@ CASES: tuple[Case, ...] = (
     control(N, "size-zero", "an array without values", x(npy(np.zeros((0, 3))))),
     control(N, "version-3", "a header in UTF-8", x(headed(repr(_PLAIN), bytes(24), b"\3\0"))),
     control(N, "comment", "a comment behind the directory", npz(comment=b"PK\5\6 is only text here")),
-    control(N, "nodes-100000", "100,000 groups", _many),
+    control(N, "nodes-20000", "20,000 groups", _many),
     control(N, "names-of-scripts", "names in many scripts, in normal form C", npz(*(Entry(f"extra/{name}.npy", _SIX) for name in ("größe", "слой", "層", "طبقة")))),
     control(N, "names-odd", "spaces, quotes and brackets", npz(*(Entry(f"extra/{name}.npy", _SIX) for name in ("a b", "it's \"so\"", "[0]", "...", "x" * 200)))),
     control(N, "folders", "entries for folders", npz(Entry("extra/", b""), Entry("extra/x.npy", _SIX))),

@@ -42,10 +42,7 @@ def quote(value: object) -> str:
 
 def parse(raw: bytes, name: str, limits: Limits) -> Document:
     """The object that the document `name` holds; raises `Unreadable` for anything but one strict JSON object."""
-    try:
-        parsed = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise _not_json(raw, name, error) from None
+    parsed = _loaded(raw, name)
     depth = min(limits.document_depth, _WRITABLE)
     longest = 0
     if raw.count(b"{") + raw.count(b"[") > depth or len(raw) > _LONG:
@@ -53,12 +50,28 @@ def parse(raw: bytes, name: str, limits: Limits) -> Document:
     if longest < 0:
         raise Unreadable("over-limit", f"{name} is nested deeper than {depth} levels")
     # A repeated key takes its colon with it; only an escaped colon in a string could make up for that.
-    escaped = b"\\" in raw and b"\\u003" in raw
-    if longest > _LONG or escaped or raw.count(b":") != orjson.dumps(parsed).count(b":"):
+    if longest > _LONG:
+        del parsed  # not both at once: they take many times the bytes of the document
+        _refuse_repeated_keys(raw, name)
+        parsed = _loaded(raw, name)
+    elif raw.count(b":") != orjson.dumps(parsed).count(b":") or (b"\\" in raw and b"\\u003" in raw):
         _refuse_repeated_keys(raw, name)
     if type(parsed) is not dict:
         raise Unreadable("metadata-malformed", f"{name} holds no JSON object")
     return parsed
+
+
+def _loaded(raw: bytes, name: str) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        if "memory" in error.msg:
+            raise MemoryError from None
+        raise _not_json(raw, name, error) from None
+    except SystemError as error:
+        if isinstance(error.__cause__, MemoryError):  # orjson 3.13 wraps it
+            raise MemoryError from None
+        raise
 
 
 def _not_json(raw: bytes, name: str, error: orjson.JSONDecodeError) -> Unreadable:

@@ -106,6 +106,7 @@ def _full(contender: Contender, trace: Trace, path: Path, number: int, cache: st
             cpu += taken.cpu
             read += taken.bytes or 0
             yield name, values
+            del values  # before the next one is read
         reader.close()
 
     same = digest(arrays()) == expected

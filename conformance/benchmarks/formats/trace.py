@@ -109,6 +109,7 @@ def digest(arrays: Iterable[Named]) -> str:
     for name, values in arrays:
         whole.update(f"{name}{values.shape}{values.dtype.str}".encode())
         whole.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+        del values  # before the next one is made
     return whole.hexdigest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hdf5plugin  # noqa: F401  (registers its filters before any test opens a file)
 import pytest
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Limits:
     """Bounds on what is read to describe an archive; past one of them the node is `over-limit`. Sizes are bytes."""
 
-    document_bytes: int = 8 << 20
+    document_bytes: int = 4 << 20
     consolidated_bytes: int = 64 << 20
     document_depth: int = 32
     tree_bytes: int = 32 << 20

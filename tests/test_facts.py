@@ -22,6 +22,9 @@ FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float3
 
 Blocks = list[tuple[tuple[int, ...], Any]]
 
+_BEYOND = Fraction(2) ** 1024 - Fraction(2) ** 970
+"""What rounds to no finite double any more (IEEE 754, roundTiesToEven): halfway from the largest to the next."""
+
 
 def cut(values: Any, grid: tuple[int, ...]) -> Blocks:
     """The blocks of `values` on a regular grid, C order."""
@@ -67,9 +70,10 @@ def context_of(values: Any, **more: Any) -> Context:
 
 def exact_rows(values: Any) -> list[float]:
     """The exact sums of the finite rows, as fractions rounded to nine digits."""
-    rows = values.astype(np.float64).reshape(-1, values.shape[-1] if values.ndim else 1)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        rows = values.astype(np.float64).reshape(-1, values.shape[-1] if values.ndim else 1)
     sums = [sum(map(Fraction, row.tolist()), Fraction()) for row in rows if np.isfinite(row).all()]
-    return [float(f"{float(total):.8e}") + 0.0 for total in sums if abs(total) < Fraction(2) ** 1023]
+    return [float(f"{float(total):.8e}") + 0.0 for total in sums if abs(total) < _BEYOND]
 
 
 @st.composite
@@ -145,6 +149,21 @@ def test_a_row_sum_is_the_same_for_every_cut_of_long_rows(dtype: np.dtype[Any]) 
     assert max(rows) == pytest.approx(values[[0, 3, 4]].astype(np.float64).sum(-1).max(), rel=1e-8)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_sums_up_to_the_largest_double_are_kept_and_those_beyond_it_are_not(columns: int) -> None:
+    largest, half = float(np.finfo(np.float64).max), 2.0**969
+    values = np.array([[largest, half, half * (1 - 2.0**-50), 0], [1, 2, 3, 4]])
+    beyond = np.array([[largest, half, half, 0], [-1, -2, -3, -4]])
+    assert measured("row_sum", context_of(values), cut(values, (1, columns))) == {
+        "row_sum_minimum": 10,
+        "row_sum_maximum": 1.79769313e308,
+    }
+    assert measured("row_sum", context_of(beyond), cut(beyond, (1, columns))) == {
+        "row_sum_minimum": -10,
+        "row_sum_maximum": -10,
+    }
+
+
 def test_sums_that_overflow_on_the_way_are_exact() -> None:
     values = np.array([[1e308, 1e308, -1e308], [1e308, 1e308, 1e308], [np.inf, -np.inf, 0]])
     whole = measured("row_sum", context_of(values), cut(values, (3, 3)))
@@ -164,6 +183,17 @@ def test_the_range_of_integers_is_exact(seed: int, name: str, data: st.DataObjec
         "minimum": int(values.min()),
         "maximum": int(values.max()),
     }
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_a_signalling_nan_is_a_nan_and_no_warning(dtype: np.dtype[Any]) -> None:
+    infinity = np.array([np.inf], dtype).view(f"u{dtype.itemsize}")
+    values = np.concatenate([(infinity + 1).view(dtype), np.ones(3, dtype)]).reshape(2, 2)
+    context, blocks = context_of(values, along=0), cut(values, (1, 2))
+    assert measured("non_finite", context, blocks) == {"non_finite": 1, "nan": 1, "infinite": 0}
+    assert measured("range", context, blocks) == {"minimum": 1, "maximum": 1}
+    assert measured("row_sum", context, blocks) == {"row_sum_minimum": 2, "row_sum_maximum": 2}
+    assert measured("row_sum", context, cut(values, (1, 1))) == {"row_sum_minimum": 2, "row_sum_maximum": 2}
 
 
 def test_complex_numbers_are_finite_in_both_parts() -> None:

@@ -174,7 +174,7 @@ V3 = [
 ]
 
 
-@pytest.mark.parametrize("options", V3, ids=str)
+@pytest.mark.parametrize("options", V3, ids=[f"{number}-{'-'.join(options)}" for number, options in enumerate(V3)])
 def test_every_codec_of_version_3_is_undone(tmp_path: Path, options: dict[str, Any]) -> None:
     values = numbers()
     assert (whole(v3(tmp_path / "a.zarr", values, **options), values) == values).all()

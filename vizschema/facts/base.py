@@ -110,7 +110,8 @@ class Seen:
         few = self.few
         room = _doubles(few.shape)
         if few.dtype not in _WIDEN:
-            np.copyto(room, few)
+            with np.errstate(invalid="ignore"):  # a signalling NaN
+                np.copyto(room, few)
             return room
         shift, scale = _WIDEN[few.dtype]
         bits = room.view(np.uint64)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import hdf5plugin  # noqa: F401  (registers its filters before any test opens a file)
 import pytest
+
+os.environ.pop("PYTEST_ADDOPTS", None)  # meant for this run, not for those that tests start
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 

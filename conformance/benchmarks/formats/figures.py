@@ -14,6 +14,7 @@ from vizschema.conformance.benchmarks.formats.tables import (
     PATTERNS,
     amplification,
     by_format,
+    cell,
     label,
     seconds,
     select,
@@ -196,7 +197,7 @@ def _remote(rows: Sequence[Row]) -> Any:
     figure = _bars({"time to first head": own}, f"Over HTTP, 20 ms an answer, n_res {n_res}", "ms", _milliseconds)
     axes = figure.axes[0]
     for place, found in enumerate(by_format(own).values()):
-        note = f"{_requests(found):.0f} requests, {(amplification(found) or 0):.2g} × wanted"
+        note = f"{_requests(found):.0f} requests, {cell(amplification(found), '{:.2g}')} × wanted"
         axes.text(0.98, place, note, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=6)
     figure.set_size_inches(7, figure.get_size_inches()[1])
     return figure

@@ -20,6 +20,7 @@ from vizschema.conformance.benchmarks.formats.tables import (
     cpu,
     label,
     parts_of,
+    quotient,
     seconds,
     select,
     speed,
@@ -63,8 +64,7 @@ def _ratio(rows: Rows, above: Format, below: Format, **condition: str | int) -> 
     cells = []
     for size in _sizes(rows):
         found = by_format(select(rows, n_res=size, **condition))
-        first, second = measure(found.get(above, [])), measure(found.get(below, []))
-        cells.append(f"{first / second:.2g}" if first and second else "–")
+        cells.append(quotient(measure(found.get(above, [])), measure(found.get(below, []))))
     return cells
 
 

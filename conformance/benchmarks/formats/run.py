@@ -81,13 +81,14 @@ def record(out: Path, rows: Sequence[Row], argv: Sequence[str]) -> None:
     """Nothing; the CSV and a README about the run lie in `out`."""
     save(out / RESULTS, rows)
     command = shlex.join(["vizschema", "benchmark", *argv])
+    sizes = ", ".join(map(str, sorted({row.n_res for row in rows})))
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     lines = [
         "# Results of the format benchmark",
         "",
         f"    {command}",
         "",
-        f"{len(rows)} measurements in `{RESULTS}`, one a row; `tables.md` and the figures are drawn from it.",
+        f"{len(rows)} measurements at n_res {sizes} in `{RESULTS}`, one a row; `tables.md` and the figures are drawn from it.",
         "",
         f"- Machine: {platform.machine()}, {os.cpu_count()} CPUs, {_memory()} memory, {platform.system()} "
         f"{platform.release().split('-')[0]}; shared with other work unless you know better.",

@@ -131,7 +131,7 @@ def _files(rows: Iterable[Row]) -> float | None:
 def _across(rows: Sequence[Row], sizes: Sequence[int], measure: Measure, form: str) -> str:
     """A row a contender, a column a size."""
     lines = [
-        [label(key), *(_cell(measure(select(own, n_res=size)), form) for size in sizes)]
+        [label(key), *(cell(measure(select(own, n_res=size)), form) for size in sizes)]
         for key, own in by_format(rows).items()
     ]
     return table(["", *(f"n_res {size}" for size in sizes)], lines) if lines else ""
@@ -141,7 +141,7 @@ def _patterns(rows: Sequence[Row], measure: Measure, form: str) -> str:
     """A row a contender, a column a pattern."""
     there = [name for name in PATTERNS if select(rows, pattern=name)]
     lines = [
-        [label(key), *(_cell(measure(select(own, pattern=name)), form) for name in there)]
+        [label(key), *(cell(measure(select(own, pattern=name)), form) for name in there)]
         for key, own in by_format(rows).items()
     ]
     return table(["", *there], lines) if lines else ""
@@ -165,8 +165,15 @@ def parts_of(
     )
 
 
-def _cell(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
+def cell(value: float | None, form: str) -> str:
+    """The value in this form, never with an exponent (170, not 1.7e+02); a dash where there is none."""
+    text = "–" if value is None else form.format(value)
+    return f"{float(text):,.0f}" if "e+" in text else text
+
+
+def quotient(above: float | None, below: float | None) -> str:
+    """What the one is divided by the other, to two digits; a dash where there is none."""
+    return cell(above / below if above and below else None, "{:.2g}")
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -201,7 +208,7 @@ def ratios(rows: Sequence[Row], sizes: Sequence[int]) -> str:
         for size in sizes:
             found = by_format(select(access, n_res=size, **condition))
             above, below = cpu(found.get(slow, [])), cpu(found.get(fast, []))
-            cells.append(_cell(above / below if above and below else None, "{:.2g}"))
+            cells.append(quotient(above, below))
         if any(cell != "–" for cell in cells):
             lines.append([name, *cells])
     return table(["", *(f"n_res {size}" for size in sizes)], lines) if lines else ""

@@ -88,7 +88,8 @@ def record(out: Path, rows: Sequence[Row], argv: Sequence[str]) -> None:
         "",
         f"    {command}",
         "",
-        f"{len(rows)} measurements at n_res {sizes} in `{RESULTS}`, one a row; `tables.md` and the figures are drawn from it.",
+        f"{len(rows)} measurements at n_res {sizes} in `{RESULTS}`, one a row; `tables.md` and the figures are drawn"
+        " from it.",
         "",
         f"- Machine: {platform.machine()}, {os.cpu_count()} CPUs, {_memory()} memory, {platform.system()} "
         f"{platform.release().split('-')[0]}; shared with other work unless you know better.",

@@ -16,6 +16,8 @@ from vizschema.containers.zarr_metadata import v2_array, v2_group, v3_node
 
 LIMITS = Limits()
 
+LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+TRANSPOSE = {"name": "transpose", "configuration": {"order": [2, 0, 1]}}
 V3: Mapping[str, Any] = {
     "zarr_format": 3,
     "node_type": "array",
@@ -24,7 +26,7 @@ V3: Mapping[str, Any] = {
     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 76, 76]}},
     "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
     "fill_value": 0.0,
-    "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "zstd", "configuration": {}}],
+    "codecs": [LITTLE, {"name": "zstd", "configuration": {}}],
     "attributes": {"source": "softmax"},
     "dimension_names": ["head", "residue:query", "residue:key"],
     "storage_transformers": [],
@@ -66,8 +68,8 @@ def reason(call: Any, *arguments: Any, **keywords: Any) -> str:
     return refusal(call, *arguments, **keywords)[0]
 
 
-def sharding(inner: Any, inner_codecs: Any = ("bytes", "zstd"), **changes: Any) -> dict[str, Any]:
-    codecs = {"codecs": list(inner_codecs), "index_codecs": ["bytes", "crc32c"]}
+def sharding(inner: Any, inner_codecs: Any = (LITTLE, "zstd"), **changes: Any) -> dict[str, Any]:
+    codecs = {"codecs": list(inner_codecs), "index_codecs": [LITTLE, "crc32c"]}
     configuration = {"chunk_shape": inner, **codecs, **changes}
     return {"name": "sharding_indexed", "configuration": configuration}
 
@@ -276,8 +278,62 @@ class TestVersion3Arrays:
         ],
     )
     def test_a_data_type_has_one_name_in_every_container(self, data_type: Any, dtype: str, item: int) -> None:
-        node = v3(data_type=data_type)
+        node = v3(data_type=data_type, fill_value=[0, 0] if dtype == "complex128" else 0)
         assert (node["dtype"], node["bytes"]) == (dtype, 4 * 76 * 76 * item)
+
+    @pytest.mark.parametrize(
+        ("codecs", "words"),
+        [
+            (["gzip"], "gzip takes bytes, and no codec before it makes any"),
+            ([TRANSPOSE], "codecs has no codec that makes bytes"),
+            (["gzip", LITTLE], "gzip takes bytes"),
+            ([LITTLE, LITTLE], "bytes makes bytes of an array, and so does bytes"),
+            ([LITTLE, TRANSPOSE], "transpose takes an array, and stands behind bytes"),
+            ([LITTLE, "gzip", "mystery", LITTLE], "and so does bytes"),
+            (["mystery", TRANSPOSE], "codecs has no codec that makes bytes"),
+            (["bytes"], "has no endian, for entries of 4 bytes"),
+        ],
+    )
+    def test_one_codec_makes_bytes_of_an_array(self, codecs: list[Any], words: str) -> None:
+        assert words in refusal(v3, codecs=codecs)[1]
+        assert reason(v3, codecs=codecs) == "metadata-invalid"
+        within = {"codecs": codecs} if words[:5] != "codec" else {"index_codecs": codecs}
+        assert reason(v3, codecs=[sharding([1, 76, 76], **within)]) == "metadata-invalid"
+
+    @pytest.mark.parametrize("codecs", [["mystery"], ["mystery", LITTLE], ["mystery", "gzip"], [LITTLE, "mystery"]])
+    def test_a_codec_that_nobody_knows_does_what_its_place_asks_for(self, codecs: list[Any]) -> None:
+        assert "mystery" in v3(codecs=codecs)["storage"]["codecs"]
+
+    def test_the_index_of_shards_is_not_compressed(self) -> None:
+        assert reason(v3, codecs=[sharding([1, 76, 76], index_codecs=[LITTLE, "zstd"])]) == "metadata-invalid"
+
+    @pytest.mark.parametrize(
+        "codec",
+        [
+            {"name": "bytes", "configuration": {"endian": "middle"}},
+            {"name": "transpose", "configuration": {}},
+            {"name": "gzip", "configuration": {"level": 99}},
+            {"name": "gzip", "configuration": {"level": True}},
+            {"name": "zstd", "configuration": {"level": 1, "checksum": "no"}},
+            {"name": "blosc", "configuration": {"shuffle": "sideways"}},
+            {"name": "blosc", "configuration": {"shuffle": "shuffle", "typesize": 0}},
+        ],
+    )
+    def test_the_configuration_of_a_codec_is_one_that_it_has(self, codec: Any) -> None:
+        before = [LITTLE] if codec["name"] not in ("bytes", "transpose") else []
+        assert reason(v3, codecs=[*before, codec]) == "metadata-invalid"
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"codecs": [{"name": "bytes", "configuration": {"endian": "little", "novelty": 1}}]},
+            {"codecs": [LITTLE, {"name": "crc32c", "configuration": {"novelty": 1}}]},
+            {"chunk_key_encoding": {"name": "default", "configuration": {"separator": "/", "novelty": 1}}},
+            {"chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 76, 76], "novelty": 1}}},
+        ],
+    )
+    def test_a_field_of_a_configuration_that_nobody_knows_is_unsupported(self, changes: Mapping[str, Any]) -> None:
+        assert reason(v3, **changes) == "unsupported"
 
     def test_a_shard_has_the_inner_chunk_as_its_chunk(self) -> None:
         node = v3(codecs=[sharding([1, 38, 76])])
@@ -312,10 +368,10 @@ class TestVersion3Arrays:
         ],
     )
     def test_a_shard_that_its_inner_chunks_do_not_fill_is_invalid(self, codec: Any) -> None:
-        assert reason(v3, codecs=[codec, "bytes"]) == "metadata-invalid"
+        assert reason(v3, codecs=[codec, LITTLE]) == "metadata-invalid"
 
     def test_a_codec_may_be_named_by_a_bare_string(self) -> None:
-        assert v3(codecs=["bytes", "zstd"]) == v3()
+        assert v3(codecs=[LITTLE, "zstd"]) == v3()
 
     @pytest.mark.parametrize("codec", ["pickle", "numcodecs.pickle", {"name": "numcodecs.pickle"}])
     def test_a_codec_that_unpickles_is_a_pickle_wherever_it_stands(self, codec: Any) -> None:
@@ -408,7 +464,7 @@ class TestVersion2Arrays:
         ],
     )
     def test_a_dtype_has_one_name_whatever_the_byte_order(self, given_dtype: Any, dtype: str, item: int) -> None:
-        node = v2(dtype=given_dtype)
+        node = v2(dtype=given_dtype, fill_value=None)
         assert (node["dtype"], node["bytes"]) == (dtype, 4 * 76 * item)
 
     @pytest.mark.parametrize(
@@ -439,8 +495,27 @@ class TestVersion2Arrays:
     def test_values_that_only_unpickling_could_read_are_a_pickle(self, changes: Mapping[str, Any]) -> None:
         assert reason(v2, **changes) == "pickle"
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"filters": [{"id": "delta"}]},
+            {"filters": [{"id": "delta", "dtype": "<f9"}]},
+            {"filters": [{"id": "shuffle", "elementsize": 0}]},
+            {"compressor": {"id": "gzip", "level": "x"}},
+            {"compressor": {"id": "blosc", "shuffle": 77}},
+            {"fill_value": "fast"},
+            {"fill_value": [1]},
+            {"dtype": "<b1"},
+        ],
+    )
+    def test_what_no_reader_takes_is_invalid(self, changes: Mapping[str, Any]) -> None:
+        assert reason(v2, **changes) == "metadata-invalid"
+
+    def test_a_field_of_a_compressor_that_nobody_knows_is_unsupported(self) -> None:
+        assert reason(v2, compressor={"id": "zlib", "novelty": 1}) == "unsupported"
+
     def test_codecs_are_the_filters_and_then_the_compressor(self) -> None:
-        node = v2(filters=[{"id": "delta"}, {"id": "shuffle"}], compressor={"id": "zlib"})
+        node = v2(filters=[{"id": "delta", "dtype": "<f4"}, {"id": "shuffle"}], compressor={"id": "zlib"})
         assert node["storage"]["codecs"] == ["delta", "shuffle", "zlib"]
         assert v2(compressor=None)["storage"]["codecs"] == []
 

@@ -23,6 +23,7 @@ from vizschema.conformance.hostile.zarr_base import (
 
 V2, V3 = "zarr-v2", "zarr-v3"
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
+_GZIP = {"name": "gzip", "configuration": {"level": 5}}
 
 
 def _grid(*lengths: Any) -> dict[str, Any]:
@@ -43,10 +44,12 @@ def _attributes(text: str) -> Build:
     return v3(content("extra/x/zarr.json", json.dumps({**GROUP, "attributes": "A"}).replace('"A"', text).encode()))
 
 
-def _shards(depth: int) -> dict[str, Any]:
+def _shards(depth: int, *index: dict[str, Any]) -> dict[str, Any]:
+    """Shards within each other; `index` are codecs of the index besides."""
     codec: dict[str, Any] = _BYTES
     for _ in range(depth):
-        configuration = {"chunk_shape": [2, 3], "codecs": [codec], "index_codecs": [_BYTES, {"name": "crc32c"}]}
+        index_codecs = [_BYTES, {"name": "crc32c"}, *index]
+        configuration = {"chunk_shape": [2, 3], "codecs": [codec], "index_codecs": index_codecs}
         codec = {"name": "sharding_indexed", "configuration": configuration}
     return {"codecs": [codec]}
 
@@ -75,8 +78,18 @@ CASES: tuple[Case, ...] = (
     broken(V3, "codec-unknown", "portable-codec", "a codec that no plain reader has", x3(codecs=[_BYTES, {"name": "mystery"}]), values="chunk-readable"),
     broken(V3, "codec-module", "portable-codec", "a codec named like a function to import", x3(codecs=[_BYTES, {"name": "os.system"}]), values="chunk-readable"),
     broken(V3, "codec-none", "metadata-invalid", "no codec that makes bytes", x3(codecs=[])),
+    broken(V3, "codec-bytes-only", "metadata-invalid", "a compressor alone: nothing makes bytes of the array", x3(codecs=[_GZIP])),
+    broken(V3, "codec-order", "metadata-invalid", "a compressor before what makes the bytes", x3(codecs=[_GZIP, _BYTES])),
+    broken(V3, "codec-twice", "metadata-invalid", "two codecs that make bytes of an array", x3(codecs=[_BYTES, _BYTES])),
+    broken(V3, "codec-behind", "metadata-invalid", "a transposition of what is bytes already", x3(codecs=[_BYTES, {"name": "transpose", "configuration": {"order": [1, 0]}}])),
+    broken(V3, "codec-endian", "metadata-invalid", "no byte order for entries of four bytes", x3(codecs=[{"name": "bytes"}])),
+    broken(V3, "codec-level", "metadata-invalid", "a level that no compressor has", x3(codecs=[_BYTES, {"name": "gzip", "configuration": {"level": 99}}])),
+    broken(V3, "codec-field", "unsupported", "a setting of a codec that nobody knows", x3(codecs=[_BYTES, {"name": "gzip", "configuration": {"level": 5, "dictionary": "x"}}])),
+    broken(V3, "transpose-order", "metadata-invalid", "an axis that is taken twice", x3(codecs=[{"name": "transpose", "configuration": {"order": [0, 0]}}, _BYTES])),
+    broken(V3, "index-packed", "metadata-invalid", "an index of shards whose size nobody can know", x3(**_shards(1, _GZIP))),
     broken(V3, "codec-number", "metadata-invalid", "a codec that is a number", x3(codecs=[7])),
     broken(V2, "codec-unknown", "portable-codec", "a compressor that no plain reader has", x2(compressor={"id": "mystery"}), values="chunk-readable"),
+    broken(V2, "filter-unset", "metadata-invalid", "a filter that does not say of which type", x2(filters=[{"id": "delta"}])),
     broken(V2, "filters-object", "metadata-invalid", "filters that are no list", x2(filters={"id": "delta"})),
     broken(V3, "shards-nested", "over-limit", "shards within shards within shards", x3(**_shards(40))),
     broken(V3, "extension-required", "unsupported", "a field that must be understood", x3(novelty={"must_understand": True})),
@@ -87,6 +100,9 @@ CASES: tuple[Case, ...] = (
     broken(V2, "type-nonsense", "metadata-invalid", "a dtype that is none", x2(dtype="<f4; import os")),
     broken(V2, "order-nonsense", "metadata-invalid", "an order that is neither C nor F", x2(order="Z")),
     broken(V3, "fill-huge", "metadata-malformed", "a fill value of ten thousand digits", raw3(array_text("fill_value", b"9" * 10_000))),
+    broken(V3, "fill-text", "metadata-invalid", "a fill value that is a word, of chunks that are all there", x3(fill_value="fast")),
+    broken(V3, "fill-null", "metadata-invalid", "no fill value, which version 3 does not have", x3(fill_value=None)),
+    broken(V2, "fill-text", "metadata-invalid", "a fill value that is a word, of chunks that are all there", x2(fill_value="fast")),
     broken(V3, "names-short", "metadata-invalid", "one axis name for two dimensions", x3(dimension_names=["a"])),
     broken(V3, "nodes-conflict", "metadata-invalid", "neither array nor group", x3(node_type="both")),
     broken(V3, "key-twice", "metadata-malformed", "readers take the first shape or the last", raw3(b'{"shape":[1],' + array_text("shape", b"[9]")[1:])),

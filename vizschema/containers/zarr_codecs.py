@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vizschema.containers.zarr_configurations import V2, V3, check
 from vizschema.containers.zarr_dtypes import MAXIMUM, is_pickle
 from vizschema.containers.zarr_json import Unreadable, quote
 
 _BLOSC_COMPRESSORS = ("blosclz", "lz4", "lz4hc", "zlib", "zstd")
 """What every build of blosc has; snappy is the one that most lack."""
+
+_ARRAY_TO_ARRAY = frozenset({"transpose"})
+_ARRAY_TO_BYTES = frozenset({"bytes", "sharding_indexed"})
+_BYTES_TO_BYTES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
+_KNOWN = _ARRAY_TO_ARRAY | _ARRAY_TO_BYTES | _BYTES_TO_BYTES
+_INDEX_BYTES = 8
 
 
 class Pipeline(NamedTuple):
@@ -31,9 +38,15 @@ def v2_codecs(filters: Any, compressor: Any) -> list[str]:
     return names
 
 
-def v3_codecs(codecs: Any, chunk: Sequence[int]) -> Pipeline:
-    """The pipeline of an array whose chunk (or shard) has the shape `chunk`."""
-    names, inner = _pipeline(codecs, list(chunk), list(range(len(chunk))), "codecs")
+def require_v2_configurations(filters: Any, compressor: Any) -> None:
+    """Nothing; raises `Unreadable` unless every codec, whose names were read before, has a configuration of its own."""
+    for codec in [*(filters or ()), *(() if compressor is None else (compressor,))]:
+        check(codec["id"], codec, V2)
+
+
+def v3_codecs(codecs: Any, chunk: Sequence[int], item_bytes: int) -> Pipeline:
+    """The pipeline of an array whose chunk (or shard) has the shape `chunk`, and its entries `item_bytes` each."""
+    names, inner = _pipeline(codecs, list(chunk), list(range(len(chunk))), item_bytes, "codecs")
     if inner is None:
         return Pipeline(names, None)
     restored = [0] * len(chunk)
@@ -43,32 +56,69 @@ def v3_codecs(codecs: Any, chunk: Sequence[int]) -> Pipeline:
 
 
 def _pipeline(
-    codecs: Any, chunk: list[int], axes: list[int], place: str
+    codecs: Any, chunk: list[int], axes: list[int], item_bytes: int, place: str
 ) -> tuple[list[str], list[tuple[int, int]] | None]:
     """Names, and (axis, length) of the innermost chunk; `axes` are the array's, in the order of `chunk`."""
     if type(codecs) is not list or not codecs:
         raise Unreadable("metadata-invalid", f"{place} is not a list of codecs")
-    names: list[str] = []
     inner: list[tuple[int, int]] | None = None
-    for codec in codecs:
-        name, configuration = named(codec, place)
-        names.append(_named(name, configuration))
+    given = [named(codec, place) for codec in codecs]
+    names = [_named(name, configuration) for name, configuration in given]
+    for name, configuration in given:
+        check(name, configuration, V3)
+    _require_order([name for name, _ in given], place)
+    for name, configuration in given:
+        if name == "bytes" and item_bytes > 1 and "endian" not in configuration:
+            raise Unreadable(
+                "metadata-invalid", f"codec bytes in {place} has no endian, for entries of {item_bytes} bytes"
+            )
         if name == "transpose":
-            order = _order(configuration.get("order"), len(axes))
+            order = _order(configuration["order"], len(axes))
             chunk, axes = [chunk[axis] for axis in order], [axes[axis] for axis in order]
         elif name == "sharding_indexed":
-            if inner is not None:
-                raise Unreadable("metadata-invalid", f"{place} shards twice")
-            length = _inner_chunk(configuration.get("chunk_shape"), chunk)
-            within, deeper = _pipeline(configuration.get("codecs"), length, axes, "the codecs of sharding_indexed")
-            # The index has one axis more, for offset and length.
-            rank = len(axes) + 1
-            index, _ = _pipeline(configuration.get("index_codecs"), [1] * rank, list(range(rank)), "the index_codecs")
-            if configuration.get("index_location", "end") not in ("start", "end"):
-                raise Unreadable("metadata-invalid", "the index_location of sharding_indexed is neither start nor end")
-            names += within + index
+            within, length, deeper = _shard(configuration, chunk, axes, item_bytes)
+            names += within
             inner = list(zip(axes, length, strict=True)) if deeper is None else deeper
     return names, inner
+
+
+def _shard(
+    configuration: Mapping[str, Any], chunk: list[int], axes: list[int], item_bytes: int
+) -> tuple[list[str], list[int], list[tuple[int, int]] | None]:
+    """The names of the codecs within a sharding codec, and the inner chunk, and what is within that."""
+    length = _inner_chunk(configuration["chunk_shape"], chunk)
+    place = "the codecs of sharding_indexed"
+    within, deeper = _pipeline(configuration["codecs"], length, axes, item_bytes, place)
+    # The index has one axis more, for offset and length, and its size must be known before it is read.
+    rank = len(axes) + 1
+    index, _ = _pipeline(configuration["index_codecs"], [1] * rank, list(range(rank)), _INDEX_BYTES, "the index_codecs")
+    compressing = [name for name in index if name in _BYTES_TO_BYTES and name != "crc32c"]
+    if compressing:
+        raise Unreadable("metadata-invalid", f"the index_codecs hold {compressing[0]}: the index has no fixed size")
+    if configuration.get("index_location", "end") not in ("start", "end"):
+        raise Unreadable("metadata-invalid", "the index_location of sharding_indexed is neither start nor end")
+    return within + index, length, deeper
+
+
+def _require_order(names: Sequence[str], place: str) -> None:
+    """Nothing; raises `Unreadable` unless one codec makes bytes of an array, arrays before and bytes behind it.
+
+    What a codec does that nobody knows is whatever its place asks for.
+    """
+    makes_bytes: str | None = None
+    unknown = False
+    for name in names:
+        if name in _ARRAY_TO_BYTES and makes_bytes is not None:
+            raise Unreadable("metadata-invalid", f"{place}: {name} makes bytes of an array, and so does {makes_bytes}")
+        if name in _ARRAY_TO_ARRAY and makes_bytes is not None:
+            raise Unreadable("metadata-invalid", f"{place}: {name} takes an array, and stands behind {makes_bytes}")
+        if name in _BYTES_TO_BYTES and makes_bytes is None and not unknown:
+            raise Unreadable("metadata-invalid", f"{place}: {name} takes bytes, and no codec before it makes any")
+        if name in _ARRAY_TO_BYTES or (name in _BYTES_TO_BYTES and makes_bytes is None):
+            makes_bytes = name
+        unknown = name not in _KNOWN or (unknown and name not in _ARRAY_TO_ARRAY)
+    if makes_bytes is None and not unknown:
+        raise Unreadable("metadata-invalid", f"{place} has no codec that makes bytes of an array")
 
 
 def named(value: Any, place: str) -> tuple[str, Mapping[str, Any]]:

@@ -96,7 +96,7 @@ def _v2_named(value: str, filters: list[str]) -> Dtype:
         name, width = _V2_SIZED[kind]
         return Dtype(name, int(digits) * width)
     number = _V2_NUMBERS.get(kind + digits) if unit is None else None
-    if number is None or (order == "|" and number[1] > 1):
+    if number is None or (order == "|" and number[1] > 1) or (kind == "b" and order != "|"):
         raise Unreadable("metadata-invalid", f"dtype {quote(value)} is no NumPy type string")
     return Dtype(*number)
 

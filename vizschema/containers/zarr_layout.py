@@ -56,14 +56,13 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All that reading needs: `fill` in no dimensions (null, and why, where it is none), and how keys are made."""
+    """All that reading needs: `fill` in no dimensions, and how keys are made."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     chunk: tuple[int, ...]
     pipeline: Pipeline
-    fill: npt.NDArray[Any] | None
-    fill_detail: str
+    fill: npt.NDArray[Any]
     prefix: str
     separator: str
 
@@ -77,7 +76,7 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
     dtype = dtype_of(dtype_name)
     stored = np.dtype(document["dtype"])
     rank = len(document["shape"])
-    fill, detail = _fill(document["fill_value"], stored.newbyteorder("="), 2)
+    fill = fill_of(document["fill_value"], stored.newbyteorder("="), 2)
     inverse = tuple(range(rank))[::-1] if document["order"] == "F" and rank > 1 else None
     compressor = document["compressor"]
     configurations = [*(document["filters"] or ()), *([] if compressor is None else [compressor])]
@@ -88,8 +87,7 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
         tuple(document["shape"]),
         tuple(document["chunks"]),
         Pipeline(stored, inverse, stages, foreign=foreign),
-        None if fill is None else fill.view(dtype),
-        detail,
+        fill.view(dtype),
         "",
         separator,
     )
@@ -98,7 +96,7 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
 def v3_layout(document: Document, dtype_name: str) -> Layout:
     """The layout that a checked `zarr.json` of an array states; `dtype_name` is that of the description."""
     dtype = dtype_of(dtype_name)
-    fill, detail = _fill(document["fill_value"], dtype, 3)
+    fill = fill_of(document["fill_value"], dtype, 3)
     chunk = named(document["chunk_grid"], "chunk_grid")[1]["chunk_shape"]
     name, configuration = named(document["chunk_key_encoding"], "chunk_key_encoding")
     default = name == "default"
@@ -106,14 +104,7 @@ def v3_layout(document: Document, dtype_name: str) -> Layout:
     rank = len(document["shape"])
     prefix = "" if not default else f"c{separator}" if rank else "c"
     pipeline = _pipeline(document["codecs"], dtype, rank)
-    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, detail, prefix, separator)
-
-
-def _fill(value: Any, dtype: np.dtype[Any], version: int) -> tuple[npt.NDArray[Any] | None, str]:
-    try:
-        return fill_of(value, dtype, version), ""
-    except ValueError as error:
-        return None, escape_text(str(error))
+    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, prefix, separator)
 
 
 def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[str]) -> tuple[list[Stage], str | None]:

@@ -5,7 +5,7 @@ Opens nothing and knows no store. Every function raises `Unreadable` for what ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,8 +13,9 @@ import orjson
 
 from vizschema import description
 from vizschema.containers.base import Limits, clean_attributes, unsupported
-from vizschema.containers.zarr_codecs import named, v2_codecs, v3_codecs
+from vizschema.containers.zarr_codecs import named, require_v2_configurations, v2_codecs, v3_codecs
 from vizschema.containers.zarr_dtypes import MAXIMUM, Dtype, v2_dtype, v3_dtype
+from vizschema.containers.zarr_fill import require_fill
 from vizschema.containers.zarr_json import Document, Unreadable, quote
 from vizschema.description import Node
 
@@ -100,7 +101,10 @@ def _v3_array(structure: bytes) -> Node:
     dtype = v3_dtype(document["data_type"])
     extent = _extent(document["shape"], _v3_chunk(document["chunk_grid"]), dtype, may_be_empty=False)
     _v3_keys(document["chunk_key_encoding"])
-    pipeline = v3_codecs(document["codecs"], extent.chunk)
+    pipeline = v3_codecs(
+        document["codecs"], extent.chunk, dtype.item_bytes if dtype.name in description.ITEM_BYTES else 0
+    )
+    _require_fill(document["fill_value"], dtype, 3)
     axes = _v3_axes(document.get("dimension_names"), len(extent.shape))
     if pipeline.inner is None:
         return _array(dtype, extent.shape, axes, extent.chunk, None, pipeline.names)
@@ -121,7 +125,9 @@ def _v2_array(structure: bytes, axes: Names | None) -> Node:
         )
     codecs = v2_codecs(document["filters"], document["compressor"])
     dtype = v2_dtype(document["dtype"], codecs)
+    require_v2_configurations(document["filters"], document["compressor"])
     extent = _extent(document["shape"], document["chunks"], dtype, may_be_empty=True)
+    _require_fill(document["fill_value"], dtype, 2)
     return _array(dtype, extent.shape, axes, extent.chunk, None, codecs)
 
 
@@ -224,12 +230,20 @@ def _sizes(value: Any, name: str, dtype: Dtype) -> None:
         raise Unreadable("metadata-invalid", f"the {name} {quote(value)} is one of 2^63 bytes or more")
 
 
+def _require_fill(value: Any, dtype: Dtype, version: int) -> None:
+    try:
+        require_fill(value, dtype.name, version)
+    except ValueError as error:
+        raise Unreadable("metadata-invalid", quote(str(error))) from None
+
+
 def _v3_chunk(grid: Any) -> Any:
     name, configuration = named(grid, "chunk_grid")
     if name in _OTHER_GRIDS:
         raise Unreadable("unsupported", f"the chunk grid is {name}")
     if name != "regular":
         raise Unreadable("metadata-invalid", f"the chunk grid {quote(name)} is not regular")
+    _require_known(configuration, "chunk_shape", "the chunk grid")
     return configuration.get("chunk_shape")
 
 
@@ -237,10 +251,17 @@ def _v3_keys(encoding: Any) -> None:
     name, configuration = named(encoding, "chunk_key_encoding")
     if name not in ("default", "v2"):
         raise Unreadable("unsupported", f"the chunk key encoding is {quote(name)}")
+    _require_known(configuration, "separator", "the chunk key encoding")
     if configuration.get("separator", "/") not in ("/", "."):
         raise Unreadable(
             "metadata-invalid", f"the separator {quote(configuration['separator'])} of chunk keys is not / or ."
         )
+
+
+def _require_known(configuration: Mapping[str, Any], field: str, place: str) -> None:
+    unknown = configuration.keys() - {field}
+    if unknown:
+        raise Unreadable("unsupported", f"{place} has the field {quote(min(unknown))}, which this reader does not know")
 
 
 def _v3_axes(names: Any, rank: int) -> Names | None:

@@ -182,8 +182,6 @@ def _absent(layout: Layout, cell: _Cell) -> Iterator[Outcome]:
     if cell.pipeline.shard is not None:
         for _, inner in cell.inner(cell.pipeline.shard):
             yield from _absent(layout, inner)
-    elif layout.fill is None:
-        yield ChunkDamaged(cell.key, "undecodable", f"it was never written, and {layout.fill_detail}")
     else:
         yield Block(start, np.broadcast_to(layout.fill, part), absent=True)
 

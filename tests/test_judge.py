@@ -321,3 +321,12 @@ def test_one_fault_of_values_is_one_finding(rule: str, profile: str, path: str, 
 def test_every_rule_of_the_version_is_broken_alone() -> None:
     rules = {rule for name in SPEC.profiles for rule in SPEC.profile(name).rules}
     assert rules == {case[0] for case in STRUCTURE + VALUES}
+
+
+def test_of_groups_that_differ_each_member_is_told_once() -> None:
+    apply = both(drop("/recycle/recycle_01/pair"), drop("/recycle/recycle_01/single"))
+    findings = agreed(described("openfold", apply, "not_read"), "openfold")
+    expected = "the same members, dtypes and shapes in each"
+    assert [(finding.rule, finding.expected, finding.found) for finding in findings] == [
+        ("series-alike", expected, f"no {name} in number 1") for name in ("pair", "single")
+    ]

@@ -32,7 +32,10 @@ def words_of(
     if len(instance) > 1 and instance[0] == "axes":
         return _axis_words(str(instance[1]), description["axes"][str(instance[1])], keyword, value)
     if len(instance) > 2 and instance[0] == "series" and instance[2] in _SERIES:
-        return _SERIES[instance[2]](description["series"][str(instance[1])])
+        series = description["series"][str(instance[1])]
+        if instance[2] == "members" and len(instance) > 3:  # of one member, this one is told
+            series = {**series, "members": {str(instance[3]): series["members"][str(instance[3])]}}
+        return _SERIES[instance[2]](series)
     found = _at(description, instance)
     if instance and instance[-1] == "reason":
         return "a group or array that can be read", _at(description, instance[:-1])["detail"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from vizschema.conformance.cases import Case, corpus
 from vizschema.conformance.implementation import Own
 from vizschema.conformance.outcomes import Known, Outcome, Run, excuse
-from vizschema.conformance.protocol import PROTOCOL, Trouble
+from vizschema.conformance.protocol import PROTOCOL, Reply, Trouble
 from vizschema.conformance.raw import scratch
 from vizschema.conformance.roles import Item, check, items_of, prepare
 from vizschema.conformance.subjects import InProcess, Subject
@@ -38,24 +38,20 @@ class Order:
     only: Sequence[str] = ()
 
 
+class NotReady(Exception):
+    """There is nobody to ask: the harness is broken, or there is no conversation."""
+
+
 def run(subject: Subject, order: Order, told: Callable[[Outcome], None] | None = None) -> Run:
     """What came of it; `told` is called with each outcome. Never raises for what the subject does."""
     begun = time.monotonic()
     cases = chosen(order)
     blank = Run(order.spec, order.role, {"name": "", "version": ""}, (), 0, 0, {}, known=order.known)
     with tempfile.TemporaryDirectory(prefix="vizschema-suite-", dir=scratch()) as folder:
-        broken = harness_trouble(Path(folder))
-        if broken is not None:
-            return replace(blank, trouble=f"the harness is broken: {broken}")
         try:
-            hello = subject.ask("hello", "hello", protocol=PROTOCOL)
-            if order.role not in hello["roles"]:
-                return replace(blank, trouble=f"{hello['name']} is no {order.role}, it says")
-            if not subject.ask("spec", "done", version=order.spec)["ok"]:
-                return replace(blank, trouble=f"{hello['name']} does not have spec {order.spec}, it says")
-        except (Trouble, OSError) as error:
-            subject.stop()
-            return replace(blank, trouble=f"no conversation with the implementation: {error}")
+            hello = greeted(subject, order, Path(folder))
+        except NotReady as error:
+            return replace(blank, trouble=str(error))
         items = list(items_of(order.role, cases, hello))
         outcomes: list[Outcome] = []
         for outcome in _asked(subject, order, items, Path(folder), begun):
@@ -78,6 +74,26 @@ def run(subject: Subject, order: Order, told: Callable[[Outcome], None] | None =
         time.monotonic() - begun,
         known=order.known,
     )
+
+
+def greeted(subject: Subject, order: Order, folder: Path) -> Reply:
+    """What the subject says of itself, once the harness was shown to work; raises `NotReady`."""
+    broken = harness_trouble(folder)
+    if broken is not None:
+        raise NotReady(f"the harness is broken: {broken}")
+    try:
+        hello = subject.ask("hello", "hello", protocol=PROTOCOL)
+        if order.role not in hello["roles"]:
+            raise NotReady(f"{hello['name']} is no {order.role}, it says")
+        if not subject.ask("spec", "done", version=order.spec)["ok"]:
+            raise NotReady(f"{hello['name']} does not have spec {order.spec}, it says")
+    except (Trouble, OSError) as error:
+        subject.stop()
+        raise NotReady(f"no conversation with the implementation: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        # An in-process subject is not held against the schema of replies first.
+        raise NotReady(f"no conversation with the implementation: {type(error).__name__}: {error}") from error
+    return hello
 
 
 def chosen(order: Order) -> list[Case]:
@@ -107,10 +123,11 @@ def _asked(subject: Subject, order: Order, items: Sequence[Item], folder: Path, 
     for item, path in _prepared(order.role, items, folder):
         if order.budget is not None and time.monotonic() - begun > order.budget:
             return
-        yield _outcome(subject, order.role, item, path)
+        yield outcome_of(subject, order.role, item, path)
 
 
-def _outcome(subject: Subject, role: str, item: Item, path: Path) -> Outcome:
+def outcome_of(subject: Subject, role: str, item: Item, path: Path) -> Outcome:
+    """What came of one case whose archive is at `path`, alone in its folder; both are removed."""
     case = item.case
     status, detail = "pass", ""
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import itertools
 import math
+import pickle
+import threading
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -15,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vizschema.errors import SpecError
-from vizschema.facts import FACTS, Context, asked_of
-from vizschema.facts.base import Seen
+from vizschema.facts import FACTS, Context, asked_of, base
+from vizschema.facts.base import Extremes, Seen
+from vizschema.hashing.array import ArrayHash, Memory
 
 FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
 
@@ -289,3 +293,267 @@ def test_doubles_hold_every_half_exactly() -> None:
         assert (Seen((0,), positive).doubles == positive.astype(np.float64)).all()
         assert not np.isfinite(Seen((0,), every).doubles).all()
         assert math.isclose(Seen((0,), finite).extremes.maximum, float(ml_dtypes.finfo(dtype).max))
+
+
+def alone(name: str, context: Context, blocks: Blocks) -> dict[str, Any]:
+    """The fact by one accumulator, which is told of every block that is uniform."""
+    accumulator = FACTS[name].start(context)
+    for start, values in blocks:
+        uniform = len({value.tobytes() for value in values.reshape(-1)}) == 1
+        accumulator.add(Seen(start, values, uniform=uniform))
+    return accumulator.result()
+
+
+HALVES = [0x0000, 0x0001, 0x3C00, 0x7BFF, 0x7C00, 0x7E00, 0x7F00, 0x7F7F, 0x7F80, 0x7FC0]
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_the_extremes_of_a_block_are_its_finite_values_whatever_their_signs(dtype: np.dtype[Any]) -> None:
+    halves = np.array([sign | bits for sign in (0, 0x8000) for bits in HALVES], np.uint16)
+    halves = halves.view(dtype if dtype.itemsize == 2 else np.float16)
+    with np.errstate(invalid="ignore"):
+        interesting = halves if dtype.itemsize == 2 else halves.astype(dtype)
+        doubles = interesting.astype(np.float64)
+    for picked in itertools.product(range(interesting.size), repeat=2):
+        chosen = list(picked)
+        finite = doubles[chosen][np.isfinite(doubles[chosen])]
+        ends = (finite.min() + 0.0, finite.max() + 0.0) if finite.size else (None, None)
+        extremes = Seen((0, 0), interesting[chosen].reshape(2, 1)).extremes
+        # As text, since 0.0 and -0.0 are equal, and no fact has the latter.
+        assert str(extremes) == str(Extremes(*map(as_float, ends), finite.size == 2))
+
+
+def as_float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def test_a_uniform_block_is_its_value_once() -> None:
+    value = np.full((2, 3), 7.0)
+    seen = Seen((0, 0), value, uniform=True)
+    assert (seen.uniform, seen.weight, seen.few.tolist()) == (True, 6, [7.0])
+    single = Seen((0, 0), value[:1, :1], uniform=True)
+    assert (single.uniform, single.weight, single.few.tolist()) == (True, 1, [7.0])
+    nothing = Seen((0, 0), value[:0], uniform=True)
+    assert (nothing.uniform, nothing.weight, nothing.extremes) == (False, 1, Extremes(None, None, True))
+    plain = Seen((0, 0), value)
+    assert (plain.uniform, plain.weight, plain.few.shape) == (False, 1, (2, 3))
+
+
+def test_the_room_for_doubles_is_the_threads_own_and_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_ROOM", threading.local())
+    monkeypatch.setattr(base, "_KEPT", 8)
+
+    def doubles(size: int) -> Any:
+        return Seen((0,), np.arange(size, dtype=np.int8)).doubles
+
+    first = doubles(8)
+    assert first.tolist() == [*range(8)]
+    assert first.dtype == np.float64
+    assert all(np.shares_memory(doubles(size), first) for size in (8, 3, 1))
+    assert doubles(3).shape == (3,)
+    large = doubles(9)
+    assert not np.shares_memory(large, first)
+    assert not np.shares_memory(doubles(9), large)
+    assert np.shares_memory(doubles(8), first)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert not np.shares_memory(pool.submit(doubles, 8).result(), first)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_counts_add_up_over_blocks_and_accumulators(parts: int) -> None:
+    values = np.array([np.nan, np.nan, np.nan, np.nan, np.inf, np.inf, 1, 2, np.nan, -np.inf, 0, 0], np.float32)
+    blocks = cut(values, (2,))
+    for dtype in FLOATS:
+        given = [(start, block.astype(dtype)) for start, block in blocks]
+        context = context_of(values.astype(dtype))
+        found = measured("non_finite", context, given, parts=parts)
+        assert found == {"non_finite": 8, "nan": 5, "infinite": 3}
+        assert measured("constant_share", context, given, parts=parts) == {"constant_share": 5 / 12}
+        assert alone("non_finite", context, given) == found
+        assert alone("constant_share", context, given) == {"constant_share": 5 / 12}
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_zeros_of_either_sign_are_one_value_and_no_other_bits_are(dtype: np.dtype[Any]) -> None:
+    smallest, second = (
+        np.array([1 << shift], f"u{dtype.itemsize}").view(dtype)[0] for shift in (0, dtype.itemsize * 8 - 2)
+    )
+    values = np.array([-0.0, 0.0, smallest, second, -smallest, 0.0, -0.0, 1.0], dtype)
+    assert measured("constant_share", context_of(values), cut(values, (3,))) == {"constant_share": 0.5}
+    unread = Context(values.shape, values.dtype, None)
+    assert measured("constant_share", unread, cut(values, (3,))) == {"constant_share": None}
+
+
+def test_the_hash_of_the_values_is_that_of_all_blocks() -> None:
+    values = np.arange(24, dtype=np.float32).reshape(4, 6)
+    values[2:] = 7
+    blocks = cut(values, (1, 6))
+
+    def context() -> Context:
+        return context_of(values, hash=ArrayHash(values.shape, values.dtype, Memory(1 << 20)))
+
+    whole = ArrayHash(values.shape, values.dtype, Memory(1 << 20))
+    whole.add((0, 0), values)
+    assert whole.root is not None
+    expected = {"values_hash": whole.root.hex()}
+    assert alone("values_hash", context(), blocks) == expected
+    shared = context()
+    assert measured("values_hash", shared, blocks) == expected  # one hash for the accumulators of a process
+    halves = [FACTS["values_hash"].start(context()) for _ in range(2)]
+    for number, (start, block) in enumerate(blocks):
+        halves[number // 2].add(Seen(start, block))
+    assert halves[0].result() == {"values_hash": None}
+    halves[0].merge(halves[1])
+    assert halves[0].result() == expected
+    nothing = FACTS["values_hash"].start(context_of(values))
+    nothing.add(Seen((0, 0), values))
+    nothing.merge(halves[0])
+    assert nothing.result() == {"values_hash": None}
+    halves[0].merge(nothing)
+    assert halves[0].result() == expected
+
+
+MORE_PAIRS: list[tuple[str, Any, dict[str, Any], int | None]] = [
+    ("beyond_axis", np.array([0, 0, -1, -1, 1, 1]), {"axis_size": 0}, 4),
+    ("beyond_axis", np.array([3, 3, 3, 3, 3, 3]), {"axis_size": 3}, 6),
+    ("argmax_differs", np.array([0, 2, 2]), {"partner": np.array([[9, 1], [1, 9], [9, 1]])}, 2),
+    ("argmax_differs", np.array([3, -1, 0]), {"partner": np.array([[0, 1, 9], [9, 1, 0], [9, 1, 0]])}, 2),
+    ("argmax_differs", np.array([0, 0]), {"partner": np.array([[5.0], [np.nan]])}, 0),
+    ("argmax_differs", np.array([0, 1, 2]), {"partner": np.zeros((3, 0))}, None),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[True, False], [True, False]])}, 1),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([["a", "b"], ["a", "b"]])}, None),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[1j, 2], [3, 4]])}, None),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array(0.0)}, None),
+    ("argmax_differs", np.array([[2, 0], [1, 1]]), {"partner": np.array([[[0, 1, 2], [5, 4, 3]], [[0, 9, 0], [9, 0, 1]]])}, 1),  # noqa: E501
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[2**60 + 1, 2**60], [2**60 + 1, 2**60]])}, 1),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[32767, 32766], [32767, 32766]], np.int16)}, 1),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[1 + 2**-52, 1], [1 + 2**-52, 1]])}, 1),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[1, np.nan], [0, 1]], np.float16)}, 0),
+    ("decode_differs", np.array([0, 0, 1]), {"partner": np.array([65, 7, 66], np.uint8), "table": "A"}, 1),
+    ("decode_differs", np.array([2, 1, 2, 2]), {"partner": np.array([-1, 0, 256, 255]), "table": "\x01\x00X"}, 0),
+    ("decode_differs", np.array([0, 1, 2, 2]), {"partner": np.array([255, 1, 256, 257]), "table": "ÿ\x01X"}, 0),
+    ("decode_differs", np.array([0, 1]), {"partner": np.array([65, 256]), "table": "AĀ"}, 0),
+    ("decode_differs", np.array([1, 1, 1, 0]), {"partner": np.array([65, 65, 65, 65]), "table": "AB"}, 3),
+    ("decode_differs", np.array([0, 1]), {"partner": np.array([65, 66]), "table": ""}, None),
+    ("decode_differs", np.array([0, 1]), {"partner": np.array([True, False]), "table": "AB"}, None),
+    ("decode_differs", np.array([0, 1]), {"partner": np.array([65, 66, 67]), "table": "ABC"}, None),
+    ("decode_differs", np.array([0, 1]), {"table": "AB"}, None),
+    ("masked_nonzero", np.array([1.0, 2, 3, 4]), {"partner": np.array([0, 0, 0, 1])}, 3),
+    ("masked_nonzero", np.array([[1.0, 2], [3, 4]]), {"partner": np.array([[0, 1], [1, 0]])}, 2),
+    ("masked_nonzero", np.array([1.0, 2]), {}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "values", "more", "count"), MORE_PAIRS)
+@pytest.mark.parametrize("parts", [1, 3])
+def test_facts_with_a_partner_at_their_edges(
+    name: str, values: Any, more: Mapping[str, Any], count: int | None, parts: int
+) -> None:
+    context = context_of(values, **more)
+    for length in (1, 2, len(values)):
+        grid = (length, *values.shape[1:])
+        assert measured(name, context, cut(values, grid), parts=parts) == {name: count}
+        assert alone(name, context, cut(values, grid)) == {name: count}
+
+
+def test_an_argmax_over_one_row_belongs_to_a_scalar() -> None:
+    right, wrong = np.array(1), np.array(0)
+    partner = np.array([2.0, 3.0])
+    for values, count in ((right, 0), (wrong, 1)):
+        assert alone("argmax_differs", context_of(values, partner=partner), [((), values)]) == {"argmax_differs": count}
+
+
+def test_a_partner_does_not_travel_with_what_has_seen_its_blocks() -> None:
+    values, partner = np.array([1, 1]), np.array([[2.0, 1.0], [0.0, 1.0]])
+    accumulator = FACTS["argmax_differs"].start(context_of(values, partner=partner))
+    accumulator.add(Seen((0,), values))
+    travelled = pickle.loads(pickle.dumps(accumulator))  # noqa: S301  (our own)
+    assert (vars(travelled)["_partner"], travelled.result()) == (None, {"argmax_differs": 1})
+    travelled.add(Seen((0,), values))  # without its partner it can look at nothing more
+    assert travelled.result() == {"argmax_differs": 1}
+    again = FACTS["argmax_differs"].start(context_of(values, partner=partner))
+    again.merge(travelled)
+    assert again.result() == {"argmax_differs": 1}
+
+
+CONSTANT = [0.1, -0.1, 1 / 3, 1e-300, 5e-324, 1e300, -1e300, 3.0, 0.0, 2.0**-1022, 2.0**960, 1e308, math.inf, math.nan]
+
+
+@pytest.mark.parametrize("value", CONSTANT)
+@pytest.mark.parametrize("columns", [1, 3, 7, 10])
+def test_rows_of_one_value_have_the_sum_of_any_others(value: float, columns: int) -> None:
+    values = np.full((2, 10), value)
+    rows = exact_rows(values)
+    expected = {"row_sum_minimum": min(rows, default=None), "row_sum_maximum": max(rows, default=None)}
+    assert str(alone("row_sum", context_of(values), cut(values, (2, columns)))) == str(expected)
+    mixed = values.copy()
+    mixed[0, 9] = 0.5
+    rows = exact_rows(mixed)
+    expected = {"row_sum_minimum": min(rows, default=None), "row_sum_maximum": max(rows, default=None)}
+    assert str(alone("row_sum", context_of(mixed), cut(mixed, (2, columns)))) == str(expected)
+    assert str(measured("row_sum", context_of(mixed), cut(mixed, (1, columns)))) == str(expected)
+
+
+def test_a_row_that_is_lost_in_one_part_is_lost_and_no_other() -> None:
+    values = np.array([[1.0, 2, np.inf, 4], [1, 2, 3, 4], [np.nan, 2, 3, 4], [5, 6, 7, 8]])
+    found = {"row_sum_minimum": 10.0, "row_sum_maximum": 26.0}
+    for grid in itertools.product((1, 2, 4), repeat=2):
+        assert alone("row_sum", context_of(values), cut(values, grid)) == found
+        assert alone("row_sum", context_of(values), cut(values, grid)[::-1]) == found
+
+
+def test_an_array_without_axes_is_one_row() -> None:
+    for value in (np.array(2.5), np.array(-0.0), np.array(np.inf)):
+        total = float(value) + 0.0 if np.isfinite(value) else None
+        found = alone("row_sum", Context((), value.dtype, value), [((), value)])
+        assert str(found) == str({"row_sum_minimum": total, "row_sum_maximum": total})
+        plain = FACTS["row_sum"].start(Context((), value.dtype, value))
+        plain.add(Seen((), value))
+        assert str(plain.result()) == str(found)
+
+
+def test_sums_next_to_a_step_of_nine_digits_are_rounded_exactly() -> None:
+    step = 1.000000005  # halfway between two numbers of nine digits, but for the last bits
+    for nudge in (-(2.0**-52), 0.0, 2.0**-52):
+        row = np.array([step + nudge, 2.0**-60, -(2.0**-60), 1e16, -1e16])
+        values = np.stack([row, row[::-1]])
+        rows = exact_rows(values)
+        for columns in (1, 2, 5):
+            assert alone("row_sum", context_of(values), cut(values, (2, columns))) == {
+                "row_sum_minimum": min(rows),
+                "row_sum_maximum": max(rows),
+            }
+
+
+def test_slices_along_any_axis_are_compared_in_every_part() -> None:
+    values = np.arange(60, dtype=np.float64).reshape(3, 4, 5)
+    values[:, 2] = values[:, 0]
+    values[2, 3] = 9
+    for axis, count in ((0, 0), (1, 1), (2, 0)):
+        for grid in ((3, 4, 5), (1, 1, 1), (2, 3, 2)):
+            context = context_of(values, along=axis)
+            assert alone("duplicate_slices", context, cut(values, grid)) == {"duplicate_slices": count}
+    short = np.array([1.5, 2.5, 1.5, 1.5], np.float16)
+    assert alone("duplicate_slices", context_of(short, along=0), cut(short, (2,))) == {"duplicate_slices": 2}
+    same = np.full((4, 6), 3.0)
+    assert alone("duplicate_slices", context_of(same, along=1), cut(same, (2, 3))) == {"duplicate_slices": 5}
+    swapped = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 3.0], [3.0, 2.0, 1.0]])
+    assert alone("duplicate_slices", context_of(swapped, along=0), cut(swapped, (1, 3))) == {"duplicate_slices": 0}
+
+
+def test_what_is_asked_for_names_the_entry_that_asks() -> None:
+    first, second = (
+        {"at": "^/", "measure": ["range"]},
+        {"at": "x$", "measure": ["range", "beyond_axis"], "axis": "token"},
+    )
+    asked = asked_of([first, second, {"at": "^/"}], "/x", node("int32"))
+    assert {each.name: each.entry for each in asked} == {"range": second, "beyond_axis": second}
+    assert [each.entry for each in asked_of([first, second], "/y", node("int32"))] == [first]
+    # ASCII: other digits are no digits in a path.
+    assert asked_of([{"at": r"^/\d$", "measure": ["range"]}], "/٣", node("int32")) == ()
+    with pytest.raises(SpecError) as caught:
+        asked_of([{"at": "^/", "measure": ["decode_differs"]}], "/x", node("int32"))
+    assert str(caught.value) == "facts.json: decode_differs needs with and table, and the entry has none"
+    with pytest.raises(SpecError) as caught:
+        asked_of([{"measure": ["range"]}], "/x", node("int32"))
+    assert str(caught.value) == "facts.json: expected a pattern of paths as `at` in every entry, found none"

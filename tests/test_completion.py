@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
-from vizschema.cli import _parser, main
+from vizschema.cli import main
 from vizschema.completion import SHELLS, script, words_of
+from vizschema.parser import whole_parser
 
-WORDS = words_of(_parser())
+WORDS = words_of(whole_parser())
 
 
 def test_every_command_and_option_is_offered() -> None:
@@ -39,7 +40,7 @@ def test_every_word_is_in_the_script(shell: str, capsys: pytest.CaptureFixture[s
 def test_bash_completes(typed: list[str], expected: set[str], absent: set[str]) -> None:
     words = " ".join(f"'{word}'" for word in ("vizschema", *typed))
     asked = f"COMP_WORDS=({words}); COMP_CWORD={len(typed)}"
-    program = f'{script("bash", _parser())}\n{asked}; _vizschema; echo "${{COMPREPLY[@]}}"'
+    program = f'{script("bash", whole_parser())}\n{asked}; _vizschema; echo "${{COMPREPLY[@]}}"'
     result = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
     assert result.stderr == ""
     offered = set(result.stdout.split())
@@ -51,5 +52,5 @@ def test_bash_completes(typed: list[str], expected: set[str], absent: set[str]) 
 def test_the_shell_reads_the_script(shell: str, option: str) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed here (2026-11-21)")
-    result = subprocess.run([shell, option], input=script(shell, _parser()), capture_output=True, text=True)
+    result = subprocess.run([shell, option], input=script(shell, whole_parser()), capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "vizschema"
 # From the ground up. A module may import from its own layer and from those before it.
 LAYERS = (
     ("vizschema",),
-    ("errors", "findings", "text", "urls", "description"),
+    ("errors", "findings", "text", "urls", "description", "bounds"),
     ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
     ("selection", "unpacked", "canonical"),
     ("hashing",),
@@ -42,10 +42,12 @@ LAYERS = (
         "baseline",
         "acceptance",
     ),
-    ("refusal", "create", "write", "carrying"),
+    ("refusal", "resume", "create", "write", "carrying"),
     ("bugs", "report", "convert"),
     ("details", "run"),
     ("commands", "convert_command", "spec_commands", "worker", "completion"),
+    ("arguments",),
+    ("parser",),
     ("cli", "__main__"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
@@ -144,7 +146,7 @@ def test_only_judging_and_checking_the_dialect_import_an_engine() -> None:
     assert importers == {"judge", "dialect"}
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name not in ("cli", "__main__")])
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in ("arguments", "parser")])
 def test_the_engine_knows_no_model(name: str) -> None:
     words = re.compile(r"attention|openfold|mnist|\bvit\b", re.IGNORECASE)
     assert not words.findall(SOURCES[name].read_text(encoding="utf-8"))

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vizschema.errors import VizschemaError
-from vizschema.text import escape_text, shorten
-from vizschema.urls import scrubbed
 
 
 @contextmanager
@@ -24,6 +21,11 @@ def reported_as_bug() -> Iterator[None]:
     except (VizschemaError, BrokenPipeError):
         raise
     except Exception as error:  # whatever an archive sets off, the user gets one line and a code
+        import traceback
+
+        from vizschema.text import escape_text, shorten
+        from vizschema.urls import scrubbed
+
         if os.environ.get("VIZSCHEMA_DEBUG") == "1":
             sys.stderr.write(scrubbed(traceback.format_exc()))
         said = shorten(escape_text(scrubbed(f"{type(error).__name__}: {error}")), 300)

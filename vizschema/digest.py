@@ -12,15 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from vizschema.bounds import MEMORY, Bounds
 from vizschema.canonical import canonical
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.errors import NoDigest, UsageError
 from vizschema.facts import HASH
 from vizschema.findings import Finding, Report
 from vizschema.hashing.tree import hash_of
-from vizschema.isolation import Bounds
 from vizschema.measure import Begin, Measure
-from vizschema.scan import MEMORY
 from vizschema.text import escape_text, shorten
 
 PREFIX = "vz1:blake3:"

@@ -14,12 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import vizschema
 from vizschema import errors, frames
+from vizschema.bounds import Bounds as Bounds
 from vizschema.errors import VizschemaError
 from vizschema.lending import loan_of
 from vizschema.urls import scheme_of
@@ -45,19 +45,6 @@ _ENVIRONMENT = {
 _START = "import sys; sys.path[:] = sys.argv[1:]; from vizschema.worker import main; sys.exit(main())"
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a worker may take: bytes of `memory` for decoded values and of an `answer`, and time.
-
-    A request takes `seconds` at most, and no more than the seconds of `silence` pass between two messages.
-    """
-
-    memory: int = 192 << 20
-    seconds: float = 3600
-    silence: float = 60
-    answer: int = 256 << 20
-
-
 class WorkerDied(Exception):
     """A worker ended, or was ended, before it was done: a `reason` of the description and a `detail` in words.
 
@@ -80,7 +67,7 @@ class Worker:
     def __init__(
         self,
         readable: Sequence[str],
-        bounds: Bounds = Bounds(),
+        bounds: Bounds = Bounds(),  # noqa: B008  (frozen)
         *,
         network: bool = False,
     ) -> None:

@@ -1,4 +1,7 @@
-"""Description and values of one archive, read in this process or by a worker: what is judged afterwards."""
+"""Description and values of one archive, read in this process or by a worker: what is judged afterwards.
+
+Each way of reading is imported when it is taken: a description alone needs no NumPy, a trusted archive no worker.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,19 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vizschema.containers import open_container
-from vizschema.describe import describe, describe_open
+from vizschema.bounds import Bounds
 from vizschema.description import Description
 from vizschema.errors import UsageError
-from vizschema.isolated import Start
-from vizschema.isolated import describe as isolated_describe
-from vizschema.isolated_scan import IsolatedScan
-from vizschema.isolation import Bounds, Worker
-from vizschema.scan import Bounds as ScanBounds
-from vizschema.scan import Scanned, coverage_of, describe_scanned, scan
-from vizschema.scanned import Progress
 
-Begin = Callable[[int], Progress]
+if TYPE_CHECKING:
+    from vizschema.isolated import Start
+    from vizschema.isolation import Worker
+    from vizschema.scan import Scanned
+    from vizschema.scanned import Progress
+
+Begin = Callable[[int], Callable[[int], object]]
 """From the bytes that will be read to what is told of every number of them that was."""
 
 Entries = Callable[[Description], Sequence[Mapping[str, Any]]]
@@ -31,7 +32,8 @@ Entries = Callable[[Description], Sequence[Mapping[str, Any]]]
 class Measure:
     """How one archive is read: by `jobs` threads (null: one a CPU), within `bounds`, also those of a worker.
 
-    Its values by the Dask cluster at the address `dask`, where there is one. Workers are those that `start` gives.
+    Its values by the Dask cluster at the address `dask`, where there is one. Workers are those that `start` gives, by
+    default processes of our own.
     """
 
     archive: str | os.PathLike[str]
@@ -40,12 +42,18 @@ class Measure:
     bounds: Bounds
     begin: Begin | None
     dask: str | None = None
-    start: Start = Worker
+    start: Start | None = None
 
     def here(self, *, values: bool) -> Description:
         """The description, read in this process."""
+        from vizschema.describe import describe, describe_open
+
         if not values:
             return describe(self.archive)
+        from vizschema.containers import open_container
+        from vizschema.scan import Bounds as ScanBounds
+        from vizschema.scan import describe_scanned, scan
+
         with closing(open_container(os.fspath(self.archive))) as container:
             description = describe_open(container)
             bounds = ScanBounds(self.jobs, self.bounds.memory)
@@ -65,13 +73,23 @@ class Measure:
                 "the processes of a Dask cluster are not confined as a worker is: expected --trust (in Python: not "
                 "`isolated`) with --dask, found none"
             )
+        from vizschema.isolated import describe
+        from vizschema.isolation import Worker
+
         then = self._scanned if values else None
-        return isolated_describe(self.archive, bounds=self.bounds, then=then, start=self.start)
+        return describe(self.archive, bounds=self.bounds, then=then, start=self.start or Worker)
 
     def _scanned(self, description: Description, worker: Worker, asked: Mapping[str, Any]) -> Description:
+        from vizschema.isolated_scan import IsolatedScan
+        from vizschema.scan import describe_scanned
+
         entries = self.entries(description)
         reading = IsolatedScan(os.fspath(self.archive), entries, self.bounds, self.jobs, self._begun(description))
         return describe_scanned(description, reading.run(description, worker, asked))
 
     def _begun(self, description: Description) -> Progress | None:
-        return None if self.begin is None else self.begin(coverage_of(description)["bytes"])
+        if self.begin is None:
+            return None
+        from vizschema.scan import coverage_of
+
+        return self.begin(coverage_of(description)["bytes"])

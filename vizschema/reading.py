@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from vizschema.isolation import Bounds
+    from vizschema.bounds import Bounds
 
 _SIZE = re.compile(r"([0-9]{1,9})(?:([KMG])i?B?)?", re.ASCII)
 _FACTORS = {None: 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -46,7 +46,7 @@ def reading(
     dask: str | None = None,
 ) -> Reading:
     """How to read, as the options say."""
-    from vizschema.isolation import Bounds
+    from vizschema.bounds import Bounds
 
     return Reading(Bounds(memory=memory, seconds=seconds), trust, values, jobs, digest, expect_digest, dask)
 

@@ -14,14 +14,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from vizschema.bounds import MEMORY
 from vizschema.containers.values import HasValues, Piece
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.facts import HASH
 from vizschema.hashing.array import Memory
 from vizschema.scanned import Part, Progress, ScannedArray
-
-MEMORY = 192 << 20
-"""Bytes of decoded values that are held at a time, unless said otherwise."""
 
 _BATCH_BYTES = 1 << 20
 _BATCH_PIECES = 64

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.resources
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urljoin
@@ -78,7 +78,7 @@ class Spec:
 
 def root() -> Path:
     """The folder of the specification inside the installed package."""
-    return Path(str(importlib.resources.files("vizschema.spec")))
+    return Path(str(import_module("vizschema.spec").__file__)).parent
 
 
 @functools.cache
@@ -205,9 +205,9 @@ def _gather(document: Schema, path: Path, documents: dict[str, Schema]) -> None:
     while pending:
         schema = pending.pop()
         pending.extend(subschemas(schema))
-        reference = urldefrag(schema.get("$ref", "")).url
-        url = urljoin(base, reference)
-        if reference and url not in documents:
+        reference = schema.get("$ref", "").partition("#")[0]
+        url = urljoin(base, reference) if reference else base
+        if url not in documents:
             target = _locate(reference, url, path)
             loaded = read_json(target)
             if loaded.get("$id") != url:

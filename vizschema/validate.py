@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from vizschema.bounds import MEMORY, Bounds
 from vizschema.description import Description
-from vizschema.digest import ENTRY, has_digest, require_digest, with_digest
 from vizschema.errors import SpecError, VizschemaError
 from vizschema.findings import Report
-from vizschema.isolation import Bounds
 from vizschema.judge import judge
 from vizschema.measure import Begin, Measure
-from vizschema.scan import MEMORY
 from vizschema.specs import Profile, Spec, load, newest, versions
 from vizschema.text import shorten
 from vizschema.urls import archive_name
@@ -63,7 +61,10 @@ def validate(
     """
     archive = archive_name(path)
     digest = digest or expect_digest is not None
-    require_digest(expect_digest, values=values or not digest)
+    if digest:
+        from vizschema.digest import require_digest
+
+        require_digest(expect_digest, values=values)
     chosen = load(spec) if spec is not None else newest()
     judged = None if profile is None else chosen.profile(profile)
     measure = measure_of(path, spec, judged, jobs, bounds or Bounds(memory=memory), progress, digest=digest, dask=dask)
@@ -83,7 +84,11 @@ def validate(
         )
     report = report_of(description, archive, spec=spec, profile=judged)
     report = replace(report, notes=(*report.notes, *notes))
-    return with_digest(report, description, expect_digest) if digest else report
+    if not digest:
+        return report
+    from vizschema.digest import with_digest
+
+    return with_digest(report, description, expect_digest)
 
 
 def report_of(
@@ -128,7 +133,11 @@ def measure_of(
     def entries(description: Description) -> Sequence[Mapping[str, Any]]:
         root = description["nodes"].get("/", {}).get("attributes", {})
         facts = _choose_profile(description, root, _choose_version(root, spec)[0], profile)[0].facts
-        return [*facts, ENTRY] if digest and has_digest(description) else facts
+        if not digest:
+            return facts
+        from vizschema.digest import ENTRY, has_digest
+
+        return [*facts, ENTRY] if has_digest(description) else facts
 
     return Measure(path, entries, jobs, bounds, progress, dask)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from vizschema.findings import Report
-from vizschema.report.options import Options
+if TYPE_CHECKING:
+    from vizschema.findings import Report
+    from vizschema.report.options import Options
 
-Reporter = Callable[[Iterable[Report], Options], Iterator[str]]
+    Reporter = Callable[[Iterable[Report], Options], Iterator[str]]
 
 
 def _format(module: str) -> Reporter:

@@ -21,7 +21,12 @@ from vizschema.facts import HASH
 from vizschema.hashing.array import Memory
 from vizschema.scanned import Part, Progress, ScannedArray
 
-_BATCH_BYTES = 1 << 20
+_BATCH_BYTES = 1 << 20, 8 << 20
+"""The fewest and the most bytes that a thread is given at once."""
+
+_BATCHES = 16
+"""How many batches every thread has at least, where arrays are large enough: so none waits long for the last one."""
+
 _BATCH_PIECES = 64
 _PIECES = 10_000_000
 _DAMAGED = 100_000
@@ -194,6 +199,9 @@ class _Run:
 
     def _batches(self) -> Iterator[_Batch]:
         """The head of every array before the rest of the one before it, so that nobody waits for a head."""
+        least, most = _BATCH_BYTES
+        total = sum(array.node["bytes"] for array in self._arrays)
+        size = min(max(total // (_BATCHES * self._bounds.threads), least), most)
         rest: Iterator[_Batch] = iter(())
         for array in self._arrays:
             pieces = allowed_pieces(array, self._bounds.memory)
@@ -201,7 +209,7 @@ class _Run:
             if head is not None:
                 yield _Batch(array, [head], head=True)
             yield from rest
-            rest = _grouped(array, pieces)
+            rest = _grouped(array, pieces, size)
         yield from rest
 
     def _make_room(self, weight: int, most: int) -> None:
@@ -226,14 +234,14 @@ class _Run:
                 self._take(future)
 
 
-def _grouped(array: ScannedArray, pieces: Iterator[Piece]) -> Iterator[_Batch]:
-    """Batches of pieces, several where they are small."""
+def _grouped(array: ScannedArray, pieces: Iterator[Piece], least: int) -> Iterator[_Batch]:
+    """Batches of pieces, of `least` bytes or more."""
     batch: list[Piece] = []
     size = 0
     for piece in pieces:
         batch.append(piece)
         size += piece.decoded_bytes
-        if size >= _BATCH_BYTES or len(batch) == _BATCH_PIECES:
+        if size >= least or len(batch) == _BATCH_PIECES:
             yield _Batch(array, batch, head=False)
             batch, size = [], 0
     if batch:

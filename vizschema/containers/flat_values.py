@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import threading
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -16,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vizschema.containers.runs import STEP, Run, crc32_combine
+from vizschema.containers.sources import Buffer, Bytes
+from vizschema.containers.stages import deflate
 from vizschema.containers.values import Block, ChunkDamaged, Piece, dtype_of, extent_of, grid_counts, grid_of, native
 
 
@@ -92,7 +93,7 @@ class FlatValues:
         item = self._stored.itemsize
         offset = self._skip + int(np.ravel_multi_index(start, self._lying)) * item if start else self._skip
         raw = self._run.fetch(offset, math.prod(extent) * item)
-        yield self._block(start, extent, raw, len(raw))
+        yield self._block(start, extent, np.frombuffer(raw, np.uint8), len(raw))
         damaged = self._sum(index, raw)
         if damaged is not None:
             yield damaged
@@ -102,11 +103,11 @@ class FlatValues:
         if self._run.crc is None:
             return None
         with self._lock:
-            self._sums[index] = (zlib.crc32(raw), len(raw))
+            self._sums[index] = (deflate.crc32(raw), len(raw))
             if len(self._sums) < math.prod(self._counts):
                 return None
             sums, self._sums = self._sums, {}
-        crc = zlib.crc32(self._run.fetch(0, self._skip))
+        crc = deflate.crc32(self._run.fetch(0, self._skip))
         for each in range(len(sums)):
             crc = crc32_combine(crc, *sums[each])
         if crc == self._run.crc:
@@ -115,26 +116,23 @@ class FlatValues:
 
     def _streamed(self) -> Iterator[Block]:
         grid = map(self._place, range(math.prod(self._counts)))
-        following = next(grid, None)
-        pending = bytearray()
+        gathered = _Gathered(self._stored)
         skip, left = self._skip, self._run.packed
+        following = next(grid, None)
         for part in self._run.stream():
-            pending += part[skip:] if skip else part
+            data = np.frombuffer(part, np.uint8)[skip:]
             skip -= min(skip, len(part))
             while following is not None:
                 start, extent = following
-                size = math.prod(extent) * self._stored.itemsize
-                if len(pending) < size:
+                raw, data = gathered.take(data, math.prod(extent) * self._stored.itemsize)
+                if raw is None:
                     break
-                yield self._block(start, extent, bytes(pending[:size]), left)
+                yield self._block(start, extent, raw, left)
                 left = 0
-                del pending[:size]
                 following = next(grid, None)
-            if following is None:
-                pending.clear()
 
-    def _block(self, start: tuple[int, ...], extent: tuple[int, ...], raw: bytes, stored_bytes: int) -> Block:
-        values = native(np.frombuffer(raw, np.uint8), self.dtype, self._stored).reshape(extent)
+    def _block(self, start: tuple[int, ...], extent: tuple[int, ...], raw: Bytes, stored_bytes: int) -> Block:
+        values = native(raw, self.dtype, self._stored).reshape(extent)
         if self._fortran:
             return Block(start[::-1], np.ascontiguousarray(values.T).reshape(extent[::-1]), stored_bytes)
         return Block(start, values, stored_bytes)
@@ -142,3 +140,24 @@ class FlatValues:
     def _place(self, index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Where the block of this index begins, and its shape, as the array lies."""
         return extent_of(index, self._counts, self._extent, self._lying)
+
+
+class _Gathered:
+    """Blocks out of a stream: where they lie if a part holds them whole, otherwise gathered in one buffer."""
+
+    def __init__(self, stored: np.dtype[Any]) -> None:
+        self._stored = stored
+        self._buffer = Buffer()
+        self._held = 0
+
+    def take(self, data: Bytes, size: int) -> tuple[Bytes | None, Bytes]:
+        """The next block of `size` bytes, null where `data` does not complete it, and what is left of `data`."""
+        if not self._held and data.size >= size and data[:size].view(self._stored).flags.aligned:
+            return data[:size], data[size:]
+        room, more = self._buffer.sized(size), min(size - self._held, data.size)
+        room[self._held : self._held + more] = data[:more]
+        self._held += more
+        if self._held < size:
+            return None, data[more:]
+        self._held = 0
+        return room, data[more:]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from vizschema.containers.ranges import Ranges
+from vizschema.containers.stages import deflate
 from vizschema.containers.values import ChunkDamaged, Damage
 from vizschema.containers.zarr_json import Unreadable
 
@@ -50,7 +51,7 @@ class Run:
             left -= len(part)
             if left < 0:
                 raise self.damaged("wrong-length", f"decodes to more than the {self.size} bytes that are declared")
-            crc = zlib.crc32(part, crc) if self.crc is not None else 0
+            crc = deflate.crc32(part, crc) if self.crc is not None else 0
             if not known:
                 md5.update(part)
             yield part
@@ -119,7 +120,7 @@ def _stored(run: Run) -> Iterator[bytes]:
 
 
 def _inflate(run: Run, window: int) -> Iterator[bytes]:
-    decoder = zlib.decompressobj(window)
+    decoder = deflate.decompressobj(window)
     for raw in _stored(run):
         if decoder.eof:
             raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
@@ -127,11 +128,12 @@ def _inflate(run: Run, window: int) -> Iterator[bytes]:
         while True:
             try:
                 part = decoder.decompress(pending, STEP)
-            except zlib.error as error:
+            except (zlib.error, deflate.error) as error:
                 raise run.damaged("undecodable", str(error)) from None
+            stuck = not part and len(decoder.unconsumed_tail) == len(pending)
             pending = decoder.unconsumed_tail
             yield part
-            if decoder.eof or (len(part) < STEP and not pending):
+            if decoder.eof or stuck or (len(part) < STEP and not pending):
                 break
     if not decoder.eof or decoder.unused_data:
         what = "bytes follow the end of the compressed stream" if decoder.eof else "the compressed stream has no end"

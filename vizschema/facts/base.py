@@ -19,7 +19,7 @@ Values = npt.NDArray[Any]
 
 _ROOM = threading.local()
 _KEPT = 1 << 20
-"""The most doubles for which a thread keeps room."""
+"""The most entries for which a thread keeps room."""
 
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 INFINITY: Mapping[np.dtype[Any], int] = {np.dtype(np.float16): 0x7C00, _BFLOAT16: 0x7F80}
@@ -107,24 +107,33 @@ class Seen:
     @property
     def doubles(self) -> npt.NDArray[np.float64]:
         """The few values as doubles, exactly; they hold until the thread asks for others."""
-        few = self.few
-        room = _doubles(few.shape)
-        if few.dtype not in _WIDEN:
-            with np.errstate(invalid="ignore"):  # a signalling NaN
-                np.copyto(room, few)
-            return room
-        shift, scale = _WIDEN[few.dtype]
-        bits = room.view(np.uint64)
-        np.copyto(bits, few.view(np.uint16))
-        signed = bool(few.view(np.uint16).max(initial=0) >= 0x8000)
-        sign = (bits & 0x8000) << np.uint64(48) if signed else None
-        np.left_shift(bits & 0x7FFF if signed else bits, np.uint64(shift), out=bits)
-        room *= scale
-        if not self.extremes.all_finite:
-            room[few.view(np.uint16) & 0x7FFF >= INFINITY[few.dtype]] = np.inf
-        if sign is not None:
-            bits |= sign
+        room, scale = scaled_doubles(self.few, all_finite=self.extremes.all_finite)
+        if scale != 1.0:
+            room *= scale
         return room
+
+
+def scaled_doubles(values: Values, *, all_finite: bool) -> tuple[npt.NDArray[np.float64], float]:
+    """Doubles that are `values` once they are multiplied by the power of two beside them, exactly.
+
+    What is not finite stays so. They hold until the thread asks for others.
+    """
+    room = _room("doubles", values.shape, np.dtype(np.float64))
+    if values.dtype not in _WIDEN:
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            np.copyto(room, values)
+        return room, 1.0
+    shift, scale = _WIDEN[values.dtype]
+    halves, bits = values.view(np.uint16), room.view(np.uint64)
+    np.copyto(bits, halves)
+    signed = bool(halves.max(initial=0) >= 0x8000)
+    sign = (bits & 0x8000) << np.uint64(48) if signed else None
+    np.left_shift(bits & 0x7FFF if signed else bits, np.uint64(shift), out=bits)
+    if not all_finite:
+        room[halves & 0x7FFF >= INFINITY[values.dtype]] = np.inf
+    if sign is not None:
+        bits |= sign
+    return room, scale
 
 
 def _half_extremes(few: Values) -> Extremes:
@@ -148,15 +157,21 @@ def _half_extremes(few: Values) -> Extremes:
     return Extremes(float(ends[0]) + 0.0, float(ends[1]) + 0.0, True)
 
 
-def _doubles(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """Room for doubles of this shape, the same for every call of a thread: new memory costs more than to fill it."""
+def _room(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Memory under this name, the same for every call of a thread: new memory costs more than to fill it."""
     size = math.prod(shape)
-    held: npt.NDArray[np.float64] | None = getattr(_ROOM, "doubles", None)
+    held: npt.NDArray[Any] | None = getattr(_ROOM, name, None)
     if held is None or held.size < size:
-        held = np.empty(size, np.float64)
+        held = np.empty(size, dtype)
         if size <= _KEPT:
-            _ROOM.doubles = held
+            setattr(_ROOM, name, held)
     return held[:size].reshape(shape)
+
+
+def count_equal(values: Values, value: Any) -> int:
+    """How many of `values` equal `value`."""
+    equal = np.equal(values, value, out=_room("booleans", values.shape, np.dtype(bool)))
+    return int(np.count_nonzero(equal))
 
 
 def bits_of(values: Values) -> npt.NDArray[Any]:

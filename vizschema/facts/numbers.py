@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from vizschema.facts.base import INFINITY, Context, Seen, Values, bits_of, greatest, least
+from vizschema.facts.base import INFINITY, Context, Seen, Values, bits_of, count_equal, greatest, least
 
 
 class NonFinite:
@@ -67,19 +68,31 @@ class ConstantShare:
 
     def __init__(self, context: Context) -> None:
         self._first: Values | None = None if context.first is None else bits_of(context.first.reshape(1))[0]
-        self._zero = context.first is not None and not context.first
+        self._value = None if context.first is None else float(context.first)
         self.equal = 0
         self.count = 0
 
     def add(self, seen: Seen) -> None:
         """Take in one block."""
-        if self._first is not None:
-            bits = bits_of(seen.few)
-            equal = np.count_nonzero(bits == self._first)
-            if self._zero:
-                equal = bits.size - np.count_nonzero(bits << np.uint8(1))
-            self.equal += int(equal) * seen.weight
+        if self._first is not None and not self._beyond(seen):
+            self.equal += self._equal(seen.few) * seen.weight
         self.count += seen.values.size
+
+    def _equal(self, few: Values) -> int:
+        bits = bits_of(few)
+        if self._value != 0:
+            return count_equal(bits, self._first)
+        if few.dtype in INFINITY:
+            return count_equal(bits, 0) + count_equal(bits, 0x8000)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            return count_equal(few, 0)
+
+    def _beyond(self, seen: Seen) -> bool:
+        """Whether no value of a block can be the first one, by their range."""
+        first, ends = self._value, seen.extremes
+        if first is None or not math.isfinite(first):
+            return first is not None and ends.all_finite
+        return ends.minimum is None or not ends.minimum <= first <= ends.maximum
 
     def merge(self, other: ConstantShare) -> None:
         """Take in what `other` has seen."""

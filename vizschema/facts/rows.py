@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.facts.base import Context, Seen, greatest, least
+from vizschema.facts.base import Context, Seen, Values, greatest, least, scaled_doubles
 
 Doubles = npt.NDArray[np.float64]
 
@@ -26,6 +26,9 @@ _DIGITS = 9
 _UNIT = 2.0**-53
 _LARGE = 960
 """The exponent from which sums are computed as fractions, since doubles might overflow on the way."""
+
+_AT_ONCE = 1 << 18
+"""How many values are widened at once, unless a row has more."""
 
 Ends = tuple[float | None, float | None]
 Key = tuple[tuple[int, ...], tuple[int, ...]]
@@ -151,24 +154,41 @@ class RowSum:
 
 def _whole(seen: Seen, rows: int, columns: int) -> Ends:
     """Of rows that are whole."""
-    doubles = seen.doubles.reshape(rows, columns)
     extremes = seen.extremes
     if extremes.minimum is None:
         return None, None
     largest = max(abs(extremes.minimum), abs(extremes.maximum))
     if largest * columns > 2.0**_LARGE:
+        doubles = seen.doubles.reshape(rows, columns)
         finite = doubles[np.isfinite(doubles).all(axis=1)]
         exact = [_exact(row) for row in finite]
         return _ends_of([value for value in exact if value is not None])
-    sums = np.einsum("ij->i", doubles)
-    if not extremes.all_finite:
-        kept = np.isfinite(sums)
-        doubles, sums = doubles[kept], sums[kept]
+    values = seen.few.reshape(rows, columns)
+    sums = _sums(values, all_finite=extremes.all_finite)
+    kept = np.arange(rows) if extremes.all_finite else np.flatnonzero(np.isfinite(sums))
+    sums = sums[kept]
     if not sums.size:
         return None, None
     unit = (columns + 2) * _UNIT
     errors = sums * unit if extremes.minimum >= 0 else np.full(sums.shape, columns * largest * unit)
-    return _ends(sums, errors, lambda at: _exact(doubles[at]))
+
+    def exactly(at: int) -> float | None:
+        row, scale = scaled_doubles(values[kept[at]], all_finite=True)
+        return _exact(row * scale)
+
+    return _ends(sums, errors, exactly)
+
+
+def _sums(values: Values, *, all_finite: bool) -> Doubles:
+    """The sums of rows as doubles add them [row], some rows at a time, in bounded memory."""
+    sums = np.empty(values.shape[0])
+    step = max(1, _AT_ONCE // values.shape[1])
+    scale = 1.0
+    for at in range(0, sums.size, step):
+        doubles, scale = scaled_doubles(values[at : at + step], all_finite=all_finite)
+        np.einsum("ij->i", doubles, out=sums[at : at + step])
+    sums *= scale
+    return sums
 
 
 def _ends(sums: Doubles, errors: Doubles, exact: Callable[[int], float | None]) -> Ends:

@@ -1,1 +1,20 @@
-"""Conformance suites: cases, fixtures, benchmarks, and the runner that brings them to an implementation."""
+"""Conformance suites: cases, fixtures, benchmarks, and the runner that brings them to an implementation.
+
+`archives` and `broken_archives` are Hypothesis strategies (the extra `conformance`), imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vizschema.conformance.generator import archives as archives
+    from vizschema.conformance.generator import broken_archives as broken_archives
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("archives", "broken_archives"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vizschema.conformance import generator
+
+    return getattr(generator, name)

@@ -94,7 +94,7 @@ def _duplicate_slices(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts
     axes = [str(name).partition(":")[0] for name in node.axes or ()]
     along = [place for place, name in enumerate(axes) if re.search(entry["along"], name)]
     if len(along) != 1:
-        return {"duplicate_slices": None}
+        return {}
     slices = [np.ascontiguousarray(part).tobytes() for part in np.moveaxis(_values(node), along[0], 0)]
     return {"duplicate_slices": len(slices) - len(set(slices))}
 

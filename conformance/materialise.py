@@ -7,8 +7,8 @@ A document names the size of every axis once, and for each node its dtype, axes,
         "/outputs/logits": {"kind": "array", "dtype": "float32", "axes": ["token", "class"],
                             "contents": {"pattern": "normal", "seed": 1}, "attributes": {}}}}
 
-The same document gives the same values on every machine. `zeros`, `constant`, `ramp`, `smooth`, `listed` and `text`
-follow from formulas and are the same in any language; the others draw from NumPy's PCG64 with their `seed`.
+The same document gives the same values on every machine. `zeros`, `constant`, `ramp`, `smooth`, `shares`, `listed` and
+`text` follow from formulas and are the same in any language; the others draw from NumPy's PCG64 with their `seed`.
 """
 
 from __future__ import annotations
@@ -126,6 +126,20 @@ def _softmax(shape: tuple[int, ...], contents: Contents) -> Values:
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
+def _shares(shape: tuple[int, ...], _: Contents) -> Values:
+    """Rows along the last axis that sum to 1, no two alike.
+
+    The first entry of row r of R is (r + 1) / (R + 1), and the others are alike.
+    """
+    if shape[-1] < 2:
+        return np.ones(shape)
+    count = int(np.prod(shape[:-1], dtype=np.int64))
+    first = (np.arange(count) + 1) / (count + 1)
+    rows = np.repeat(((1 - first) / (shape[-1] - 1))[:, None], shape[-1], axis=1)
+    rows[:, 0] = first
+    return np.asarray(rows.reshape(shape))
+
+
 def _one_hot(shape: tuple[int, ...], contents: Contents) -> Values:
     """One 1 in each row along the last axis."""
     classes = _random(contents).integers(0, shape[-1], shape[:-1])
@@ -182,6 +196,7 @@ _PATTERNS: Mapping[str, Callable[[tuple[int, ...], Contents], Values]] = {
     "normal": _normal,
     "uniform": _uniform,
     "softmax": _softmax,
+    "shares": _shares,
     "one_hot": _one_hot,
     "classes": _classes,
     "argmax_of": _argmax_of,

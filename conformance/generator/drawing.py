@@ -1,0 +1,119 @@
+"""`archives`: logical archives that conform, to be described in memory and written in any container."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from vizschema import description, specs
+from vizschema.conformance.documents import describe_document, write_document
+from vizschema.conformance.generator.constraints import Partial, holds
+from vizschema.conformance.generator.nodes import Draft, array_of, attributes_of, fill
+from vizschema.conformance.generator.tree import Need, Tree, declared, first, trees
+from vizschema.conformance.generator.values import merged
+from vizschema.conformance.materialise import Document, materialise
+from vizschema.description import Description
+from vizschema.specs import Profile
+from vizschema.write import Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Archive:
+    """A logical archive: `document` as `materialise.py` reads it, and the profile and version that it is of."""
+
+    document: Document
+    profile: Profile
+
+    def __repr__(self) -> str:
+        nodes = "\n".join(f"  {path}: {node}" for path, node in self.document["nodes"].items())
+        return f"Archive of {self.profile.name} {self.profile.version}, sizes {self.document['sizes']}\n{nodes}"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """How Hypothesis shows it."""
+        printer.text(repr(self))
+
+    def description(self, container: str = "zarr-v3", *, values: bool = True) -> Description:
+        """The description that the archive has in `container`, made in memory; with `values` the facts are measured."""
+        parts = describe_document(self.document, container, self.profile if values else None)
+        return description.complete(parts["container"], parts["nodes"], parts["values"])
+
+    def write(self, path: Path, container: str = "zarr-v3") -> None:
+        """Write it to `path`, which must not exist; `container` is a key of `vizschema.conformance.raw.CONTAINERS`."""
+        write_document(self.document, container, path)
+
+    def arrays(self) -> tuple[dict[str, Array], dict[str, dict[str, Any]]]:
+        """Arrays and attributes by path, as `vizschema.write` takes them."""
+        made: tuple[dict[str, Array], dict[str, dict[str, Any]]] = materialise(self.document)
+        return made
+
+
+class _Named(Profile):
+    """A profile that Hypothesis shows by its name."""
+
+    def __repr__(self) -> str:
+        return f"<profile {self.name} {self.version}>"
+
+
+def profile_of(profile: str | Profile, version: str) -> Profile:
+    """The profile of this name, or in this folder; a loaded one is itself. Raises `SpecError` where there is none."""
+    return _named(profile if isinstance(profile, Profile) else specs.load(version).profile(profile))
+
+
+@functools.lru_cache(maxsize=32)
+def _named(profile: Profile) -> Profile:
+    return _Named(**{each.name: getattr(profile, each.name) for each in fields(profile)})
+
+
+def archives(profile: str | Profile, version: str = "1.0.0") -> st.SearchStrategy[Archive]:
+    """Archives that conform to `profile` (a name, the folder of a profile of one's own, or a loaded one).
+
+    Neither a rule nor a recommendation is broken. Nothing is drawn and thrown away. Raises `SpecError` where there is
+    no such profile, and `ValueError`, once drawn, where its schemas ask for what nothing obeys.
+    """
+    return drawn(profile_of(profile, version), version, ())
+
+
+@st.composite
+def drawn(draw: st.DrawFn, profile: Profile, version: str, needs: Sequence[Need]) -> Archive:
+    """An archive with the nodes that are needed, too."""
+    tree = draw(trees(profile, needs))
+    draft = Draft(draw, profile)
+    nodes: dict[str, Any] = {"/": _group(draft, tree, "/", version)}
+    for template, kind in sorted(tree.kinds.items()):
+        path = first(template)
+        node = array_of(draft, path) if kind == "array" else _group(draft, tree, template, version)
+        for each in tree.paths(template):
+            nodes[each] = {**node, "attributes": dict(node["attributes"])}
+            if kind == "array":
+                draft.shapes[each] = draft.shapes[path]
+    for path, node in nodes.items():
+        if node["kind"] == "array":
+            fill(draft, path, node)
+    _declare_sizes(draft, nodes)
+    return Archive({"profile": profile.name, "sizes": dict(draft.sizes), "nodes": nodes}, profile)
+
+
+def _group(draft: Draft, tree: Tree, template: str, version: str) -> dict[str, Any]:
+    """The group, which counts its families."""
+    path = first(template)
+    attributes = attributes_of(draft, path, Partial(kind="group"))
+    if template == "/":
+        attributes = {**attributes, "spec_version": version, "profile": draft.profile.name}
+    for family, count in tree.counts.items():
+        if description.parent_of(family) == template and declared(draft.profile, family):
+            attributes[f"num_{family.rpartition('/')[2].removesuffix('_#')}s"] = count
+    return {"kind": "group", "attributes": attributes}
+
+
+def _declare_sizes(draft: Draft, nodes: dict[str, Any]) -> None:
+    """Say some sizes in `/metadata`, where there is one."""
+    names = merged(draft.ask("/metadata", Partial(kind="group"), "attributes")).names
+    axes = [axis for axis in sorted(draft.sizes) if all(holds(schema, f"size_{axis}") for schema in names)]
+    if "/metadata" in nodes and axes:
+        for axis in draft.draw(st.lists(st.sampled_from(axes), max_size=2, unique=True), label="declared sizes"):
+            nodes["/metadata"]["attributes"][f"size_{axis}"] = draft.sizes[axis]

@@ -1,0 +1,164 @@
+"""One node of a drawn archive: dtype, axes, attributes, chunks, contents, each from what the schemas ask of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, Partial, asked, asked_of_node
+from vizschema.conformance.generator.contents import Ask, contents, fillable
+from vizschema.conformance.generator.languages import Language
+from vizschema.conformance.generator.values import Wanted, merged, values
+from vizschema.description import ITEM_BYTES
+from vizschema.specs import Profile, Schema
+
+DTYPES = ("float32", *(dtype for dtype in ITEM_BYTES if dtype != "float32"))
+FACTS = (
+    *("non_finite", "minimum", "maximum", "constant_share", "row_sum_minimum", "row_sum_maximum"),
+    *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero"),
+)
+RESERVED = Language((), ("^(num|size)_", "^(stored_dtype|class|name|reference_list|indices|host|hostname)$"))
+"""Attributes that count something, which the tree gives, and those that containers keep for themselves."""
+_WORD = Language(("^[a-z]",))
+
+
+@dataclass
+class Draft:
+    """What is drawn before any node: the profile, its version, the sizes of axes; and the shapes of arrays so far."""
+
+    draw: st.DrawFn
+    profile: Profile
+    sizes: dict[str, int] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def ask(self, path: str, node: Partial, *steps: str) -> list[Schema]:
+        """What is asked of a part of the node at `path`."""
+        return [each.schema for each in asked_of_node(self.profile, path, steps, node)]
+
+    def size(self, axis: str) -> int:
+        """The size of an axis, drawn when it is first asked for."""
+        root = axis.partition(":")[0]
+        if root not in self.sizes:
+            wanted = merged(each.schema for each in asked(self.profile, ("axes", root, NAMES), UNKNOWN))
+            fixed = [int(each) for each in wanted.allowed] if wanted.allowed is not None else None
+            choices = st.sampled_from(fixed) if fixed else st.integers(1, 4)
+            self.sizes[root] = self.draw(choices, label=f"size of {root}")
+        return self.sizes[root]
+
+
+def axes_of(draft: Draft, path: str) -> list[str]:
+    """Names for the axes of the array at `path`, each once."""
+    schemas = draft.ask(path, Partial(kind="array"), "axes")
+    wanted = merged(schemas)
+    if wanted.allowed is not None:
+        return list(draft.draw(values(schemas), label=f"axes of {path}"))
+    roots = merged((each.schema for each in asked(draft.profile, ("axes", NAMES), UNKNOWN)), Language()).language
+    names = merged(wanted.items, Language(("^[a-z]",))).language & _roots(roots)
+    drawn = [draft.draw(values(schemas)) for schemas in wanted.prefix]
+    least = max(0, wanted.least - len(drawn))
+    fresh = st.lists(names.texts(3), min_size=least, max_size=max(least, 3), unique=True)
+    return list(dict.fromkeys([*drawn, *draft.draw(fresh, label=f"axes of {path}"), *_spare(least, drawn)]))
+
+
+def _spare(least: int, drawn: list[str]) -> list[str]:
+    """A name that is nobody else's, where a name could be drawn that is there already."""
+    return ["axis_of_its_own"] if least and drawn else []
+
+
+def _roots(names: Language) -> Language:
+    """Names of axes, with or without a role, of which the root is one of `names`."""
+    return Language((*names.within, "^[^:]*(:[a-z]+)?$"), (*names.without, *map(_before_role, names.without)))
+
+
+def _before_role(pattern: str) -> str:
+    return re.sub(r"\$$", "(:|$)", pattern)
+
+
+def array_of(draft: Draft, path: str) -> dict[str, Any]:
+    """The array at `path`, as an archive document has it, but for its contents."""
+    axes = axes_of(draft, path)
+    shape = tuple(draft.size(axis) for axis in axes)
+    draft.shapes[path] = shape
+    node = Partial(kind="array", axes=axes, shape=list(shape))
+    wanted = merged(draft.ask(path, node, "dtype"))
+    allowed = [dtype for dtype in DTYPES if wanted.allowed is None or dtype in wanted.allowed]
+    dtype = draft.draw(st.sampled_from(allowed), label=f"dtype of {path}")
+    node["dtype"] = dtype
+    attributes = attributes_of(draft, path, node)
+    made: dict[str, Any] = {"kind": "array", "dtype": dtype, "axes": axes, "contents": {}, "attributes": attributes}
+    if draft.draw(st.booleans(), label=f"chunks of {path}"):
+        made["chunks"] = [_length(draft, path, node, axis) for axis in axes]
+    return made
+
+
+def _length(draft: Draft, path: str, node: Partial, axis: str) -> Any:
+    most = merged(draft.ask(path, node, "storage", "chunk_of", axis)).high
+    size = max(1, draft.size(axis))
+    return draft.draw(st.integers(1, size if most is None else min(size, int(most))), label=f"chunk along {axis}")
+
+
+def facts_of(draft: Draft, path: str, node: Partial) -> dict[str, Wanted]:
+    """What is wanted of each fact about the array at `path`."""
+    found = {name: draft.ask(path, Partial({**node, "facts": Partial()}), "facts", name) for name in FACTS}
+    return {name: merged(schemas) for name, schemas in found.items() if schemas}
+
+
+def fill(draft: Draft, path: str, made: dict[str, Any]) -> None:
+    """Give the array at `path` contents: once all arrays have their shapes, since some follow from others."""
+    node = Partial(kind="array", axes=made["axes"], shape=list(draft.shapes[path]), dtype=made["dtype"])
+    node["attributes"] = made["attributes"]
+    entries: dict[str, Mapping[str, Any]] = {}
+    followed: set[str] = set()
+    for entry in draft.profile.facts:
+        if re.search(entry["at"], path) and made["dtype"] in entry.get("dtypes", (made["dtype"],)):
+            entries.update({name if name != "row_sum" else "row_sum_minimum": entry for name in entry["measure"]})
+        if entry.get("with") == path:
+            entries.update({name: entry for name in entry["measure"] if name != "argmax_differs"})
+            followed.update(entry["measure"])
+    facts = {name: wanted for name, wanted in facts_of(draft, path, node).items() if _measured(name, entries)}
+    facts = {name: wanted for name, wanted in facts.items() if name not in followed}
+    asks = Ask(path, made["dtype"], draft.shapes[path], facts, entries, draft.shapes, draft.sizes)
+    made["contents"] = draft.draw(contents(asks), label=f"contents of {path}")
+
+
+def _measured(name: str, entries: Mapping[str, Any]) -> bool:
+    if name in ("non_finite", "minimum", "maximum", "constant_share"):
+        return True
+    return name in entries or (name == "row_sum_maximum" and "row_sum_minimum" in entries)
+
+
+def attributes_of(draft: Draft, path: str, node: Partial) -> dict[str, Any]:
+    """Attributes of the node at `path`: those that it has to have, some that it may have, and some of its own."""
+    schemas = draft.ask(path, node, "attributes")
+    wanted = merged(schemas)
+    optional = [name for schema in wanted.members for name in schema.get("properties", ())]
+    optional = [name for name in dict.fromkeys(optional) if name not in wanted.required and RESERVED.holds(name)]
+    names = list(dict.fromkeys(wanted.required))
+    if optional:
+        names += draft.draw(st.lists(st.sampled_from(optional), unique=True), label=f"optional attributes of {path}")
+    own = merged(wanted.names, _WORD & RESERVED).language & Language((), (r"[\\]",))
+    names += draft.draw(st.lists(own.texts(4), max_size=2, unique=True), label=f"attributes of {path}")
+    made: dict[str, Any] = {}
+    for name in dict.fromkeys(names):
+        made[name] = draft.draw(_attribute(draft, path, node, name), label=f"{name} of {path}")
+    return made
+
+
+def _attribute(draft: Draft, path: str, node: Partial, name: str) -> st.SearchStrategy[Any]:
+    schemas = draft.ask(path, node, "attributes", name)
+    allowed = merged(schemas).allowed
+    if allowed is None or node["kind"] != "array":
+        drawn: st.SearchStrategy[Any] = values(schemas)
+        return drawn
+    fits = [each for each in allowed if _fits(draft, path, node, {name: each})]
+    return st.sampled_from(fits or allowed)
+
+
+def _fits(draft: Draft, path: str, node: Partial, attributes: dict[str, Any]) -> bool:
+    trial = Partial({**node, "attributes": attributes})
+    fits: bool = fillable(facts_of(draft, path, trial), node["shape"])
+    return fits

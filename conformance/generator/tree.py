@@ -1,0 +1,193 @@
+"""Which nodes there are: the paths that the schemas ask for, some that they allow, and the groups above them.
+
+A path with a number in it stands for a whole family: `/pair/layer_#` with its count. What the description derives from
+names (`series`, `members`) is obeyed here, by counts and by members that are drawn where there have to be some.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+
+from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, Partial, asked, asked_of_node, holds
+from vizschema.conformance.generator.languages import Language
+from vizschema.conformance.generator.values import merged
+from vizschema.description import parent_of
+from vizschema.specs import Profile, Schema
+
+WRITABLE = Language(("^(/[a-zA-Z0-9é]([a-zA-Z0-9_ é-]*[a-zA-Z0-9_é])?)+$",))
+"""Paths that every container can hold as they are."""
+_NUMBERED = re.compile(r"(.+)_[0-9]{1,9}")
+ROOT = Partial(nodes=Partial({"/": Partial(kind="group")}))
+
+
+@dataclass(slots=True)
+class Tree:
+    """Kinds by template, and the count of every family by the template of its members."""
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def paths(self, template: str) -> list[str]:
+        """Every path that a template stands for."""
+        steps, choices = template.split("/"), []
+        for number, step in enumerate(steps):
+            family = "/".join(steps[: number + 1])
+            digits = [f"{index:02d}" for index in range(self.counts.get(family, 1))]
+            choices.append([step.replace("#", each) for each in digits] if step.endswith("_#") else [step])
+        return ["/".join(each) for each in itertools.product(*choices)]
+
+
+def first(template: str) -> str:
+    """The path of the first member that a template stands for."""
+    return re.sub("_#(?=/|$)", "_00", template)
+
+
+def template_of(path: str) -> str:
+    """The template that a path belongs to."""
+    return "/".join(f"{found[1]}_#" if (found := _NUMBERED.fullmatch(step)) else step for step in path.split("/"))
+
+
+@functools.lru_cache(maxsize=32)
+def names_of(profile: Profile) -> Language:
+    """The paths that nodes may have."""
+    wanted = merged([each.schema for each in asked(profile, ("nodes", NAMES), UNKNOWN)], WRITABLE)
+    return wanted.language.names
+
+
+def literal(path: str) -> Language:
+    """The one text `path`."""
+    return Language((f"^{re.escape(path)}$",))
+
+
+@functools.lru_cache(maxsize=32)
+def parts_of(profile: Profile) -> tuple[Language, ...]:
+    """Every family of nodes that the schemas speak of, and any other that they allow."""
+    found = [Language(("^/",))]
+    for schema in _asked(profile, "nodes"):
+        found += [literal(name) for name in schema.get("properties", ()) if name != "/"]
+        found += [Language((pattern,)) for pattern in schema.get("patternProperties", ())]
+    unique = dict.fromkeys(part & names_of(profile) for part in found)
+    return tuple(part for part in unique if not part.empty)
+
+
+@dataclass(frozen=True)
+class Need:
+    """A node that has to be there: its path is of `language`, and it obeys `schema`."""
+
+    language: Language
+    schema: Schema = field(default_factory=dict, hash=False)
+
+
+@functools.lru_cache(maxsize=32)
+def needs_of(profile: Profile) -> tuple[Need, ...]:
+    """The nodes without which no archive conforms."""
+    needs = []
+    for schema in _asked(profile, "nodes"):
+        needs += [Need(literal(name)) for name in schema.get("required", ())]
+        if "not" in schema:
+            needs.append(_exists(schema["not"]))
+    for schema in _asked(profile, "series"):
+        needs += [Need(literal(f"{name}_00")) for name in schema.get("required", ())]
+    return tuple(needs)
+
+
+def _exists(excluded: Schema) -> Need:
+    """What there has to be, so that `excluded` does not hold: a name or a node that it refuses."""
+    if "propertyNames" in excluded:
+        return Need(Language((excluded["propertyNames"]["not"]["pattern"],)))
+    pattern, child = next(iter(excluded["patternProperties"].items()))
+    return Need(Language((pattern,)), child["not"])
+
+
+def _asked(profile: Profile, field_name: str) -> list[Schema]:
+    return [each.schema for each in asked(profile, (field_name,), ROOT)]
+
+
+def allows(profile: Profile, path: str, kind: str, extra: Sequence[Schema] = ()) -> bool:
+    """Whether the node at `path` may be of `kind`."""
+    wanted = [each.schema for each in asked_of_node(profile, path, ("kind",), Partial())]
+    inside = all(holds(schema, Partial(kind=kind)) is not False for schema in extra)
+    return inside and all(holds(schema, kind) is not False for schema in wanted)
+
+
+@st.composite
+def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need]) -> Tree:
+    """A tree with what is needed and some of what is optional."""
+    optional = draw(st.lists(st.sampled_from(parts_of(profile)), max_size=4), label="optional parts")
+    tree = Tree()
+    for need in (*needs_of(profile), *needs, *map(Need, optional)):
+        path = draw((need.language & names_of(profile)).texts())
+        _plant(profile, tree, path, need.schema)
+    for template in list(tree.kinds):
+        _grow(draw, profile, tree, template)
+    for template in sorted(tree.kinds):
+        if template.endswith("_#"):
+            tree.counts[template] = draw(st.integers(1, 3), label=f"members of {template}")
+    return tree
+
+
+def _plant(profile: Profile, tree: Tree, path: str, schema: Schema) -> None:
+    """Add a node and the groups above it, or what may be an array only on the way to it."""
+    for above in itertools.accumulate(path.split("/")[1:-1], lambda parent, step: f"{parent}/{step}", initial=""):
+        if above and _put(profile, tree, template_of(above), "group") == "array":
+            return
+    leaf = template_of(path)
+    if leaf not in tree.kinds:
+        _put(profile, tree, leaf, "array" if allows(profile, first(leaf), "array", [schema]) else "group")
+
+
+def _put(profile: Profile, tree: Tree, template: str, kind: str) -> str:
+    """The kind of the node that is there afterwards, which has no twin that only case tells from it."""
+    folded = {unicodedata.normalize("NFD", name).casefold(): name for name in tree.kinds}
+    twin = folded.get(unicodedata.normalize("NFD", template).casefold())
+    if twin not in (None, template):
+        return "array"
+    if template not in tree.kinds:
+        tree.kinds[template] = kind if allows(profile, first(template), kind) else "array"
+    elif kind == "group" and allows(profile, first(template), "group"):
+        tree.kinds[template] = "group"
+    return tree.kinds[template]
+
+
+def _grow(draw: st.DrawFn, profile: Profile, tree: Tree, template: str) -> None:
+    """Give a group the members that it has to have."""
+    if tree.kinds[template] != "group":
+        return
+    path = first(template)
+    wanted = merged(each.schema for each in asked_of_node(profile, path, ("members",), Partial(kind="group")))
+    for have in _missing(tree, template, int(wanted.low or 0)):
+        members = Language((f"^{re.escape(path)}/[^/]+$",), tuple(map(_family, have)))
+        language = members & names_of(profile)
+        if language.empty:
+            return
+        child = draw(language.texts())
+        _plant(profile, tree, child, {})
+        if template_of(child) in tree.kinds:
+            _grow(draw, profile, tree, template_of(child))
+
+
+def _family(template: str) -> str:
+    """A pattern of every path of a family."""
+    return "^" + "/".join(re.escape(step).replace(r"_\#", "_[0-9]+") for step in template.split("/")) + "$"
+
+
+def _missing(tree: Tree, template: str, least: int) -> Iterator[list[str]]:
+    """The members that there are, as often as one more is needed."""
+    for _ in range(least):
+        have = [each for each in tree.kinds if parent_of(each) == template]
+        if len(have) >= least:
+            return
+        yield have
+
+
+def declared(profile: Profile, template: str) -> bool:
+    """Whether the group of a family has to say how many members there are."""
+    found = asked(profile, ("series", first(template).rpartition("_")[0], "declared_by"), Partial())
+    return bool(found)

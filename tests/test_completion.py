@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -28,29 +31,88 @@ def test_every_word_is_in_the_script(shell: str, capsys: pytest.CaptureFixture[s
     assert all(word.removeprefix("--") in out for following in WORDS.values() for word in following)
 
 
-@pytest.mark.parametrize(
-    ("typed", "expected", "absent"),
-    [
-        (["vali"], {"validate"}, {"spec"}),
-        (["spec", ""], {"list", "show", "diff", "export"}, {"validate"}),
-        (["validate", "a.zarr", "--no-"], {"--no-values", "--no-config", "--no-timestamp"}, {"--strict"}),
-        (["spec", "show", "--"], {"--help"}, {"--strict"}),
-    ],
-)
-def test_bash_completes(typed: list[str], expected: set[str], absent: set[str]) -> None:
-    words = " ".join(f"'{word}'" for word in ("vizschema", *typed))
-    asked = f"COMP_WORDS=({words}); COMP_CWORD={len(typed)}"
+CASES = [
+    ("vali", {"validate"}, {"spec"}),
+    ("spec ", {"list", "show", "diff", "export"}, {"validate"}),
+    ("validate a.zarr --no-", {"--no-values", "--no-config", "--no-timestamp"}, {"--strict"}),
+    ("validate a.zarr --format ", {"text", "sarif"}, {"--strict"}),
+    ("spec show --", {"--help"}, {"--strict"}),
+]
+
+
+def needed(shell: str) -> None:
+    """Skips the test where the shell is missing; in CI it never is."""
+    if shutil.which(shell) is None:
+        if os.environ.get("VIZSCHEMA_CI"):
+            pytest.fail(f"{shell} is not installed")
+        pytest.skip(f"{shell} is not installed here (2026-11-21)")
+
+
+def check(offered: str, expected: set[str], absent: set[str]) -> None:
+    found = set(offered.split())
+    assert expected <= found
+    assert not absent & found
+
+
+@pytest.mark.parametrize(("typed", "expected", "absent"), CASES)
+def test_bash_completes(typed: str, expected: set[str], absent: set[str]) -> None:
+    typed_words = f"vizschema {typed}".split(" ")
+    words = " ".join(f"'{word}'" for word in typed_words)
+    asked = f"COMP_WORDS=({words}); COMP_CWORD={len(typed_words) - 1}"
     program = f'{script("bash", whole_parser())}\n{asked}; _vizschema; echo "${{COMPREPLY[@]}}"'
     result = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
     assert result.stderr == ""
-    offered = set(result.stdout.split())
-    assert expected <= offered
-    assert not absent & offered
+    check(result.stdout, expected, absent)
 
 
-@pytest.mark.parametrize(("shell", "option"), [("zsh", "-n"), ("fish", "-n"), ("bash", "-n")])
-def test_the_shell_reads_the_script(shell: str, option: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed here (2026-11-21)")
-    result = subprocess.run([shell, option], input=script(shell, whole_parser()), capture_output=True, text=True)
+@pytest.mark.parametrize(("typed", "expected", "absent"), CASES)
+def test_fish_completes(tmp_path: Path, typed: str, expected: set[str], absent: set[str]) -> None:
+    needed("fish")
+    file = tmp_path / "vizschema.fish"
+    file.write_text(script("fish", whole_parser()))
+    program = f"source {file}; complete -C 'vizschema {typed}'"
+    result = subprocess.run(["fish", "--no-config", "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert result.stderr == ""
+    check(result.stdout, expected, absent)
+
+
+ZSH = """
+zmodload zsh/zpty
+drain() {{ local out all=; while zpty -rt shell out; do all+=$out; done; print -r -- "$all" }}
+zpty shell 'zsh -f -i'
+zpty -w shell 'PS1=; stty columns 200; {load}; print loa""ded'
+for i in {{1..100}}; do all+=$(drain); [[ "$all" == *loaded* ]] && break; sleep 0.1; done
+sleep 1  # until it reads keys
+for typed in {typed}; do
+  zpty -w -n shell "vizschema $typed"$'\t'
+  sleep 0.5
+  all=
+  for i in {{1..20}}; do new=$(drain); all+=$new; [[ -z "$new" && -n "$all" ]] && break; sleep 0.3; done
+  print "=== $all"
+  zpty -w -n shell $'\x15'  # clears the line
+  sleep 0.1
+  drain > /dev/null
+done
+zpty -d shell
+"""
+
+
+@pytest.mark.parametrize("sourced", [True, False], ids=["sourced", "autoloaded"])
+def test_zsh_completes(tmp_path: Path, sourced: bool) -> None:
+    needed("zsh")
+    (tmp_path / "_vizschema").write_text(script("zsh", whole_parser()))
+    compinit = f"autoload -Uz compinit; compinit -u -d {tmp_path}/dump"
+    load = f"{compinit}; source {tmp_path}/_vizschema" if sourced else f"fpath=({tmp_path} $fpath); {compinit}"
+    program = ZSH.format(load=load, typed=" ".join(f"'{typed}'" for typed, _, _ in CASES))
+    result = subprocess.run(["zsh", "-f", "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert result.stderr == ""
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\a", "", result.stdout).replace("\r", " ").split("=== ")[1:]
+    for offered, (_, expected, absent) in zip(shown, CASES, strict=True):
+        check(offered, expected, absent)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_shell_reads_the_script(shell: str) -> None:
+    needed(shell)
+    result = subprocess.run([shell, "-n"], input=script(shell, whole_parser()), capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")

@@ -6,7 +6,10 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 
 Words = Mapping[str, tuple[str, ...]]
-"""By what was typed (`validate`, `spec show`; empty for nothing yet): what may follow, commands before options."""
+"""By what was typed (`validate`, `spec show`; empty for nothing yet): what may follow, commands before options.
+
+By a command and an option that is to be followed by one of some words (`validate --format`): these words.
+"""
 
 
 def words_of(parser: argparse.ArgumentParser) -> Words:
@@ -24,7 +27,10 @@ def _words(parser: argparse.ArgumentParser, typed: str) -> Iterator[tuple[str, t
         elif not action.option_strings and action.choices:
             found += map(str, action.choices)
         else:
-            found += [option for option in action.option_strings if option.startswith("--")]
+            options = [option for option in action.option_strings if option.startswith("--")]
+            found += options
+            if action.choices:
+                yield from ((f"{typed} {option}", tuple(map(str, action.choices))) for option in options)
     yield typed, tuple(found)
     for name, child in below:
         yield from _words(child, f"{typed} {name}".strip())
@@ -38,9 +44,13 @@ def _bash(words: Words) -> Iterator[str]:
     yield f'      {_cases(words)}) typed="$typed $word" ;;'
     yield "    esac"
     yield "  done"
-    yield '  case "$typed" in'
-    for typed, following in words.items():
+    yield '  case "$typed ${COMP_WORDS[COMP_CWORD-1]}" in'
+    for typed, following in _values(words):
         yield f"    '{_spaced(typed)}') words='{' '.join(following)}' ;;"
+    yield '    *) case "$typed" in'
+    for typed, following in _commands(words):
+        yield f"      '{_spaced(typed)}') words='{' '.join(following)}' ;;"
+    yield "    esac ;;"
     yield "  esac"
     yield '  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")'
     yield "}"
@@ -52,32 +62,47 @@ def _zsh(words: Words) -> Iterator[str]:
     yield "_vizschema() {"
     yield '  local typed="" word'
     yield "  local -a following"
-    yield '  for word in "${words[@]:1:CURRENT-2}"; do'
+    yield '  for word in "${(@)words[2,CURRENT-1]}"; do'
     yield '    case "$typed $word" in'
     yield f'      ({_cases(words)}) typed="$typed $word" ;;'
     yield "    esac"
     yield "  done"
+    yield '  case "$typed ${words[CURRENT-1]}" in'
+    for typed, following in _values(words):
+        yield f"    ('{_spaced(typed)}') compadd -- {' '.join(following)}; return ;;"
+    yield "  esac"
     yield '  case "$typed" in'
-    for typed, following in words.items():
+    for typed, following in _commands(words):
         yield f"    ('{_spaced(typed)}') following=({' '.join(following)}) ;;"
     yield "  esac"
     yield "  compadd -- $following"
     yield "  _files"
     yield "}"
-    yield "compdef _vizschema vizschema"
+    # Autoloaded from $fpath, the file is the function's first call; sourced, it only says what the function is for.
+    yield 'if [[ "${funcstack[1]}" == _vizschema ]]; then _vizschema "$@"; else compdef _vizschema vizschema; fi'
 
 
 def _fish(words: Words) -> Iterator[str]:
-    for typed, following in words.items():
+    for typed, following in _commands(words):
         seen = [f"__fish_seen_subcommand_from {word}" for word in typed.split()]
         condition = "; and ".join(seen) or "__fish_use_subcommand"
         for word in following:
-            kind = f"-l {word[2:]}" if word.startswith("--") else f"-a {word}"
+            chosen = words.get(f"{typed} {word}", ()) if word.startswith("--") else ()
+            values = f" -x -a '{' '.join(chosen)}'" if chosen else ""
+            kind = f"-l {word[2:]}{values}" if word.startswith("--") else f"-f -a {word}"
             yield f"complete -c vizschema -n '{condition}' {kind}"
 
 
+def _commands(words: Words) -> Iterator[tuple[str, tuple[str, ...]]]:
+    return ((typed, following) for typed, following in words.items() if " --" not in typed)
+
+
+def _values(words: Words) -> Iterator[tuple[str, tuple[str, ...]]]:
+    return ((typed, following) for typed, following in words.items() if " --" in typed)
+
+
 def _cases(words: Words) -> str:
-    return "|".join(f"'{_spaced(typed)}'" for typed in words if typed)
+    return "|".join(f"'{_spaced(typed)}'" for typed, _ in _commands(words) if typed)
 
 
 def _spaced(typed: str) -> str:

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from traces import METADATA, arrays, attributes, hidden, listing, values
@@ -67,6 +68,7 @@ def test_until_the_end_the_archive_says_that_it_is_not_complete(container: str, 
 
 KILLED = """
 import os, signal, sys
+import h5py
 import numpy as np
 import vizschema
 given = {"/metadata": {"model_name": "a", "model_version": "1"}}
@@ -258,3 +260,123 @@ def test_a_container_that_is_written_at_once_cannot_be_captured(container: str, 
     ):
         pass
     assert listing(tmp_path) == []
+
+
+class TestResume:
+    """`resume=True` goes on with what a writer left that did not get to its end."""
+
+    def interrupted(self, folder: Path, container: str) -> Path:
+        """An archive of two layers of three, whose writer was interrupted."""
+        with suppress(ZeroDivisionError), begin(folder, container) as trace:
+            trace.annotate("/activations", num_layers=3)
+            for number in range(2):
+                add(trace, f"/activations/layer_{number:02}", hidden(number))
+            raise ZeroDivisionError
+        return folder / CONTAINERS[container]
+
+    @container
+    def test_what_is_there_stays_and_the_rest_is_added(self, container: str, tmp_path: Path) -> None:
+        path = self.interrupted(tmp_path, container)
+        created = attributes_of(path)["created_at"]
+        added = []
+        with begin(tmp_path, container, resume=True, attributes={"/metadata": {"seed": 3}}) as trace:
+            for number in range(3):
+                if f"activations/layer_{number:02}" not in trace:
+                    add(trace, f"/activations/layer_{number:02}", hidden(number))
+                    added.append(number)
+        assert added == [2]
+        assert vizschema.validate(path).errors == ()
+        assert attributes_of(path)["created_at"] == created
+        assert attributes_of(path, "/metadata") == {**METADATA, "seed": 3}
+        with vizschema.open(path) as archive:
+            for number in range(3):
+                assert np.array_equal(archive[f"/activations/layer_{number:02}"][...], hidden(number).data)
+
+    @container
+    def test_what_is_added_is_judged_beside_what_is_there(self, container: str, tmp_path: Path) -> None:
+        self.interrupted(tmp_path, container)
+        with begin(tmp_path, container, resume=True) as trace:
+            with pytest.raises(UsageError, match="was written already"):
+                add(trace, "/activations/layer_00", hidden())
+            with pytest.raises(NotConforming, match="axis-one-size"):
+                add(trace, "/activations/layer_02", hidden(tokens=7))
+            with pytest.raises(NotConforming, match="series-dtype"):
+                add(trace, "/activations/layer_02", hidden(dtype=np.float64))
+            add(trace, "/activations/layer_02", hidden(2))
+
+    @container
+    def test_where_nothing_is_there_it_begins(self, container: str, tmp_path: Path) -> None:
+        path = tmp_path / CONTAINERS[container]
+        if path.suffix == ".zarr":
+            path.mkdir()  # as a writer leaves it that was killed at once
+        with begin(tmp_path, container, resume=True) as trace:
+            add(trace, "/outputs/logits", hidden())
+        assert vizschema.validate(path).errors == ()
+
+    @pytest.mark.parametrize("container", ["zarr-v2", "zarr-v3"])
+    def test_what_an_interrupted_write_left_is_removed(self, container: str, tmp_path: Path) -> None:
+        path = self.interrupted(tmp_path, container)
+        (path / "attention/self/layer_00/c").mkdir(parents=True)
+        (path / "attention/zarr.0a1b.partial").write_bytes(b"{")
+        chunks = (file for file in (path / "activations/layer_01").rglob("*") if file.name in ("0", "0.0.0"))
+        next(file for file in chunks if file.is_file()).unlink()
+        with begin(tmp_path, container, resume=True) as trace:
+            assert "/activations/layer_00" in trace
+            assert "/activations/layer_01" not in trace
+            for number in (1, 2):
+                add(trace, f"/activations/layer_{number:02}", hidden(number))
+        report = vizschema.validate(path)
+        assert report.errors == ()
+        assert "foreign-file" not in {finding.rule for finding in report.findings}
+        assert not (path / "attention").exists()
+
+    def test_a_damaged_chunk_of_hdf5_takes_its_array_with_it(self, tmp_path: Path) -> None:
+        path = self.interrupted(tmp_path, "hdf5")
+        with h5py.File(path, "r") as file:
+            chunk = file["activations/layer_01"].id.get_chunk_info(0)
+        content = bytearray(path.read_bytes())
+        content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+        path.write_bytes(content)
+        with begin(tmp_path, "hdf5", resume=True) as trace:
+            assert "/activations/layer_00" in trace
+            assert "/activations/layer_01" not in trace
+            for number in (1, 2):
+                add(trace, f"/activations/layer_{number:02}", hidden(number))
+        assert vizschema.validate(path).errors == ()
+
+    def test_what_cannot_be_gone_on_with_is_left_as_it_is(self, tmp_path: Path) -> None:
+        path = self.interrupted(tmp_path, "zarr-v3")
+        with (
+            pytest.raises(UsageError, match="expected either resume or overwrite"),
+            begin(tmp_path, resume=True, overwrite=True),
+        ):
+            pass
+        with (
+            pytest.raises(UsageError, match="expected zarr-v2 to go on with, found zarr 3 directory"),
+            begin(tmp_path, "zarr-v2", resume=True),
+        ):
+            pass
+        with (
+            pytest.raises(UsageError, match="expected the attribute profile to be 'mnist'"),
+            begin(tmp_path, profile="mnist", resume=True),
+        ):
+            pass
+        with (
+            pytest.raises(NotConforming, match="count-attribute"),
+            begin(tmp_path, resume=True, attributes={"/activations": {"num_layers": "many"}}),
+        ):
+            pass
+        (path / "activations/layer_00/zarr.json").write_bytes(b"{")
+        with (
+            pytest.raises(UsageError, match="/activations/layer_00 is no array and no group that create wrote"),
+            begin(tmp_path, resume=True),
+        ):
+            pass
+        assert (path / "activations/layer_01/zarr.json").is_file()
+        with begin(tmp_path, "hdf5") as trace:
+            add(trace, "/outputs/logits", hidden())
+        with (
+            pytest.raises(UsageError, match="this one is complete, or was not begun by create"),
+            begin(tmp_path, "hdf5", resume=True),
+        ):
+            pass

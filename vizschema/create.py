@@ -19,6 +19,7 @@ from vizschema.errors import NotConforming, UsageError, VizschemaError
 from vizschema.findings import Report
 from vizschema.plan import Array
 from vizschema.refusal import family, lasting, refusal
+from vizschema.resume import is_there, unfinished
 from vizschema.specs import Profile, Spec
 from vizschema.target import remove, require_free
 from vizschema.validate import report_of
@@ -39,13 +40,15 @@ def create(
     spec: str | None = None,
     overwrite: bool = False,
     attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    resume: bool = False,
 ) -> Iterator[Trace]:
     """A `Trace` that takes arrays one by one; on a clean exit it is judged, and marked complete if it conforms.
 
     `attributes` are those known from the start, by path, as in `write`. The archive grows at `path` itself: whatever
-    happens, what was added is there, under `complete: false`. Raises `NotConforming` at the end where the whole does
-    not conform, `UsageError` where the target exists or an argument does not fit, `SpecError` where the version or
-    profile is not there.
+    happens, what was added is there, under `complete: false`. With `resume`, an archive that was never completed is
+    gone on with (`path in trace` says what it has), and begun where there is none; its values are read once before.
+    Raises `NotConforming` at the end where the whole does not conform, `UsageError` where the target exists or an
+    argument does not fit, `SpecError` where the version or profile is not there.
     """
     target = Path(path)
     form = form_of(target, container)
@@ -58,35 +61,55 @@ def create(
     version = specs.newest() if spec is None else specs.load(spec)
     judged = version.profile(profile)
     given = {plan.node_path(place): dict(value) for place, value in (attributes or {}).items()}
-    root = plan.root_attributes(given.pop("/", {}), version.version, judged.name)
-    require_free(target, overwrite=overwrite)
-    remove(target)
-    trace = Trace(target, form, version, judged, form.begin(target), {**root, COMPLETE: False})
+    if resume and overwrite:
+        raise UsageError(f"{target}: expected either resume or overwrite, found both")
+    resumed = resume and is_there(target)
+    if resumed:
+        trace = _resumed(target, form, version, judged, given)
+    else:
+        root = plan.root_attributes(given.pop("/", {}), version.version, judged.name)
+        require_free(target, overwrite=overwrite or resume)
+        remove(target)
+        trace = Trace(target, form, version, judged, form.begin(target))
+        trace.begin({**root, COMPLETE: False})
     try:
-        _annotate_first(trace, target, given)
+        _annotate_first(trace, given, None if resumed else target)
         yield trace
         trace.complete()
     finally:
         trace.close()
 
 
-def _annotate_first(trace: Trace, target: Path, given: Mapping[str, Mapping[str, Any]]) -> None:
-    """Nothing; where an attribute is refused, nothing was captured yet, and nothing is left behind."""
+def _resumed(target: Path, form: Form, version: Spec, profile: Profile, given: dict[str, dict[str, Any]]) -> Trace:
+    """The trace of what is at `target`; `given` keeps what is still to be set."""
+    if form.resume is None:
+        raise UsageError(f"{target}: {form.name} cannot be gone on with")
+    nodes = unfinished(target, form)
+    own = {**nodes["/"]["attributes"], **given.get("/", {})}
+    plan.root_attributes(own, version.version, profile.name)
+    if "/" in given:
+        given["/"] = {key: value for key, value in given["/"].items() if key not in _FIXED}
+    trace = Trace(target, form, version, profile, form.resume(target))
+    trace.go_on(nodes)
+    return trace
+
+
+def _annotate_first(trace: Trace, given: Mapping[str, Mapping[str, Any]], new: Path | None) -> None:
+    """Nothing; where an attribute is refused, nothing was captured yet, and nothing is left behind of a `new` one."""
     try:
         for place, values in given.items():
             trace.annotate(place, values)
     except VizschemaError:
         trace.close()
-        remove(target)
+        if new is not None:
+            remove(new)
         raise
 
 
 class Trace:
     """An archive that is being written; made by `create`."""
 
-    def __init__(
-        self, target: Path, form: Form, version: Spec, profile: Profile, writer: Writer, root: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, target: Path, form: Form, version: Spec, profile: Profile, writer: Writer) -> None:
         self._target = target
         self._form = form
         self._version = version
@@ -96,7 +119,21 @@ class Trace:
         self._attributes: dict[str, dict[str, Any]] = {}
         self._nodes: dict[str, Node] = {}
         self._witnesses: dict[str, str] = {}
-        self._group(writer, "/", plan.plain_attributes("/", root))
+
+    def __contains__(self, path: str) -> bool:
+        """Whether there is an array or a group at `path`."""
+        return plan.node_path(path) in self._nodes
+
+    def begin(self, root: Mapping[str, Any]) -> None:
+        """Write the root; called by `create`."""
+        self._group(self._open(), "/", plan.plain_attributes("/", root))
+
+    def go_on(self, nodes: Mapping[str, Node]) -> None:
+        """Take over what is there; called by `create`."""
+        for place, node in nodes.items():
+            if node["kind"] == "group":
+                self._attributes[place] = dict(node["attributes"])
+            self._keep(place, node)
 
     def add(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -135,13 +135,18 @@ def holds(_: str, __: Mapping[str, Any]) -> str | None:
     return None
 
 
+def keep_all(_: Path, __: Iterable[str]) -> None:
+    """Nothing: what is written at once is never left half written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A container that can be written: its name, its `container` block once finished, how it stores, how to begin.
 
     `stepwise` is whether it can be written array by array, each safe once it is written. `default_shards` gives the
     shards of a shape cut into chunks of so many bytes an item, `refusal` in words why the container cannot hold a node
-    of this path and these attributes.
+    of this path and these attributes. `resume` opens again what `begin` made, and `discard` removes the nodes at some
+    paths from it, with what a write that was interrupted left behind; both where it is stepwise.
     """
 
     name: str
@@ -152,6 +157,8 @@ class Form:
     stepwise: bool = True
     default_shards: Callable[[Sequence[int], Sequence[int], int], tuple[int, ...] | None] = no_shards
     refusal: Callable[[str, Mapping[str, Any]], str | None] = holds
+    resume: Callable[[Path], Writer] | None = None
+    discard: Callable[[Path, Iterable[str]], None] = keep_all
 
 
 def unchunked(_: PlannedArray) -> Node | None:

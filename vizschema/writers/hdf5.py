@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ ATTRIBUTE_BYTES = 60_000
 
 
 class Hdf5Writer:
-    """A new file at `path`, which must not exist; flushed after every call."""
+    """A file at `path`, flushed after every call: a new one, which must not exist, unless it is to `resume` one."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = h5py.File(path, "x")
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
+        self._file = h5py.File(path, "r+" if resume else "x")
 
     def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
         """Nothing: every object finds its own place."""
@@ -74,6 +75,12 @@ class Hdf5Writer:
                     f"found {native.nbytes}; store it as an array"
                 )
             owner.attrs[key] = native
+
+
+def _discard(path: Path, places: Iterable[str]) -> None:
+    with h5py.File(path, "r+") as file:
+        for place in places:
+            del file[place]
 
 
 def _native(value: Any) -> Any:
@@ -130,4 +137,6 @@ HDF5 = Form(
     storage=_storage,
     begin=Hdf5Writer,
     refusal=_refusal,
+    resume=partial(Hdf5Writer, resume=True),
+    discard=_discard,
 )

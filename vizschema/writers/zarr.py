@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,10 +30,11 @@ AXES_ATTRIBUTE = "_ARRAY_DIMENSIONS"
 
 
 class ZarrWriter:
-    """A new directory at `path`, which must not exist."""
+    """A directory at `path`: a new one, which must not exist, unless it is to `resume` one."""
 
-    def __init__(self, path: Path, version: Literal[2, 3]) -> None:
-        path.mkdir()
+    def __init__(self, path: Path, version: Literal[2, 3], *, resume: bool = False) -> None:
+        if not resume:
+            path.mkdir()
         self._path = path
         self._version = version
         self._store = LocalStore(path)
@@ -58,10 +61,10 @@ class ZarrWriter:
             config={"write_empty_chunks": True},
             **(self._v2(planned) if self._version == 2 else self._v3(planned)),
         )
+        if self._version == 3 and planned.dtype == BFLOAT16:
+            self._rename_bfloat16(path)  # before any value: whatever happens, none of them is taken for a uint16
         for region in planned.regions():
             array[region] = planned.part(region)
-        if self._version == 3 and planned.dtype == BFLOAT16:
-            self._rename_bfloat16(path)
 
     def annotate(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Set attributes of a group."""
@@ -100,10 +103,22 @@ class ZarrWriter:
         }
 
     def _rename_bfloat16(self, path: str) -> None:
-        """zarr-python has no bfloat16: the bits were written as uint16, of the same size and byte order."""
+        """zarr-python has no bfloat16: the bits are written as uint16, of the same size and byte order."""
         document = self._path / path.strip("/") / "zarr.json"
         content = json.loads(document.read_bytes())
         replace_document(document, {**content, "data_type": BFLOAT16, "fill_value": 0.0})
+
+
+def _discard(root: Path, places: Iterable[str]) -> None:
+    """Remove the folders of these nodes, files that were not renamed to what they are of, and folders of nothing."""
+    for place in places:
+        shutil.rmtree(root / place.strip("/"))
+    for folder, _, files in os.walk(root, topdown=False):
+        for name in files:
+            if name.endswith(".partial"):
+                Path(folder, name).unlink()
+        if not any(Path(folder).iterdir()):
+            Path(folder).rmdir()
 
 
 def _storage_v2(planned: PlannedArray) -> Node:
@@ -132,6 +147,8 @@ ZARR_V2 = Form(
     shards=False,
     storage=_storage_v2,
     begin=partial(ZarrWriter, version=2),
+    resume=partial(ZarrWriter, version=2, resume=True),
+    discard=_discard,
 )
 ZARR_V3 = Form(
     name="zarr-v3",
@@ -139,6 +156,8 @@ ZARR_V3 = Form(
     shards=True,
     storage=_storage_v3,
     begin=partial(ZarrWriter, version=3),
+    resume=partial(ZarrWriter, version=3, resume=True),
+    discard=_discard,
 )
 
 

@@ -284,8 +284,16 @@ def test_a_shape_past_63_bits_is_no_array(described: Callable[..., dict[str, Nod
 
 
 def test_a_huge_array_costs_nothing_to_describe(described: Callable[..., dict[str, Node]]) -> None:
+    node = described(lambda file: file.create_dataset("x", (2**30, 2**20), "f4", chunks=(2**15, 2**14)))["/x"]
+    assert (node["bytes"], node["storage"]["chunk_count"]) == (2**52, 2**21)
+
+
+def test_more_chunks_than_anybody_reads_are_over_limit(described: Callable[..., dict[str, Node]]) -> None:
     node = described(lambda file: file.create_dataset("x", (2**30, 2**20), "f4", chunks=(1024, 1024)))["/x"]
-    assert (node["bytes"], node["storage"]["chunk_count"]) == (2**52, 2**30)
+    assert (node["reason"], node["detail"]) == (
+        "over-limit",
+        "the array has 1073741824 chunks, more than 10000000",
+    )
 
 
 # Chunks and filters

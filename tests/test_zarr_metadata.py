@@ -233,6 +233,15 @@ class TestVersion3Arrays:
     def test_what_the_format_does_not_allow_is_invalid(self, changes: Mapping[str, Any]) -> None:
         assert reason(v3, **changes) == "metadata-invalid"
 
+    def test_more_chunks_than_anybody_reads_are_over_limit(self) -> None:
+        chunk = {"name": "regular", "configuration": {"chunk_shape": [1, 1, 1]}}
+        few = v3_node({**V3, "chunk_grid": chunk}, Limits(chunks=4 * 76 * 76))
+        assert few["storage"]["chunk_count"] == 4 * 76 * 76
+        document = {**V3, "chunk_grid": chunk}
+        found = refusal(v3_node, document, Limits(chunks=4 * 76 * 76 - 1))
+        assert found == ("over-limit", "the array has 23104 chunks, more than 23103")
+        assert refusal(v2_array, {**V2, "chunks": [1, 1]}, {}, Limits(chunks=303))[0] == "over-limit"
+
     def test_more_dimensions_than_any_reader_has_are_over_limit(self) -> None:
         assert reason(v3, shape=[1] * 65) == "over-limit"
 

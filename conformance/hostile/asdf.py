@@ -117,6 +117,8 @@ CASES: tuple[Case, ...] = (
     broken(A, "block-cut", "damaged", "a block that ends with the file", asdf(ndarray(), block(_SIX)[:-9])),
     broken(A, "block-sizes", "damaged", "a block that uses more than it has", asdf(ndarray(), block(_SIX, used=99, size=99))),
     broken(A, "packing-unknown", "unsupported", "a packing that nobody knows", asdf(ndarray(), block(_SIX, packing=b"evil"))),
+    broken(A, "name-dots", "metadata-invalid", "names that lead out of the archive where they are taken for a path", asdf(more='  "..": {"..": {y: {attributes: {}}}}')),
+    broken(A, "name-slash", "metadata-invalid", "a name that is the path of another node", asdf(more='  y: {z: {attributes: {a: 1}}}\n  "y/z": {attributes: {a: 2}}')),
     broken(A, "key-twice", "metadata-malformed", "readers take the first or the last", asdf(more="  y: {a: 1, a: 2}")),
     broken(A, "merge", "unsupported", "a merge key, which copies what others say", asdf(more="  y: &y {a: 1}\n  z: {<<: *y}")),
     broken(A, "deep", "over-limit", "a tree nested ten thousand times", asdf(more="  y: " + "[" * 10_000 + "]" * 10_000)),

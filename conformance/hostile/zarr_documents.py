@@ -74,6 +74,8 @@ CASES: tuple[Case, ...] = (
     broken(V3, "chunk-2-62", "metadata-invalid", "a chunk of 2^62 entries", x3(shape=[2, 3], **_grid(1 << 62, 3))),
     broken(V3, "chunk-1-gib", "chunk-maximum", "one chunk of 1 GiB, compressed to next to nothing", x3(shape=[1 << 28], **_grid(1 << 28)), values="chunk-readable"),
     broken(V2, "chunk-1-gib", "chunk-maximum", "one chunk of 1 GiB that is not there", x2(shape=[1 << 28], chunks=[1 << 28]), values="chunk-readable"),
+    broken(V3, "chunks-2-58", "over-limit", "2^58 chunks that were never written: a loop that never ends", x3(shape=[1 << 40, 1 << 18], **_grid(1, 1))),
+    broken(V2, "chunks-2-31", "over-limit", "2^31 chunks that were never written", x2(shape=[1 << 31], chunks=[1])),
     broken(V3, "grid-unknown", "metadata-invalid", "a chunk grid of an extension", x3(chunk_grid={"name": "spiral", "configuration": {}})),
     broken(V3, "codec-unknown", "portable-codec", "a codec that no plain reader has", x3(codecs=[_BYTES, {"name": "mystery"}]), values="chunk-readable"),
     broken(V3, "codec-module", "portable-codec", "a codec named like a function to import", x3(codecs=[_BYTES, {"name": "os.system"}]), values="chunk-readable"),

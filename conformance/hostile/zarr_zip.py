@@ -48,6 +48,8 @@ CASES: tuple[Case, ...] = (
     broken(Z, "device", "special-file", "a device in the zip file", packed(write_v3, Entry("extra/x", b"", mode=stat.S_IFCHR | 0o666))),
     broken(Z, "dots", "metadata-invalid node-name", "a member that would lie outside", packed(write_v3, Entry("../outside/zarr.json", _DOCUMENT))),
     broken(Z, "absolute", "metadata-invalid node-name", "a member of an absolute path", packed(write_v3, Entry("/etc/zarr.json", _DOCUMENT))),
+    broken(Z, "backslash", "metadata-invalid printable-text", "a member whose path only readers on Windows see", packed(write_v3, Entry("extra\\x\\zarr.json", _DOCUMENT))),
+    broken(Z, "drive", "metadata-invalid metadata-missing node-name", "a member that would lie on another disk", packed(write_v3, Entry("C:/x/zarr.json", _DOCUMENT))),
     broken(Z, "document-bomb", "over-limit", "a document of 100 MB, deflated", packed(write_v3, Entry(_X, b'{"a":"' + b"x" * 100_000_000 + b'"}', 8))),
     broken(Z, "document-claims", "damaged", "a document of a few bytes that claims 4 GB", packed(write_v3, Entry(_X, _DOCUMENT, 8, size=0xFFFFFFF0))),
     broken(Z, "document-cut", "metadata-malformed", "a document of half its length", packed(write_v3, Entry(_X, _DOCUMENT[:20]))),

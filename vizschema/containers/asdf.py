@@ -66,12 +66,14 @@ class Asdf:
             if count > self._limits.nodes:
                 yield path, name_node(fault("over-limit", f"more than {self._limits.nodes} nodes"), name, [])[1]
                 return
-            instead = watch(path)
+            instead = watch(path) or _misnamed(name, depth)
             node, escaped = self._node(path, depth, value) if instead is None else (instead, [])
             yield path, name_node(node, name, escaped)[1]
             if node["kind"] == "group":
                 for key, inner in reversed(_members(value)):
-                    pending.append((description.join(path, escape_name(key)), key, depth + 1, inner))
+                    # A slash within a name would make it the path of another node.
+                    step = escape_name(key).replace("/", "\\u002f")
+                    pending.append((description.join(path, step), key, depth + 1, inner))
 
     def values(self, path: str) -> FlatValues:
         """The values of the array at `path`; raises `ChunkDamaged` where there is none of a dtype of `ITEM_BYTES`."""
@@ -166,6 +168,13 @@ def _is_array(value: dict[str, Any]) -> bool:
     data = value.get(DATA)
     is_data = is_ndarray(data) or (type(data) is Alias and AXES in value)
     return is_data and value.keys() <= {DATA, AXES, ATTRIBUTES}
+
+
+def _misnamed(name: str, depth: int) -> Node | None:
+    """The node in place of one whose name is no step of a path; null for all others."""
+    if depth == 0 or (name not in (".", "..") and "/" not in name):
+        return None
+    return fault("metadata-invalid", f"the name {quote(name)}, which is no step of a path")
 
 
 def _members(value: Any) -> list[tuple[str, Any]]:

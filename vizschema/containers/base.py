@@ -25,6 +25,7 @@ class Limits:
     attribute_bytes: int = 1 << 20
     nodes: int = 1_000_000
     members: int = 1_000_000
+    chunks: int = 10_000_000
     path_depth: int = 64
 
 
@@ -54,6 +55,15 @@ class Container(Protocol):
 
     def close(self) -> None:
         """Let go of every file."""
+
+
+def too_many_chunks(node: Node, limits: Limits) -> str | None:
+    """Why the chunks of an array are more than the limit; null where they are not.
+
+    A few bytes of metadata declare any number of chunks that were never written, each of which takes its time.
+    """
+    count = 0 if node["storage"] is None else node["storage"]["chunk_count"]
+    return None if count <= limits.chunks else f"the array has {count} chunks, more than {limits.chunks}"
 
 
 def unsupported(reason: str) -> dict[str, str]:

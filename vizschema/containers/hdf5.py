@@ -213,6 +213,8 @@ def _follow(holder: Any, link: Link, path: str, seen: dict[int, str], watch: Wat
         return fault("damaged", "more than one member of the group has this name")
     if link.name in (b"", b".") or b"/" in link.name:
         return fault("damaged", f"a member named {_shown(link.name)}, which stands for another place")
+    if link.name == b"..":
+        return fault("metadata-invalid", "a member named .., which is no step of a path but in HDF5")
     if link.kind != h5l.TYPE_HARD:
         return _unfollowed(holder, link)
     first = seen.setdefault(link.address, path)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from h5py import h5d, h5s
 
 from vizschema import description
-from vizschema.containers.base import Limits, clean_attributes
+from vizschema.containers.base import Limits, clean_attributes, too_many_chunks
 from vizschema.containers.hdf5_attributes import OverLimit, message, read_attributes
 from vizschema.containers.hdf5_types import LIBRARY_ERRORS, filter_name, type_name
 from vizschema.description import Node, fault
@@ -67,6 +67,9 @@ def array_node(dataset: Any, limits: Limits) -> tuple[Node, list[str]]:
         storage = description.storage(shape, axes, item_bytes, chunks=chunks, shard=None, codecs=codecs)
     attributes, escaped = clean_attributes(raw)
     node = description.array(dtype, shape, axes, attributes, storage, item_bytes=item_bytes)
+    excess = too_many_chunks(node, limits)
+    if excess is not None:
+        return fault("over-limit", excess), []
     if detail is not None:
         node["axes_detail"] = detail
     return node, escaped

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from vizschema import description
-from vizschema.containers.base import Limits, clean_attributes, unsupported
+from vizschema.containers.base import Limits, clean_attributes, too_many_chunks, unsupported
 from vizschema.containers.zarr_codecs import named, require_v2_configurations, v2_codecs, v3_codecs
 from vizschema.containers.zarr_dtypes import MAXIMUM, Dtype, v2_dtype, v3_dtype
 from vizschema.containers.zarr_fill import require_fill
@@ -61,7 +61,7 @@ def v3_node(document: Document, limits: Limits) -> Node:
         raise Unreadable("metadata-invalid", f"node_type {quote(document.get('node_type'))} is neither array nor group")
     structure = orjson.dumps({**document, "attributes": None})
     build = _v3_array if len(structure) <= _MEMOISED else _v3_array.__wrapped__
-    return _finish(_copy(build(structure)), attributes, suspect=suspect)
+    return _finish(_within(_copy(build(structure)), limits), attributes, suspect=suspect)
 
 
 def v2_array(document: Document, raw_attributes: Document, limits: Limits) -> Node:
@@ -71,7 +71,7 @@ def v2_array(document: Document, raw_attributes: Document, limits: Limits) -> No
     axes, problem = _v2_axes(attributes, document.get("shape"))
     structure = orjson.dumps(document)
     build = _v2_array if len(structure) <= _MEMOISED else _v2_array.__wrapped__
-    node = _copy(build(structure, axes))
+    node = _within(_copy(build(structure, axes)), limits)
     if problem is not None:
         node["axes_detail"] = problem
     elif _AXES_V2 in attributes:
@@ -159,6 +159,13 @@ def _copy(node: Node) -> Node:
     if "escaped" in copy:
         copy["escaped"] = node["escaped"][:]
     return copy
+
+
+def _within(node: Node, limits: Limits) -> Node:
+    excess = too_many_chunks(node, limits)
+    if excess is not None:
+        raise Unreadable("over-limit", excess)
+    return node
 
 
 def _finish(node: Node, attributes: Document, *, suspect: bool) -> Node:

@@ -184,6 +184,10 @@ def _tree(members: Sequence[Member]) -> _Tree:
     tree: _Tree = {}
     for member in members:
         steps = member.name.rstrip("/").split("/")
+        if "\\" in member.name and member.problem is None:
+            member = member._replace(
+                problem=("metadata-invalid", "a backslash, which is a slash to readers on Windows")
+            )
         if any(step in ("", ".", "..") for step in steps):
             tree[member.name] = member
             continue

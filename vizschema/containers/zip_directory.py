@@ -5,6 +5,7 @@ Source: PKWARE's APPNOTE 6.3.10. One disk, methods stored and deflated, zip64; n
 
 from __future__ import annotations
 
+import re
 import stat
 import struct
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ _LOCATOR = struct.Struct("<4sIQI")
 _ENTRY = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
 _COMMENT = 1 << 16
+_DRIVE = re.compile(r"[A-Za-z]:", re.ASCII)
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _UNIX, _ZIP64 = 3, 1
@@ -189,7 +191,7 @@ def _widened(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, in
 
 def _problem(member: Member, flags: int, mode: int, disk: int, *, whole: bool) -> tuple[str, str] | None:
     steps = member.name.rstrip("/").split("/")
-    if member.name.startswith("/") or any(step in ("", ".", "..") for step in steps):
+    if member.name.startswith("/") or _DRIVE.match(member.name) or any(step in ("", ".", "..") for step in steps):
         return "metadata-invalid", f"the zip member {quote(member.name)} is no path below the root"
     if stat.S_ISLNK(mode):
         return "internal-link", "a symbolic link stored in the zip file"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from foreign import WRITERS
 
 import vizschema
@@ -73,6 +74,13 @@ def test_the_report_says_that_it_is_probably_no_trace(
     assert any("is probably no inference trace" in note for note in report.notes)
     assert cli.main(["validate", "--trust", "--no-values", str(archives[software])]) == 1
     assert "is probably no inference" in capsys.readouterr().out
+
+
+def test_a_trace_of_another_model_that_declares_nothing_is_not_said_to_be_none(tmp_path: Path) -> None:
+    root = zarr.create_group(tmp_path / "run.zarr", zarr_format=3)
+    root.create_array("activations/block_00", shape=(2, 3), dtype="float32")
+    (note,) = (note for note in vizschema.validate(tmp_path / "run.zarr").notes if "no profile" in note)
+    assert note.endswith("judged as trace; it looks like none of mnist, openfold, vit")
 
 
 @each

@@ -176,7 +176,9 @@ def _choose_profile(
     hint = f"; it looks like {likely} (--profile {likely})" if likely else ""
     if not likely and "profile" not in root and "spec_version" not in root:
         others = ", ".join(name for name in spec.profiles if name != BASE_PROFILE)
-        hint = f"; it looks like none of {others}, and is probably no inference trace"
+        tops = " ".join({path.split("/")[1] for path in description["nodes"]}).lower()
+        traced = any(word in tops for word in spec.profile(BASE_PROFILE).recognise)
+        hint = f"; it looks like none of {others}" + ("" if traced else ", and is probably no inference trace")
     return spec.profile(BASE_PROFILE), "default", likely, (f"the archive {what}: judged as {BASE_PROFILE}{hint}",)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -9,9 +11,9 @@ from typing import Any
 
 import pytest
 
+import vizschema
 from vizschema import isolated, isolation, sandbox
 from vizschema.cli import main
-from vizschema.containers import hdf5_attributes, npy, zarr_metadata
 from vizschema.containers.base import Limits
 from vizschema.description import REASONS
 from vizschema.isolation import Bounds
@@ -35,6 +37,69 @@ def test_every_limit_is_told_as_it_is() -> None:
     assert told() == held
 
 
+FORMAT_ROW = re.compile(
+    r"^\| [^|]+ \| (`[a-z0-9_]+\.[A-Z0-9_]+`(?:, `[^`]+`)*) \| ([0-9,]+) ?(KiB|MiB|) \|$", re.MULTILINE
+)
+PACKAGE = Path(vizschema.__file__).parent
+SOURCES = {path.stem: path for path in (*sorted(PACKAGE.glob("*.py")), *sorted(PACKAGE.glob("containers/*.py")))}
+
+
+def told_of_formats() -> dict[str, int]:
+    """`module.CONSTANT` of each bound of a format, and its value as the document gives it."""
+    return {
+        name.strip(" `"): int(number.replace(",", "")) * UNITS[unit]
+        for names, number, unit in FORMAT_ROW.findall(section("Limits"))
+        for name in names.split(",")
+    }
+
+
+def bounds_of(source: Path) -> set[str]:
+    """Constants that are numbers, and that a function which says `over-limit` uses: `module.CONSTANT` each."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    module = importlib.import_module(".".join(["vizschema", *source.relative_to(PACKAGE).with_suffix("").parts]))
+    found = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        if "'over-limit'" in (text := ast.dump(function)) or "id='OverLimit'" in text:
+            names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+            numbers = {name for name in names if name.isupper() and type(getattr(module, name, None)) is int}
+            found |= {f"{source.stem}.{name}" for name in numbers}
+    return found
+
+
+def test_every_bound_of_a_format_is_told_as_it_is() -> None:
+    places = {name: SOURCES[name.partition(".")[0]] for name in told_of_formats()}
+    modules = {
+        name: ".".join(["vizschema", *path.relative_to(PACKAGE).with_suffix("").parts]) for name, path in places.items()
+    }
+    held = {name: getattr(importlib.import_module(modules[name]), name.partition(".")[2]) for name in modules}
+    assert told_of_formats() == held
+    assert len(held) >= 14
+
+
+NO_BOUNDS = {
+    "asdf_blocks.STEP",  # how much of a tree is read at once
+    "zarr_json._LONG",  # beyond it a document is checked in another way
+    "zarr_directory._READ",  # flags of a file
+    "npy.MAXIMUM",  # 2^63: what no size reaches
+    "zarr_metadata.MAXIMUM",
+}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [path for path in SOURCES.values() if "over-limit" in path.read_text(encoding="utf-8")],
+    ids=lambda path: path.stem,
+)
+def test_no_bound_goes_untold(source: Path) -> None:
+    assert bounds_of(source) <= told_of_formats().keys() | NO_BOUNDS
+
+
+def test_a_bound_that_nobody_tells_is_seen() -> None:
+    assert bounds_of(SOURCES["npy"]) == {"npy.HEADER", "npy._DEPTH", "npy._RANK", "npy.MAXIMUM"}
+
+
 def test_the_options_have_the_defaults_of_the_bounds() -> None:
     assert (size(MEMORY), duration(TIMEOUT)) == (Bounds().memory, Bounds().seconds)
 
@@ -44,9 +109,6 @@ def test_the_options_have_the_defaults_of_the_bounds() -> None:
     [
         f"{isolation.ALLOWANCE >> 20} MiB for interpreter",
         f"`RLIMIT_NOFILE` {sandbox.OPEN_FILES}",
-        f"{hdf5_attributes.ATTRIBUTES:,} attributes of an HDF5 object",
-        f"{npy.HEADER >> 10} KiB of a `.npy` header",
-        f"{zarr_metadata.RANK} dimensions",
         {3: "up to three times"}[isolated.RESTARTS],
         *(f"`{reason}`" for reason in ("over-limit", "crashed") if reason in REASONS),
     ],

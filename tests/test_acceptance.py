@@ -190,7 +190,9 @@ def test_a_baseline_that_is_none_is_2(project: Path, text: str | None, capsys: p
     if text is not None:
         (project / "known.json").write_text(text)
     assert main(["validate", "bad.zarr", "--baseline", "known.json"]) == 2
-    assert "known.json: expected a baseline" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "known.json: expected a baseline" in said
+    assert ("found no file; `--write-baseline known.json` writes one" in said) == (text is None)
     assert main(["validate", "bad.zarr", "--write-baseline", "none/known.json"]) == 2
 
 
@@ -237,7 +239,11 @@ def test_the_audit_counts_where_strict(tmp_path: Path, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(
     ("rule", "found"),
-    [("generator", "found a must-rule; suppress its findings"), ("nothing", "found no rule of this name")],
+    [
+        ("generator", "found a must-rule; suppress its findings"),
+        ("nothing", "found no rule of this name\n"),
+        ("recomended-metadata", "found no rule of this name; did you mean recommended-metadata?"),
+    ],
 )
 def test_a_level_is_for_should_rules_only(
     project: Path, rule: str, found: str, capsys: pytest.CaptureFixture[str]

@@ -178,8 +178,15 @@ class TestOwnProfiles:
             SPEC.profile(str(tmp_path / "own"))
 
     def test_a_misspelt_keyword_is_named(self, tmp_path: Path) -> None:
-        self.write(tmp_path / "own", must=self.document("own", {"propertees": {}}))
-        with pytest.raises(SpecError, match="propertees"):
+        misspelt = {"properties": {"nodes": {"requierd": ["/inputs/token"]}}}
+        self.write(tmp_path / "own", must=self.document("own", misspelt))
+        said = r"allOf/0/properties/nodes: 'requierd' is no keyword of the dialect; did you mean required\?"
+        with pytest.raises(SpecError, match=said):
+            SPEC.profile(str(tmp_path / "own"))
+
+    def test_a_word_like_no_keyword_gets_the_list_of_them(self, tmp_path: Path) -> None:
+        self.write(tmp_path / "own", must=self.document("own", {"zzz": 1}))
+        with pytest.raises(SpecError, match=r"'zzz' is no keyword of the dialect: expected one of .*, maxProperties"):
             SPEC.profile(str(tmp_path / "own"))
 
     def test_an_unknown_profile_lists_the_known_ones(self) -> None:

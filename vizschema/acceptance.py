@@ -6,8 +6,9 @@ The verdict on an archive stays what the spec says; what is accepted no longer c
 from __future__ import annotations
 
 import datetime
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,8 +36,16 @@ def require_levels(configuration: Configuration, spec: Spec, profile: str | None
     rules = {rule.id: rule for name in names for rule in spec.profile(name).rules.values()}
     for rule_id in configuration.levels:
         if rule_id not in rules or rules[rule_id].severity != "warning":
-            found = "a must-rule; suppress its findings, with a reason" if rule_id in rules else "no rule of this name"
-            raise SpecError(f"{configuration.source}: level.{rule_id}: expected a should-rule, found {found}")
+            raise SpecError(
+                f"{configuration.source}: level.{rule_id}: expected a should-rule, found {_found(rule_id, rules)}"
+            )
+
+
+def _found(rule_id: str, rules: Collection[str]) -> str:
+    if rule_id in rules:
+        return "a must-rule; suppress its findings, with a reason"
+    close = difflib.get_close_matches(rule_id, rules, n=1)
+    return "no rule of this name" + (f"; did you mean {close[0]}?" if close else "")
 
 
 def matches(glob: str, text: str) -> bool:

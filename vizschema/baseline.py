@@ -46,6 +46,8 @@ def load(path: Path) -> Baseline:
             name: frozenset((rule, instance) for rule, instances in rules.items() for instance in instances)
             for name, rules in document["archives"].items()
         }
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: expected a baseline, found no file; `--write-baseline {path}` writes one") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         said = shorten(f"{type(error).__name__}: {error}", 160)
         raise UsageError(f"{path}: expected a baseline, found {said}; `--write-baseline {path}` writes one") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,20 @@ from vizschema.text import shorten
 def breaches(document: Any, dialect: Path) -> list[str]:
     """What in `document` the dialect does not allow, each as `place: reason`; empty where it keeps to it."""
     return [
-        f"{'/'.join(map(str, error.instance_path)) or 'the schema'}: {shorten(error.message, 200)}"
+        f"{'/'.join(map(str, error.instance_path)) or 'the schema'}: {_words(error, dialect)}"
         for error in _engine(dialect).iter_errors(document)
     ]
+
+
+def _words(error: Any, dialect: Path) -> str:
+    """What is wrong; of a keyword that is none, the one that may be meant."""
+    if error.kind.name != "propertyNames" or error.kind.error.kind.name != "enum":
+        return shorten(str(error.message), 200)
+    found = str(error.kind.error.instance)
+    keywords = orjson.loads(dialect.read_bytes())["$defs"]["schema"]["propertyNames"]["enum"]
+    close = difflib.get_close_matches(found, keywords, n=1)
+    hint = f"; did you mean {close[0]}?" if close else f": expected one of {', '.join(keywords)}"
+    return f"{shorten(repr(found), 60)} is no keyword of the dialect{hint}"
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,45 @@ def die_at(path: str, how: str) -> str:
         "    return follow(holder, link, path, seen, lambda _: instead)\n"
         "hdf5._follow = _follow\n"
     )
+
+
+class Clock:
+    """The clock by which a worker is watched over: it runs a million times as fast while the worker hangs."""
+
+    def __init__(self) -> None:
+        self._shift = 0.0
+        self._hanging_since: float | None = None
+
+    def monotonic(self) -> float:
+        now, since = time.monotonic(), self._hanging_since
+        return now + self._shift + (0 if since is None else 1_000_000 * (now - since))
+
+    def hang(self) -> None:
+        self._hanging_since = time.monotonic()
+
+    def go_on(self) -> None:
+        self._shift, self._hanging_since = self.monotonic() - time.monotonic(), None
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Runs fast from the message on that `/extra/mask` is about to be touched, until the worker is dead."""
+    clock = Clock()
+    following = Worker._next
+
+    def follow(process: Worker) -> list[Any]:
+        try:
+            message = following(process)
+        except isolation.WorkerDied:
+            clock.go_on()
+            raise
+        if "/extra/mask" in message:
+            clock.hang()
+        return message
+
+    monkeypatch.setattr(isolation, "time", clock)
+    monkeypatch.setattr(Worker, "_next", follow)
+    return clock
 
 
 def probe(code: str) -> str:
@@ -242,19 +282,22 @@ def test_the_death_of_a_worker_is_one_node_and_the_rest_is_described(hdf5: str, 
     }
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_worker_that_hangs_is_ended_and_the_rest_is_described(hdf5: str, start: Start) -> None:
-    start(die_at("/extra/mask", "time.sleep(60)"))
-    description, notes = isolated.describe(hdf5, bounds=Bounds(silence=1.5))
-    assert description["nodes"]["/extra/mask"]["reason"] == "over-limit"
+    start(die_at("/extra/mask", "time.sleep(9999)"))
+    description, notes = isolated.describe(hdf5, bounds=Bounds(seconds=1e9, silence=1000))
+    node = description["nodes"]["/extra/mask"]
+    assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 1000 seconds")
     assert set(description["nodes"]) == set(vizschema.describe(hdf5)["nodes"])
     assert not any("looked at" in note for note in notes)
 
 
+@pytest.mark.usefixtures("clock")
 def test_the_time_for_an_archive_is_up_only_once(hdf5: str, start: Start) -> None:
-    start(die_at("/extra/mask", "time.sleep(60)"))
-    description, notes = isolated.describe(hdf5, bounds=Bounds(seconds=4))
+    start(die_at("/extra/mask", "time.sleep(9999)"))
+    description, notes = isolated.describe(hdf5, bounds=Bounds(seconds=1000, silence=1e9))
     node = description["nodes"]["/extra/mask"]
-    assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 4 seconds")
+    assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 1000 seconds")
     assert notes[-1].startswith("nothing after /extra/mask was looked at")
 
 

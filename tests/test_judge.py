@@ -12,8 +12,10 @@ from descriptions import Nodes, array
 
 from vizschema import description, specs
 from vizschema.conformance.second_opinion import second_opinion
-from vizschema.findings import Finding
-from vizschema.judge import judge
+from vizschema.errors import SpecError
+from vizschema.findings import Finding, Rule
+from vizschema.judge import Fault, Locator, judge, settle
+from vizschema.specs import Profile
 
 SPEC = specs.load("1.0.0")
 DESCRIPTION = jsonschema.Draft202012Validator(specs.read_json(specs.root() / "description.schema.json"))
@@ -330,3 +332,128 @@ def test_of_groups_that_differ_each_member_is_told_once() -> None:
     assert [(finding.rule, finding.expected, finding.found) for finding in findings] == [
         ("series-alike", expected, f"no {name} in number 1") for name in ("pair", "single")
     ]
+
+
+def finding(rule: str, profile: str, apply: Break, values: str = "not_read") -> Finding:
+    """The one finding of this rule."""
+    (found,) = (each for each in agreed(described(profile, apply, values), profile) if each.rule == rule)
+    return found
+
+
+def test_a_finding_says_where_what_was_expected_and_found_and_how_to_mend_it() -> None:
+    rules = SPEC.profile("trace").rules
+    assert finding("node-name", "trace", add("/Activations", description.group({}))) == Finding(
+        rule="node-name",
+        severity="error",
+        path="/Activations",
+        instance="/nodes/~1Activations",
+        expected=f"“{rules['node-name'].title.removesuffix('.')}”",
+        found="a group of 0",
+        title=rules["node-name"].title,
+        mend=rules["node-name"].mend,
+    )
+    warned = finding("values-vary", "trace", fact(LAYER, "constant_share", 1), "read")
+    assert (warned.severity, warned.title, warned.mend) == (
+        "warning",
+        rules["values-vary"].title,
+        rules["values-vary"].mend,
+    )
+    absent = finding("generator", "trace", drop("/", "attributes", "generator"))
+    assert (absent.instance, absent.expected) == ("/nodes/~1/attributes/generator", "the attribute generator")
+
+
+def small_profile(must: Any, **rules: str) -> Profile:
+    """A profile of these schemas by hand, with a rule of each name."""
+    url, empty = "https://example.org/must.json", "https://example.org/should.json"
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    documents = {url: {**dialect, "$id": url, **must}, empty: {**dialect, "$id": empty}}
+    named = {
+        name: Rule(name, "error" if level == "must" else "warning", name, "", "", "x") for name, level in rules.items()
+    }
+    return Profile("x", "1.0.0", url, empty, documents, named, ())
+
+
+AWKWARD = {
+    "$ref": "#/$defs/whole",
+    "$defs": {
+        "whole": {
+            "$anchor": "whole",
+            "type": "object",
+            "properties": {
+                # Names that are keywords too, and keywords below them that are keywords again.
+                "$ref": {"$anchor": "reference", "type": "integer"},
+                "properties": {"$anchor": "inner", "properties": {"properties": {"$anchor": "innermost", "const": 1}}},
+                "$defs": {"allOf": [{"$ref": "#/$defs/properties"}, {"$anchor": "second", "maxLength": 3}]},
+                "plain": {"$ref": "#/$defs/chain"},
+            },
+        },
+        "properties": {"$anchor": "target", "type": "string"},
+        "chain": {"$ref": "#/$defs/link"},
+        "link": {"properties": {"$anchor": {"type": "boolean"}}, "$anchor": "linked", "required": ["$anchor"]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "rules"),
+    [
+        ([], {"whole"}),
+        ({"$ref": "text"}, {"reference"}),
+        ({"properties": {"properties": 2}}, {"innermost"}),
+        ({"$defs": 1}, {"target"}),
+        ({"$defs": "long text"}, {"second"}),
+        ({"plain": {}}, {"linked"}),
+        ({"plain": {"$anchor": 1}}, {"linked"}),
+        ({"$ref": 1, "properties": {"properties": 1}, "$defs": "abc", "plain": {"$anchor": True}}, set()),
+    ],
+)
+def test_names_that_are_keywords_lead_to_their_rule(document: Any, rules: set[str]) -> None:
+    names = ("whole", "reference", "inner", "innermost", "second", "target", "linked")
+    profile = small_profile(AWKWARD, **dict.fromkeys(names, "must"))
+    engine = jsonschema.Draft202012Validator(AWKWARD)
+    locator = Locator(profile)
+    assert {each.rule.id for each in second_opinion(document, profile)} == rules
+    # The path of an engine may name the steps through references, or leave them out.
+    for error in engine.iter_errors(document):
+        path = ("allOf", 0, "$ref", *error.absolute_schema_path)
+        short = tuple(token for number, token in enumerate(path) if token != "$ref" or path[number - 1] == "properties")
+        assert {locator.fault(each, (), None).rule.id for each in (path, short)} <= rules
+
+
+def test_an_assertion_that_no_rule_holds_is_a_fault_of_the_profile() -> None:
+    profile = small_profile({"allOf": [{"type": "array"}]})
+    with pytest.raises(SpecError) as caught:
+        Locator(profile).fault(("allOf", 0, "allOf", 0, "type"), (), None)
+    message = "https://example.org/must.json: an assertion that no rule holds, at allOf/0/allOf/0/type"
+    assert str(caught.value) == message
+
+
+def test_no_schema_is_ever_fetched() -> None:
+    profile = small_profile({"allOf": [{"$ref": "https://elsewhere.example/a.json"}]})
+    words = r"https://elsewhere\.example/a\.json is not part of the installed specification, and schemas are never"
+    with pytest.raises(ValueError, match=words):
+        judge({"nodes": {}}, profile)
+
+
+def test_faults_are_settled_by_place_and_rule_errors_first() -> None:
+    error, warning = Rule("b", "error", "", "", "", ""), Rule("a", "warning", "", "", "", "")
+
+    def fault(rule: Rule, *instance: str | int, name: str | None = None, keyword: str = "pattern") -> Fault:
+        return Fault(rule, instance, name, keyword, None)
+
+    plain = [fault(warning, "x"), fault(error, "y", 1), fault(error, "y", 0), fault(error, "y", 0)]
+    assert [each.pointer for each in settle(plain)] == ["/y/0", "/y/1", "/x"]
+    assert fault(error, "a/b~c", name="/d").pointer == "/a~1b~0c/~1d"
+    named = [fault(error, "nodes", name=name) for name in ("/A/b/c/d", "/A", "/A/b", "/B/c", "/", "A/b")]
+    assert [each.name for each in settle(named)] == ["A/b", "/", "/A", "/B/c"]
+    for keyword in ("not", "enum", "const"):
+        members = [fault(error, "nodes", name=name, keyword=keyword) for name in ("/A", "/A/b")]
+        assert [each.name for each in settle(members)] == ["/A"]
+    apart = [
+        fault(error, "nodes", name="/A"),
+        fault(warning, "nodes", name="/A/b"),
+        fault(error, "nodes", name="/A/c", keyword="required"),
+    ]
+    assert [each.name for each in settle(apart)] == ["/A", "/A/c", "/A/b"]
+    missing = [fault(error, "nodes", name="/A", keyword="required"), fault(error, "nodes", name="/A/b")]
+    assert [each.name for each in settle(missing)] == ["/A", "/A/b"]

@@ -58,14 +58,24 @@ def chunk_of(values: Values) -> tuple[int, ...]:
     return (1, *values.shape[1:]) if values.shape[0] == _HEADS else (64, 64, values.shape[-1])
 
 
+def axes_of(values: Values) -> list[str]:
+    """The names of the axes, where a form has room for them: Zarr and HDF5."""
+    return ["head", "token:query", "token:key"] if values.shape[0] == _HEADS else ["residue:i", "residue:j", "channel"]
+
+
 def _zarr(path: Path, size: int, version: Literal[2, 3], **options: Any) -> None:
     zipped = zarr.storage.ZipStore(path, mode="w") if path.suffix == ".zip" else None
     group = zarr.open_group(path if zipped is None else zipped, mode="w", zarr_format=version)
     for name, values in layers(size):
         chunks = chunk_of(values)
-        more = {"shards": values.shape} if options.get("sharded") else {}
+        more: dict[str, Any] = {"shards": values.shape} if options.get("sharded") else {}
         plain = {key: value for key, value in options.items() if key != "sharded"}
-        group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=chunks, **plain, **more)[...] = values
+        if version == 3:
+            more["dimension_names"] = axes_of(values)
+        array = group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=chunks, **plain, **more)
+        array[...] = values
+        if version == 2:
+            array.attrs["_ARRAY_DIMENSIONS"] = axes_of(values)
     if zipped is not None:
         zipped.close()
 
@@ -74,7 +84,9 @@ def _hdf5(path: Path, size: int, *, chunked: bool = True, **options: Any) -> Non
     with h5py.File(path, "w") as file:
         for name, values in layers(size):
             chunks = {"chunks": chunk_of(values)} if chunked else {}
-            file.create_dataset(name, data=values, **chunks, **options)
+            dataset = file.create_dataset(name, data=values, **chunks, **options)
+            for dimension, axis in zip(dataset.dims, axes_of(values), strict=True):
+                dimension.label = axis
 
 
 def _hdf5_blosc(path: Path, size: int) -> None:
@@ -98,20 +110,6 @@ def _asdf(path: Path, size: int, compression: str | None) -> None:
             group = group.setdefault(step, {})
         group[last] = values
     asdf.AsdfFile(tree).write_to(path, all_array_compression=compression)
-
-
-def linked(path: Path, size: int) -> None:
-    """A Zarr v3 archive of about `size` bytes on next to no disk: one chunk of attention, linked under every key."""
-    values = _attention(np.random.default_rng(0))[:1]
-    count = max(1, size // values.nbytes)
-    group = zarr.open_group(path, mode="w", zarr_format=3)
-    shape = (count, *values.shape[1:])
-    array = group.create_array("attention/all", shape=shape, dtype=values.dtype, chunks=values.shape, **_ZSTD)
-    array[:1] = values
-    folder = path / "attention" / "all" / "c"
-    for number in range(1, count):
-        (folder / str(number) / "0").mkdir(parents=True)
-        (folder / str(number) / "0" / "0").hardlink_to(folder / "0" / "0" / "0")
 
 
 _BLOSC: Mapping[str, Any] = {

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vizschema.conformance.hostile import (
     asdf,
     hdf5,
@@ -17,7 +19,7 @@ from vizschema.conformance.hostile import (
 )
 from vizschema.conformance.hostile.case import Case
 
-__all__ = ["CASES", "Case"]
+__all__ = ["BY_NAME", "CASES", "Case"]
 
 CASES: tuple[Case, ...] = (
     *zarr_documents.CASES,
@@ -30,3 +32,6 @@ CASES: tuple[Case, ...] = (
     *asdf.CASES,
 )
 """Every case, each under a name of its own."""
+
+BY_NAME: Mapping[str, Case] = {case.name: case for case in CASES}
+"""Every case by its name."""

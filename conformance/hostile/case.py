@@ -21,7 +21,14 @@ ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
         "generator": "hostile 1",
         "complete": True,
     },
-    "/metadata": {"model_name": "hostile", "model_version": "1"},
+    "/metadata": {
+        "model_name": "hostile",
+        "model_version": "1",
+        **dict.fromkeys(("framework", "task", "dataset", "license", "checkpoint_sha256", "git_commit"), "unknown"),
+        "seed": 0,
+        "dtype": "float32",
+        "device": "unknown",
+    },
     "/activations": {"num_layers": 1},
     "/extra": {},
 }

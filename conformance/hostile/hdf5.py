@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5p, h5s, h5t
+from h5py import h5a, h5d, h5g, h5p, h5s, h5t
 
 from vizschema.conformance.hostile.case import ATTRIBUTES, MARKER, Build, Case, broken, control, damaged, refused
 
@@ -63,6 +63,41 @@ def _external_storage(file: Any) -> None:
 
 def _passwd_storage(file: Any) -> None:
     file.create_dataset("extra/x", (64,), "u1", external=[("/etc/passwd", 0, 64)])
+
+
+def _endless_storage(file: Any) -> None:
+    file.create_dataset("extra/x", (1 << 20,), "u1", external=[("/dev/zero", 0, 1 << 20)])
+
+
+def _dense_attributes(file: Any) -> None:
+    owner = file["extra"].id
+    for number in range(_MANY):
+        h5a.create(owner, b"a%d" % number, h5t.STD_I8LE, h5s.create(h5s.SCALAR))
+
+
+def _huge_attribute(file: Any) -> None:
+    h5a.create(file["extra"].id, b"x", h5t.IEEE_F64LE, h5s.create_simple((1 << 27,)))
+
+
+def _deep_type(levels: int) -> Change:
+    def change(file: Any) -> None:
+        kind = h5t.STD_I32LE
+        for _ in range(levels):
+            outer = h5t.create(h5t.COMPOUND, kind.get_size())
+            outer.insert(b"a", 0, kind)
+            kind = outer
+        h5d.create(file["extra"].id, b"x", kind, h5s.create_simple((1,)))
+
+    return change
+
+
+def _odd_types(file: Any) -> None:
+    seven = h5t.STD_I32LE.copy()
+    seven.set_precision(7)
+    lists = h5t.vlen_create(h5t.vlen_create(h5t.STD_I32LE))
+    table = h5t.array_create(h5t.IEEE_F32LE, (3, 3))
+    for number, kind in enumerate((h5t.STD_B32LE, h5t.UNIX_D32LE, seven, lists, table)):
+        h5d.create(file["extra"].id, b"x%d" % number, kind, h5s.create_simple((4,)))
 
 
 def _virtual(source: str) -> Change:
@@ -213,10 +248,10 @@ def flipped(find: bytes, offset: int, *values: int, libver: str = "earliest") ->
     return build
 
 
-def _prefixed(folder: Path) -> Path:
+def _prefixed(folder: Path, prefix: bytes = b"#!/bin/sh\ntouch executed\n") -> Path:
     path = write(folder, userblock_size=512)
     with path.open("r+b") as file:
-        file.write(b"#!/bin/sh\ntouch executed\n")
+        file.write(prefix)
     return path
 
 
@@ -237,12 +272,15 @@ CASES: tuple[Case, ...] = (
     broken(H, "many-links", "internal-link", "20,000 links", h5(_many_links, libver="latest")),
     broken(H, "external-storage", "external-storage", "values in a file beside", h5(_external_storage)),
     broken(H, "external-storage-passwd", "external-storage", "values in a file of the system", h5(_passwd_storage)),
+    broken(H, "external-storage-device", "external-storage", "values in a device without end", h5(_endless_storage)),
     broken(H, "virtual", "virtual-dataset", "values assembled from another file", h5(_virtual("outside.h5"), libver="latest")),
     broken(H, "virtual-self", "virtual-dataset", "values assembled from this file", h5(_virtual("."), libver="latest")),
     broken(H, "filter-unknown", "portable-codec", "a filter that nobody has", h5(_filtered(32768)), values="chunk-readable"),
     broken(H, "filter-plugin", "portable-codec", "a filter whose plug-in lies beside the archive", _plugin, values="chunk-readable"),
     broken(H, "named-type", "named-type", "a committed datatype", h5(lambda file: link("extra/x", np.dtype("f8"))(file))),
     broken(H, "compound", "portable-dtype", "records", h5(typed(np.dtype([("a", "f4"), ("b", "i4")])))),
+    broken(H, "compound-deep", "portable-dtype", "records within records, 500 levels deep", h5(_deep_type(500), libver="latest")),
+    broken(H, "types-odd", "portable-dtype", "bits, times, numbers of seven bits, lists of lists", h5(_odd_types, libver="latest")),
     broken(H, "references", "portable-dtype", "references to other nodes", h5(_references)),
     broken(H, "variable-length", "portable-dtype", "lists of different lengths, in the heap", h5(typed(h5py.vlen_dtype("f4")))),
     broken(H, "texts", "portable-dtype", "texts of different lengths, in the heap", h5(typed(h5py.string_dtype(), "a", "b"))),
@@ -260,6 +298,9 @@ CASES: tuple[Case, ...] = (
     broken(H, "attribute-2-mib", "portable-attribute", "an attribute of 2 MiB", h5(attribute("x", np.zeros(1 << 18)), libver="latest")),
     broken(H, "attribute-nan", "portable-attribute", "an attribute that is no number", h5(attribute("x", float("nan")))),
     broken(H, "attributes-5000", "over-limit", "5,000 attributes, each of which is looked for among all", h5(_many_attributes, libver="latest")),
+    broken(H, "attributes-100000", "over-limit", "100,000 attributes in a tree of their own", h5(_dense_attributes, libver="latest")),
+    broken(H, "attribute-1-gib", "damaged", "an attribute that declares 1 GiB", h5(_huge_attribute, libver="latest")),
+    broken(H, "attribute-texts", "portable-attribute", "100,000 texts in one attribute, each in the heap", h5(attribute("x", np.array(["x" * 20] * _MANY, h5py.string_dtype())), libver="latest")),
     broken(H, "attribute-escape", "printable-text", "a text that would repaint the terminal", h5(attribute("title", "\x1b[2J\x1b]0;x\x07"))),
     broken(H, "attribute-no-text", "printable-text", "a text that is no UTF-8", h5(attribute("title", np.bytes_(b"\xff\xfe")))),
     broken(H, "attribute-null-inside", "printable-text", "a text with a zero in it", h5(attribute("title", np.array(b"a\0b", "S4")))),
@@ -270,6 +311,7 @@ CASES: tuple[Case, ...] = (
     broken(H, "name-dots", "metadata-invalid", "a name that leads out of the archive where it is taken for a path", h5(_named(b".."))),
     broken(H, "names-case", "distinct-names", "names that are one on other systems", h5(_named(b"Layer", b"layer"))),
     broken(H, "names-normal-form", "distinct-names", "names that differ in normal form only", h5(_named("é".encode(), "e\u0301".encode()))),
+    broken(H, "name-60000", "over-limit", "a group whose name has 60,000 characters", h5(_named(b"n" * 60_000), libver="latest")),
     broken(H, "deep-tree", "over-limit", "groups a hundred levels deep", h5(_deep(100))),
     refused(H, "signature-only", "eight bytes that promise a file", _signature_only),
     *(refused(H, f"cut-{int(share * 100)}", "a copy that was interrupted", cut(share)) for share in (0.05, 0.5, 0.99)),
@@ -289,6 +331,8 @@ CASES: tuple[Case, ...] = (
     control(H, "plain", "the archive that all others are made from", h5()),
     control(H, "plain-latest", "the newest format of the file", h5(libver="latest")),
     control(H, "nodes-100000", "100,000 groups", h5(_many_nodes, libver="latest")),
+    control(H, "comment", "a comment that nobody shows", h5(lambda file: h5py.h5o.set_comment(file["extra"].id, b"\x1b[2J"))),
+    control(H, "user-block-zip", "a user block that begins like a zip file", lambda folder: _prefixed(folder, b"PK\3\4")),
     control(H, "user-block", "a user block in front, with a script in it", _prefixed),
     control(H, "big-endian", "the other byte order", h5(data(data=np.arange(6, dtype=">f8")))),
     control(H, "never-written", "a dataset without one chunk", h5(data(shape=(100, 100), dtype="f4", chunks=(10, 10)))),

@@ -102,6 +102,13 @@ def _nested(folder: Path) -> Path:
     return path
 
 
+def _wide_end() -> bytes:
+    """The end of a zip file, whose zip64 records lie."""
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 1 << 63, 45, 45, 0, 0, 1 << 62, 1 << 62, 1 << 62, 1 << 62)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, (1 << 64) - 1, 1)
+    return record + locator + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+
+
 _SIX = npy(np.arange(6, dtype=np.float32).reshape(2, 3))
 _DEEP = "/".join(["extra", *["x"] * 100])
 
@@ -134,6 +141,11 @@ CASES: tuple[Case, ...] = (
     broken(N, "dots", "metadata-invalid", "a member that would lie outside", npz(Entry("../outside.npy", _SIX))),
     broken(N, "dots-inside", "metadata-invalid", "a member that goes up and down", npz(Entry("extra/../../etc/passwd.npy", _SIX))),
     broken(N, "absolute", "metadata-invalid", "a member of an absolute path", npz(Entry("/etc/passwd.npy", _SIX))),
+    broken(N, "drive", "metadata-invalid node-name", "a member that would lie on another disk", npz(Entry("C:/x.npy", _SIX))),
+    broken(N, "twice-named", "metadata-conflict", "one name with and without the suffix: readers take either", npz(Entry("extra/x.npy", _SIX), Entry("extra/x", _SIX))),
+    broken(N, "header-key-twice", "metadata-malformed", "two types in one header: Python takes the last", x(headed("{'descr': '<f4', 'descr': '|O', 'fortran_order': False, 'shape': (2, 3)}", bytes(24)))),
+    broken(N, "header-power", "metadata-malformed", "a size that takes for ever to compute", x(headed(repr(_PLAIN).replace("(2", "(9**9**9**9"), bytes(24)))),
+    broken(N, "header-zero-huge", "metadata-invalid", "no values, by a shape that overflows", x(_header(shape=(0, 1 << 62, 1 << 62)))),
     broken(N, "twice", "metadata-conflict", "two members of one name: readers take the first or the last", npz(Entry("extra/x.npy", _SIX), Entry("extra/x.npy", npy([9])))),
     broken(N, "array-and-group", "metadata-conflict", "an array that is a group too", npz(Entry("extra/x.npy", _SIX), Entry("extra/x/y.npy", _SIX))),
     broken(N, "overlap", "axes-named damaged", "two members that share their bytes", npz(Entry("extra/x.npy", _SIX), Entry("extra/y.npy", _SIX, offset=0))),
@@ -159,6 +171,8 @@ CASES: tuple[Case, ...] = (
     refused(N, "no-end", "a zip file that was never finished", _edited(lambda raw: raw[:-30])),
     refused(N, "count", "a directory that counts more members than it lists", npz(count=9)),
     refused(N, "directory", "a directory that is not where the file says", npz(shift=-50)),
+    refused(N, "wide-lies", "zip64 records of 2^62 members", _edited(lambda raw: raw[:-22] + _wide_end())),
+    refused(N, "two-files", "two zip files one behind the other: readers take the first or the last", _edited(lambda raw: raw + raw)),
     refused(N, "empty", "a zip file of nothing", lambda folder: _written(folder, zipped([]))),
     refused(N, "other", "a zip file of something else", lambda folder: _written(folder, zipped([Entry("readme.txt", b"hello")]))),
     damaged(N, "checksum", "values that are not those that were written", x(_SIX, crc=1)),

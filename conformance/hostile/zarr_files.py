@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import socket
 import stat
 import struct
@@ -130,6 +131,14 @@ def _chunk2(data: bytes, compressor: object) -> Build:
     return v2(content(f"{LAYER}/.zarray", {**ZARRAY, "compressor": compressor}), content(f"{LAYER}/0.0", data))
 
 
+def _shard(offset: int, length: int) -> Build:
+    """Builds version 3 with one shard, whose index says this of its only chunk, and has no checksum."""
+    configuration = {"chunk_shape": [2, 3], "codecs": [_BYTES], "index_codecs": [_BYTES]}
+    codec = {"name": "sharding_indexed", "configuration": configuration}
+    array = {**ARRAY, "codecs": [codec], "dimension_names": ["token", "hidden"]}
+    return v3(content(f"{LAYER}/zarr.json", array), content(_CHUNK, VALUES + struct.pack("<QQ", offset, length)))
+
+
 def _blosc_claims(nbytes: int) -> bytes:
     """A Blosc frame that claims to hold `nbytes` bytes."""
     frame = bytearray(numcodecs.Blosc(cname="zstd").encode(VALUES))
@@ -169,6 +178,7 @@ CASES: tuple[Case, ...] = (
     broken(V3, "socket", "special-file", "a socket", v3(_special("extra/x", _socket))),
     broken(V3, "device", "special-file", "a device without end", v3(_special("extra/x/zarr.json", _device))),
     broken(V3, "document-is-folder", "metadata-invalid", "a document that is a folder", v3(content("extra/x/zarr.json/x", b""))),
+    broken(V3, "document-1-tib", "over-limit", "a document of 1 TiB that takes no room on the disk", v3(lambda archive: os.truncate(archive / "extra/zarr.json", 1 << 40))),
     broken(V3, "deep-tree", "over-limit", "groups a hundred levels deep", v3(deep(100))),
     broken(V3, "no-metadata", "metadata-missing", "chunks whose documents got lost", v3(lambda archive: (archive / LAYER / "zarr.json").unlink())),
     broken(V3, "name-escape", "printable-text", "a name that would repaint the terminal", v3(named(b"a\x1b[2Jb"))),
@@ -185,6 +195,13 @@ CASES: tuple[Case, ...] = (
     Case(f"{V3}-wide", V3, _wide, frozenset(), "2,000 arrays: many, and not too many"),
     damaged(V3, "chunk-link", "a chunk that is a link outside", v3(_link(_CHUNK, "OUTSIDE/c/0/0"))),
     damaged(V3, "chunk-pipe", "a chunk that is a FIFO", v3(_special(_CHUNK, os.mkfifo))),
+    damaged(V3, "chunk-folder", "a chunk that is a folder", v3(lambda archive: (archive / _CHUNK).unlink(), content(f"{_CHUNK}/0", VALUES))),
+    damaged(V3, "chunk-link-inside", "a chunk that is a link to another chunk", v3(content(f"{LAYER}/c/0/1", VALUES), _link(_CHUNK, "1"))),
+    damaged(V3, "chunks-file", "the folder of the chunks is a file", v3(lambda archive: shutil.rmtree(archive / LAYER / "c"), content(f"{LAYER}/c", VALUES))),
+    damaged(V3, "chunks-link", "the folder of the chunks is that of the open files of the process", v3(lambda archive: shutil.rmtree(archive / LAYER / "c"), _link(f"{LAYER}/c", "/proc/self/fd"))),
+    damaged(V3, "chunk-1-tib", "a chunk of 1 TiB that takes no room on the disk", v3(lambda archive: os.truncate(archive / _CHUNK, 1 << 40))),
+    damaged(V3, "shard-wraps", "an index whose offset and length add up to a small number in 64 bits", _shard((1 << 64) - 8, 24)),
+    damaged(V3, "shard-beyond", "an index that points behind the shard", _shard(1 << 40, 24)),
     damaged(V3, "chunk-cut", "a chunk that was not written to its end", v3(content(_CHUNK, VALUES[:9]))),
     damaged(V3, "chunk-long", "a chunk that is longer than declared", v3(content(_CHUNK, VALUES + b"more"))),
     damaged(V3, "chunk-empty", "a chunk of no bytes", v3(content(_CHUNK, b""))),

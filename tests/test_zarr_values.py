@@ -491,3 +491,28 @@ def test_a_store_that_gives_whole_values_can_be_read() -> None:
     ]
     assert found == [[1, 2], [7]]
     assert Held(b"abc").size == 3
+
+
+def test_handles_of_folders_are_few_and_all_let_go_of(tmp_path: Path) -> None:
+    path = v3(tmp_path / "a.zarr", np.arange(200, dtype=np.int16).reshape(100, 2), chunks=(1, 2))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with closing(open_container(str(path))) as container:
+        values = container.values("/x")
+        for piece in values.pieces():
+            assert all(isinstance(block, Block) for block in values.read(piece))
+        assert len(list(Path("/proc/self/fd").iterdir())) - before < 40
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_folder_that_becomes_a_link_is_not_followed_though_it_was_entered(tmp_path: Path) -> None:
+    path = v3(tmp_path / "a.zarr", numbers())
+    with closing(open_container(str(path))) as container:
+        values = container.values("/x")
+        pieces = list(values.pieces())
+        assert all(isinstance(block, Block) for piece in pieces[:3] for block in values.read(piece))
+        (path / "x" / "c" / "0").rename(tmp_path / "away")
+        (path / "x" / "c" / "0").symlink_to("1")
+        first, last = ([*values.read(piece)] for piece in (pieces[0], pieces[-1]))
+        assert isinstance(first[0], Block)  # the folder that was entered, not what the link points at
+        assert isinstance(last[0], Block)
+    assert damage(path)[0][:2] == ("c/0/0/0", "undecodable")

@@ -20,6 +20,7 @@ from vizschema.text import escape_name
 if TYPE_CHECKING:
     from vizschema.containers.sources import Rooms
     from vizschema.containers.values import Values
+    from vizschema.containers.zarr_files import FolderHandles
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _ENTER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
@@ -37,6 +38,11 @@ class DirectoryFolder:
         self._root = root
         self._names = names
         self._limits = limits
+
+    @property
+    def handle(self) -> int:
+        """The descriptor, as long as the folder is open."""
+        return self._fd
 
     def read(self, name: str, limit: int) -> bytes | None:
         """The document of that name, null where there is none."""
@@ -117,34 +123,6 @@ class DirectoryFolder:
             return "internal-link", f"a symbolic link within the archive, to {quote(target)}"
         return "external-link", "a symbolic link that leaves the archive"
 
-    def open_below(self, key: str) -> tuple[int, int] | None:
-        """(handle, bytes) of the file `a/b/c` below, null where there is none; raises `Unreadable`."""
-        *above, name = key.split("/")
-        opened: list[int] = []
-        at = self._fd
-        try:
-            for step in above:
-                at = os.open(step, _ENTER, dir_fd=at)
-                opened.append(at)
-            fd = os.open(name, _READ, dir_fd=at)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            if error.errno in _OURS:
-                raise
-            # A folder that is a link shows as none: the open neither follows it nor takes anything but a folder.
-            linked = error.errno in (errno.ELOOP, errno.ENOTDIR)
-            detail = "a symbolic link, which is never followed, or no folder" if linked else error.strerror
-            raise Unreadable("damaged", f"it cannot be opened: {detail}") from None
-        finally:
-            for folder in opened:
-                os.close(folder)
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(fd)
-            raise Unreadable("special-file", "a folder, FIFO, socket or device, not a file")
-        return fd, status.st_size
-
     def _refused(self, name: str, error: OSError) -> Exception:
         if error.errno in _OURS:
             return error
@@ -166,6 +144,7 @@ class ZarrDirectory:
         self._version = version
         self._limits = limits
         self._rooms: Rooms | None = None
+        self._folders: FolderHandles | None = None
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
@@ -181,10 +160,11 @@ class ZarrDirectory:
         # Describing needs no NumPy and no codec: they are imported where values are read.
         from vizschema.containers.sources import Rooms
         from vizschema.containers.values import ChunkDamaged
-        from vizschema.containers.zarr_files import FileChunks
+        from vizschema.containers.zarr_files import FileChunks, FolderHandles
         from vizschema.containers.zarr_values import zarr_values
 
         self._rooms = self._rooms or Rooms()
+        self._folders = self._folders or FolderHandles(self._root.handle)
         folder = self._root.duplicate()
         names: list[str] = []
         try:
@@ -193,7 +173,7 @@ class ZarrDirectory:
                 child = folder.enter(names[-1])
                 folder.close()
                 folder = child
-            chunks = FileChunks(self._root, "/".join(names))
+            chunks = FileChunks(self._folders, "/".join(names))
             return zarr_values(folder, path, self._version, self._limits, chunks, self._rooms)
         except Unreadable as unreadable:
             raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
@@ -201,7 +181,9 @@ class ZarrDirectory:
             folder.close()
 
     def close(self) -> None:
-        """Let go of the root; every other folder was let go of on the way."""
+        """Let go of the root and of the folders of chunks; every other one was let go of on the way."""
+        if self._folders is not None:
+            self._folders.close()
         self._root.close()
 
 

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import zarr
+
 from vizschema.conformance.examples import write_example
 
 HOSTILE = "</script><script>alert(1)</script>\n::error::fake ##[error]fake ]]>\x1b[2J\u202e|`*_<&\"'"
@@ -53,6 +55,9 @@ def write_broken(folder: Path) -> None:
     first = run / "attention" / "self" / "layer_00" / "zarr.json"
     edit(first, dimension_names=json.loads(first.read_bytes())["dimension_names"][::-1], attributes={"note": HOSTILE})
     edit(run / "attention" / "self" / "layer_01" / "zarr.json", attributes={"source": None})
+    zarr.open_array(run / "activations" / "embedding", mode="r+")[0, 1, 2] = float("nan")
+    chunk = next(path for path in (run / "activations" / "layer_01" / "c").rglob("*") if path.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-9])
     (run / "outputs" / "logits" / "zarr.json").write_text("{")
     (run / "outputs" / HOSTILE.replace("/", "")).mkdir()
     shutil.copy(run / "outputs" / "zarr.json", run / "outputs" / HOSTILE.replace("/", "") / "zarr.json")

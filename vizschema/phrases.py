@@ -39,6 +39,9 @@ def words_of(
     found = _at(description, instance)
     if instance and instance[-1] == "reason":
         return "a group or array that can be read", _at(description, instance[:-1])["detail"]
+    if instance and instance[-1] == "damaged_chunks" and found:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        return "chunks that can be read", f"{found[0]['key']} {found[0]['reason']}: {found[0]['detail']}{more}"
     if keyword == "required":
         return _required(instance, str(name))
     if name is not None:
@@ -117,7 +120,7 @@ _PARTS = {
     "members": "number of members",
     "non_finite": "number of values that are not finite",
     "absent_chunks": "number of chunks that were never written",
-    "constant_share": "share of the commonest value",
+    "constant_share": "share of values equal to the first",
     "duplicate_slices": "number of copies",
     "beyond_axis": "number of values past the end of the axis",
     "argmax_differs": "number of places where the largest entry is another",

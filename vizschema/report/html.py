@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import vizschema
@@ -101,8 +102,8 @@ def _rule(archive: Archive, group: Sequence[Finding]) -> Iterator[str]:
     first = group[0]
     configured = " (as configured)" if first.level else ""
     yield f'<h3><span class="{first.weight}">{first.weight}{configured}</span> {text(first.rule)}</h3>'
-    yield f"<p>{text(first.title)}</p>"
-    yield f"<p><strong>Mend:</strong> {text(first.mend)}</p>"
+    yield f"<p>{_prose(first.title)}</p>"
+    yield f"<p><strong>Mend:</strong> {_prose(first.mend)}</p>"
     yield f"<details{' open' if len(group) <= _OPEN else ''}>"
     yield f"<summary>{count(len(group), 'place')}</summary>"
     yield "<ul>"
@@ -113,6 +114,11 @@ def _rule(archive: Archive, group: Sequence[Finding]) -> Iterator[str]:
         yield f"<li>{place}: expected {text(finding.expected)}, found {text(finding.found)}</li>"
     yield "</ul>"
     yield "</details>"
+
+
+def _prose(words: str) -> str:
+    """Words of the specification, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text(words))
 
 
 _OPEN = 20
@@ -141,6 +147,6 @@ def _audit(options: Options) -> Iterator[str]:
     yield "<ul>"
     for finding in findings:
         found = f"expected {text(finding.expected)}, found {text(finding.found)}"
-        yield f"<li>{text(finding.rule)}: {found}. {text(finding.mend)}</li>"
+        yield f"<li>{text(finding.rule)}: {found}. {_prose(finding.mend)}</li>"
     yield "</ul>"
     yield "</section>"

@@ -16,6 +16,8 @@ code, .node { font-family: ui-monospace, monospace; font-size: .875rem; }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; font-weight: 600; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+thead th, td { overflow-wrap: normal; }
+@media (max-width: 40rem) { th, td { padding-right: .3rem; font-size: .75rem; } }
 ul { padding-left: 1.25rem; margin: .25rem 0; }
 ul.plain, ul.tree, ul.tree ul { list-style: none; }
 ul.plain { padding-left: 0; color: var(--quiet); }

@@ -16,9 +16,12 @@ import pytest
 import yaml
 from test_readme import shows
 
+import vizschema
 from vizschema import configuration, specs
 from vizschema.cli import main
+from vizschema.completion import words_of
 from vizschema.conformance.examples import write_example
+from vizschema.parser import parsed, whole_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -179,6 +182,30 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
         RUN[block.language](block.text, capsys, names)
 
 
+TYPED = re.compile(r"^(?:    |\$ )vizschema ((?:(?!  ).)+)", re.MULTILINE)
+NAMED = re.compile(r"`vizschema ([a-z]+)(?: ([a-z]+))?")
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_every_command_on_a_page_is_one_that_can_be_typed(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for typed in TYPED.findall(text):
+        parsed(shlex.split(typed))  # exits where it is wrong usage
+    commands = words_of(whole_parser())
+    for command, action in NAMED.findall(text):
+        assert command in commands[""], command
+        if action and command == "spec":
+            assert action in commands["spec"], action
+
+
+def test_a_command_that_cannot_be_typed_is_noticed() -> None:
+    (typed,) = TYPED.findall("Text.\n\n    vizschema validate a.zarr --no-value   structure alone\n")
+    assert typed == "validate a.zarr --no-value"
+    for wrong in ("validate a.zarr --values-not", "valdate a.zarr", "benchmark nothing"):
+        with pytest.raises(SystemExit):
+            parsed(shlex.split(wrong))
+
+
 def titled(title: str) -> dict[str, Any]:
     """The YAML of the page on CI with this title."""
     (found,) = (block for block in blocks(ROOT / "docs" / "ci.md") if block.title == title)
@@ -191,14 +218,18 @@ def test_what_gitlab_runs_runs(folder: Path) -> None:
         run_shell(line)
     assert (folder / job["artifacts"]["reports"]["junit"]).read_text().startswith("<?xml")
     assert all((folder / path).is_file() for path in job["artifacts"]["paths"])
-    assert job["before_script"] == ["pip install vizschema"]
+    (install,) = job["before_script"]
+    assert install == f"pip install git+{titled('pre-commit')['repos'][0]['repo']}@v{vizschema.__version__}"
 
 
 def test_the_examples_name_our_hook_and_our_inputs() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    assert [each["id"] for each in titled("pre-commit")["repos"][0]["hooks"]] == [hook["id"]]
+    (repository,) = titled("pre-commit")["repos"]
+    assert [each["id"] for each in repository["hooks"]] == [hook["id"]]
+    assert repository["rev"] == f"v{vizschema.__version__}"
     inputs = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
     step = titled("action")["jobs"]["archives"]["steps"][1]
+    assert step["uses"].endswith(f"/vizschema@v{vizschema.__version__}")
     assert set(step["with"]) <= set(inputs)
 
 

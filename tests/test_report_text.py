@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from reports import EVERY_KIND, UNREADABLE, finding, report
 
 from vizschema.errors import VizschemaError
@@ -56,6 +57,24 @@ def test_what_was_read_is_counted() -> None:
     partial = rendered(report(values="partial", coverage=coverage))
     assert partial[0] == "run.zarr: structure conforms to model 1.0.0"
     assert "and, until it was interrupted, at values: 1,047 of 2,000 chunks" in " ".join(" ".join(partial).split())
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 of 0 bytes"),
+        (51, "51 of 51 bytes"),
+        (52, "0.1 of 0.1 KiB"),
+        (5000, "4.9 of 4.9 KiB"),
+        (52428, "51.2 of 51.2 KiB"),
+        (52429, "0.1 of 0.1 MiB"),
+        (5 << 40, "5,242,880.0 of 5,242,880.0 MiB"),
+    ],
+)
+def test_bytes_are_counted_in_a_unit_that_shows_them(size: int, words: str) -> None:
+    coverage = {"chunks_read": 1, "chunks": 1, "bytes_read": size, "bytes": size}
+    said = " ".join(" ".join(rendered(report(values="read", coverage=coverage))).split())
+    assert f"at the values: 1 of 1 chunks, {words}" in said
 
 
 def test_a_hundred_places_with_the_same_fault_are_one_line_with_a_count() -> None:

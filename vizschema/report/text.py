@@ -32,6 +32,7 @@ _COLOURS = (
     (re.compile(r"^(\S.*?: )(does not conform)"), "1;31"),
     (re.compile(r"^(\S.* — )(not judged)$"), "1;31"),
 )
+_UNITS = ((1 << 20, "MiB"), (1 << 10, "KiB"))
 _ACCEPTED = {"suppression": "suppressed", "baseline": "in the baseline", "level": "switched off"}
 _LOOKED_AT = {"read": "structure and values", "partial": "structure and part of the values", "not_read": "structure"}
 _VALUES = {
@@ -163,9 +164,16 @@ def _covered(report: Report) -> str:
     coverage = report.coverage
     if coverage is None:
         return ""
-    mebibytes = [f"{coverage[key] / (1 << 20):,.1f}" for key in ("bytes_read", "bytes")]
+    unit, name = _unit(coverage["bytes"])
+    digits = 1 if unit > 1 else 0
+    read, whole = (f"{coverage[key] / unit:,.{digits}f}" for key in ("bytes_read", "bytes"))
     chunks = f"{coverage['chunks_read']:,} of {coverage['chunks']:,} chunks"
-    return f": {chunks}, {mebibytes[0]} of {mebibytes[1]} MiB"
+    return f": {chunks}, {read} of {whole} {name}"
+
+
+def _unit(size: int) -> tuple[int, str]:
+    """MiB, or what is smaller where so many bytes would be 0.0 of it: the bytes of the unit, and its name."""
+    return next((found for found in _UNITS if size >= found[0] / 20), (1, "bytes"))
 
 
 def _rule(group: list[Finding], options: Options) -> Iterator[str]:

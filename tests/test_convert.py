@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +265,33 @@ def test_the_command_ends_with_a_documented_code(
     given = [each.format(a=start, b=tmp_path / "b") for each in arguments]
     assert cli.main(["convert", *given]) == code
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_the_command_in_the_midst_leaves_nothing(
+    container: str,
+    sign: signal.Signals,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = written(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    seen: list[str] = []
+
+    def end(*_: object) -> None:
+        seen.extend(path.name for path in (tmp_path / "b").iterdir())
+        os.kill(os.getpid(), sign)
+
+    monkeypatch.setattr(sys.modules["vizschema.convert"], "_compare", end)
+    before = signal.getsignal(sign)
+    target = tmp_path / "b" / CONTAINERS[container]
+    assert cli.main(["convert", str(source), str(target), "--container", container]) == 130
+    assert len(seen) == 1  # it was being written
+    assert list((tmp_path / "b").iterdir()) == []
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(sign) == before
 
 
 def test_the_command_lists_what_cannot_be_carried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

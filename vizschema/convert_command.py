@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from vizschema.errors import UsageError
 from vizschema.progress import bar
@@ -17,7 +21,7 @@ def convert(source: str, target: str, container: str | None, chunks: str, *, ove
 
     lengths = _chunks(chunks)
     try:
-        with bar(source) as begin:
+        with _tidily(), bar(source) as begin:
             done = converted(source, target, container=container, chunks=lengths, overwrite=overwrite, progress=begin)
     except NotCarried as refused:
         for line in str(refused).splitlines():
@@ -30,6 +34,25 @@ def convert(source: str, target: str, container: str | None, chunks: str, *, ove
     digest = f"digest {done.digest}" if done.digest else f"digest not compared: {done.no_digest}"
     print(escape_text(f"{target}: {count(done.arrays, 'array')}, {count(done.bytes, 'byte')}, {digest}"))
     return 0
+
+
+@contextmanager
+def _tidily() -> Iterator[None]:
+    """Within the block, what asks the process to end does so as Ctrl-C does: what was written so far is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asking = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.getsignal(each) for each in asking}
+    # What is ignored (`nohup`) stays so.
+    ours = [each for each in asking if before[each] == signal.SIG_DFL]
+    for each in ours:
+        signal.signal(each, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, before[each])
 
 
 def _chunks(text: str) -> str | dict[str, int]:

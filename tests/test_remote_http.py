@@ -74,6 +74,31 @@ FORMS = [
 ]
 
 
+class TestConverting:
+    @pytest.mark.parametrize("form", [*FORMS, "npz/trace.npz", "asdf/trace.asdf"])
+    def test_an_archive_is_converted_from_its_url(
+        self, written: Path, server: StaticServer, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        target = tmp_path / "trace.h5" if "hdf5" not in form else tmp_path / "trace.npz"
+        assert main(["convert", f"{server.url}/{form}?X-Amz-Signature=SECRET", str(target)]) == 0
+        assert vizschema.digest(target) == vizschema.digest(written / form)
+        captured = capsys.readouterr()
+        assert str(vizschema.digest(target)) in captured.out
+        assert "SECRET" not in captured.out + captured.err
+
+    @pytest.mark.usefixtures("hasty")
+    def test_a_network_that_fails_leaves_nothing(self, written: Path, tmp_path: Path) -> None:
+        def misbehave(handler: Handler) -> bool:
+            if "/c/" in handler.path:
+                handler.answer(500, b"")
+                return True
+            return False
+
+        with static(written, misbehave=misbehave) as server:
+            assert main(["convert", f"{server.url}/zarr-v3/trace.zarr", str(tmp_path / "trace.h5")]) == 3
+        assert list(tmp_path.iterdir()) == []
+
+
 class TestDescribing:
     @pytest.mark.parametrize("ranges", [True, False])
     @pytest.mark.parametrize("form", [*FORMS, "plain.npz"])

@@ -182,6 +182,14 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
         RUN[block.language](block.text, capsys, names)
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "spec/README.md"])
+def test_a_link_of_the_repository_leads_to_a_file(name: str) -> None:
+    page = ROOT / name
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if not link.startswith("https://")]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
 TYPED = re.compile(r"^(?:    |\$ )vizschema ((?:(?!  ).)+)", re.MULTILINE)
 NAMED = re.compile(r"`vizschema ([a-z]+)(?: ([a-z]+))?")
 

@@ -22,6 +22,8 @@ BASE_PROFILE = "trace"
 TELLING = 3
 """How many telling words of a profile an archive has to hold before it looks like one; one or two are chance."""
 
+_TOPS = 4
+
 _TRUSTED_COPY = (
     "described from the consolidated copy of the metadata, which is trusted: the documents of a remote archive are not "
     "compared with it one by one"
@@ -176,10 +178,22 @@ def _choose_profile(
     hint = f"; it looks like {likely} (--profile {likely})" if likely else ""
     if not likely and "profile" not in root and "spec_version" not in root:
         others = ", ".join(name for name in spec.profiles if name != BASE_PROFILE)
-        tops = " ".join({path.split("/")[1] for path in description["nodes"]}).lower()
-        traced = any(word in tops for word in spec.profile(BASE_PROFILE).recognise)
-        hint = f"; it looks like none of {others}" + ("" if traced else ", and is probably no inference trace")
+        reason = _no_trace(description, spec.profile(BASE_PROFILE).recognise)
+        hint = f"; it looks like none of {others}"
+        if reason is not None:
+            hint += f", and is probably no inference trace, because {reason}"
     return spec.profile(BASE_PROFILE), "default", likely, (f"the archive {what}: judged as {BASE_PROFILE}{hint}",)
+
+
+def _no_trace(description: Description, words: Sequence[str]) -> str | None:
+    """Why an archive that declares nothing is probably no trace; null where one of the words shows that it may be."""
+    if description["nodes"]["/"]["kind"] == "array":
+        return "it is one array, and a trace is a tree of arrays"
+    tops = sorted({path.split("/")[1] for path in description["nodes"]} - {""})
+    if any(word in top.lower() for word in words for top in tops):
+        return None
+    found = ", ".join(map(_shown, tops[:_TOPS])) + (", …" if len(tops) > _TOPS else "")
+    return f"no group of the root is called after {', '.join(words[:-1])} or {words[-1]} (found: {found or 'nothing'})"
 
 
 def _shown(value: Any) -> str:

@@ -24,7 +24,7 @@ def measure(arrays: Mapping[str, RawNode], asked: Sequence[Mapping[str, Any]]) -
     """The facts of each of `arrays` (path → array), as the entries of `facts.json` ask for them."""
     sizes: dict[str, set[int]] = {}
     for node in arrays.values():
-        for name, size in zip(node.axes or (), _values(node).shape, strict=True):
+        for name, size in zip(node.axes or (), _values(node).shape, strict=node.axes is not None):
             if name is not None:
                 sizes.setdefault(name.partition(":")[0], set()).add(size)
     measured: dict[str, Facts] = {}

@@ -157,10 +157,11 @@ def _argmax_of(_: tuple[int, ...], contents: Contents) -> Values:
 
 
 def _codes_of(_: tuple[int, ...], contents: Contents) -> Values:
-    """The place of each ASCII code of `of` in the text `table`."""
-    return np.array([contents["table"].index(chr(int(code))) for code in contents["of"].ravel()]).reshape(
-        contents["of"].shape
-    )
+    """The place of each ASCII code of `of` in the text `table`, the last one where it is not there."""
+    table = contents["table"]
+    found = [table.find(chr(int(code))) for code in contents["of"].ravel()]
+    places = [place if place >= 0 else len(table) - 1 for place in found]
+    return np.array(places, dtype=np.int64).reshape(contents["of"].shape)
 
 
 def _text(_: tuple[int, ...], contents: Contents) -> Values:

@@ -30,7 +30,7 @@ SPECIAL: Mapping[str, tuple[float, ...]] = {
 _LARGE = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ask:
     """An array to be filled: what is wanted of each of its facts, and the entries of `facts.json` about it."""
 
@@ -41,6 +41,13 @@ class Ask:
     entries: Mapping[str, Mapping[str, Any]]
     partners: Mapping[str, tuple[int, ...]]
     sizes: Mapping[str, int]
+
+    def __repr__(self) -> str:
+        return f"<{self.dtype} {self.shape} at {self.path}>"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """How Hypothesis shows it."""
+        printer.text(repr(self))
 
     @property
     def count(self) -> int:

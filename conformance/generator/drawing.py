@@ -75,14 +75,14 @@ def archives(profile: str | Profile, version: str = "1.0.0") -> st.SearchStrateg
     Neither a rule nor a recommendation is broken. Nothing is drawn and thrown away. Raises `SpecError` where there is
     no such profile, and `ValueError`, once drawn, where its schemas ask for what nothing obeys.
     """
-    return drawn(profile_of(profile, version), version, ())
+    return drawn(profile_of(profile, version), version, (), 1)
 
 
 @st.composite
-def drawn(draw: st.DrawFn, profile: Profile, version: str, needs: Sequence[Need]) -> Archive:
-    """An archive with the nodes that are needed, too."""
-    tree = draw(trees(profile, needs))
-    draft = Draft(draw, profile)
+def drawn(draw: st.DrawFn, profile: Profile, version: str, needs: Sequence[Need], least: int) -> Archive:
+    """An archive with the nodes that are needed, too; axes and families are `least` long at the least."""
+    tree = draw(trees(profile, needs, least))
+    draft = Draft(draw, profile, wishes=needs, least=least)
     nodes: dict[str, Any] = {"/": _group(draft, tree, "/", version)}
     for template, kind in sorted(tree.kinds.items()):
         path = first(template)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
 
-from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, Partial, asked, asked_of_node
+from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, Partial, asked, asked_of_node, holds
 from vizschema.conformance.generator.contents import Ask, contents, fillable
 from vizschema.conformance.generator.languages import Language
+from vizschema.conformance.generator.tree import Need
 from vizschema.conformance.generator.values import Wanted, merged, values
 from vizschema.description import ITEM_BYTES
 from vizschema.specs import Profile, Schema
@@ -23,7 +24,8 @@ FACTS = (
 )
 RESERVED = Language((), ("^(num|size)_", "^(stored_dtype|class|name|reference_list|indices|host|hostname)$"))
 """Attributes that count something, which the tree gives, and those that containers keep for themselves."""
-_WORD = Language(("^[a-z]",))
+_PLAIN = Language((), (r"[\\]",))
+_WORD = Language(("^[a-z]",)) & _PLAIN
 
 
 @dataclass
@@ -34,10 +36,18 @@ class Draft:
     profile: Profile
     sizes: dict[str, int] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    wishes: Sequence[Need] = ()
+    least: int = 1
 
     def ask(self, path: str, node: Partial, *steps: str) -> list[Schema]:
         """What is asked of a part of the node at `path`."""
         return [each.schema for each in asked_of_node(self.profile, path, steps, node)]
+
+    def wished(self, path: str, node: Partial) -> bool:
+        """Whether nothing is against the wishes for the node at `path`."""
+        return all(
+            holds(wish.schema, node) is not False for wish in self.wishes if wish.language.holds(path) and wish.schema
+        )
 
     def size(self, axis: str) -> int:
         """The size of an axis, drawn when it is first asked for."""
@@ -45,7 +55,7 @@ class Draft:
         if root not in self.sizes:
             wanted = merged(each.schema for each in asked(self.profile, ("axes", root, NAMES), UNKNOWN))
             fixed = [int(each) for each in wanted.allowed] if wanted.allowed is not None else None
-            choices = st.sampled_from(fixed) if fixed else st.integers(1, 4)
+            choices = st.sampled_from(fixed) if fixed else st.integers(self.least, 4)
             self.sizes[root] = self.draw(choices, label=f"size of {root}")
         return self.sizes[root]
 
@@ -55,18 +65,38 @@ def axes_of(draft: Draft, path: str) -> list[str]:
     schemas = draft.ask(path, Partial(kind="array"), "axes")
     wanted = merged(schemas)
     if wanted.allowed is not None:
-        return list(draft.draw(values(schemas), label=f"axes of {path}"))
+        wished = [each for each in wanted.allowed if draft.wished(path, _shaped(each))]
+        return list(draft.draw(values([*schemas, {"enum": wished or wanted.allowed}]), label=f"axes of {path}"))
     roots = merged((each.schema for each in asked(draft.profile, ("axes", NAMES), UNKNOWN)), Language()).language
-    names = merged(wanted.items, Language(("^[a-z]",))).language & _roots(roots)
+    names = merged(wanted.items, Language(("^[a-z]",))).language & _roots(roots) & _PLAIN
     drawn = [draft.draw(values(schemas)) for schemas in wanted.prefix]
-    least = max(0, wanted.least - len(drawn))
-    fresh = st.lists(names.texts(3), min_size=least, max_size=max(least, 3), unique=True)
-    return list(dict.fromkeys([*drawn, *draft.draw(fresh, label=f"axes of {path}"), *_spare(least, drawn)]))
+    known = _vocabulary(draft, path, names)
+    drawn += known if draft.least > 1 else []
+    least = max(0, wanted.least - len(drawn), draft.least - 1)
+    free = st.one_of(*([st.sampled_from(known)] if known else []), names.texts(3))
+    fresh = st.lists(free, min_size=least, max_size=max(least, 3), unique=True)
+    found = list(dict.fromkeys([*drawn, *draft.draw(fresh, label=f"axes of {path}")]))
+    short = range(max(wanted.least, draft.least) - len(found))
+    return [*found, *(f"axis_of_its_own_{number}" for number in short)]
 
 
-def _spare(least: int, drawn: list[str]) -> list[str]:
-    """A name that is nobody else's, where a name could be drawn that is there already."""
-    return ["axis_of_its_own"] if least and drawn else []
+def _shaped(axes: Sequence[str]) -> Partial:
+    return Partial(kind="array", axes=list(axes), shape=[UNKNOWN] * len(axes))
+
+
+def _vocabulary(draft: Draft, path: str, names: Language) -> list[str]:
+    """Names of axes that the schemas and the facts about the array at `path` speak of."""
+    found: list[Language] = []
+    for schema in draft.ask(path, Partial(kind="array"), "storage", "chunk_of"):
+        found += [Language((f"^{re.escape(name)}$",)) for name in schema.get("properties", ())]
+        found += [Language((pattern,)) for pattern in schema.get("patternProperties", ())]
+    found += [
+        Language((entry["along"],))
+        for entry in draft.profile.facts
+        if re.search(entry["at"], path) and "along" in entry
+    ]
+    fitting = [language & names for language in found]
+    return list(dict.fromkeys(language.shortest() for language in fitting if not language.empty))
 
 
 def _roots(names: Language) -> Language:
@@ -86,17 +116,18 @@ def array_of(draft: Draft, path: str) -> dict[str, Any]:
     node = Partial(kind="array", axes=axes, shape=list(shape))
     wanted = merged(draft.ask(path, node, "dtype"))
     allowed = [dtype for dtype in DTYPES if wanted.allowed is None or dtype in wanted.allowed]
+    allowed = [dtype for dtype in allowed if draft.wished(path, Partial({**node, "dtype": dtype}))] or allowed
     dtype = draft.draw(st.sampled_from(allowed), label=f"dtype of {path}")
     node["dtype"] = dtype
     attributes = attributes_of(draft, path, node)
     made: dict[str, Any] = {"kind": "array", "dtype": dtype, "axes": axes, "contents": {}, "attributes": attributes}
-    if draft.draw(st.booleans(), label=f"chunks of {path}"):
-        made["chunks"] = [_length(draft, path, node, axis) for axis in axes]
+    most = [merged(draft.ask(path, node, "storage", "chunk_of", axis)).high for axis in axes]
+    if any(each is not None for each in most) or draft.draw(st.booleans(), label=f"chunks of {path}"):
+        made["chunks"] = [_length(draft, axis, high) for axis, high in zip(axes, most, strict=True)]
     return made
 
 
-def _length(draft: Draft, path: str, node: Partial, axis: str) -> Any:
-    most = merged(draft.ask(path, node, "storage", "chunk_of", axis)).high
+def _length(draft: Draft, axis: str, most: float | None) -> Any:
     size = max(1, draft.size(axis))
     return draft.draw(st.integers(1, size if most is None else min(size, int(most))), label=f"chunk along {axis}")
 
@@ -138,9 +169,9 @@ def attributes_of(draft: Draft, path: str, node: Partial) -> dict[str, Any]:
     optional = [name for schema in wanted.members for name in schema.get("properties", ())]
     optional = [name for name in dict.fromkeys(optional) if name not in wanted.required and RESERVED.holds(name)]
     names = list(dict.fromkeys(wanted.required))
-    if optional:
+    if optional and draft.least == 1:
         names += draft.draw(st.lists(st.sampled_from(optional), unique=True), label=f"optional attributes of {path}")
-    own = merged(wanted.names, _WORD & RESERVED).language & Language((), (r"[\\]",))
+    own = merged(wanted.names, _WORD & RESERVED).language
     names += draft.draw(st.lists(own.texts(4), max_size=2, unique=True), label=f"attributes of {path}")
     made: dict[str, Any] = {}
     for name in dict.fromkeys(names):
@@ -155,6 +186,7 @@ def _attribute(draft: Draft, path: str, node: Partial, name: str) -> st.SearchSt
         drawn: st.SearchStrategy[Any] = values(schemas)
         return drawn
     fits = [each for each in allowed if _fits(draft, path, node, {name: each})]
+    fits = [each for each in fits if draft.wished(path, Partial({**node, "attributes": {name: each}}))] or fits
     return st.sampled_from(fits or allowed)
 
 

@@ -56,9 +56,25 @@ def template_of(path: str) -> str:
 
 @functools.lru_cache(maxsize=32)
 def names_of(profile: Profile) -> Language:
-    """The paths that nodes may have."""
+    """The paths that nodes may have: not those below what can only be an array."""
     wanted = merged([each.schema for each in asked(profile, ("nodes", NAMES), UNKNOWN)], WRITABLE)
-    return wanted.language.names
+    allowed = wanted.language.names
+    leaves = []
+    for part in _spoken_of(profile):
+        within = part & allowed
+        if not within.empty and not allows(profile, within.shortest(), "group"):
+            leaves.append(part.within[0].removesuffix("$") + "/")
+    return allowed & Language((), tuple(leaves))
+
+
+@functools.lru_cache(maxsize=32)
+def _spoken_of(profile: Profile) -> tuple[Language, ...]:
+    """The families of nodes that the schemas speak of."""
+    found = []
+    for schema in _asked(profile, "nodes"):
+        found += [literal(name) for name in schema.get("properties", ()) if name != "/"]
+        found += [Language((pattern,)) for pattern in schema.get("patternProperties", ())]
+    return tuple(dict.fromkeys(found))
 
 
 def literal(path: str) -> Language:
@@ -69,10 +85,7 @@ def literal(path: str) -> Language:
 @functools.lru_cache(maxsize=32)
 def parts_of(profile: Profile) -> tuple[Language, ...]:
     """Every family of nodes that the schemas speak of, and any other that they allow."""
-    found = [Language(("^/",))]
-    for schema in _asked(profile, "nodes"):
-        found += [literal(name) for name in schema.get("properties", ()) if name != "/"]
-        found += [Language((pattern,)) for pattern in schema.get("patternProperties", ())]
+    found = [Language(("^/",)), *_spoken_of(profile)]
     unique = dict.fromkeys(part & names_of(profile) for part in found)
     return tuple(part for part in unique if not part.empty)
 
@@ -118,7 +131,7 @@ def allows(profile: Profile, path: str, kind: str, extra: Sequence[Schema] = ())
 
 
 @st.composite
-def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need]) -> Tree:
+def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need], least: int) -> Tree:
     """A tree with what is needed and some of what is optional."""
     optional = draw(st.lists(st.sampled_from(parts_of(profile)), max_size=4), label="optional parts")
     tree = Tree()
@@ -129,7 +142,7 @@ def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need]) -> Tree:
         _grow(draw, profile, tree, template)
     for template in sorted(tree.kinds):
         if template.endswith("_#"):
-            tree.counts[template] = draw(st.integers(1, 3), label=f"members of {template}")
+            tree.counts[template] = draw(st.integers(least, 3), label=f"members of {template}")
     return tree
 
 

@@ -1,0 +1,88 @@
+"""The long run: `python -m vizschema.conformance.generator --examples N --seed S` breaks every rule."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+
+from vizschema import specs
+from vizschema.conformance.generator.breaking import Broken, Unbreakable, broken_archives, can_be_broken
+from vizschema.judge import judge
+
+
+@dataclass
+class Tally:
+    """What was found: how many archives broke their rule alone, what failed, and rules that no archive can break."""
+
+    drawn: int = 0
+    raised: int = 0
+    failed: list[str] = field(default_factory=list)
+    unbreakable: list[str] = field(default_factory=list)
+
+
+def check(broken: Broken) -> str | None:
+    """What is wrong with the findings about a broken archive; null where nothing is."""
+    found = {finding.rule for finding in judge(broken.description(), broken.archive.profile)}
+    undeclared = found - {broken.rule} - broken.entailed
+    if broken.rule not in found:
+        return f"did not raise {broken.rule}: {sorted(found)}"
+    return f"raised {sorted(undeclared)} beside {broken.rule}" if undeclared else None
+
+
+def run(profile: str, rule: str, examples: int, seed: int, version: str, tally: Tally) -> None:
+    """Break one rule `examples` times."""
+
+    @seeded(seed)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(broken_archives(profile, version, rule))
+    def each(broken: Broken) -> None:
+        tally.drawn += 1
+        wrong = check(broken)
+        tally.raised += wrong is None
+        if wrong is not None:
+            tally.failed.append(f"{profile}: {wrong}\n{broken!r}")
+
+    try:
+        each()
+    except Unbreakable:
+        tally.unbreakable.append(f"{rule} ({profile})")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 where every archive broke its rule and no undeclared one, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m vizschema.conformance.generator", description=__doc__)
+    parser.add_argument("--examples", type=int, default=5000, help="how many archives to break, over all rules (5000)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--spec", default=None, help="the version (default: the newest)")
+    parser.add_argument("--profile", action="append", help="a profile, any number of times (default: all)")
+    parser.add_argument("--rule", action="append", help="a rule, any number of times (default: all)")
+    given_: Any = parser.parse_args(arguments)
+    version = specs.newest() if given_.spec is None else specs.load(given_.spec)
+    profiles = {name: version.profile(name) for name in given_.profile or version.profiles}
+    every = [(name, rule) for name, profile in profiles.items() for rule in given_.rule or sorted(profile.rules)]
+    pairs = [(name, rule) for name, rule in every if can_be_broken(profiles[name], rule)]
+    tally = Tally()
+    for name, rule in pairs:
+        run(name, rule, -(-given_.examples // len(pairs)), given_.seed, version.version, tally)
+    print(f"{tally.drawn} archives of {', '.join(profiles)}, {len(pairs)} pairs of profile and rule")
+    print(f"{tally.raised} broke their rule and no undeclared one; {len(tally.failed)} did not")
+    print(f"{len(every) - len(pairs)} pairs have nothing to be about; nothing breaks {tally.unbreakable}")
+    for each in tally.failed:
+        print(f"\n{each}")
+    return 1 if tally.failed or not tally.drawn else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

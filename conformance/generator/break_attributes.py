@@ -1,0 +1,89 @@
+"""How to break what is asked of attributes: by a value that breaks this rule and no other, or by taking one away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from vizschema.conformance.breaks.edits import attribute, no_attribute
+from vizschema.conformance.generator.changes import Breaker, Change, Target, change
+from vizschema.conformance.generator.constraints import holds
+from vizschema.conformance.generator.languages import Language
+from vizschema.conformance.generator.values import PLAIN
+
+POOL: tuple[Any, ...] = (
+    *(3, -1, 0, 2.5, True, False, "text", "", "Text", "elsewhere", ["a"], ["a", 1], [1, 1], [-1], [2.5], ["/tmp/x"]),  # noqa: S108
+    *(None, {"nested": 1}),
+)
+"""Values of every kind, among which there is one that breaks an assertion."""
+
+
+def _pool(keyword: str, value: Any) -> Iterator[Any]:
+    yield from POOL
+    if keyword == "minimum":
+        yield value - 1
+    if keyword == "pattern":
+        yield from (text for text in (_shortest(PLAIN & Language((), (value,))),) if text is not None)
+    if keyword == "not" and "pattern" in value:
+        text = _shortest(PLAIN & Language((value["pattern"],)))
+        yield from () if text is None else (text, [text])
+
+
+def _shortest(language: Language) -> str | None:
+    return None if language.empty else language.shortest()
+
+
+def _value(target: Target) -> Iterator[Change]:
+    """Another value: one for which this rule alone is broken, by this assertion."""
+    place = target.at.place[:4]
+    inside = len(target.at.place) > 4
+    for value in _pool(target.at.keyword, target.at.value):
+        broken = _breaks(target, value, inside=inside)
+        if broken and _rules(target, place, value) == {target.at.rule}:
+            yield change(attribute(target.path, place[3], value))
+
+
+def _breaks(target: Target, value: Any, *, inside: bool) -> bool:
+    schema = {target.at.keyword: target.at.value}
+    if not inside:
+        return holds(schema, value) is False
+    return isinstance(value, list) and any(holds(schema, item) is False for item in value)
+
+
+def _rules(target: Target, place: tuple[str, ...], value: Any) -> set[str]:
+    found: set[str] = target.base.violated(place, value)
+    for item in value if isinstance(value, list) else ():
+        found |= target.base.violated((*place, "[]"), item)
+    whole = {**target.described["attributes"], place[3]: value}
+    found |= target.base.violated(place[:3], whole)
+    return found
+
+
+def _required(target: Target) -> Iterator[Change]:
+    if target.node is not None:
+        for name in target.at.value:
+            if name in target.node["attributes"]:
+                also = target.values if target.is_array else ()
+                yield change(no_attribute(target.path, name), also=also)
+
+
+def _name(target: Target) -> Iterator[Change]:
+    yield change(attribute(target.path, "Name", 1))
+
+
+def _escaped(target: Target) -> Iterator[Change]:
+    if target.node is not None:
+        yield change(attribute(target.path, "made_up", "bell\u0007"))
+        yield change(attribute(target.path, "made_up", ["two\nlines"]))
+
+
+VALUE = "nodes/*/attributes/*"
+BREAKS: dict[tuple[str, str], Breaker] = {
+    **{(VALUE, word): _value for word in ("anyOf", "const", "enum", "minLength", "minimum", "not", "pattern", "type")},
+    **{(VALUE, word): _value for word in ("uniqueItems", "maximum", "exclusiveMinimum", "exclusiveMaximum")},
+    **{(VALUE, word): _value for word in ("minItems", "maxItems", "contains", "maxProperties", "required")},
+    **{(f"{VALUE}/[]", word): _value for word in ("minimum", "not", "type", "pattern", "enum", "const")},
+    ("nodes/*/attributes", "required"): _required,
+    ("nodes/*/attributes/(names)", "pattern"): _name,
+    ("nodes/*/escaped", "maxItems"): _escaped,
+}

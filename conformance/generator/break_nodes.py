@@ -1,0 +1,275 @@
+"""How to break what is asked of nodes: which there are, of what kind, over which axes, of which dtype."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from vizschema import description
+from vizschema.conformance.breaks.edits import Edit, add, attribute, found_at, on_description, on_document, put, sized
+from vizschema.conformance.generator.changes import Base, Breaker, Change, Target, change, pruned, released, removed
+from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, asked
+from vizschema.conformance.generator.contents import COMPLEX
+from vizschema.conformance.generator.languages import Language
+from vizschema.conformance.generator.nodes import DTYPES
+from vizschema.conformance.generator.tree import WRITABLE
+
+SCALAR = {"kind": "array", "dtype": "float32", "axes": [], "contents": {"pattern": "constant", "value": 0.5}}
+PLAIN = {"pattern": "listed", "values": [0, 1, 1]}
+
+
+def scalar() -> dict[str, Any]:
+    """A number that is an array, and says where it comes from."""
+    return {**SCALAR, "attributes": {"source": "unknown"}}
+
+
+def _misnamed(target: Target) -> Iterator[Change]:
+    """A node of a name that this rule alone does not allow."""
+    profile, wanted = target.base.archive.profile, target.at
+    pattern = wanted.value if wanted.keyword == "pattern" else wanted.value["pattern"]
+    others = [each for each in asked(profile, ("nodes", NAMES), UNKNOWN) if each.rule != wanted.rule]
+    language = WRITABLE & Language(("^/([^/]+|(metadata)/[a-z]+)$",))
+    for each in others:
+        language &= Language(*_sides(each.schema))
+    language &= Language((), (pattern,)) if wanted.keyword == "pattern" else Language((pattern,))
+    language &= Language(
+        (), tuple(f"^{re.escape(path)}(/|$)" for path in target.base.nodes if path not in ("/", "/metadata"))
+    )
+    if not language.empty:
+        yield change(add(language.shortest(), scalar()))
+
+
+def _sides(schema: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if "pattern" in schema:
+        return (schema["pattern"],), ()
+    return ((), (schema["not"]["pattern"],)) if "pattern" in schema.get("not", {}) else ((), ())
+
+
+def _without(target: Target) -> Iterator[Change]:
+    """One of the nodes that have to be there is not."""
+    for name in target.at.value:
+        if name in target.base.nodes:
+            gone = pruned(target.base, name)
+            yield change(removed(*gone), _recount(), released(*gone), also=target.base.demands)
+
+
+def _recount() -> Any:
+    """Take away the counts of families that have no member any more, and are held by no group."""
+
+    def apply(document: dict[str, Any]) -> None:
+        for path, node in document["nodes"].items():
+            for name in [each for each in node["attributes"] if re.fullmatch("num_.+s", each)]:
+                start = f"{path}/{name[4:-1]}_".replace("//", "/")
+                if path != "/metadata" and not any(each.startswith(start) for each in document["nodes"]):
+                    del node["attributes"][name]
+
+    return on_document(apply)
+
+
+def _none_left(target: Target) -> Iterator[Change]:
+    """None of the nodes of which there has to be one."""
+    excluded = target.at.value
+    pattern = (
+        excluded["propertyNames"]["not"]["pattern"]
+        if "propertyNames" in excluded
+        else next(iter(excluded["patternProperties"]))
+    )
+    found = [path for path in target.base.nodes if re.search(pattern, path)]
+    if found:
+        gone = pruned(target.base, *found)
+        yield change(removed(*gone), _recount(), released(*gone), also=target.base.demands)
+
+
+def _kind(target: Target) -> Iterator[Change]:
+    path, base = target.path, target.base
+    if target.at.value == {"const": "group"} and target.is_array:
+        also = base.rules("series/", "nodes/*/members") | base.demands
+        yield change(
+            released(path), add(path, {"kind": "group", "attributes": {}}), add(f"{path}/x", scalar()), also=also
+        )
+    if target.at.value == {"const": "array"} and path == "/":
+        yield change(on_description(_only_an_array))
+    elif target.at.value == {"const": "array"} and target.node is not None and not target.is_array:
+        gone = base.below(path)
+        also = base.demands | base.rules("series/") | base.rules("nodes/*/storage", "nodes/*/facts")
+        yield change(removed(*gone), released(*gone), add(path, scalar()), also=also)
+
+
+def _only_an_array(parts: dict[str, Any]) -> None:
+    node = description.array("float32", (2,), ["token"], {}, None)
+    node["facts"] = {"non_finite": 0, "minimum": 0.0, "maximum": 1.0, "constant_share": 0.5}
+    node["facts"].update(absent_chunks=0, damaged_chunks=[])
+    parts["nodes"] = {"/": node}
+
+
+def _reason(target: Target) -> Iterator[Change]:
+    if target.is_array and isinstance(target.at.value.get("const"), str):
+        also = target.base.rules("series/")
+        yield change(found_at(target.path, target.at.value["const"]), also=also)
+
+
+def _ambiguous(target: Target) -> Iterator[Change]:
+    if target.node is not None and not target.is_array:
+        yield change(add(f"{target.path}/Twin", scalar()), add(f"{target.path}/twin", scalar()))
+        yield change(add(f"{target.path}/cafe\u0301", scalar()))
+
+
+def _foreign(target: Target) -> Iterator[Change]:
+    if not target.is_array:
+        name = f"{target.path}/notes.txt".replace("//", "/")
+        note = description.fault("foreign-file", "a file of no format")
+        yield change(on_description(lambda parts: parts["nodes"].__setitem__(name, note)))
+
+
+def _members(target: Target) -> Iterator[Change]:
+    """A member less than there have to be; an empty group where there has to be one."""
+    least, children = int(target.at.value), target.base.children(target.path)
+    families = any(re.search("_[0-9]+$", name) for name in children)
+    if children and not families and target.path != "/":
+        gone = [name for child in children[max(0, least - 1) :] for name in target.base.below(child)]
+        yield change(removed(*gone), released(*gone), also=target.base.demands - {target.at.rule})
+
+
+def axes(target: Target, names: list[str | None] | None, shape: list[int] | None = None, **also: Any) -> Change:
+    """Other names for the axes of an array; the shape stays, unless another is given."""
+    path = target.path
+    entailed = {*also.get("also", ())} | (target.values if shape is not None else set())
+    edits = [put(path, "shape", shape or list(target.described["shape"])), put(path, "axes", names)]
+    if shape is not None:
+        edits += [released(path), on_document(lambda document: document["nodes"][path].pop("chunks", None))]
+    return change(*edits, also=entailed)
+
+
+def _axes(target: Target) -> Iterator[Change]:
+    """Names that do not belong there."""
+    if target.is_array:
+        names = list(target.node["axes"])
+        if names:
+            yield axes(target, ["elsewhere", *names[1:]])
+            if target.at.place[-1] == "axes":
+                yield axes(target, [*names[:-1], "elsewhere"])
+        else:
+            yield axes(target, ["elsewhere"], [1])
+
+
+def _few_axes(target: Target) -> Iterator[Change]:
+    if target.is_array and target.at.value > 0:
+        kept = target.at.value - 1
+        yield axes(
+            target,
+            target.node["axes"][:kept],
+            target.described["shape"][:kept],
+            also=target.base.rules("nodes/*/storage"),
+        )
+
+
+def _unnamed(target: Target) -> Iterator[Change]:
+    if target.is_array and target.node["axes"]:
+        if target.at.keyword == "type":
+            yield axes(target, None)
+        else:
+            yield axes(target, [*target.node["axes"][:-1], None])
+
+
+def _twice(target: Target) -> Iterator[Change]:
+    if target.is_array and len(target.node["axes"]) > 1:
+        names = target.node["axes"]
+        yield axes(target, [names[0], names[0], *names[2:]], also=("axis-one-size",) if _differ(target) else ())
+
+
+def _differ(target: Target) -> bool:
+    first, second = target.described["shape"][:2]
+    return bool(first != second)
+
+
+def _odd_name(target: Target) -> Iterator[Change]:
+    if target.is_array and target.node["axes"]:
+        for name in ("Elsewhere", "else where", "a:b:c", "2d"):
+            yield axes(target, [name, *target.node["axes"][1:]])
+
+
+def _dtype(target: Target) -> Iterator[Change]:
+    """A dtype that this rule alone does not allow."""
+    if not target.is_array:
+        return
+    path, also = target.path, target.values | target.base.rules("series/*/dtypes", "series/*/members")
+    for follower in followers(target):
+        also |= target.base.rules("nodes/*/facts", path=follower)
+    for dtype in (*DTYPES, "bytes", "datetime"):
+        if target.base.violated(target.at.place, dtype) == {target.at.rule}:
+            alone = [released(path)] if dtype in (*COMPLEX, "bytes", "datetime") else [released_from(path)]
+            yield change(*alone, put(path, "dtype", dtype), put(path, "contents", _of_dtype(target, dtype)), also=also)
+
+
+def followers(target: Target) -> list[str]:
+    """The arrays whose contents follow from this one."""
+    pairs = ((path, node.get("contents", {})) for path, node in target.base.nodes.items())
+    return [path for path, contents in pairs if target.path in (contents.get("of"), contents.get("where"))]
+
+
+def released_from(path: str) -> Edit:
+    """Fill the array at `path` with what follows from nothing."""
+    return on_document(lambda document: document["nodes"][path].__setitem__("contents", dict(PLAIN)))
+
+
+def _of_dtype(target: Target, dtype: str) -> dict[str, Any]:
+    low = target.described.get("facts", {}).get("minimum")
+    if dtype in ("bytes", "datetime") or low is None or not 1 < low < 127:
+        return {"pattern": "zeros"} if dtype in ("bytes", "datetime") else PLAIN
+    return {"pattern": "listed", "values": [int(low), int(low) + 1]}
+
+
+def _two_sizes(target: Target) -> Iterator[Change]:
+    """`/metadata` declares another size than the arrays have."""
+    if "/metadata" in target.base.nodes and _declares(target.base, f"size_{target.path}"):
+        size = target.base.sizes.get(target.path, 1)
+        yield change(attribute("/metadata", f"size_{target.path}", size + 1))
+
+
+def _declares(base: Base, name: str) -> bool:
+    attributes = {**base.description["nodes"]["/metadata"]["attributes"], name: 1}
+    return not base.violated(("nodes", "/metadata", "attributes"), attributes)
+
+
+def _fixed_size(target: Target) -> Iterator[Change]:
+    if target.path in target.base.sizes:
+        size = target.base.sizes[target.path] + 1
+        declared = [attribute("/metadata", f"size_{target.path}", size)]
+        has = f"size_{target.path}" in target.base.nodes["/metadata"]["attributes"]
+        yield change(sized(target.path, size), _whole_chunks(), *(declared if has else []))
+
+
+def _whole_chunks() -> Any:
+    return on_document(lambda document: [node.pop("chunks", None) for node in document["nodes"].values()])
+
+
+def _axis_term(target: Target) -> Iterator[Change]:
+    name = Language((target.at.value["pattern"],)).shortest()
+    yield change(attribute("/metadata", f"size_{name}", 1))
+
+
+BREAKS: dict[tuple[str, str], Breaker] = {
+    ("nodes/(names)", "pattern"): _misnamed,
+    ("nodes/(names)", "not"): _misnamed,
+    ("nodes", "required"): _without,
+    ("nodes", "not"): _none_left,
+    ("nodes/*/kind", "not"): _kind,
+    ("nodes/*/reason", "not"): _reason,
+    ("nodes/*/ambiguous", "maxItems"): _ambiguous,
+    ("nodes/*/foreign", "maxItems"): _foreign,
+    ("nodes/*/members", "minimum"): _members,
+    ("nodes/*/axes", "const"): _axes,
+    ("nodes/*/axes", "enum"): _axes,
+    ("nodes/*/axes/[0]", "const"): _axes,
+    ("nodes/*/axes", "minItems"): _few_axes,
+    ("nodes/*/axes", "type"): _unnamed,
+    ("nodes/*/axes", "not"): _unnamed,
+    ("nodes/*/axes", "uniqueItems"): _twice,
+    ("nodes/*/axes/[]", "pattern"): _odd_name,
+    ("nodes/*/dtype", "const"): _dtype,
+    ("nodes/*/dtype", "enum"): _dtype,
+    ("axes/*", "maxProperties"): _two_sizes,
+    ("axes/*/(names)", "const"): _fixed_size,
+    ("axes/(names)", "not"): _axis_term,
+}

@@ -21,6 +21,7 @@ from vizschema.conformance.documents import describe_document, write_document
 from vizschema.conformance.materialise import Document
 from vizschema.conformance.patch import Operation
 from vizschema.conformance.patch import apply as apply_patch
+from vizschema.conformance.raw import SUFFIXES
 from vizschema.description import Description
 from vizschema.errors import UsageError
 from vizschema.specs import Profile
@@ -30,10 +31,11 @@ FOLDER = Path(__file__).resolve().parent / "cases"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One archive with its verdict; `expected` maps each rule to the path where it is found.
+    """One archive with its verdict; `expected` maps each rule to the path where it is found, with `many` to the first.
 
     `kind` is `broken` or `neighbour`; `level` is `archive`, where it can be written as one, or `description`.
     `containers` are those that it is certified in. With `values`, the verdict holds only where values were read.
+    A case that is `made` by a generator of `conformance/hostile` has no base and no patch.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Case:
     patch: tuple[Operation, ...]
     described: tuple[Operation, ...]
     damage: tuple[Mapping[str, Any], ...]
+    made: str | None = None
+    many: bool = False
 
     @property
     def loaded_profile(self) -> Profile:
@@ -58,7 +62,9 @@ class Case:
         return specs.load(self.spec).profile(self.profile)
 
     def document(self) -> Document:
-        """The archive document."""
+        """The archive document; raises `UsageError` where a generator makes the archive."""
+        if self.made is not None:
+            raise UsageError(f"{self.name}: is made by a generator, and has no document")
         changed: Document = apply_patch(base(self.spec, self.base), self.patch)
         return changed
 
@@ -69,8 +75,22 @@ class Case:
         """
         return described(self.document(), container, self.described, self.loaded_profile if self.values else None)
 
+    def write_in(self, folder: Path, name: str, container: str) -> Path:
+        """The path of the archive, written into `folder`: `name` with the suffix, or what its generator calls it.
+
+        Such an archive may have other files beside it, so that `folder` has to be empty.
+        """
+        if self.made is not None:
+            from vizschema.conformance.hostile import BY_NAME
+
+            made: Path = BY_NAME[self.made].build(folder)
+            return made
+        path = folder / f"{name}{SUFFIXES[container]}"
+        self.write(path, container)
+        return path
+
     def write(self, path: Path, container: str) -> None:
-        """Write the archive to `path`, which must not exist; raises `UsageError` where it is a description only."""
+        """Write the archive to `path`, which must not exist; raises `UsageError` where it has no document."""
         if self.level != "archive":
             raise UsageError(f"{self.name}: is a description, which no archive of ours has")
         write_document(self.document(), container, path)
@@ -92,6 +112,17 @@ def base(spec: str, name: str) -> Document:
     return specs.read_json(FOLDER / spec / "bases" / f"{name}.json")
 
 
+def unbreakable(spec: str = "1.0.0") -> dict[tuple[str, str], str]:
+    """Why an archive of a container cannot break a rule, by (rule, container)."""
+    listed = specs.read_json(FOLDER / spec / "unbreakable.json")["unbreakable"]
+    return {
+        (rule, container): entry["reason"]
+        for entry in listed
+        for rule in entry["rules"]
+        for container in entry["containers"]
+    }
+
+
 def corpus(spec: str = "1.0.0", folder: Path = FOLDER) -> list[Case]:
     """Every case of a version, by rule and name; raises `UsageError` where a file is no case."""
     check = _validator()
@@ -109,7 +140,8 @@ def read(path: Path, check: Any = None) -> Case:
         **{
             **content,
             "containers": tuple(content["containers"]),
-            "patch": tuple(content["patch"]),
+            "base": content.get("base", ""),
+            "patch": tuple(content.get("patch", ())),
             "described": tuple(content.get("described", ())),
             "damage": tuple(content.get("damage", ())),
         },
@@ -124,6 +156,9 @@ def content_of(case: Case) -> dict[str, Any]:
     content["containers"] = list(case.containers)
     content["verdict"] = case.verdict
     content["expected"] = dict(case.expected)
+    if case.made is not None:
+        content["made"] = case.made
+        return {**content, "many": True} if case.many else content
     content["base"] = case.base
     content["patch"] = list(case.patch)
     for name in ("described", "damage"):

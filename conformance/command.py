@@ -133,10 +133,11 @@ def _write(file: Path, content: str) -> None:
 def _freeze(into: Path, spec: str) -> int:
     from vizschema.conformance.breaks import all_breaks
     from vizschema.conformance.freeze import Refused, freeze, write_corpus
+    from vizschema.conformance.freeze_hostile import freeze_hostile
 
     if not (into / "bases").is_dir():
         raise UsageError(f"{into}: expected the folder of cases of a version, with its bases; found none")
-    made = list(freeze(all_breaks(), spec))
+    made = [*freeze(all_breaks(), spec), *freeze_hostile(spec)]
     refused = [each for each in made if isinstance(each, Refused)]
     for each in refused:
         print(f"{each.name}: no container certifies it", file=sys.stderr)

@@ -1,19 +1,20 @@
 """Damage that is done to an archive after it was written, by name: what no writer does, and copies and strangers do.
 
-The same name means the same thing in each container; `DAMAGE` says which containers can suffer it.
+The same name means the same kind of thing in each container; `DAMAGE` says which containers can suffer it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-
+from vizschema.conformance.damage_hdf5 import HDF5
+from vizschema.conformance.damage_packed import ASDF, NPZ, unpacked, zip_document
 from vizschema.errors import UsageError
 
 Damage = Callable[[Path, Mapping[str, Any]], None]
@@ -21,10 +22,10 @@ Damage = Callable[[Path, Mapping[str, Any]], None]
 
 def inflict(archive: Path, container: str, damage: Mapping[str, Any]) -> None:
     """Do `damage` (`kind`, `at`, and more) to `archive`; raises `UsageError` where the container cannot suffer it."""
-    makers = DAMAGE.get(damage["kind"], {})
-    if container not in makers:
+    maker = DAMAGE[container].get(damage["kind"])
+    if maker is None:
         raise UsageError(f"damage {damage['kind']!r}: not known in {container}")
-    makers[container](archive, damage)
+    maker(archive, damage)
 
 
 def _place(archive: Path, damage: Mapping[str, Any]) -> Path:
@@ -111,47 +112,6 @@ def _pickled(archive: Path, damage: Mapping[str, Any]) -> None:
     document.write_text(json.dumps(metadata), encoding="utf-8")
 
 
-def _hdf5_external_link(archive: Path, damage: Mapping[str, Any]) -> None:
-    with h5py.File(archive, "r+") as file:
-        file[damage["at"]] = h5py.ExternalLink("elsewhere.h5", "/data")
-
-
-def _hdf5_soft_link(archive: Path, damage: Mapping[str, Any]) -> None:
-    with h5py.File(archive, "r+") as file:
-        file[damage["at"]] = h5py.SoftLink(damage["to"])
-
-
-def _hdf5_external_storage(archive: Path, damage: Mapping[str, Any]) -> None:
-    with h5py.File(archive, "r+") as file:
-        file.create_dataset(damage["at"], (4,), "i1", external=[("elsewhere.bin", 0, 4)])
-
-
-def _hdf5_virtual(archive: Path, damage: Mapping[str, Any]) -> None:
-    layout = h5py.VirtualLayout((4,), "i1")
-    layout[:] = h5py.VirtualSource("elsewhere.h5", "data", (4,))
-    with h5py.File(archive, "r+") as file:
-        file.create_virtual_dataset(damage["at"], layout)
-
-
-def _hdf5_named_type(archive: Path, damage: Mapping[str, Any]) -> None:
-    with h5py.File(archive, "r+") as file:
-        file[damage["at"]] = np.dtype("f4")
-
-
-def _hdf5_null(archive: Path, damage: Mapping[str, Any]) -> None:
-    with h5py.File(archive, "r+") as file:
-        del file[damage["at"]]
-        file[damage["at"]] = h5py.Empty("f4")
-
-
-def _hdf5_header(archive: Path, damage: Mapping[str, Any]) -> None:
-    with h5py.File(archive, "r") as file:
-        address = h5py.h5o.get_info(file[damage["at"]].id).addr
-    with archive.open("r+b") as file:
-        file.seek(address)
-        file.write(b"\xff" * 16)
-
-
 def _zarr_chunks(archive: Path, damage: Mapping[str, Any]) -> list[Path]:
     folder = _place(archive, damage)
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (*_DOCUMENTS, ".zattrs"))
@@ -166,27 +126,50 @@ def _cut_chunk(archive: Path, damage: Mapping[str, Any]) -> None:
     chunk.write_bytes(chunk.read_bytes()[: chunk.stat().st_size // 2])
 
 
-def _both(damage: Damage) -> Mapping[str, Damage]:
-    return {"zarr-v3": damage, "zarr-v2": damage}
+def _shard_grown(archive: Path, damage: Mapping[str, Any]) -> None:
+    """A shard of 1.25 GiB that was never written, of inner chunks as they were."""
+    document = _document(archive, damage)
+    metadata = json.loads(document.read_bytes())
+    inner = metadata["codecs"][0]["configuration"]["chunk_shape"]
+    grown = [inner[0] * -(-(5 << 28) // math.prod(inner)), *inner[1:]]  # of one byte an entry, or more
+    metadata["shape"] = grown
+    metadata["chunk_grid"]["configuration"]["chunk_shape"] = grown
+    document.write_text(json.dumps(metadata), encoding="utf-8")
+    shutil.rmtree(document.parent / "c")
+
+
+FOLDER: Mapping[str, Damage] = {
+    "document-removed": _remove_document,
+    "document-cut": _cut_document,
+    "negative-shape": _negative_shape,
+    "other-account": _other_account,
+    "deep-attribute": _deep_attribute,
+    "foreign-file": _foreign_file,
+    "link-outside": _link_outside,
+    "link-inside": _link_inside,
+    "special-file": _fifo,
+    "chunk-removed": _remove_chunk,
+    "chunk-cut": _cut_chunk,
+}
+"""What Zarr of either version in a folder can suffer."""
+
+V3: Mapping[str, Damage] = {**FOLDER, "unknown-extension": _unknown_extension, "shard-grown": _shard_grown}
+V2: Mapping[str, Damage] = {**FOLDER, "pickled": _pickled}
+
+
+def _zipped(kinds: Mapping[str, Damage]) -> Mapping[str, Damage]:
+    of_zip = {"header-overwritten": zip_document(crc=1), "encrypted": zip_document(flags=0x801)}
+    return {**{kind: unpacked(damage) for kind, damage in kinds.items()}, **of_zip}
 
 
 DAMAGE: Mapping[str, Mapping[str, Damage]] = {
-    "document-removed": _both(_remove_document),
-    "document-cut": _both(_cut_document),
-    "negative-shape": _both(_negative_shape),
-    "other-account": _both(_other_account),
-    "deep-attribute": _both(_deep_attribute),
-    "unknown-extension": {"zarr-v3": _unknown_extension, "hdf5": _hdf5_null},
-    "foreign-file": _both(_foreign_file),
-    "link-outside": {**_both(_link_outside), "hdf5": _hdf5_external_link},
-    "link-inside": {**_both(_link_inside), "hdf5": _hdf5_soft_link},
-    "special-file": _both(_fifo),
-    "pickled": {"zarr-v2": _pickled},
-    "external-storage": {"hdf5": _hdf5_external_storage},
-    "virtual-dataset": {"hdf5": _hdf5_virtual},
-    "named-type": {"hdf5": _hdf5_named_type},
-    "header-overwritten": {"hdf5": _hdf5_header},
-    "chunk-removed": _both(_remove_chunk),
-    "chunk-cut": _both(_cut_chunk),
+    "zarr-v3": V3,
+    "zarr-v2": V2,
+    "hdf5": HDF5,
+    "npz": NPZ,
+    "asdf": ASDF,
+    "zarr-v3-zip": _zipped(V3),
+    "zarr-v2-zip": _zipped(V2),
+    "zarr-v3-sharded": V3,
 }
-"""Every kind of damage, and what does it in each container that can suffer it."""
+"""What does each kind of damage, by container."""

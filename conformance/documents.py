@@ -16,6 +16,7 @@ from vizschema.conformance.facts import measure
 from vizschema.conformance.materialise import Document, fill
 from vizschema.conformance.raw import CONTAINERS
 from vizschema.conformance.raw.nodes import RawNode
+from vizschema.conformance.raw.zarr import sharded
 from vizschema.containers.base import clean_attributes
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.specs import Profile
@@ -24,6 +25,11 @@ IDENTITIES: Mapping[str, Node] = {
     "zarr-v3": {"format": "zarr", "version": 3, "store": "directory", "consolidated": False},
     "zarr-v2": {"format": "zarr", "version": 2, "store": "directory", "consolidated": False},
     "hdf5": {"format": "hdf5", "version": None, "store": "file", "consolidated": False},
+    "npz": {"format": "npz", "version": None, "store": "file", "consolidated": False},
+    "asdf": {"format": "asdf", "version": None, "store": "file", "consolidated": False},
+    "zarr-v3-zip": {"format": "zarr", "version": 3, "store": "zip", "consolidated": False},
+    "zarr-v2-zip": {"format": "zarr", "version": 2, "store": "zip", "consolidated": False},
+    "zarr-v3-sharded": {"format": "zarr", "version": 3, "store": "directory", "consolidated": False},
 }
 """The `container` block of what the raw writers write."""
 
@@ -105,17 +111,22 @@ def _node(raw: RawNode, container: str) -> Node:
 
 
 def _storage(raw: RawNode, container: str, item_bytes: int) -> Node | None:
-    if (
-        raw.values is None
-        or (container == "hdf5" and not raw.values.size)
-        or (container == "hdf5" and not raw.values.ndim)
-    ):
+    if raw.values is None or container in ("npz", "asdf"):
         return None
-    shards = raw.shards if container == "zarr-v3" else None
-    codecs = list(raw.codecs) if raw.codecs is not None else _DEFAULT_CODECS[container]
+    if container == "hdf5" and not (raw.values.size and raw.values.ndim):
+        return None
+    codecs = list(raw.codecs) if raw.codecs is not None else _DEFAULT_CODECS[_kind(container)]
+    shards = sharded(raw).shards if container == "zarr-v3-sharded" else raw.shards
+    if _kind(container) != "zarr-v3":
+        shards = None
     if shards is not None:
         codecs = ["sharding_indexed", *codecs, *_INDEX_CODECS]
     return description.storage(raw.values.shape, raw.axes, item_bytes, chunks=raw.chunks, shard=shards, codecs=codecs)
+
+
+def _kind(container: str) -> str:
+    """The container without how it is packed."""
+    return container.removesuffix("-zip").removesuffix("-sharded")
 
 
 def _chunks(path: str, shape: tuple[int, ...], axes: list[str | None] | None) -> list[int]:

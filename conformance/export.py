@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from vizschema.conformance.cases import Case, content_of, corpus
-from vizschema.conformance.raw import SUFFIXES
 
 
 def export(target: Path, spec: str = "1.0.0", only: Sequence[str] = ()) -> str:
@@ -30,9 +29,11 @@ def _entry(case: Case, container: str, target: Path) -> dict[str, Any]:
     name = uuid.uuid4().hex
     content = content_of(case)
     entry = {key: content[key] for key in ("rule", "kind", "why", "profile", "level", "values", "verdict", "expected")}
+    entry["many"] = case.many
     if case.level == "archive":
-        path = target / "archives" / f"{name}{SUFFIXES[container]}"
-        case.write(path, container)
+        folder = target / "archives" / name
+        folder.mkdir()
+        path = case.write_in(folder, "archive", container)
     else:
         path = target / "descriptions" / f"{name}.json"
         path.write_text(json.dumps(case.description(container), ensure_ascii=False), encoding="utf-8")

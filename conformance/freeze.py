@@ -10,15 +10,15 @@ import copy
 import functools
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vizschema.conformance.breaks.edits import Break
-from vizschema.conformance.cases import Case, base, write_case
+from vizschema.conformance.cases import Case, base, unbreakable, write_case
 from vizschema.conformance.documents import describe_document
-from vizschema.conformance.judging import Found, ablated, found
+from vizschema.conformance.judging import Found, ablated, found, rules_found
 from vizschema.conformance.patch import diff
 from vizschema.conformance.raw import CONTAINERS, SUFFIXES, scratch
 from vizschema.description import Description
@@ -37,21 +37,28 @@ class Refused:
 
 
 def freeze(breaks: Iterable[Break], spec: str = "1.0.0") -> Iterator[Case | Refused]:
-    """A certified case of each break, or why there is none.
+    """The certified cases of each break, or why there is none.
 
-    The first case of each rule and kind is made in every container, further ones in one container each, in turn.
+    Each break is tried in one container, in turn, and in those that can break the rule and have no case of its kind
+    yet. Where its findings differ between containers (a file in a folder is named by its group, a member of an NPZ file
+    by itself), it becomes a case for each.
     """
+    hopeless = unbreakable(spec)
     covered: dict[tuple[str, str], set[str]] = {}
     for number, each in enumerate(breaks):
         have = covered.setdefault((each.rule, each.kind), set())
-        made = case_of(each, spec, every=len(have) < len(CONTAINERS), start=number)
-        if isinstance(made, Case) and made.level == "archive":
-            have.update(made.containers)
-        yield made
+        wanted = {name for name in CONTAINERS if name not in have and (each.rule, name) not in hopeless}
+        made = cases_of(each, spec, wanted=wanted, start=number)
+        for case in made:
+            if isinstance(case, Case) and case.level == "archive":
+                have.update(case.containers)
+        yield from made
 
 
-def case_of(made: Break, spec: str, *, every: bool = True, start: int = 0) -> Case | Refused:
-    """The case of one break, certified in every container that can carry its fault, or in the first from `start` on."""
+def cases_of(
+    made: Break, spec: str, *, wanted: Set[str] = frozenset(CONTAINERS), start: int = 0
+) -> list[Case] | list[Refused]:
+    """The cases of one break: certified in each container of `wanted`, and in the first from `start` on that can."""
     document = copy.deepcopy(base(spec, made.base))
     changed = made.stage("document", copy.deepcopy(document))
     damage = made.stage("damage", {}).get("damage", [])
@@ -72,25 +79,40 @@ def case_of(made: Break, spec: str, *, every: bool = True, start: int = 0) -> Ca
         (),
         tuple(damage),
     )
-    certified, reasons = _certified(made, draft, every=every, start=start)
+    certified, reasons = _certified(made, draft, wanted, start)
     if not certified:
-        return Refused(draft.name, reasons)
-    draft, first = next(iter(certified.values()))
-    kept = tuple(container for container, (_, findings) in certified.items() if findings == first)
-    severities = {draft.loaded_profile.rules[rule].severity for rule, _ in first}
+        return [Refused(draft.name, reasons)]
+    groups: dict[Found, list[str]] = {}
+    for container, (_, findings) in certified.items():
+        groups.setdefault(findings, []).append(container)
+    return [
+        _case(certified[containers[0]][0], findings, containers, "" if not number else f"-{containers[0]}")
+        for number, (findings, containers) in enumerate(groups.items())
+    ]
+
+
+def _case(draft: Case, findings: Found, containers: Sequence[str], suffix: str) -> Case:
+    severities = {draft.loaded_profile.rules[rule].severity for rule, _ in findings}
     return replace(
-        draft, containers=kept, expected=dict(sorted(first)), verdict="invalid" if "error" in severities else "valid"
+        draft,
+        name=draft.name + suffix,
+        containers=tuple(containers),
+        expected=dict(sorted(findings)),
+        verdict="invalid" if "error" in severities else "valid",
     )
 
 
 def _certified(
-    made: Break, draft: Case, *, every: bool, start: int
+    made: Break, draft: Case, wanted: Set[str], start: int
 ) -> tuple[dict[str, tuple[Case, Found]], dict[str, str]]:
     """The case and its findings by container, and why others do not certify it."""
     certified: dict[str, tuple[Case, Found]] = {}
     reasons: dict[str, str] = {}
     names = list(CONTAINERS)
-    for container in [*names[start % len(names) :], *names[: start % len(names)]]:
+    turn = names[start % len(names) :] + names[: start % len(names)]
+    for container in turn:
+        if certified and (container not in wanted or made.level == "description"):
+            continue
         try:
             trial = replace(draft, described=_described(made, draft, container))
             description = description_of(trial, container)
@@ -103,13 +125,10 @@ def _certified(
             reasons[container] = problem
             continue
         certified[container] = (trial, findings)
-        if made.level == "description" or not every:
-            break
-    order = {name: certified[name] for name in names if name in certified}
-    return order, reasons
+    return {name: certified[name] for name in names if name in certified}, reasons
 
 
-_CANNOT = (VizschemaError, ValueError, KeyError, OSError, RuntimeError)
+_CANNOT = (VizschemaError, ValueError, KeyError, TypeError, OSError, RuntimeError)
 """What a container raises that cannot carry a fault."""
 
 
@@ -142,7 +161,7 @@ def _problem(case: Case, description: Description, findings: Found, also: Sequen
     if rules != wanted:
         return f"expected {sorted(wanted)}, found {sorted(findings)}"
     if case.kind == "broken":
-        if len(findings) != len(rules):
+        if rules_found(description, case.loaded_profile) != tuple(sorted(rules)):
             return f"expected one finding a rule, found {sorted(findings)}"
         left = found(description, _ablated(case.loaded_profile, case.rule))
         if left != {each for each in findings if each[0] != case.rule}:
@@ -159,7 +178,7 @@ def _ablated(profile: Profile, rule: str) -> Profile:
 def write_corpus(cases: Iterable[Case], folder: Path) -> None:
     """Replace the cases below `folder` (that of a version), but for its bases."""
     for old in folder.iterdir():
-        if old.name != "bases":
+        if old.is_dir() and old.name != "bases":
             shutil.rmtree(old)
     for case in cases:
         write_case(case, folder)

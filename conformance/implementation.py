@@ -15,7 +15,7 @@ import numpy as np
 import vizschema
 from vizschema import specs
 from vizschema.conformance.raw import CONTAINERS
-from vizschema.errors import NotConforming, UsageError, VizschemaError
+from vizschema.errors import NotAnArchive, NotConforming, UsageError, VizschemaError
 from vizschema.findings import Finding
 from vizschema.judge import judge
 from vizschema.read import StoredArray
@@ -53,6 +53,8 @@ class Own:
         report = vizschema.validate(
             request["path"], spec=self._spec.version, profile=request["profile"], values=request["values"], jobs=1
         )
+        if isinstance(report.error, NotAnArchive):
+            return {"verdict": "refused", "findings": []}
         if report.error is not None:
             raise report.error
         return _verdict(report.findings)

@@ -25,9 +25,9 @@ def found(description: Description, profile: Profile) -> Found:
     )
 
 
-def rules_found(description: Description, profile: Profile) -> frozenset[str]:
-    """The rules of every finding."""
-    return frozenset(fault.rule.id for fault in faults(description, profile))
+def rules_found(description: Description, profile: Profile) -> tuple[str, ...]:
+    """The rule of every finding, sorted; a rule that is found at two places is there twice."""
+    return tuple(sorted(fault.rule.id for fault in faults(description, profile)))
 
 
 def faults(description: Description, profile: Profile) -> list[Fault]:

@@ -56,13 +56,20 @@ def _validates(case: Case, hello: Mapping[str, Any]) -> bool:
 
 
 def _reads(case: Case, _: Mapping[str, Any]) -> bool:
-    return case.kind == "neighbour" and case.level == "archive" and not case.damage and _portable(case)
+    return case.kind == "neighbour" and case.level == "archive" and _has_document(case) and _portable(case)
 
 
 def _writes(case: Case, _: Mapping[str, Any]) -> bool:
-    if case.level != "archive" or case.damage or case.rule in BY_WRITER or _is_cut(case) or not _portable(case):
+    if case.level != "archive" or not _has_document(case) or case.rule in BY_WRITER:
+        return False
+    if _is_cut(case) or not _portable(case):
         return False
     return (case.verdict == "valid" and _named(case)) or (case.verdict == "invalid" and not case.values)
+
+
+def _has_document(case: Case) -> bool:
+    """Whether a document says all of the archive: nothing is done to it after it was written."""
+    return case.made is None and not case.damage
 
 
 def _is_cut(case: Case) -> bool:
@@ -89,10 +96,14 @@ ROLES = tuple(_CONCERNS)
 
 
 def prepare(role: str, item: Item, folder: Path) -> Path:
-    """A path without a hint of the verdict, with the archive that is to be validated or read."""
-    path = folder / f"{uuid.uuid4().hex}{SUFFIXES[item.container]}"
-    if role != "writer" and item.case.level == "archive":
-        item.case.write(path, item.container)
+    """A path below `folder` without a hint of the verdict, with the archive that is to be validated or read."""
+    name = uuid.uuid4().hex
+    if role == "writer" or item.case.level != "archive":
+        return folder / f"{name}{SUFFIXES[item.container]}"
+    if item.case.made is not None:
+        folder = folder / name
+        folder.mkdir()
+    path: Path = item.case.write_in(folder, name, item.container)
     return path
 
 
@@ -115,10 +126,22 @@ def _check_validator(subject: Subject, item: Item, path: Path) -> str | None:
     rules = {finding["rule"] for finding in reply["findings"]}
     if rules != set(case.expected):
         return f"expected {_listed(case.expected)}, found {_listed(rules)}"
+    if case.many:
+        return _check_first(case, reply["findings"])
+    if len(reply["findings"]) != len(case.expected):
+        return f"expected {_listed(case.expected)} once each, found {len(reply['findings'])} findings"
     for finding in reply["findings"]:
         place = finding.get("path", case.expected[finding["rule"]])
         if place != case.expected[finding["rule"]]:
             return f"expected {finding['rule']} at {case.expected[finding['rule']]}, found it at {place}"
+    return None
+
+
+def _check_first(case: Case, findings: Sequence[Mapping[str, Any]]) -> str | None:
+    """Each rule at the place that the case names, among others."""
+    for rule, place in case.expected.items():
+        if not any(finding["rule"] == rule and finding.get("path", place) == place for finding in findings):
+            return f"expected {rule} at {place}, too"
     return None
 
 

@@ -27,7 +27,7 @@ class Subject(Protocol):
 
 @dataclass
 class OneShot:
-    """A command that is run for each archive, and says by its exit code whether it is valid: 0 it is, 1 it is not.
+    """A command that is run for each archive; its exit code says: 0 it is valid, 1 it is not, 3 it is no archive.
 
     `{path}`, `{profile}` and `{spec}` in its arguments stand for these; without `{path}` the path is the last argument.
     """
@@ -69,12 +69,15 @@ class OneShot:
             raise Silence(f"no exit code within {self.timeout:g} s") from None
         if code < 0:
             raise Crash(f"ended by signal {-code}")
-        if code not in (0, 1):
-            raise Refusal(f"exit code {code}, which is neither 0 (valid) nor 1 (invalid)")
-        return "invalid" if code else "valid"
+        if code not in _VERDICTS:
+            raise Refusal(f"exit code {code}, which is neither 0 (valid), nor 1 (invalid), nor 3 (no archive)")
+        return _VERDICTS[code]
 
     def stop(self) -> None:
         """Nothing is running."""
+
+
+_VERDICTS: Mapping[int, str] = {0: "valid", 1: "invalid", 3: "refused"}
 
 
 def _filled(argument: str, given: Mapping[str, str]) -> str:

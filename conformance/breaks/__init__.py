@@ -12,12 +12,34 @@ def all_breaks() -> list[Break]:
         axes,
         classifiers,
         guards,
+        identity,
+        instead,
         openfold,
+        openfold_attention,
+        openfold_values,
         series,
+        sides,
         storage,
         tree,
+        unmeasured,
         values,
     )
 
-    tables = (attributes, tree, axes, series, storage, values, classifiers, openfold, guards)
+    tables = (
+        identity,
+        attributes,
+        tree,
+        axes,
+        series,
+        storage,
+        values,
+        classifiers,
+        openfold,
+        openfold_attention,
+        openfold_values,
+        guards,
+        sides,
+        unmeasured,
+        instead,
+    )
     return [each for table in tables for each in table.breaks()]

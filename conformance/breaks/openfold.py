@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from vizschema.conformance.breaks.edits import (
@@ -14,14 +13,11 @@ from vizschema.conformance.breaks.edits import (
     attribute,
     axes,
     broken,
-    fact,
     filled,
     group,
     move,
-    no_attribute,
     put,
     sized,
-    unmeasured,
     valid,
     without,
 )
@@ -57,13 +53,11 @@ TABLE = {
 
 def breaks() -> Iterator[Break]:
     """Every break of this table."""
-    for each in (*_nodes(), *_kinds(), *_dtypes(), *_axes(), *_square(), *_attention(), *_topk()):
-        yield each
-    for each in _values():
-        yield replace(each, values=True)
+    yield from (*_nodes(), *_kinds(), *_dtypes(), *_axes(), *_square())
 
 
-def _slug(path: str) -> str:
+def slug_of(path: str) -> str:
+    """A path as part of the name of a case."""
     return path.strip("/").replace("/", "-").replace("_", "-")
 
 
@@ -100,9 +94,9 @@ def _nodes() -> Iterator[Break]:
     yield broken("node-name", "openfold", "capital", "A name that is no name: one fault, not two.", add("/outputs/PAE", array("residue:i residue:j")))
     yield broken("node-name", "openfold", "hyphen", "A name that is no name: one fault, not two.", add("/outputs/p-tm", array("")))
     for path in ("/inputs/sequence", "/inputs/msa", "/outputs/coordinates", "/outputs/atom_mask", "/outputs/confidence"):
-        yield broken("openfold-nodes", "openfold", f"{_slug(path)}-absent", f"There is no {path}.", without(path), *_alone(path))
+        yield broken("openfold-nodes", "openfold", f"{slug_of(path)}-absent", f"There is no {path}.", without(path), *_alone(path))
     for path in ("/inputs/residue_index", "/inputs/aatype", "/outputs/predicted_aligned_error", "/outputs/ptm", "/msa", "/recycle", "/attention_topk"):
-        yield valid("openfold-nodes", "openfold", f"{_slug(path)}-optional", f"{path} is optional.", without(path))
+        yield valid("openfold-nodes", "openfold", f"{slug_of(path)}-optional", f"{path} is optional.", without(path))
     for kind in KINDS:
         others = [f"/attention/{each}" for each in KINDS if each != kind]
         yield valid("attention-present", "openfold", f"only-{kind.replace('_', '-')}", "Attention of one kind will do.", without(*others))
@@ -130,10 +124,10 @@ def _kinds() -> Iterator[Break]:
     for path in TABLE:
         holder = (without(path), *_alone(path), add(path, group()), add(f"{path}/x", array("residue")))
         also = ("series-kind",) if "/layer_" in path else ()
-        yield broken("array-node", "openfold", _slug(path), f"A group stands for {path}.", *holder, also=also)
+        yield broken("array-node", "openfold", slug_of(path), f"A group stands for {path}.", *holder, also=also)
     for kind in KINDS:
         path = f"/attention/{kind}/layer_00"
-        yield broken("array-node", "openfold", _slug(path), f"A group stands for {path}.", without(path), add(path, group()), add(f"{path}/x", array("residue", source="unknown")), also=("series-kind",))
+        yield broken("array-node", "openfold", slug_of(path), f"A group stands for {path}.", without(path), add(path, group()), add(f"{path}/x", array("residue", source="unknown")), also=("series-kind",))
         yield broken("group-node", "openfold", f"attention-{kind.replace('_', '-')}", f"An array stands for /attention/{kind}.", without(f"/attention/{kind}"), add(f"/attention/{kind}", array("residue", source="unknown")))
         yield broken("group-node", "openfold", f"topk-{kind.replace('_', '-')}", f"An array stands for /attention_topk/{kind}.", without("/attention_topk/ipa"), add(f"/attention_topk/{kind}", array("residue")))
         yield broken(
@@ -167,25 +161,25 @@ def _dtypes() -> Iterator[Break]:
             yield broken("top-k-index-dtype", "openfold", dtype, f"Indices as {dtype}.", put(f"{TOPK}/indices", "dtype", dtype))
         if dtype in (*FLOATS, "bool", "complex64", "complex128"):
             for name in ("msa", "residue_index", "aatype"):
-                yield broken("integer-dtype", "openfold", f"{_slug(name)}-{dtype}", f"/inputs/{name} as {dtype}.", add(f"/inputs/{name}", array(TABLE[f"/inputs/{name}"][0], dtype, PLAIN)))
+                yield broken("integer-dtype", "openfold", f"{slug_of(name)}-{dtype}", f"/inputs/{name} as {dtype}.", add(f"/inputs/{name}", array(TABLE[f"/inputs/{name}"][0], dtype, PLAIN)))
         else:
             yield valid("integer-dtype", "openfold", f"msa-{dtype}", f"An MSA as {dtype}.", add("/inputs/msa", array("sequence residue", dtype, PLAIN)))
     yield valid("mask-dtype", "openfold", "bool", "A mask of booleans.", put("/outputs/atom_mask", "dtype", "bool"))
     for kind in KINDS:
-        yield broken("top-k-index-dtype", "openfold", f"of-{_slug(kind)}", f"Indices of {kind} as int64.", *moved_topk(kind), put(f"/attention_topk/{kind}/layer_00/indices", "dtype", "int64"))
-        yield broken("float-dtype", "openfold", f"topk-{_slug(kind)}", f"Weights of {kind} as int8.", *moved_topk(kind), put(f"/attention_topk/{kind}/layer_00/weights", "dtype", "int8"))
+        yield broken("top-k-index-dtype", "openfold", f"of-{slug_of(kind)}", f"Indices of {kind} as int64.", *moved_topk(kind), put(f"/attention_topk/{kind}/layer_00/indices", "dtype", "int64"))
+        yield broken("float-dtype", "openfold", f"topk-{slug_of(kind)}", f"Weights of {kind} as int8.", *moved_topk(kind), put(f"/attention_topk/{kind}/layer_00/weights", "dtype", "int8"))
         path = f"/attention/{kind}/layer_00"
-        yield broken("float-dtype", "openfold", _slug(path), f"{path} as int8.", put(path, "dtype", "int8"), attribute(path, "source", "proxy"), also=("series-dtype",))
+        yield broken("float-dtype", "openfold", slug_of(path), f"{path} as int8.", put(path, "dtype", "int8"), attribute(path, "source", "proxy"), also=("series-dtype",))
     for path in ("/single/layer_00", "/pair/layer_00", "/msa/layer_00", "/recycle/recycle_00/single", "/recycle/recycle_00/pair", "/outputs/confidence", "/outputs/predicted_aligned_error", "/outputs/ptm"):
         also = ("series-dtype",) if _in_series(path) else ()
-        yield broken("float-dtype", "openfold", _slug(path), f"{path} as int8.", axes(path, TABLE[path][0], "int8"), also=also)
+        yield broken("float-dtype", "openfold", slug_of(path), f"{path} as int8.", axes(path, TABLE[path][0], "int8"), also=also)
     for path in ("/outputs/coordinates", "/recycle/recycle_00/coordinates"):
         for dtype in ("float16", "bfloat16"):
             also = ("series-dtype",) if _in_series(path) else ()
-            yield broken("coordinate-dtype", "openfold", f"{_slug(path)}-{dtype}", f"{path} as {dtype}.", put(path, "dtype", dtype), also=also)
+            yield broken("coordinate-dtype", "openfold", f"{slug_of(path)}-{dtype}", f"{path} as {dtype}.", put(path, "dtype", dtype), also=also)
     for path in ("/inputs/sequence", "/inputs/msa", "/outputs/atom_mask", "/outputs/confidence", f"{TOPK}/indices"):
         names = TABLE.get(path, ("ipa_head entry end", ""))[0]
-        yield broken("portable-dtype", "openfold", _slug(path), f"{path} as text: one fault, not two.", *_alone(path), add(path, array(names, "bytes", {"pattern": "zeros"})))
+        yield broken("portable-dtype", "openfold", slug_of(path), f"{path} as text: one fault, not two.", *_alone(path), add(path, array(names, "bytes", {"pattern": "zeros"})))
 
 
 def moved_topk(kind: str, **changed: Any) -> tuple[Edit, ...]:
@@ -213,7 +207,7 @@ def _axes() -> Iterator[Break]:
         rule = RULES.get(first, "output-axes" if last == "coordinates" else "representation-axes")
         for number, wrong in enumerate(_rotations(names)):
             contents = PLAIN if dtype in ("uint8", "int32") else {"pattern": "smooth", "seed": 7}
-            yield broken(rule, "openfold", f"{_slug(path)}-{('turned', 'more', 'fewer')[number]}", f"{path} over {wrong or 'nothing'}.", *_alone(path), add(path, array(wrong, dtype, contents)))
+            yield broken(rule, "openfold", f"{slug_of(path)}-{('turned', 'more', 'fewer')[number]}", f"{path} over {wrong or 'nothing'}.", *_alone(path), add(path, array(wrong, dtype, contents)))
     yield broken("output-axes", "openfold", "c-alpha", "A trace of C-alpha atoms.", axes("/outputs/coordinates", "residue xyz"))
 
 
@@ -229,130 +223,3 @@ def _square() -> Iterator[Break]:
     yield valid("top-k-pair", "openfold", "no-layers", "Top-k attention that declares no layer.", without("/attention_topk/ipa"), add("/attention_topk/ipa", group(num_layers=0)))
     yield valid("openfold-pairs-measured", "openfold", "none-masked", "Every atom is there.", filled("/outputs/atom_mask", pattern="constant", value=1))
     yield valid("openfold-facts-measured", "openfold", "no-types", "Without residue types, nothing is compared.", without("/inputs/aatype"))
-
-
-def _attention() -> Iterator[Break]:
-    for kind in KINDS:
-        path = f"/attention/{kind}/layer_00"
-        over = "sequence" if kind == "msa_column" else "residue"
-        rule = "triangle-attention-axes" if kind.startswith("triangle") else "attention-axes"
-        head = f"{kind}_head"
-        wrongs = {"heads-last": f"{over}:query {over}:key {head}", "keys-first": f"{head} {over}:key {over}:query", "no-heads": f"{over}:query {over}:key", "other-roles": f"{head} {over}:i {over}:j"}
-        for slug, names in wrongs.items():
-            node = {**array(names, contents={"pattern": "softmax", "seed": 6}, source="softmax", anchor="mean"), "chunks": [1] * len(names.split())}
-            yield broken(rule, "openfold", f"{_slug(kind)}-{slug}", f"{path} over {names}.", add(path, node))
-        if kind.startswith("triangle"):
-            yield from _triangle(kind)
-    yield broken("attention-source", "trace", "absent", "An attention array does not say where its numbers come from.", no_attribute("/attention/self/layer_00", "source"))
-    for slug, value in (("relu", "relu"), ("number", 1), ("empty", ""), ("list", ["softmax"]), ("capital", "Softmax"), ("boolean", True)):
-        yield broken("attention-source", "trace", slug, f"source is {value!r}.", attribute("/attention/self/layer_00", "source", value))
-    yield broken("attention-source", "trace", "array-at-attention", "/attention itself is an array.", without("/attention"), add("/attention", array("token:query token:key")))
-    for value in ("softmax", "proxy", "top_k", "unknown"):
-        yield valid("attention-source", "trace", f"valid-{_slug(value)}", f"source is {value!r}.", attribute("/attention/self/layer_00", "source", value))
-    yield valid("attention-source", "trace", "similar-name", "A group whose name only begins alike.", add("/attention_maps/x", array("token:query token:key")))
-    yield valid("attention-source", "trace", "elsewhere", "A group of the name below another.", add("/outputs/attention/x", array("token:query token:key")))
-
-
-def _triangle(kind: str) -> Iterator[Break]:
-    path, other = f"/attention/{kind}/layer_00", f"/attention/{kind}/layer_01"
-    flat, whole = f"{kind}_head residue:query residue:key", f"{kind}_head residue:anchor residue:query residue:key"
-    name = _slug(kind)
-    soft = {"pattern": "softmax", "seed": 6}
-    yield broken("triangle-attention-axes", "openfold", f"{name}-anchor-last", "The anchors last.", add(path, array(f"{kind}_head residue:query residue:key residue:anchor", contents=soft, source="softmax")))
-    yield broken("triangle-attention-anchor", "openfold", f"{name}-absent", "A map of one anchor, or a mean: nobody says.", add(path, array(flat, contents=soft, source="softmax")))
-    for slug, value in (("text", "first"), ("negative", -1), ("fraction", 1.5), ("boolean", True), ("list", [1]), ("empty", ""), ("capital", "Mean")):
-        yield broken("triangle-attention-anchor", "openfold", f"{name}-{slug}", f"anchor is {value!r}.", add(path, array(flat, contents=soft, source="softmax", anchor=value)))
-    yield broken("portable-attribute", "openfold", f"{name}-anchor-object", "anchor is a nested object: one fault, not two.", add(path, array(flat, contents=soft, source="softmax", anchor={"index": 1})))
-    for slug, value in (("zero", 0), ("index", 7), ("mean", "mean")):
-        yield valid("triangle-attention-anchor", "openfold", f"{name}-valid-{slug}", f"anchor is {value!r}.", add(path, array(flat, contents=soft, source="softmax", anchor=value)))
-    for number, at in enumerate((path, other)):
-        yield valid("triangle-attention-axes", "openfold", f"{name}-whole-{number}", "Attention of every anchor needs no anchor.", add(at, array(whole, contents=soft, source="softmax")))
-
-
-def _topk() -> Iterator[Break]:
-    for kind in KINDS:
-        path = f"/attention_topk/{kind}/layer_00"
-        yield valid("top-k-axes", "openfold", f"of-{_slug(kind)}", f"Top-k attention of {kind}.", *moved_topk(kind))
-        wrong = array(f"entry {kind}_head end", "int32", PLAIN)
-        yield broken("top-k-axes", "openfold", f"{_slug(kind)}-indices", f"{path}/indices with its entries first.", *moved_topk(kind, indices=wrong))
-        turned = array(f"entry {kind}_head", "float16", {"pattern": "uniform", "seed": 5})
-        yield broken("top-k-axes", "openfold", f"{_slug(kind)}-weights", f"{path}/weights with its entries first.", *moved_topk(kind, weights=turned))
-        for name in ("indices", "weights"):
-            yield broken("top-k-pair", "openfold", f"{_slug(kind)}-{name}-absent", f"There is no {path}/{name}.", *moved_topk(kind), without(f"{path}/{name}"))
-            yield broken(
-                "array-node", "openfold", f"topk-{_slug(kind)}-{name}", f"A group stands for {path}/{name}.", *moved_topk(kind), without(f"{path}/{name}"), add(f"{path}/{name}", group()), add(f"{path}/{name}/x", array("residue"))
-            )
-    yield broken("empty-group", "openfold", "topk-layer", "A layer of top-k attention without anything: one fault, not two.", without(f"{TOPK}/indices", f"{TOPK}/weights"))
-
-
-def _values() -> Iterator[Break]:
-    letters = "MQIFVKTLTGKT"
-    for slug, text in (("gap", "MQI-VKTLTGKT"), ("lower-case", "MQIfVKTLTGKT"), ("stop", "MQIFVKTLTGK*"), ("before-a", "MQIFVKTLTGK@"), ("after-z", "MQIFVKTLTGK[")):
-        yield broken(
-            "sequence-letters",
-            "openfold",
-            slug,
-            f"The sequence {text!r}.",
-            filled("/inputs/sequence", pattern="text", text=text),
-            filled("/inputs/aatype", pattern="listed", values=["ARNDCQEGHILKMFPSTWYVX".find(c) if c in "ARNDCQEGHILKMFPSTWYVX" else 20 for c in text]),
-        )
-    yield broken("sequence-letters", "openfold", "both-sides", "Codes on both sides of the letters: one fault.", fact("/inputs/sequence", minimum=45, maximum=122))
-    yield valid(
-        "sequence-letters",
-        "openfold",
-        "first-and-last",
-        "A and Z are letters.",
-        filled("/inputs/sequence", pattern="text", text="AZIFVKTLTGKT"),
-        filled("/inputs/aatype", pattern="listed", values=["ARNDCQEGHILKMFPSTWYVX".find(c) if c in "ARNDCQEGHILKMFPSTWYVX" else 20 for c in "AZIFVKTLTGKT"]),
-    )
-    yield broken("residue-types-follow-sequence", "openfold", "one-differs", "One residue type is another.", filled("/inputs/sequence", pattern="text", text=letters), filled("/inputs/aatype", pattern="ramp"))
-    yield broken("residue-types-follow-sequence", "openfold", "described", "One residue type differs.", fact("/inputs/aatype", decode_differs=1))
-    yield valid("residue-types-follow-sequence", "openfold", "unknown", "There is nothing to compare with.", fact("/inputs/aatype", decode_differs=None))
-    yield broken("masked-coordinates-zero", "openfold", "left-over", "Coordinates of atoms that are not there.", filled("/outputs/coordinates", pattern="smooth", seed=3, scale=20.0))
-    yield broken("masked-coordinates-zero", "openfold", "described", "One left-over value.", fact("/outputs/coordinates", masked_nonzero=1))
-    yield valid("masked-coordinates-zero", "openfold", "unknown", "There is nothing to compare with.", fact("/outputs/coordinates", masked_nonzero=None))
-    ranges: dict[str, tuple[str, float | None, float | None, float]] = {
-        "/outputs/confidence": ("confidence-range", 0, 100, 0.5),
-        "/outputs/predicted_aligned_error": ("error-range", 0, None, 0.5),
-        "/outputs/ptm": ("ptm-range", 0, 1, 0.5),
-        "/outputs/atom_mask": ("mask-binary", 0, 1, 1),
-        f"{TOPK}/weights": ("top-k-range", 0, 1.01, 0.005),
-        f"{TOPK}/indices": ("top-k-range", 0, None, 1),
-    }
-    for path, (rule, low, high, step) in ranges.items():
-        name = _slug(path)
-        if low is not None:
-            yield broken(rule, "openfold", f"{name}-below", f"A value of {path} just below {low}.", fact(path, minimum=low - step))
-            yield valid(rule, "openfold", f"{name}-lowest", f"{path} begins at {low}.", fact(path, minimum=low))
-        if high is not None:
-            yield broken(rule, "openfold", f"{name}-above", f"A value of {path} just above {high}.", fact(path, maximum=high + step))
-            yield broken(rule, "openfold", f"{name}-both", f"Values of {path} on both sides: one fault.", fact(path, minimum=-3, maximum=high + 3))
-            yield valid(rule, "openfold", f"{name}-highest", f"{path} ends at {high}.", fact(path, maximum=high))
-    yield from _contents()
-    yield valid("confidence-range", "openfold", "nothing-finite", "There is no finite value.", fact("/outputs/confidence", minimum=None, maximum=None), fact("/outputs/ptm", minimum=None, maximum=None))
-    yield broken("confidence-scale", "openfold", "exactly-one", "No confidence above 1.", fact("/outputs/confidence", maximum=1))
-    yield valid("confidence-scale", "openfold", "little-more", "A confidence of 1.5.", fact("/outputs/confidence", maximum=1.5))
-    for kind in KINDS:
-        path = f"/attention_topk/{kind}/layer_00"
-        yield broken("top-k-range", "openfold", f"{_slug(kind)}-past", f"An index of {kind} past the last.", *moved_topk(kind), fact(f"{path}/indices", beyond_axis=1))
-        yield broken("top-k-range", "openfold", f"{_slug(kind)}-weight", f"A weight of {kind} above 1.", *moved_topk(kind), fact(f"{path}/weights", maximum=1.9))
-        yield broken("openfold-facts-measured", "openfold", f"{_slug(kind)}-indices", "beyond_axis was not measured.", *moved_topk(kind), unmeasured(f"{path}/indices", "facts", "beyond_axis"))
-    yield valid("top-k-range", "openfold", "unknown", "There is nothing to compare with.", fact(f"{TOPK}/indices", beyond_axis=None))
-    yield broken("openfold-facts-measured", "openfold", "aatype", "decode_differs was not measured.", unmeasured("/inputs/aatype", "facts", "decode_differs"))
-    for dtype in ("int8", "int16", "int64", "uint8", "uint16", "uint32", "uint64"):
-        yield broken("openfold-facts-measured", "openfold", f"aatype-{dtype}", f"decode_differs of {dtype} was not measured.", put("/inputs/aatype", "dtype", dtype), unmeasured("/inputs/aatype", "facts", "decode_differs"))
-    for dtype in ("float32", "float64"):
-        yield broken("openfold-pairs-measured", "openfold", f"coordinates-{dtype}", "masked_nonzero was not measured.", put("/outputs/coordinates", "dtype", dtype), unmeasured("/outputs/coordinates", "facts", "masked_nonzero"))
-
-
-def _contents() -> Iterator[Break]:
-    yield broken("confidence-scale", "openfold", "zero-to-one", "Confidence from 0 to 1.", filled("/outputs/confidence", pattern="uniform", seed=3, low=0.2, high=0.9))
-    yield broken("confidence-range", "openfold", "negative", "Confidence below 0.", filled("/outputs/confidence", pattern="uniform", seed=3, low=-50.0, high=50.0))
-    yield broken("confidence-range", "openfold", "more-than-hundred", "Confidence above 100.", filled("/outputs/confidence", pattern="uniform", seed=3, low=50.0, high=300.0))
-    yield broken("error-range", "openfold", "logits", "Logits of an error.", filled("/outputs/predicted_aligned_error", pattern="normal", seed=3))
-    yield broken("ptm-range", "openfold", "percent", "A TM score in percent.", filled("/outputs/ptm", pattern="constant", value=87.0))
-    yield broken("mask-binary", "openfold", "counts", "A mask of 0, 1 and 2.", filled("/outputs/atom_mask", pattern="classes", count=3, seed=4))
-    yield broken("top-k-range", "openfold", "past-last-residue", "An index past the last residue.", filled(f"{TOPK}/indices", pattern="listed", values=[0, 12, 3]))
-    yield broken("top-k-range", "openfold", "negative-index", "An index below 0.", filled(f"{TOPK}/indices", pattern="listed", values=[0, -1, 3]))
-    yield broken("top-k-range", "openfold", "scores", "Weights above 1.", filled(f"{TOPK}/weights", pattern="uniform", seed=4, low=0.5, high=3.0))
-    yield valid("top-k-range", "openfold", "last-residue", "The last residue.", filled(f"{TOPK}/indices", pattern="listed", values=[0, 11, 3]))

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vizschema.conformance.breaks.edits import Break, add, array, broken, measured, on_description, put, sized, valid
+from vizschema.conformance.breaks.edits import (
+    Break,
+    add,
+    array,
+    broken,
+    damage,
+    measured,
+    on_description,
+    put,
+    sized,
+    valid,
+)
 
 # A table reads better with a case a line.
 # fmt: off
@@ -37,8 +48,11 @@ def _chunks() -> Iterator[Break]:
     yield broken("chunk-maximum", "trace", "one-byte", "A chunk of one byte more than 16 MiB.", add("/outputs/x", large))
     yield broken("chunk-maximum", "trace", "double", "A chunk of 32 MiB.", *_storage(LAYER, chunk_bytes=32 * MIB))
     yield broken("chunk-maximum", "trace", "in-extra", "A chunk of more than 16 MiB below /extra.", *_storage("/extra/Anything, even Größe", chunk_bytes=17 * MIB))
+    yield valid("chunk-one-sample", "trace", "one-of-a-batch", "A chunk holds one entry of a batch.", *_storage(SELF, chunk_of={"batch": 1, "head": 1}))
     yield valid("chunk-maximum", "trace", "exact", "A chunk of 16 MiB.", add("/outputs/x", {**large, "shape": [1, 16 * MIB]}))
     yield broken("shard-maximum", "trace", "one-byte", "A shard of one byte more than 1 GiB.", *_storage(LAYER, shards={"shape": [5, 8], "bytes": 2**30 + 1, "count": 1}))
+    sharded = {**array("page letter", "uint8", {"pattern": "ramp"}), "shape": [2, 1 << 16], "chunks": [1, 1 << 16], "shards": [2, 1 << 16]}
+    yield broken("shard-maximum", "trace", "never-written", "A shard of more than 1 GiB that was never written.", add("/outputs/x", sharded), damage("shard-grown", "/outputs/x"))
     yield valid("shard-maximum", "trace", "exact", "A shard of 1 GiB.", *_storage(LAYER, shards={"shape": [5, 8], "bytes": 2**30, "count": 1}))
     yield valid("shard-maximum", "trace", "in-extra", "Below /extra shards are free.", *_storage("/extra/Anything, even Größe", shards={"shape": [5], "bytes": 2**31, "count": 1}))
     slugs = {"head": "head", "heads": "heads", "ipa_head": "ipa-head", "n2_heads": "n-heads", "_head": "no-stem"}
@@ -140,7 +154,7 @@ def _codecs() -> Iterator[Break]:
             yield broken("portable-codec", "trace", f"{slug}-{name.replace('.', '-')}", f"{name} alone, described.", *_identity(container), *_storage(LAYER, codecs=[name]))
         for dtype in PORTABLE:
             node = array("token", dtype, {"pattern": "listed", "values": [0, 1, 1]})
-            yield broken("portable-codec", "trace", f"{slug}-of-{dtype}", f"A plug-in for an array of {dtype}.", add("/inputs/x", node), *_identity(container), *_storage("/inputs/x", codecs=["bytes", "my_own"]))
+            yield broken("portable-codec", "trace", f"{slug}-of-{dtype}", f"A plug-in for an array of {dtype}.", add("/inputs/x", node), *_identity(container), *_storage("/inputs/x", codecs=["my_own"]))
         yield broken(
             "portable-dtype",
             "trace",

@@ -17,6 +17,7 @@ from vizschema.conformance.breaks.edits import (
     group,
     move,
     on_description,
+    on_document,
     put,
     valid,
     without,
@@ -50,8 +51,13 @@ def _only_array(parts: dict) -> None:  # type: ignore[type-arg]
     parts["nodes"] = {"/": layer}
 
 
+def _nothing_else(document: dict) -> None:  # type: ignore[type-arg]
+    document["nodes"] = {}
+
+
 def _root() -> Iterator[Break]:
     yield broken("root-group", "trace", "array", "The archive is one array.", on_description(_only_array))
+    yield broken("root-group", "trace", "array-written", "The archive is one array.", on_document(_nothing_else), add("/", array("token")))
     yield valid("root-group", "trace", "members-only", "The root may have members that no rule names.", add("/weights", group()), add("/weights/first", array("token")))
     yield broken("data-present", "trace", "metadata-only", "There is no array of a trace.", without("/activations", "/attention"))
     yield broken("data-present", "trace", "extra-only", "Only /extra holds anything.", without("/activations", "/attention"), add("/extra/more", array("token")))
@@ -206,7 +212,9 @@ def _damage() -> Iterator[Break]:
     yield broken("metadata-invalid", "trace", "negative-shape", "A shape below 0.", damage("negative-shape", SELF))
     yield broken("metadata-conflict", "trace", "two-versions", "Metadata of both versions of Zarr.", damage("other-account", "/attention/self"))
     yield broken("over-limit", "trace", "deep-attribute", "An attribute a thousand lists deep.", damage("deep-attribute", "/extra"))
+    yield broken("over-limit", "trace", "deep-tree", "Groups a hundred levels deep.", damage("deep-tree", "/extra"))
     yield broken("unsupported", "trace", "extension", "An extension that has to be understood, or a null dataspace.", damage("unknown-extension", "/extra/Anything, even Größe"))
+    yield broken("unsupported", "trace", "encrypted", "A document that is encrypted.", damage("encrypted", "/extra/Anything, even Größe"))
     yield broken("foreign-file", "trace", "note", "A note in a group.", damage("foreign-file", "/activations"))
     yield broken("foreign-file", "trace", "note-in-extra", "A note in /extra.", damage("foreign-file", "/extra"))
     yield broken("external-link", "trace", "outside", "A link out of the archive.", damage("link-outside", "/activations/gates"))

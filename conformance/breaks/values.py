@@ -53,6 +53,7 @@ def _finite() -> Iterator[Break]:
 
 def _chunks() -> Iterator[Break]:
     yield broken("chunks-written", "trace", "removed", "The file of a chunk is gone.", put(LAYER, "chunks", [1, 8]), damage("chunk-removed", LAYER))
+    yield broken("chunks-written", "trace", "shard-removed", "The file of a shard is gone.", put(LAYER, "chunks", [1, 8]), put(LAYER, "shards", [2, 8]), damage("chunk-removed", LAYER))
     yield broken("chunks-written", "trace", "described", "A chunk was never written.", fact(LAYER, absent_chunks=1))
     yield valid("chunks-written", "trace", "zeros", "Chunks of zeros were written.", filled(LAYER, pattern="listed", values=[0.0] * 39 + [1.0]))
     yield valid("chunks-written", "trace", "in-extra", "Below /extra chunks may be left out.", fact(EXTRA, absent_chunks=1))

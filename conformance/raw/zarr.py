@@ -1,4 +1,4 @@
-"""Zarr v2 and v3 in a folder, written from the specifications: metadata as JSON, chunks as files.
+"""Zarr v2 and v3 in a folder or a zip file, written from the specifications: metadata as JSON, chunks as files.
 
 Encodes with numcodecs, and never consults zarr-python; a codec that it does not know is named in the metadata, and the
 bytes are those of zlib.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,38 +24,89 @@ from vizschema.conformance.raw.nodes import BFLOAT16, RawNode, Values, blocks
 Codec = tuple[Mapping[str, Any], Callable[[bytes], bytes]]
 
 
+Put = Callable[[str, bytes], object]
+"""Writes one file of an archive, by its key: the path from the root."""
+
+
 def write_zarr_v3(root: Path, nodes: Mapping[str, RawNode]) -> None:
     """Write `nodes` (path → node, every group among them) below the new folder `root`."""
-    for path, node in nodes.items():
-        folder = _folder(root, path)
-        if node.values is None:
-            _write_json(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": node.attributes})
-            continue
-        _write_json(folder / "zarr.json", _v3_document(node))
-        for place, chunk in blocks(node.stored, node.shards or node.chunks):
-            target = folder.joinpath("c", *map(str, place))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(_sharded(node, chunk) if node.shards else _encoded(chunk, _v3_codecs(node)))
+    _v3(_folder(root), nodes)
+
+
+def write_zarr_v3_sharded(root: Path, nodes: Mapping[str, RawNode]) -> None:
+    """Likewise, every array that has chunks in one shard, unless the node has shards of its own."""
+    _v3(_folder(root), {path: sharded(node) for path, node in nodes.items()})
 
 
 def write_zarr_v2(root: Path, nodes: Mapping[str, RawNode]) -> None:
     """Likewise in version 2."""
+    _v2(_folder(root), nodes)
+
+
+def write_zarr_v3_zip(path: Path, nodes: Mapping[str, RawNode]) -> None:
+    """Write `nodes` into the new zip file `path`, its members stored."""
+    with zipfile.ZipFile(path, "x") as file:
+        _v3(lambda key, content: file.writestr(zipfile.ZipInfo(key), content), nodes)
+
+
+def write_zarr_v2_zip(path: Path, nodes: Mapping[str, RawNode]) -> None:
+    """Likewise in version 2."""
+    with zipfile.ZipFile(path, "x") as file:
+        _v2(lambda key, content: file.writestr(zipfile.ZipInfo(key), content), nodes)
+
+
+def sharded(node: RawNode) -> RawNode:
+    """The node with one shard for the whole array, where it has chunks and no shards."""
+    if node.values is None or not node.values.size or not node.values.ndim or node.shards is not None:
+        return node
+    whole = [-(-size // length) * length for size, length in zip(node.values.shape, node.chunks, strict=True)]
+    return replace(node, shards=whole)
+
+
+def _folder(root: Path) -> Put:
+    root.mkdir(parents=True)
+
+    def put(key: str, content: bytes) -> None:
+        target = root.joinpath(*key.split("/"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            file.write(content)
+
+    return put
+
+
+def _key(path: str, name: str) -> str:
+    return f"{path.strip('/')}/{name}".lstrip("/")
+
+
+def _v3(put: Put, nodes: Mapping[str, RawNode]) -> None:
     for path, node in nodes.items():
-        folder = _folder(root, path)
+        if node.values is None:
+            group = {"zarr_format": 3, "node_type": "group", "attributes": node.attributes}
+            put(_key(path, "zarr.json"), _json(group))
+            continue
+        put(_key(path, "zarr.json"), _json(_v3_document(node)))
+        for place, chunk in blocks(node.stored, node.shards or node.chunks):
+            encoded = _sharded(node, chunk) if node.shards else _encoded(chunk, _v3_codecs(node))
+            put(_key(path, "/".join(map(str, ("c", *place)))), encoded)
+
+
+def _v2(put: Put, nodes: Mapping[str, RawNode]) -> None:
+    for path, node in nodes.items():
         attributes = dict(node.attributes)
         if node.values is None:
-            _write_json(folder / ".zgroup", {"zarr_format": 2})
+            put(_key(path, ".zgroup"), _json({"zarr_format": 2}))
         else:
             if node.axes is not None:
                 attributes["_ARRAY_DIMENSIONS"] = list(node.axes)
             if node.dtype == BFLOAT16:
                 attributes["stored_dtype"] = BFLOAT16
-            _write_v2_array(folder, node)
+            _put_v2_array(put, path, node)
         if attributes:
-            _write_json(folder / ".zattrs", attributes)
+            put(_key(path, ".zattrs"), _json(attributes))
 
 
-def _write_v2_array(folder: Path, node: RawNode) -> None:
+def _put_v2_array(put: Put, path: str, node: RawNode) -> None:
     stored = node.stored
     names = node.codecs if node.codecs is not None else ["zlib"]
     codecs = [_V2_CODECS.get(name, lambda name=name: ({"id": name}, zlib.compress))() for name in names]
@@ -68,22 +121,16 @@ def _write_v2_array(folder: Path, node: RawNode) -> None:
         "fill_value": None,
         "order": "C",
     }
-    _write_json(folder / ".zarray", document)
+    put(_key(path, ".zarray"), _json(document))
     for place, chunk in blocks(stored, node.chunks):
         encoded = chunk.tobytes()
         for _, encode in codecs:
             encoded = encode(encoded)
-        (folder / (".".join(map(str, place)) or "0")).write_bytes(encoded)
+        put(_key(path, ".".join(map(str, place)) or "0"), encoded)
 
 
-def _folder(root: Path, path: str) -> Path:
-    folder = root.joinpath(*path.strip("/").split("/")) if path != "/" else root
-    folder.mkdir(parents=True)
-    return folder
-
-
-def _write_json(path: Path, document: Any) -> None:
-    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
+def _json(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _v3_document(node: RawNode) -> dict[str, Any]:

@@ -15,25 +15,11 @@ import pytest
 import vizschema
 from vizschema import specs
 from vizschema.cli import main
+from vizschema.completion import words_of
 from vizschema.conformance.examples import write_example
+from vizschema.parser import whole_parser
 
-COMMANDS = (
-    *(
-        "validate",
-        "describe",
-        "explain",
-        "pin",
-        "completion",
-        "spec list",
-        "spec show",
-        "spec diff",
-        "spec export",
-        "digest",
-        "demo",
-        "example",
-    ),
-    "benchmark",
-)
+COMMANDS = tuple(typed for typed in words_of(whole_parser()) if typed and " --" not in typed)
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +232,13 @@ def test_paths_come_from_standard_input_too(good: str, bad: str) -> None:
     result = run("validate", "-", "--quiet", "--no-values", input=f"{good}\n\n{bad}\n")
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
     assert result.stdout.startswith(f"{bad}: does not conform")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_no_path_on_standard_input_is_2_and_never_a_pass(text: str) -> None:
+    result = run("validate", "-", input=text)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith("expected paths of archives on standard input, one a line, found none\n")
 
 
 # Hostile surroundings

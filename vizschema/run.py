@@ -160,12 +160,15 @@ def _holder(path: str) -> str:
 
 
 def _paths(paths: Sequence[str]) -> Iterator[str]:
-    """`paths`, with those on standard input, one a line, in place of `-`."""
+    """`paths`, with those on standard input, one a line, in place of `-`; raises `UsageError` where there is none."""
+    named = False
     for path in paths:
-        if path != "-":
-            yield path
-            continue
-        for line in sys.stdin.buffer:
-            name = os.fsdecode(line.rstrip(b"\r\n"))
-            if name:
-                yield name
+        for name in [path] if path != "-" else filter(None, map(_line, sys.stdin.buffer)):
+            named = True
+            yield name
+    if not named:
+        raise UsageError("expected paths of archives on standard input, one a line, found none")
+
+
+def _line(line: bytes) -> str:
+    return os.fsdecode(line.rstrip(b"\r\n"))

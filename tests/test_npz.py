@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from zips import Entry, headed, npy, told, zipped
 
+import vizschema
 from vizschema.containers import open_container
 from vizschema.containers.base import Limits
 from vizschema.containers.flat_values import FlatValues
@@ -397,3 +399,21 @@ def test_the_real_archive_in_npz_has_flat_names_and_no_axes(real: Path) -> None:
 def test_a_description_is_json(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", a=np.zeros(2))
     assert json.loads(json.dumps(describe(tmp_path / "a.npz"), allow_nan=False))
+
+
+def test_a_file_of_2_to_4_gib_as_python_writes_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 2 GiB on, zipfile writes a zip64 record after the directory, and what fits into 32 bits as it is."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 300)
+    np.savez(tmp_path / "a.npz", x=np.arange(100.0), y=np.arange(3))
+    raw = (tmp_path / "a.npz").read_bytes()
+    assert b"PK\x06\x06" in raw
+    end = raw.rindex(b"PK\x05\x06")
+    assert b"\xff\xff\xff\xff" not in raw[end:]
+    report = vizschema.validate(tmp_path / "a.npz")
+    assert report.error is None
+    assert report.coverage is not None
+    assert report.coverage["bytes_read"] == report.coverage["bytes"] == 824
+    cut = raw[: end - 20] + raw[end:]  # without the locator of that record
+    (tmp_path / "b.npz").write_bytes(cut)
+    error = vizschema.validate(tmp_path / "b.npz").error
+    assert "the directory of the zip file is not where its end says" in str(error)

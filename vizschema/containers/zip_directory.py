@@ -116,7 +116,8 @@ def _end(file: Ranges) -> tuple[int, int, int]:
         raise Unreadable("damaged", "the zip file has no directory at its end: it was cut, or never finished")
     _, disk, first, here, count, size, offset, _ = _END.unpack_from(tail, place)
     end = tail_at + place
-    if _WIDE_COUNT in (disk, first, here, count) or _WIDE in (size, offset):
+    # Python's zipfile writes the zip64 record from 2 GiB on, where these numbers still fit and stand here too.
+    if _WIDE_COUNT in (disk, first, here, count) or _WIDE in (size, offset) or offset + size != end:
         wide = _wide_end(file, tail, place)
         if wide is not None:
             disk, first, here, count, size, offset, end = wide

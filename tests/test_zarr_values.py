@@ -322,6 +322,8 @@ CUTS: list[tuple[Any, Callable[[bytes], bytes], str, str]] = [
     (numcodecs.Zstd(), lambda data: data[:-1], "truncated", "its zstd frame ends after"),
     (numcodecs.Zstd(), lambda data: data[:3], "truncated", "its zstd frame ends after 3 bytes"),
     (numcodecs.Zstd(), lambda _: b"", "truncated", "it is empty"),
+    (numcodecs.Zstd(), lambda data: data + b"abc", "wrong-length", "3 bytes follow its zstd frame"),
+    (numcodecs.Zstd(), lambda data: data + bytes(50), "wrong-length", "50 bytes follow its zstd frame"),
     (numcodecs.Zstd(), with_zstd_size, "wrong-length", "its zstd header claims 1099511627776 bytes, expected 240"),
     (
         numcodecs.Zstd(),

@@ -41,6 +41,8 @@ def _zstd_size(data: Bytes) -> int | None:
 def _zstd_frame(data: Bytes, at: int) -> tuple[int, int | None]:
     """Where the frame at `at` ends, and the size that it claims; none of it is decoded."""
     head = data[at : at + 18].tobytes()
+    if at and not _begins_frame(head):
+        raise Undecoded("wrong-length", f"{data.size - at} bytes follow its zstd frame")
     if len(head) < 8:
         raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
     if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:
@@ -65,6 +67,11 @@ def _zstd_frame(data: Bytes, at: int) -> tuple[int, int | None]:
     if at > data.size:
         raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
     return at, size
+
+
+def _begins_frame(head: bytes) -> bool:
+    skipped = head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50
+    return skipped or head[:4] == b"\x28\xb5\x2f\xfd"
 
 
 def decode_blosc(data: Bytes, exact: int | None, most: int, out: Buffer) -> Bytes:

@@ -162,6 +162,14 @@ def test_what_no_container_carries_is_named_before_anything_is_written(tmp_path:
         assert words in found[path], path
 
 
+def test_a_chunk_that_would_take_all_memory_is_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (1 << 28,), "f4", chunks=(1 << 28,))
+    with pytest.raises(NotCarried, match="/x: a chunk of 1073741824 bytes, more than the 201326592 that are decoded"):
+        convert(tmp_path / "a.h5", tmp_path / "b.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+
+
 def test_what_one_container_has_no_room_for_is_named(tmp_path: Path) -> None:
     given = {"nested": {"a": 1}, "mixed": [1, "a"], "null": None, "long": list(range(20_000))}
     for key, value in given.items():

@@ -8,6 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from vizschema.bounds import MEMORY
 from vizschema.containers.base import Container
 from vizschema.containers.flat_values import FlatValues
 from vizschema.containers.values import ChunkDamaged
@@ -52,6 +53,9 @@ def _problem(path: str, node: Node) -> str | None:
         return f"characters that cannot be shown, in {', '.join(node['escaped'])}"
     if "axes_detail" in node:
         return f"its axes cannot be told: {node['axes_detail']}"
+    size = node["storage"]["chunk_bytes"] if node["kind"] == "array" and node["storage"] is not None else 0
+    if size > MEMORY:
+        return f"a chunk of {size} bytes, more than the {MEMORY} that are decoded at once"
     for key, value in node["attributes"].items():
         if isinstance(value, dict) and value.keys() == {"unsupported"}:
             return f"attribute {key}: {value['unsupported']}"

@@ -7,6 +7,7 @@ eight times over: what a further archive costs is the worker alone, without what
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,8 @@ AIM = 0.300
 """Seconds that isolation may cost for each archive."""
 
 MANY = 8
+
+_BLOCK = re.compile(r"(<!-- measured: isolation -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _SUFFIXES = {"hdf5": ".h5", "npz": ".npz", "asdf": ".asdf"}
 
@@ -54,15 +57,24 @@ def report(seconds: Mapping[tuple[str, int, bool], Sequence[float]]) -> str:
     lines = [
         f"medians of {repeats} rounds in turn, warm files, ms; aim: less than {AIM * 1e3:.0f} an archive",
         "",
-        f"{'':10} {'one, trusted':>14} {'one, isolated':>14} {'isolation costs':>16} {'each further one':>17}",
+        f"{'':15} {'one, trusted':>14} {'one, isolated':>14} {'isolation costs':>16} {'each further one':>17}",
     ]
     for container in dict.fromkeys(key[0] for key in seconds):
         trusted, isolated = median[container, 1, True], median[container, 1, False]
         further = (median[container, MANY, False] - isolated - median[container, MANY, True] + trusted) / (MANY - 1)
         cells = (trusted, isolated, isolated - trusted, further)
         columns = zip((14, 14, 16, 17), cells, strict=True)
-        lines.append(f"{container:10} " + " ".join(f"{cell * 1e3:{width}.0f}" for width, cell in columns))
+        lines.append(f"{container:15} " + " ".join(f"{cell * 1e3:{width}.0f}" for width, cell in columns))
     return "\n".join(lines)
+
+
+def fill(page: Path, text: str) -> None:
+    """Put the report where `page` has room for it; raises `ValueError` where it has none."""
+    before = page.read_text(encoding="utf-8")
+    after, count = _BLOCK.subn(lambda found: f"{found[1]}```text\n{text}\n```\n{found[2]}", before)
+    if not count:
+        raise ValueError(f"{page}: no <!-- measured: isolation -->")
+    page.write_text(after, encoding="utf-8")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -71,6 +83,7 @@ def main(argv: Sequence[str]) -> int:
         prog="vizschema benchmark isolation", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--repeats", type=int, default=5, help="how often everything is measured (default: 5)")
+    parser.add_argument("--page", type=Path, help="a page with <!-- measured: isolation -->, to be filled")
     arguments = parser.parse_args(argv)
     if arguments.repeats < 1:
         parser.error("--repeats is 1 or more")
@@ -81,6 +94,8 @@ def main(argv: Sequence[str]) -> int:
             write_example("trace", archives[container], container=container)
         seconds = rounds(archives, arguments.repeats)
     print(report(seconds))
+    if arguments.page is not None:
+        fill(arguments.page, report(seconds))
     return 0
 
 

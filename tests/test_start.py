@@ -82,7 +82,10 @@ def test_a_worker_that_describes_imports_what_it_needs_only(folder: Path, monkey
     assert not {module.split(".")[1] for module in ours if "." in module} & set(NOT_FOR_STRUCTURE)
 
 
-def test_the_benchmark_prints_a_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert start.main(["--repeats", "1", "--modules", "2"]) == 0
+def test_the_benchmark_prints_a_line_for_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Before.\n<!-- measured: start -->\nold\n<!-- end -->\nAfter.\n")
+    assert start.main(["--repeats", "1", "--modules", "2", "--page", str(page)]) == 0
     out = capsys.readouterr().out
+    assert page.read_text() == f"Before.\n<!-- measured: start -->\n```text\n{out}```\n<!-- end -->\nAfter.\n"
     assert all(f"\n{name} " in out and f"\n{name}, ms by module: " in out for name in start.COMMANDS)

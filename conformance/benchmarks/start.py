@@ -7,6 +7,7 @@ a command needs is listed here, and a test holds that it imports nothing else. E
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import resource
 import statistics
@@ -88,7 +89,9 @@ def whole(command: Command) -> list[str]:
 def cpu_seconds(process: Sequence[str], folder: str) -> float:
     """CPU seconds of a process and of those that it starts, which must succeed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(process, check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603  (our own interpreter)
+    subprocess.run(  # noqa: S603  (our own interpreter)
+        process, check=True, stdout=subprocess.DEVNULL, cwd=folder, env=_environment()
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -102,9 +105,15 @@ def imports(process: Sequence[str], folder: str) -> dict[str, int]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=folder,
+        env=_environment(),
     ).stderr
     lines = re.findall(r"^import time: +(\d+) \| +\d+ \| +(\S+)$", told, re.MULTILINE)
     return {module: int(own) for own, module in lines}
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, but that modules are compiled once and kept, as they are by default."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Measured(NamedTuple):
@@ -138,7 +147,7 @@ def report(found: Mapping[str, Sequence[Measured]], most: int) -> str:
     repeats = len(next(iter(found.values())))
     lines = [f"medians of {repeats} rounds in turn, ms; aim: a ratio of at most {AIM}", "", _HEAD]
     lines += [_line(name, measured) for name, measured in found.items()]
-    for name, measured in found.items():
+    for name, measured in found.items() if most else ():
         took = {
             module: statistics.median(each.modules.get(module, 0) for each in measured) for module in measured[0][2]
         }
@@ -146,6 +155,15 @@ def report(found: Mapping[str, Sequence[Measured]], most: int) -> str:
         named = ", ".join(f"{module} {microseconds / 1e3:.1f}" for module, microseconds in longest)
         lines += ["", f"{name}, ms by module: {named}"]
     return "\n".join(lines)
+
+
+def fill(page: Path, text: str) -> None:
+    """Nothing; the figures of the page, between `<!-- measured: start -->` and `<!-- end -->`, are `text` now."""
+    block = f"<!-- measured: start -->\n```text\n{text}\n```\n<!-- end -->"
+    written = re.sub(
+        r"<!-- measured: start -->.*?<!-- end -->", lambda _: block, page.read_text("utf-8"), flags=re.DOTALL
+    )
+    page.write_text(written, encoding="utf-8")
 
 
 def _line(name: str, measured: Sequence[Measured]) -> str:
@@ -169,13 +187,19 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="vizschema benchmark start", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=11, help="how often everything is measured (default: 11)")
     parser.add_argument("--modules", type=int, default=8, metavar="N", help="how many modules are named (default: 8)")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="write the figures into this page, between its comments"
+    )
     arguments = parser.parse_args(argv)
     if arguments.repeats < 1:
         parser.error("--repeats is 1 or more")
     with TemporaryDirectory(prefix="vizschema-benchmark-") as folder:
         write_example("trace", str(Path(folder) / ARCHIVE))
         found = rounds(folder, arguments.repeats)
-    print(report(found, arguments.modules))
+    text = report(found, arguments.modules)
+    print(text)
+    if arguments.page is not None:
+        fill(arguments.page, text)
     return 0
 
 

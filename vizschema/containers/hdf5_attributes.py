@@ -37,8 +37,11 @@ def read_attributes(owner: Any, limits: Limits) -> dict[str, Any]:
         names.append(name)
         return True if len(names) > ATTRIBUTES else None
 
-    h5a.iterate(owner, collect)
-    if len(names) > ATTRIBUTES:
+    # Asked first, since libhdf5 loads all of them before it names the first one; not believed.
+    count = h5a.get_num_attrs(owner)
+    if count <= ATTRIBUTES:
+        h5a.iterate(owner, collect)
+    if max(count, len(names)) > ATTRIBUTES:
         raise OverLimit(f"more than {ATTRIBUTES} attributes")
     attributes: dict[str, Any] = {}
     total = 0

@@ -190,6 +190,13 @@ def test_a_link_of_the_repository_leads_to_a_file(name: str) -> None:
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+def test_every_public_name_is_on_the_page_of_the_interface() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    public = {name: home for name, home in vizschema._HOME.items() if home != "vizschema.errors"}
+    assert {name for name, home in public.items() if f"::: {home}.{name}\n" not in page} == set()
+    assert "::: vizschema.errors" in page
+
+
 TYPED = re.compile(r"^(?:    |\$ )vizschema ((?:(?!  ).)+)", re.MULTILINE)
 NAMED = re.compile(r"`vizschema ([a-z]+)(?: ([a-z]+))?")
 

@@ -129,13 +129,14 @@ def _softmax(shape: tuple[int, ...], contents: Contents) -> Values:
 def _shares(shape: tuple[int, ...], _: Contents) -> Values:
     """Rows along the last axis that sum to 1, no two alike.
 
-    The first entry of row r of R is (r + 1) / (R + 1), and the others are alike.
+    The first entry of row r of R is (r + 1) / (R + 1.7), and the others share the rest as 1 : 2 : 3 : …
     """
     if shape[-1] < 2:
         return np.ones(shape)
     count = int(np.prod(shape[:-1], dtype=np.int64))
-    first = (np.arange(count) + 1) / (count + 1)
-    rows = np.repeat(((1 - first) / (shape[-1] - 1))[:, None], shape[-1], axis=1)
+    first = (np.arange(count) + 1) / (count + 1.7)
+    weights = np.arange(shape[-1])
+    rows = (1 - first)[:, None] * (weights / weights.sum())
     rows[:, 0] = first
     return np.asarray(rows.reshape(shape))
 

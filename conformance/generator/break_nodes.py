@@ -8,7 +8,17 @@ from typing import Any
 
 from vizschema import description
 from vizschema.conformance.breaks.edits import Edit, add, attribute, found_at, on_description, on_document, put, sized
-from vizschema.conformance.generator.changes import Base, Breaker, Change, Target, change, pruned, released, removed
+from vizschema.conformance.generator.changes import (
+    Base,
+    Breaker,
+    Change,
+    Target,
+    change,
+    followers,
+    pruned,
+    released,
+    removed,
+)
 from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, asked
 from vizschema.conformance.generator.contents import COMPLEX
 from vizschema.conformance.generator.languages import Language
@@ -200,12 +210,6 @@ def _dtype(target: Target) -> Iterator[Change]:
         if target.base.violated(target.at.place, dtype) == {target.at.rule}:
             alone = [released(path)] if dtype in (*COMPLEX, "bytes", "datetime") else [released_from(path)]
             yield change(*alone, put(path, "dtype", dtype), put(path, "contents", _of_dtype(target, dtype)), also=also)
-
-
-def followers(target: Target) -> list[str]:
-    """The arrays whose contents follow from this one."""
-    pairs = ((path, node.get("contents", {})) for path, node in target.base.nodes.items())
-    return [path for path, contents in pairs if target.path in (contents.get("of"), contents.get("where"))]
 
 
 def released_from(path: str) -> Edit:

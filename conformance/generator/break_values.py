@@ -8,7 +8,7 @@ from typing import Any
 
 from vizschema import description
 from vizschema.conformance.breaks.edits import fact, filled, on_description, put, unmeasured
-from vizschema.conformance.generator.changes import Breaker, Change, Target, change
+from vizschema.conformance.generator.changes import Breaker, Change, Target, change, followers, released
 from vizschema.conformance.generator.constraints import holds
 from vizschema.conformance.generator.contents import COMPLEX, FLOATS, limits
 from vizschema.conformance.generator.nodes import DTYPES
@@ -19,8 +19,8 @@ CUT = [{"key": "0", "reason": "truncated", "detail": "ends early"}]
 
 def _filled(target: Target, *values: Any) -> Change:
     """Fill the array with a few values, over and over, in another dtype where its own has no room."""
-    edits = [filled(target.path, pattern="listed", values=list(values))]
-    also = target.values
+    edits = [released(target.path), filled(target.path, pattern="listed", values=list(values))]
+    also = target.values.union(*(target.base.rules("nodes/*/facts", path=each) for each in followers(target)))
     numbers = [value for value in values if not isinstance(value, str)]
     if not _room(target.node["dtype"], numbers):
         edits.append(put(target.path, "dtype", next(_other(target, numbers))))

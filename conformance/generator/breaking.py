@@ -140,7 +140,8 @@ def changes(base: Base, at: Applied) -> list[Change]:
 def can_be_broken(profile: Profile, rule: str) -> bool:
     """Whether archives of `profile` can have a node that `rule` is about: there is no attention in some profiles."""
     found = wishes(profile, rule)
-    return not found or any(not (wish.language & names_of(profile)).empty for wish in found)
+    root = any(wish.language.holds("/") and not wish.inside for wish in found)
+    return not found or root or any(not (wish.language & names_of(profile)).empty for wish in found)
 
 
 def needs_for(profile: Profile, rule: str) -> list[Need]:

@@ -129,6 +129,12 @@ def change(*edits: Edit, also: Iterable[str] = ()) -> Change:
     return Change(edits, frozenset(also))
 
 
+def followers(target: Target) -> list[str]:
+    """The arrays whose contents follow from this one."""
+    pairs = ((path, node.get("contents", {})) for path, node in target.base.nodes.items())
+    return [path for path, contents in pairs if target.path in (contents.get("of"), contents.get("where"))]
+
+
 def released(*changed: str) -> Edit:
     """Fill what follows from arrays that are gone or have another shape with what follows from nothing."""
 

@@ -133,7 +133,9 @@ def allows(profile: Profile, path: str, kind: str, extra: Sequence[Schema] = ())
 @st.composite
 def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need], least: int) -> Tree:
     """A tree with what is needed and some of what is optional."""
-    optional = draw(st.lists(st.sampled_from(parts_of(profile)), max_size=4), label="optional parts")
+    parts = parts_of(profile)
+    chosen = draw(st.lists(st.integers(0, len(parts) - 1), max_size=4), label="optional parts")
+    optional = [parts[number] for number in chosen]
     tree = Tree()
     for need in (*needs_of(profile), *needs, *map(Need, optional)):
         path = draw((need.language & names_of(profile)).texts())

@@ -5,7 +5,7 @@ The schemas are merged into one `Wanted` first, and the value is drawn from what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -158,9 +158,7 @@ def values(schemas: Iterable[Schema]) -> st.SearchStrategy[Any]:
     wanted = merged(schemas)
     if wanted.choices:
         rest = [_without(schema, "anyOf") for schema in schemas]
-        return st.one_of(
-            [values([*rest, *_picked(wanted.choices, number)]) for number in range(len(wanted.choices[0]))]
-        )
+        return st.one_of(list(_branches(rest, wanted.choices)))
     if wanted.allowed is not None:
         left = [each for each in wanted.allowed if all(holds(schema, each) for schema in schemas)]
         if not left:
@@ -170,6 +168,15 @@ def values(schemas: Iterable[Schema]) -> st.SearchStrategy[Any]:
     if not wanted.named:
         kinds = [kind for kind in _natural(wanted) if kind in kinds]
     return st.one_of([_DRAWN[kind](wanted) for kind in kinds])
+
+
+def _branches(rest: list[Schema], choices: list[list[Schema]]) -> Iterator[st.SearchStrategy[Any]]:
+    """The branches that something obeys beside the rest."""
+    for number in range(max(map(len, choices))):
+        try:
+            yield values([*rest, *_picked(choices, number)])
+        except ValueError:
+            continue
 
 
 def _without(schema: Any, keyword: str) -> Any:

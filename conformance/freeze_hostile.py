@@ -84,13 +84,13 @@ def _problem(made: Hostile, profile: Profile, description: Description, *, value
 def _first(rules: tuple[str, ...]) -> str:
     """The rule that the case is about: on what a node is, rather than on what follows from it."""
     about_nodes = [rule for rule in rules if rule in REASONS]
-    first: str = (about_nodes or list(rules))[0]
-    return first
+    return (about_nodes or rules)[0]
 
 
 def _container(made: Hostile, description: Description | None) -> str:
-    if made.container != "zarr-zip":
-        return made.container
+    name: str = made.container
+    if name != "zarr-zip":
+        return name
     version = 3 if description is None else description["container"]["version"]
     return f"zarr-v{version}-zip"
 

@@ -19,6 +19,7 @@ from vizschema.conformance.cases import Case, corpus
 from vizschema.conformance.implementation import Own
 from vizschema.conformance.outcomes import Run, known_failures
 from vizschema.conformance.protocol import Process, conforms
+from vizschema.conformance.raw import CONTAINERS
 from vizschema.conformance.reports import FORMATS
 from vizschema.conformance.runner import Order, run
 from vizschema.conformance.subjects import InProcess, OneShot, entry_point
@@ -36,7 +37,8 @@ def few(cases: list[Case]) -> tuple[str, ...]:
     return tuple(first.values())
 
 
-FEW = few(corpus())[::4]
+CORPUS = corpus()
+FEW = few(CORPUS)[::4]
 SMALL = ("generator", "axis-one-size", "capture-complete", "foreign-file")
 
 
@@ -57,10 +59,13 @@ def test_this_package_reads_and_writes_as_it_should(role: str) -> None:
 
 
 def test_this_package_passes_the_whole_corpus() -> None:
-    result = run(InProcess(Own()), Order())
+    hostile = [case.name for case in CORPUS if case.made is not None]  # test_hostile.py judges each of these archives
+    others = [case.name for case in CORPUS if case.made is None]
+    result = run(InProcess(Own()), Order(only=(*others, *hostile[::12])))
     assert [outcome for outcome in result.outcomes if not outcome.passed] == []
     assert (result.exit_code, result.not_asked) == (0, 0)
-    assert len(result.outcomes) >= len(corpus())
+    assert {outcome.verdict for outcome in result.outcomes} == {"valid", "invalid", "refused"}
+    assert {outcome.container for outcome in result.outcomes} == set(CONTAINERS)
 
 
 def test_this_package_passes_through_the_pipe_with_one_process() -> None:
@@ -119,7 +124,7 @@ def test_a_wrong_implementation_is_caught_by_the_case_for_it(fake: type[Own], ro
 )
 def test_what_goes_wrong_is_an_outcome_and_the_process_is_started_again(name: str, status: str) -> None:
     subject = process(name, timeout=2.0 if name == "Hangs" else 60.0)
-    result = run(subject, Order(only=("generator/absent", "generator/empty")))
+    result = run(subject, Order(only=("generator/number", "generator/list")))
     assert {outcome.status for outcome in result.outcomes} == {status}
     assert len(result.outcomes) >= 2
     assert result.exit_code == 1

@@ -21,6 +21,7 @@ from vizschema import configuration, specs
 from vizschema.cli import main
 from vizschema.completion import words_of
 from vizschema.conformance.examples import write_example
+from vizschema.errors import SpecError
 from vizschema.parser import parsed, whole_parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -188,6 +189,24 @@ def test_a_link_of_the_repository_leads_to_a_file(name: str) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
     local = [link for link in links if not link.startswith("https://")]
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("console", "$ vizschema explain axis-one-size\nsomething else\n"),
+        ("python", "assert False\n"),
+        ("sh", "false | true\n"),
+        ("json", "{"),
+        ("yaml", "- a list\n"),
+        ("toml", "colour = 1\n"),
+    ],
+)
+def test_a_block_that_does_not_do_what_it_says_is_noticed(
+    language: str, text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises((AssertionError, ValueError, SpecError)):
+        RUN[language](text, capsys, {})
 
 
 def test_every_public_name_is_on_the_page_of_the_interface() -> None:

@@ -21,6 +21,7 @@ from vizschema.conformance.breaks.edits import (
     valid,
     without,
 )
+from vizschema.conformance.breaks.guards import ARRAYS
 from vizschema.conformance.breaks.openfold import KINDS
 
 # A table reads better with a case a line.
@@ -37,6 +38,7 @@ def breaks() -> Iterator[Break]:
     yield from _below_metadata()
     yield from _layers()
     yield from _series_elsewhere()
+    yield from _outside()
     yield from _others()
 
 
@@ -122,6 +124,15 @@ def _series_elsewhere() -> Iterator[Break]:
     for name in ("inputs", "activations", "attention", "attention_topk", "single", "pair", "msa", "recycle", "representations", "outputs"):
         more = (add(f"/{name}/more", group(num_blocks=2)), add(f"/{name}/more/x", array("token", source="unknown")))
         yield broken("series-elsewhere", "trace", f"below-{name.replace('_', '-')}", f"A group of /{name} declares blocks, and holds something else.", *more)
+
+
+def _outside() -> Iterator[Break]:
+    """Below /extra, the names that a profile prescribes say nothing: any dtype, any axes, a group for an array."""
+    for profile, arrays in ARRAYS.items():
+        wrong = [add(f"/extra{path}", array("window window:more", "complex64")) for path in arrays]
+        yield valid("input-axes" if profile == "openfold" else f"{profile}-known-nodes", profile, f"copied-to-extra-{profile}", "Copies below /extra are free in dtype and axes.", *wrong)
+        groups = [add(f"/extra{path}", group()) for path in arrays]
+        yield valid("array-node", profile, f"groups-in-extra-{profile}", "Groups below /extra may be called like arrays.", *groups)
 
 
 def _others() -> Iterator[Break]:

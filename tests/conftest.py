@@ -17,5 +17,5 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 def real() -> Path:
     """The folder with archives that others wrote."""
     if not REAL.is_dir():
-        pytest.skip("shared/real is not beside the project")
+        pytest.skip("shared/real is not beside the project (2026-11-21)")
     return REAL

@@ -249,7 +249,9 @@ def test_a_type_of_hdf5_alone_never_passes_for_a_number(
     assert described(_low(kind))["/x"]["dtype"] == name
 
 
-@pytest.mark.skipif(not hasattr(h5t, "COMPLEX_IEEE_F32LE"), reason="this h5py is older than HDF5 2.0's complex numbers")
+@pytest.mark.skipif(
+    not hasattr(h5t, "COMPLEX_IEEE_F32LE"), reason="this h5py is older than HDF5 2.0's complex numbers (2026-11-21)"
+)
 def test_the_complex_class_of_hdf5_2_is_complex(described: Callable[..., dict[str, Node]]) -> None:
     assert described(_low(h5t.COMPLEX_IEEE_F32LE))["/x"]["dtype"] == "complex64"
     assert described(_low(h5t.COMPLEX_IEEE_F64BE))["/x"]["dtype"] == "complex128"

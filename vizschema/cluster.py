@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from vizschema.containers import open_container
 from vizschema.containers.base import Container
-from vizschema.containers.values import ChunkDamaged, Piece, Placed
+from vizschema.containers.values import Ahead, ChunkDamaged, HasValues, Piece, Placed, Values
 from vizschema.description import Description
 from vizschema.errors import UsageError, VizschemaError
 from vizschema.hashing.array import ArrayHash, Memory
@@ -75,7 +75,7 @@ def scan_on(
     """
     hashing = hashing_memory(entries, bounds)
     arrays = [
-        ScannedArray(container, description, path, entries, bounds.memory, None, hashing)
+        ScannedArray(_Listed(container), description, path, entries, bounds.memory, None, hashing)
         for path in readable(description)
     ]
     with _client(address, bounds.threads) as client:
@@ -88,6 +88,20 @@ def scan_on(
             run.cancel()
             return found_in(description, arrays, complete=False)
     return found_in(description, arrays, complete=True)
+
+
+class _Listed:
+    """A container whose pieces are listed here and read elsewhere: nothing is fetched ahead."""
+
+    def __init__(self, container: HasValues) -> None:
+        self._container = container
+
+    def values(self, path: str) -> Values:
+        """The values of the array at `path`; raises `ChunkDamaged` where it cannot be opened."""
+        values = self._container.values(path)
+        if isinstance(values, Ahead):
+            values.until(-1)
+        return values
 
 
 @contextmanager
@@ -122,8 +136,11 @@ def read_range(job: Job, path: str, pieces: Sequence[Piece], first: Any, *, head
     with _opened(job.archive) as container:
         hashing = hashing_memory(job.entries, Bounds(1, job.memory))
         array = ScannedArray(container, job.description, path, job.entries, job.memory, None, hashing)
-        if array.open() is None:
+        values = array.open()
+        if values is None:
             raise UsageError(f"{path}: expected values that a process of the cluster can open too, found none there")
+        if isinstance(values, Ahead):
+            values.until(max(piece.index for piece in pieces))
         if not head:
             array.begin(first)
         part = array.read(pieces, threading.Event())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -123,6 +124,7 @@ class ValuesAhead:
         self._chunks = chunks
         self._coming = values.pieces()
         self._next: Piece | None = next(self._coming, None)
+        self._last: float = math.inf
         self._lock = threading.Lock()
 
     def pieces(self) -> Iterator[Piece]:
@@ -135,6 +137,10 @@ class ValuesAhead:
         """The index of the first entry of a piece, and the shape of what it holds."""
         return self._values.extent(piece)
 
+    def until(self, last: int) -> None:
+        """Fetch nothing ahead that lies behind the piece with this index: nobody will ask for it."""
+        self._last = last
+
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; a damaged chunk in their place, and the others go on."""
         self._begin(piece.index, piece.index + AHEAD)
@@ -143,7 +149,7 @@ class ValuesAhead:
     def _begin(self, after: int, last: int) -> None:
         """Has the pieces behind `after` under way, up to the `last`, as long as there is room."""
         with self._lock:
-            while self._next is not None and self._next.index <= last:
+            while self._next is not None and self._next.index <= min(last, self._last):
                 if self._next.index > after and not self._chunks.begin(self._next):
                     return
                 self._next = next(self._coming, None)

@@ -86,6 +86,14 @@ class Placed(Protocol):
         """The index of the first entry of a piece, and the shape of what it holds."""
 
 
+@runtime_checkable
+class Ahead(Protocol):
+    """`Values` that fetch pieces before they are asked for."""
+
+    def until(self, last: int) -> None:
+        """Fetch nothing ahead that lies behind the piece with this index: nobody will ask for it."""
+
+
 BLOCK_BYTES = 4 << 20
 """How much of an array without chunks is handed on at once."""
 

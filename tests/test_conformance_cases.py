@@ -15,8 +15,10 @@ from vizschema.conformance.documents import describe_document, write_document
 from vizschema.conformance.freeze_hostile import LEFT_OUT, LEGAL, NO_ARCHIVE
 from vizschema.conformance.hostile import BY_NAME
 from vizschema.conformance.judging import ablated, found, rules_found
+from vizschema.conformance.mutants import mutants
 from vizschema.conformance.patch import apply, diff
 from vizschema.conformance.raw import CONTAINERS, SUFFIXES, scratch
+from vizschema.conformance.score import Corpus, equivalents, kills, lines_of, tally
 from vizschema.specs import Profile
 
 SPEC = specs.load("1.0.0")
@@ -122,3 +124,28 @@ def test_a_file_of_a_case_says_no_more_than_the_schema_allows(tmp_path: Path) ->
     copy.write_text(source.read_text("utf-8").replace('"kind"', '"kinds"', 1), encoding="utf-8")
     with pytest.raises(UsageError, match="expected a case as in"):
         read(copy)
+
+
+def test_a_mutant_that_is_called_equivalent_is_a_mutant_and_is_not_killed() -> None:
+    listed = equivalents(SPEC)
+    every = {mutant.name: mutant for mutant in mutants(SPEC)}
+    assert set(listed) <= set(every)
+    assert all(len(reason) > 40 for reason in listed.values())
+    held = Corpus(CASES)
+    for name in sorted(listed)[::32]:
+        assert not kills(SPEC, held, every[name]), name
+
+
+def test_a_score_names_survivors_and_entries_that_are_none() -> None:
+    every = list(mutants(SPEC))[:4]
+    killed, alive, excused, stale = (mutant.name for mutant in every)
+    result = tally(every, {killed, stale}, {excused: "a reason", stale: "no reason"})
+    assert [mutant.name for mutant in result.survivors] == [alive]
+    assert (dict(result.equivalent), result.stale) == ({excused: "a reason"}, (stale,))
+    assert f"listed as equivalent, and no survivor: {stale}" in list(lines_of(result, every=True))
+
+
+def test_the_corpus_kills_what_is_dropped_and_what_is_moved() -> None:
+    held = Corpus([case for case in CASES if case.rule in ("generator", "size-attribute", "node-name")])
+    of_rules = [mutant for mutant in mutants(SPEC) if mutant.rule in ("generator", "size-attribute")]
+    assert {mutant.operator for mutant in of_rules if kills(SPEC, held, mutant)} >= {"drop", "shift"}

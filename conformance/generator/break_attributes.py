@@ -20,8 +20,10 @@ POOL: tuple[Any, ...] = (
 
 def _pool(keyword: str, value: Any) -> Iterator[Any]:
     yield from POOL
-    if keyword == "minimum":
-        yield value - 1
+    if keyword in ("minimum", "exclusiveMinimum"):
+        yield from (value - 1, [value - 1])
+    if keyword in ("maximum", "exclusiveMaximum"):
+        yield from (value + 1, [value + 1])
     if keyword == "pattern":
         yield from (text for text in (_shortest(PLAIN & Language((), (value,))),) if text is not None)
     if keyword == "not" and "pattern" in value:
@@ -83,6 +85,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     **{(VALUE, word): _value for word in ("uniqueItems", "maximum", "exclusiveMinimum", "exclusiveMaximum")},
     **{(VALUE, word): _value for word in ("minItems", "maxItems", "contains", "maxProperties", "required")},
     **{(f"{VALUE}/[]", word): _value for word in ("minimum", "not", "type", "pattern", "enum", "const")},
+    **{(f"{VALUE}/[]", word): _value for word in ("maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")},
     ("nodes/*/attributes", "required"): _required,
     ("nodes/*/attributes/(names)", "pattern"): _name,
     ("nodes/*/escaped", "maxItems"): _escaped,

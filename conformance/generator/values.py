@@ -241,8 +241,20 @@ def _lists(wanted: Wanted) -> st.SearchStrategy[Any]:
     items = values(wanted.items) if wanted.items else st.integers(0, 9)
     most = max(wanted.least, min(wanted.most if wanted.most is not None else 3, 3)) - len(heads)
     least = max(0, wanted.least - len(heads))
-    tails = st.lists(items, min_size=least, max_size=max(least, most), unique_by=repr if wanted.unique else None)
-    return st.tuples(*heads, tails).map(lambda drawn: [*drawn[:-1], *drawn[-1]])
+    spare = len(heads) if wanted.unique else 0
+    tails = st.lists(
+        items,
+        min_size=least + spare if least else 0,
+        max_size=max(least, most) + spare,
+        unique_by=repr if wanted.unique else None,
+    )
+    return st.tuples(*heads, tails).map(lambda drawn: _joined(drawn, max(least, most), unique=wanted.unique))
+
+
+def _joined(drawn: tuple[Any, ...], most: int, *, unique: bool) -> list[Any]:
+    """The first items and `most` of the others, which are none of the first where all are unique."""
+    heads, tail = list(drawn[:-1]), drawn[-1]
+    return [*heads, *[item for item in tail if not unique or item not in heads][:most]]
 
 
 def _objects(wanted: Wanted) -> st.SearchStrategy[Any]:

@@ -81,8 +81,8 @@ def test_every_reader_took_time_and_the_web_took_requests(rows: list[Row]) -> No
 def test_the_run_leaves_csv_figures_tables_and_the_command(results: Path) -> None:
     names = {path.name for path in results.iterdir()}
     figures = {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "svg")}
-    assert names == figures | {"benchmark_results.csv", "tables.md", "README.md"}
-    assert "vizschema benchmark --n-res 64 --out" in (results / "README.md").read_text(encoding="utf-8")
+    assert names == figures | {"benchmark_results.csv", "tables.md", "run.md"}
+    assert "vizschema benchmark --n-res 64 --out" in (results / "run.md").read_text(encoding="utf-8")
 
 
 def test_one_workload_runs_alone_and_its_tables_are_drawn_from_the_csv(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_one_workload_runs_alone_and_its_tables_are_drawn_from_the_csv(tmp_path:
     assert formats.main(options) == 0
     assert {row.workload for row in load(tmp_path / "benchmark_results.csv")} == {"files"}
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert set(before) == {"README.md", "benchmark_results.csv", "tables.md", "files.png", "files.svg"}
+    assert set(before) == {"run.md", "benchmark_results.csv", "tables.md", "files.png", "files.svg"}
     (tmp_path / "tables.md").unlink()
     (tmp_path / "files.svg").unlink()
     assert formats.main(["--out", str(tmp_path), "--redraw"]) == 0

@@ -98,7 +98,7 @@ def record(out: Path, rows: Sequence[Row], argv: Sequence[str]) -> None:
         " the host beneath may have its own.",
         "",
     ]
-    (out / "README.md").write_text("\n".join(lines), encoding="utf-8")
+    (out / "run.md").write_text("\n".join(lines), encoding="utf-8")
 
 
 def _memory() -> str:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Mutation of the code that judges and measures: which single changes of it do the tests notice?
 
-    .venv/bin/python .ci/mutate.py [--into DIR] [--again] [--write] [GROUP …]
+    .venv/bin/python .ci/mutate.py [--into DIR] [--write] [--only-report] [GROUP …]
 
 Runs mutmut (extra `dev`) in copies of the tree, one a group of modules, with only the tests of that group, one process
-at a time. Interrupted, it goes on where it stopped; `--again` asks the mutants that survived once more, after tests
-were added. `--write` puts the result into `docs/conformance.md`. Takes about an hour for everything.
+at a time. Interrupted, it goes on where it stopped; where modules or tests were changed since, the mutants that
+survived are asked once more. `--write` puts the result into `docs/conformance.md`. Takes about an hour for everything.
 
 A mutant counts as killed where a test fails, or never ends. Survivors that no test could kill are listed with the
 reason in `.ci/equivalent_mutants.json`; they count as survivors all the same.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import fnmatch
 import json
 import os
 import shutil
@@ -91,7 +92,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)} (default: all)")
     parser.add_argument("--into", type=Path, default=Path(tempfile.gettempdir()) / "vizschema-mutants", metavar="DIR")
-    parser.add_argument("--again", action="store_true", help="ask the survivors once more")
     parser.add_argument("--only-report", action="store_true", help="run nothing: report what was found before")
     parser.add_argument("--write", action="store_true", help="put the result into docs/conformance.md")
     parsed = parser.parse_args()
@@ -100,7 +100,7 @@ def main() -> int:
         parser.error(f"expected groups among {', '.join(GROUPS)}, found {', '.join(sorted(unknown))}")
     for group in parsed.groups or GROUPS:
         if not parsed.only_report:
-            run(group, parsed.into / group, again=parsed.again)
+            run(group, parsed.into / group)
     trees = [parsed.into / group for group in GROUPS if (parsed.into / group / "mutants").is_dir()]
     every = [change for tree in trees for change in survivors(tree)]
     known = json.loads(EQUIVALENT.read_text("utf-8"))
@@ -115,10 +115,10 @@ def main() -> int:
     return 1 if stale else 0
 
 
-def run(group: str, tree: Path, *, again: bool) -> None:
+def run(group: str, tree: Path) -> None:
     """Run the mutants of a group that have no result yet, in a copy of the tree."""
     modules, tests = GROUPS[group]
-    copy(tree)
+    again = any(fnmatch.fnmatch(name, pattern) for name in copy(tree) for pattern in (*modules, *tests))
     shared = ROOT.parent / "shared"  # archives that others wrote, which some tests read
     if shared.is_dir() and not (tree / "shared").exists():
         (tree / "shared").symlink_to(shared)
@@ -132,7 +132,7 @@ def run(group: str, tree: Path, *, again: bool) -> None:
             codes = content["exit_code_by_key"]
             content["exit_code_by_key"] = {key: code if code in KILLED else None for key, code in codes.items()}
             path.write_text(json.dumps(content), encoding="utf-8")
-        (tree / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+        (tree / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)  # which test runs which function
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
     path = os.pathsep.join(filter(None, (str(plugins), os.environ.get("PYTHONPATH"))))
     with (tree / "mutmut.log").open("w", encoding="utf-8") as log:
@@ -143,8 +143,9 @@ def run(group: str, tree: Path, *, again: bool) -> None:
         sys.exit(f"{group}: mutmut ended with exit code {code}; see {tree / 'mutmut.log'}")
 
 
-def copy(tree: Path) -> None:
-    """Bring every file that git knows into `tree`, where it differs."""
+def copy(tree: Path) -> list[str]:
+    """Bring every file that git knows into `tree`, where it differs; the names of those that did."""
+    brought = []
     listed = subprocess.run(
         ["git", "ls-files", "-z", "vizschema", "conformance", "spec", "tests", "pyproject.toml", "README.md"],  # noqa: S607
         cwd=ROOT,
@@ -157,6 +158,8 @@ def copy(tree: Path) -> None:
         if source.is_file() and (not target.is_file() or source.read_bytes() != target.read_bytes()):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
+            brought.append(name)
+    return brought
 
 
 def results(tree: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

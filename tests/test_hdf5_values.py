@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -246,3 +248,13 @@ def test_what_is_gone_or_no_array_of_numbers_is_damage(tmp_path: Path) -> None:
         for path, words in (("/text", "it is no dataset of numbers any more"), ("/missing", "undecodable")):
             with pytest.raises(ChunkDamaged, match=words):
                 container.values(path)
+
+
+def test_filters_are_undone_though_nobody_imported_the_plug_ins(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", numbers(), chunks=CHUNKS, **hdf5plugin.Blosc("zstd"))
+    script = (
+        "import sys, vizschema; coverage = vizschema.validate(sys.argv[1]).coverage; "
+        "print(coverage['bytes_read'], 'hdf5plugin' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == [str(numbers().nbytes), "False"]

@@ -142,16 +142,22 @@ class Hangs(Own):
         time.sleep(60)
         raise AssertionError
 
+    read = write = validate
+
 
 class Crashes(Own):
     def validate(self, _: Mapping[str, Any]) -> dict[str, Any]:
         sys.exit(5)
+
+    read = write = validate
 
 
 class Rubbish(Own):
     def validate(self, _: Mapping[str, Any]) -> dict[str, Any]:
         print("Traceback (most recent call last):", flush=True)
         return {"verdict": "valid", "findings": []}
+
+    read = write = validate
 
 
 class WrongSeq(Own):

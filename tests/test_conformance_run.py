@@ -131,6 +131,15 @@ def test_what_goes_wrong_is_an_outcome_and_the_process_is_started_again(name: st
     assert subject.starts > 1 or name in ("WrongForm",)
 
 
+@pytest.mark.parametrize("role", ["reader", "writer"])
+@pytest.mark.parametrize(("name", "status"), [("Hangs", "timeout"), ("Crashes", "crash"), ("Rubbish", "rubbish")])
+def test_a_reader_or_writer_that_goes_wrong_is_caught_as_well(name: str, status: str, role: str) -> None:
+    subject = process(name, timeout=2.0 if name == "Hangs" else 60.0)
+    result = run(subject, Order(role, only=("axis-one-size/layer", "finite/valid-minus-zero")))
+    assert {outcome.status for outcome in result.outcomes} == {status}
+    assert result.exit_code == 1
+
+
 def test_no_case_at_all_is_a_failure() -> None:
     result = outcome_of(fakes.NoContainers)
     assert (result.outcomes, result.exit_code) == ((), 1)

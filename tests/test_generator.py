@@ -92,6 +92,7 @@ def test_every_keyword_of_the_dialect_has_a_builder() -> None:
     [
         (Language(("^[a-z]+$",), ("^a",)), "b"),
         (Language(("b.*c",)), "bc"),
+        (Language(("b.*c", "^aa")), "aabc"),
         (Language(("^(/|/x(/.*)?)$", "^/.")), "/x"),
         (Language(("^/attention(/|$)", "^.{11,}$")), "/attention/"),
         (Language(("^[^a-z/]{2}$",)), "00"),

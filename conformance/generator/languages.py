@@ -229,6 +229,18 @@ def _classes(language: Language) -> str:
     return "".join(seen.values())
 
 
+def _hopeless(language: Language, place: Place) -> bool:
+    """Whether nothing that follows is one of the texts: a wanted pattern cannot begin any more, another is found."""
+    for number, made in enumerate(_automata(language)):
+        states = made.rows[place[number]][0]
+        begun = states != {0} or any(target for _, target in made.moves[0]) or any(not mark for mark, _ in made.free[0])
+        if number < len(language.within) and not begun:
+            return True
+        if number >= len(language.within) and made.last in states:
+            return True
+    return False
+
+
 @functools.lru_cache(maxsize=4096)
 def _distances(language: Language) -> dict[Place, int]:
     """How far every live place is from the end of a text; places from which there is none are left out."""
@@ -239,6 +251,8 @@ def _distances(language: Language) -> dict[Place, int]:
         place = pending.popleft()
         for character in language._open(place, _classes(language)):
             reached = _next(language, place, character)
+            if reached not in before and _hopeless(language, reached):
+                continue
             if reached not in before:
                 before[reached] = set()
                 pending.append(reached)

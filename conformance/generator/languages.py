@@ -147,7 +147,7 @@ def _codes(items: Any) -> Iterator[int]:
 Place = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Language:
     """The texts in which every pattern of `within` is found, and none of `without`.
 
@@ -157,6 +157,13 @@ class Language:
     within: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     stops: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"<texts of {len(self.within)} patterns, and of none of {len(self.without)} others>"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """How Hypothesis shows it."""
+        printer.text(repr(self))
 
     def __and__(self, other: Language) -> Language:
         within, without = (*self.within, *other.within), (*self.without, *other.without)

@@ -188,7 +188,7 @@ def rows(every: Sequence[Mutant], explained: Set[str]) -> Iterator[str]:
         waiting = sum(mutant.code is None for mutant in here)
         left = f" ({waiting} not run)" if waiting else ""
         equivalent = sum(mutant.name in explained for mutant in here)
-        share = f"{killed} ({killed / len(here):.1%})"
+        share = f"{killed} ({killed / max(1, len(here) - waiting):.1%})"
         yield f"| {name} | {len(here)}{left} | {share} | {len(here) - killed - waiting} | {equivalent} |"
 
 

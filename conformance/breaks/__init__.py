@@ -14,6 +14,7 @@ def all_breaks() -> list[Break]:
         guards,
         identity,
         instead,
+        lookalikes,
         openfold,
         openfold_attention,
         openfold_values,
@@ -41,5 +42,6 @@ def all_breaks() -> list[Break]:
         sides,
         unmeasured,
         instead,
+        lookalikes,
     )
     return [each for table in tables for each in table.breaks()]

@@ -46,6 +46,16 @@ ARRAYS: Mapping[str, Mapping[str, tuple[int, str]]] = {
 """Every array whose axes a profile prescribes: its dimensions and dtype."""
 
 
+NO_NAMES: Mapping[str, tuple[str, str]] = {
+    "capital": ("Unit0", "in capitals"),
+    "hyphen": ("unit-0", "with a hyphen"),
+    "capital-role": ("unit0:Role", "with a role in capitals"),
+    "hyphen-role": ("unit0:role-a", "with a hyphen in its role"),
+    "two-roles": ("unit0:a:b", "with two roles"),
+}
+"""Names of axes that are none, each near to one in another way."""
+
+
 def breaks() -> Iterator[Break]:
     """Every break of this table."""
     yield from _axes()
@@ -78,7 +88,8 @@ def _axes() -> Iterator[Break]:
                 name = f"{_slug(path)}-guarded"
                 yield broken("axes-named", profile, f"{name}-none", f"{path} without names of axes.", *others, _odd(path, None, rank, dtype))
                 words: list[str | None] = [f"unit{number}" for number in range(rank)]
-                yield broken("axis-name", profile, f"{name}-capital", f"{path} with a name of an axis in capitals.", *others, _odd(path, ["Unit0", *words[1:]], rank, dtype))
+                for slug, (word, why) in NO_NAMES.items():
+                    yield broken("axis-name", profile, f"{name}-{slug}", f"{path} with a name of an axis {why}.", *others, _odd(path, [word, *words[1:]], rank, dtype))
             if rank < 2:
                 # Two dimensions, since one or none can neither repeat a name nor lack one of several.
                 name, rank = f"{_slug(path)}-guarded-flat", 2

@@ -37,7 +37,7 @@ def _nearly_named() -> Iterator[Break]:
             for slug, near in _near(path):
                 if not _taken(profile, near):
                     node = array("odd:b odd:a", "int8", ODD, source="unknown")
-                    yield broken(f"{profile}-known-nodes", profile, f"{slug_of(path)}-{slug}", f"{near} is nearly {path}.", add(near, node), also=_also(path, slug))
+                    yield broken(f"{profile}-known-nodes", profile, f"{slug_of(path)}-{slug}", f"{near} is nearly {path}.", add(near, node), also=_also(path, slug), values=slug == "longer")
 
 
 def _near(path: str) -> Iterator[tuple[str, str]]:
@@ -46,6 +46,7 @@ def _near(path: str) -> Iterator[tuple[str, str]]:
         name = "letters" if not number else f"letters-{number}"
         yield name, f"{path[: match.start()]}_xx{path[match.end() :]}"
         yield f"{name}-after-a-digit", f"{path[: match.start()]}_0x{path[match.end() :]}"
+        yield f"no-{name}", f"{path[: match.start()]}_{path[match.end() :]}"
 
 
 def _taken(profile: str, path: str) -> bool:
@@ -94,6 +95,7 @@ def _deeper() -> Iterator[Break]:
 def _texts() -> Iterator[Break]:
     """Texts and names that go on where a pattern ends, or begin before it."""
     yield broken("creation-time", "trace", "goes-on", "Something after the offset.", attribute("/", "created_at", "2026-11-21T09:00:00Z[UTC]"))
+    yield broken("creation-time", "trace", "two-fractions", "Two fractions of a second.", attribute("/", "created_at", "2026-11-21T09:00:00.5.5Z"))
     for axis in ("forehead", "subheads", "head_size", "heads_kept"):
         node = {**array(f"{axis} token:query token:key", source="unknown"), "shape": [2, 5, 5], "chunks": [2, 5, 5]}
         yield valid("chunk-one-head", "trace", f"no-head-{axis.replace('_', '-')}", f"{axis} is no axis of heads.", add("/attention/other", node))

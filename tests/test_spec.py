@@ -217,3 +217,7 @@ def test_a_profile_of_ones_own_measures_what_the_rules_that_it_builds_on_are_abo
     (folder / "facts.json").write_text(json.dumps({"extends": []}))
     specs._load_profile.cache_clear()
     assert SPEC.profile(str(folder)).facts == ()
+
+
+def test_a_profile_is_shown_in_a_line() -> None:
+    assert all(len(repr(SPEC.profile(name))) < 300 for name in SPEC.profiles)

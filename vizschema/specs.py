@@ -40,9 +40,9 @@ class Profile:
     version: str
     must: str
     should: str
-    documents: Mapping[str, Schema]
-    rules: Mapping[str, Rule]
-    facts: tuple[Mapping[str, Any], ...]
+    documents: Mapping[str, Schema] = field(repr=False)
+    rules: Mapping[str, Rule] = field(repr=False)
+    facts: tuple[Mapping[str, Any], ...] = field(repr=False)
     recognise: tuple[str, ...] = ()
 
 

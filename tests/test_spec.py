@@ -219,5 +219,5 @@ def test_a_profile_of_ones_own_measures_what_the_rules_that_it_builds_on_are_abo
     assert SPEC.profile(str(folder)).facts == ()
 
 
-def test_a_profile_is_shown_in_a_line() -> None:
-    assert all(len(repr(SPEC.profile(name))) < 300 for name in SPEC.profiles)
+def test_a_profile_is_shown_without_its_schemas() -> None:
+    assert all(len(repr(SPEC.profile(name))) < 1000 for name in SPEC.profiles)

@@ -199,8 +199,11 @@ def _small_chunks(target: Target) -> Iterator[Change]:
     """An axis that is long in the whole archive, cut into single entries in one array."""
     schema = {target.at.keyword: target.at.value}
     for place, name in enumerate(target.node["axes"] if _chunks(target) else ()):
+        axis = name.partition(":")[0]
         if holds(schema, [name]) is False:
-            yield change(on_description(_lengthened(target.path, place, name.partition(":")[0])))
+            yield change(
+                on_description(_lengthened(target.path, place, axis)), also=target.base.rules("axes/*", path=axis)
+            )
 
 
 def _lengthened(path: str, place: int, axis: str) -> Callable[[dict[str, Any]], object]:

@@ -83,7 +83,9 @@ def demo(parser: argparse.ArgumentParser) -> None:
 
 def example(parser: argparse.ArgumentParser) -> None:
     """Those of `example`."""
-    parser.add_argument("profile", metavar="PROFILE", help="openfold, vit, mnist or trace")
+    parser.add_argument(
+        "profile", metavar="PROFILE", help="a profile of the specification; `vizschema spec list` names them"
+    )
     parser.add_argument("path", metavar="PATH", help="where to write it")
     parser.add_argument("--container", metavar="C", help="the container, as for convert (default: by the suffix)")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at PATH")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vizschema.conformance.generator.constraints import ITEM, NAMES, UNKNOWN, Place, holds, members_of, whole
+from vizschema.assertions import NAMES
+from vizschema.conformance.generator.constraints import ITEM, UNKNOWN, Place, holds, members_of, whole
 from vizschema.conformance.generator.languages import Language
 from vizschema.description import Description
 from vizschema.specs import Profile, Schema

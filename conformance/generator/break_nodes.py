@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vizschema import description
+from vizschema.assertions import NAMES
 from vizschema.conformance.breaks.edits import Edit, add, attribute, found_at, on_description, on_document, put, sized
 from vizschema.conformance.generator.changes import (
     Base,
@@ -19,7 +20,7 @@ from vizschema.conformance.generator.changes import (
     released,
     removed,
 )
-from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, asked
+from vizschema.conformance.generator.constraints import UNKNOWN, asked
 from vizschema.conformance.generator.contents import COMPLEX
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.nodes import DTYPES

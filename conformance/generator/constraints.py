@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vizschema.assertions import NAMES
 from vizschema.judge import entry_of
 from vizschema.specs import Profile, Schema, resolve
 
@@ -34,8 +35,6 @@ class Partial(dict[str, Any]):
 
 ITEM = "[]"
 """The step of a place into every item of a list."""
-NAMES = "(names)"
-"""The step of a place that stands for the names of members."""
 
 
 @dataclass(frozen=True, slots=True)

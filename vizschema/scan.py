@@ -6,11 +6,11 @@ accumulators, which are merged as they come. Nothing in the result depends on th
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from vizschema.containers.values import HasValues, Piece
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.facts import HASH
 from vizschema.hashing.array import Memory
-from vizschema.scanned import Part, Progress, ScannedArray
+from vizschema.scanned import Progress, ScannedArray
 
 _BATCH_BYTES = 1 << 20, 8 << 20
 """The fewest and the most bytes that a thread is given at once."""
@@ -161,77 +161,113 @@ class _Batch(NamedTuple):
     pieces: list[Piece]
     head: bool
 
+    @property
+    def weight(self) -> int:
+        """The most bytes that reading it holds at a time: a piece as it is decoded, and what that is decoded from."""
+        return 2 * max(piece.decoded_bytes for piece in self.pieces)
+
 
 class _Run:
-    """One scan over `arrays`: submits batches while there is room in `flight` bytes, and merges what they give."""
+    """One scan over `arrays` by threads that each take the next batch, while there is room for it in `flight` bytes.
+
+    Nobody hands batches out: a thread that had to wake another for every batch would cost more than reading some.
+    """
 
     def __init__(self, arrays: Sequence[ScannedArray], bounds: Bounds, flight: int) -> None:
         self._arrays = arrays
-        self._bounds = bounds
         self._flight = flight
+        self._most = bounds.threads
+        self._memory = bounds.memory
         self._stop = threading.Event()
-        self._running: dict[Future[Part], tuple[ScannedArray, int]] = {}
+        self._failures: list[BaseException] = []
+        self._next = self._batches()
+        self._taking = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._running = 0
         self._held = 0
 
     def complete(self) -> bool:
         """True once all was read; false after an interrupt."""
-        threads = self._bounds.threads
-        with ThreadPoolExecutor(threads, thread_name_prefix="scan") as pool:
-            try:
-                for batch in self._batches():
-                    weight = min(2 * max(piece.decoded_bytes for piece in batch.pieces), self._flight)
-                    self._make_room(weight, 2 * threads)
-                    while not batch.head and not batch.array.begun:
-                        self._take_one()
-                    future = pool.submit(batch.array.read, batch.pieces, self._stop)
-                    self._running[future] = batch.array, weight
-                    self._held += weight
-                while self._running:
-                    self._take_one()
-            except BaseException as error:
-                self._stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                if not isinstance(error, KeyboardInterrupt):
-                    raise
-                self._take_rest()
-                return False
+        self._start()
+        try:
+            self._wait()
+        except KeyboardInterrupt:
+            self._stop.set()
+            self._wait()
+            return False
+        if self._failures:
+            raise self._failures[0]
         return True
+
+    def _wait(self) -> None:
+        """Until every thread has ended; each starts the next one before it ends."""
+        for number in itertools.count():
+            if number == len(self._threads):
+                return
+            self._threads[number].join()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"scan_{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        """Read batches until there are none."""
+        try:
+            while (batch := self._take()) is not None:
+                self._read(batch)
+        except BaseException as error:  # noqa: BLE001  (raised again where the scan was asked for)
+            self._failures.append(error)
+            self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def _take(self) -> _Batch | None:
+        """The next batch, null where none is left or none is wanted; the first of a thread starts another thread."""
+        with self._taking:
+            batch = None if self._stop.is_set() else next(self._next, None)
+            if batch is not None and len(self._threads) < self._most:
+                self._start()
+            return batch
+
+    def _read(self, batch: _Batch) -> None:
+        weight = min(batch.weight, self._flight)
+        with self._changed:
+            self._changed.wait_for(lambda: self._may_begin(batch, weight))
+            self._running += 1
+            self._held += weight
+        part = None
+        try:
+            part = batch.array.read(batch.pieces, self._stop)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._held -= weight
+                if part is not None:
+                    batch.array.merge(part)
+                self._changed.notify_all()
+
+    def _may_begin(self, batch: _Batch, weight: int) -> bool:
+        if self._stop.is_set():
+            return True
+        room = not self._running or self._held + weight <= self._flight
+        return room and (batch.head or batch.array.begun)
 
     def _batches(self) -> Iterator[_Batch]:
         """The head of every array before the rest of the one before it, so that nobody waits for a head."""
         least, most = _BATCH_BYTES
         total = sum(array.node["bytes"] for array in self._arrays)
-        size = min(max(total // (_BATCHES * self._bounds.threads), least), most)
+        size = min(max(total // (_BATCHES * self._most), least), most)
         rest: Iterator[_Batch] = iter(())
         for array in self._arrays:
-            pieces = allowed_pieces(array, self._bounds.memory)
+            pieces = allowed_pieces(array, self._memory)
             head = next(pieces, None)
             if head is not None:
                 yield _Batch(array, [head], head=True)
             yield from rest
             rest = _grouped(array, pieces, size)
         yield from rest
-
-    def _make_room(self, weight: int, most: int) -> None:
-        while self._running and (self._held + weight > self._flight or len(self._running) >= most):
-            self._take_one()
-
-    def _take_one(self) -> None:
-        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-        for future in done:
-            self._take(future)
-
-    def _take(self, future: Future[Part]) -> None:
-        array, weight = self._running.pop(future)
-        self._held -= weight
-        array.merge(future.result())
-
-    def _take_rest(self) -> None:
-        for future in list(self._running):
-            if future.cancelled():
-                del self._running[future]
-            else:
-                self._take(future)
 
 
 def _grouped(array: ScannedArray, pieces: Iterator[Piece], least: int) -> Iterator[_Batch]:

@@ -1,7 +1,8 @@
-"""The values of an HDF5 dataset: chunks fetched raw under a lock and decoded outside it, ranges by position.
+"""The values of an HDF5 dataset: chunks and ranges read where they lie in the file, and decoded outside of libhdf5.
 
-What only libhdf5 can decode (szip, nbit, scaleoffset, lzf) and what is compact is read through it. Filters that need a
-plug-in are decoded where `hdf5plugin` is installed; no plug-in is ever loaded from a place that a file could name.
+What only libhdf5 can decode (szip, nbit, scaleoffset, lzf) or find (in files of other drivers, or with a user block),
+and what is compact, is read through it, under a lock. Filters that need a plug-in are decoded where `hdf5plugin` is
+installed; no plug-in is ever loaded from a place that a file could name.
 """
 
 from __future__ import annotations
@@ -229,6 +230,8 @@ class _Chunked(Hdf5Values):
             raise Undecoded("truncated", f"it ends at byte {stored.address + stored.size}, after the end of the file")
 
     def _raw(self, start: Place, stored: Stored, room: Room) -> Bytes:
+        if self._fd is not None:
+            return OpenFile(self._fd, stored.size, stored.address, owned=False).take(0, stored.size, room.encoded)
         try:
             with _LOCK:
                 _, data = self._dataset.read_direct_chunk(start, out=room.encoded.sized(stored.size))

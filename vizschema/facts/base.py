@@ -97,7 +97,7 @@ class Seen:
             return Extremes(int(few.min()), int(few.max()), True)
         with np.errstate(invalid="ignore"):
             minimum, maximum = float(few.min()), float(few.max())
-        if np.isfinite(minimum) and np.isfinite(maximum):
+        if math.isfinite(minimum) and math.isfinite(maximum):
             return Extremes(minimum + 0.0, maximum + 0.0, True)
         finite = few[np.isfinite(few)]
         if not finite.size:

@@ -27,7 +27,7 @@ _UNIT = 2.0**-53
 _LARGE = 960
 """The exponent from which sums are computed as fractions, since doubles might overflow on the way."""
 
-_AT_ONCE = 1 << 18
+_AT_ONCE = 1 << 16
 """How many values are widened at once, unless a row has more."""
 
 Ends = tuple[float | None, float | None]
@@ -165,18 +165,29 @@ def _whole(seen: Seen, rows: int, columns: int) -> Ends:
         return _ends_of([value for value in exact if value is not None])
     values = seen.few.reshape(rows, columns)
     sums = _sums(values, all_finite=extremes.all_finite)
-    kept = np.arange(rows) if extremes.all_finite else np.flatnonzero(np.isfinite(sums))
+    unit = (columns + 2) * _UNIT
+    share, fixed = (unit, 0.0) if extremes.minimum >= 0 else (0.0, columns * largest * unit)
+    if extremes.all_finite:
+        smallest, most = float(sums.min()), float(sums.max())
+        ends = _within(smallest, smallest * share + fixed), _within(most, most * share + fixed)
+        if None not in ends:
+            return ends
+    kept = np.flatnonzero(np.isfinite(sums))
     sums = sums[kept]
     if not sums.size:
         return None, None
-    unit = (columns + 2) * _UNIT
-    errors = sums * unit if extremes.minimum >= 0 else np.full(sums.shape, columns * largest * unit)
 
     def exactly(at: int) -> float | None:
         row, scale = scaled_doubles(values[kept[at]], all_finite=True)
         return _exact(row * scale)
 
-    return _ends(sums, errors, exactly)
+    return _ends(sums, sums * share + fixed, exactly)
+
+
+def _within(value: float, error: float) -> float | None:
+    """The number that all within `error` of `value` round to, null where they round to more than one."""
+    low = _nine(value - error)
+    return low if low == _nine(value + error) else None
 
 
 def _sums(values: Values, *, all_finite: bool) -> Doubles:

@@ -71,6 +71,10 @@ def _range(node: RawNode, *_: Any) -> Facts:
 _NO_RANGE: Facts = {"minimum": None, "maximum": None}
 
 
+def _constant(node: RawNode, *_: Any) -> Facts:
+    return {} if node.dtype not in _FLOATS else {"constant": _constant_share(node)["constant_share"] == 1}
+
+
 def _constant_share(node: RawNode, *_: Any) -> Facts:
     if node.dtype not in _FLOATS:
         return {}
@@ -149,6 +153,7 @@ def _masked_nonzero(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str
 _MEASURES: Mapping[str, Any] = {
     "non_finite": _non_finite,
     "range": _range,
+    "constant": _constant,
     "constant_share": _constant_share,
     "row_sum": _row_sum,
     "duplicate_slices": _duplicate_slices,

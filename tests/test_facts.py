@@ -127,6 +127,7 @@ def test_facts_of_floats_are_those_of_the_whole_array(drawn: tuple[Any, tuple[in
     assert measured("range", context, blocks, order) == {"minimum": ends[0], "maximum": ends[1]}
     equal = int((doubles == 0).sum()) if doubles.reshape(-1)[0] == 0 else int((bits == bits[0]).all(axis=1).sum())
     assert measured("constant_share", context, blocks, order) == {"constant_share": equal / values.size}
+    assert measured("constant", context, blocks, order) == {"constant": equal == values.size}
     duplicates = len(slices) - len(set(slices))
     assert measured("duplicate_slices", context, blocks, order) == {"duplicate_slices": duplicates}
     rows = exact_rows(values)
@@ -209,6 +210,7 @@ def test_facts_without_a_value_are_null() -> None:
     values = np.zeros((0, 3), np.float32)
     assert measured("range", context_of(values), []) == {"minimum": None, "maximum": None}
     assert measured("constant_share", context_of(values), []) == {"constant_share": None}
+    assert measured("constant", context_of(values), []) == {"constant": False}
     nothing = np.full((2, 2), np.nan, np.float16)
     assert measured("range", context_of(nothing), cut(nothing, (1, 2))) == {"minimum": None, "maximum": None}
     assert measured("row_sum", context_of(nothing), cut(nothing, (1, 1)))["row_sum_minimum"] is None
@@ -371,6 +373,7 @@ def test_counts_add_up_over_blocks_and_accumulators(parts: int) -> None:
         assert measured("constant_share", context, given, parts=parts) == {"constant_share": 5 / 12}
         assert alone("non_finite", context, given) == found
         assert alone("constant_share", context, given) == {"constant_share": 5 / 12}
+        assert measured("constant", context, given, parts=parts) == {"constant": False}
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
@@ -382,6 +385,16 @@ def test_zeros_of_either_sign_are_one_value_and_no_other_bits_are(dtype: np.dtyp
     assert measured("constant_share", context_of(values), cut(values, (3,))) == {"constant_share": 0.5}
     unread = Context(values.shape, values.dtype, None)
     assert measured("constant_share", unread, cut(values, (3,))) == {"constant_share": None}
+    for same in (np.array([-0.0, 0.0, -0.0]), np.array([np.nan] * 3), np.array([-np.inf] * 3), np.full(3, 7.0)):
+        given = same.astype(dtype)
+        assert measured("constant", context_of(given), cut(given, (1,))) == {"constant": True}
+        assert alone("constant", context_of(given), cut(given, (1,))) == {"constant": True}
+        for place in range(3):
+            other = given.copy()
+            other[place] = second
+            assert measured("constant", context_of(other), cut(other, (1,))) == {"constant": False}
+            assert alone("constant", context_of(other), cut(other, (2,))) == {"constant": False}
+        assert measured("constant", Context((3,), dtype, None), cut(given, (1,))) == {"constant": False}
 
 
 def test_the_hash_of_the_values_is_that_of_all_blocks() -> None:

@@ -240,12 +240,12 @@ VALUES: list[tuple[str, str, str, Break]] = [
     ("finite", "trace", LAYER, fact(LAYER, "non_finite", 1)),
     ("chunk-readable", "trace", LAYER, fact(LAYER, "damaged_chunks", [{"key": "0/0", "reason": "truncated", "detail": "x"}])),
     ("chunks-written", "trace", LAYER, fact(LAYER, "absent_chunks", 1)),
-    ("values-vary", "trace", LAYER, fact(LAYER, "constant_share", 1)),
-    ("values-vary", "trace", SELF, both(fact(SELF, "constant_share", 1), fact(SELF, "duplicate_slices", 1))),
+    ("values-vary", "trace", LAYER, fact(LAYER, "constant", True)),
+    ("values-vary", "trace", SELF, both(fact(SELF, "constant", True), fact(SELF, "duplicate_slices", 1))),
     ("attention-range", "trace", SELF, both(fact(SELF, "minimum", -9), fact(SELF, "maximum", 9), fact(SELF, "row_sum_minimum", -3), fact(SELF, "row_sum_maximum", 40))),
     ("attention-row-sum", "trace", SELF, both(fact(SELF, "row_sum_minimum", 0.3), fact(SELF, "row_sum_maximum", 1.4))),
     ("recommended-facts-measured", "trace", LAYER, drop(LAYER, "facts", "absent_chunks")),
-    ("recommended-facts-measured", "trace", LAYER, drop(LAYER, "facts", "constant_share")),
+    ("recommended-facts-measured", "trace", LAYER, drop(LAYER, "facts", "constant")),
     ("confidence-scale", "openfold", "/outputs/confidence", fact("/outputs/confidence", "maximum", 0.9)),
     ("confidence-range", "openfold", "/outputs/confidence", both(fact("/outputs/confidence", "minimum", -5), fact("/outputs/confidence", "maximum", 105))),
     ("heads-differ", "trace", SELF, fact(SELF, "duplicate_slices", 1)),
@@ -352,7 +352,7 @@ def test_a_finding_says_where_what_was_expected_and_found_and_how_to_mend_it() -
         title=rules["node-name"].title,
         mend=rules["node-name"].mend,
     )
-    warned = finding("values-vary", "trace", fact(LAYER, "constant_share", 1), "read")
+    warned = finding("values-vary", "trace", fact(LAYER, "constant", True), "read")
     assert (warned.severity, warned.title, warned.mend) == (
         "warning",
         rules["values-vary"].title,

@@ -32,7 +32,7 @@ from vizschema.scan import Bounds, Scanned, describe_scanned, scan
 from vizschema.validate import report_of
 
 ENTRIES = [
-    {"at": "^/", "measure": ["non_finite", "range", "constant_share", "row_sum"]},
+    {"at": "^/", "measure": ["non_finite", "range", "constant", "constant_share", "row_sum"]},
     {"at": "^/", "measure": ["duplicate_slices"], "along": "^head$"},
 ]
 

@@ -50,12 +50,12 @@ def _any() -> Iterator[Break]:
     for dtype in ("complex64", "complex128"):
         yield broken("facts-measured", "trace", f"{dtype}-non-finite", f"non_finite of {dtype} was not measured.", add("/outputs/x", array("token", dtype)), unmeasured("/outputs/x", "facts", "non_finite"))
     yield broken("portable-dtype", "trace", "text-without-facts", "Text has no facts, and none is asked for.", add("/outputs/x", array("token", "string", {"pattern": "zeros"})), unmeasured("/outputs/x", "facts"))
-    yield valid("values-vary", "trace", "integers-described", "Integers may all be the same, also where their share is known.", add("/outputs/x", array("token", "int32", RAMP)), fact("/outputs/x", constant_share=1))
+    yield valid("values-vary", "trace", "integers-described", "Integers may all be the same, also where that is known.", add("/outputs/x", array("token", "int32", RAMP)), fact("/outputs/x", constant=True))
 
 
 def _below_metadata() -> Iterator[Break]:
     at = "/metadata/config/x"
-    for name in ("absent_chunks", "constant_share"):
+    for name in ("absent_chunks", "constant"):
         yield broken("metadata-attributes-only", "trace", f"{name.replace('_', '-')}-unmeasured", f"{name} below /metadata is not asked for.", add(at, array("token")), unmeasured(at, "facts", name))
 
 
@@ -75,7 +75,7 @@ def _partners() -> Iterator[Break]:
         wanted = ("float32", "float64") if rule == "openfold-pairs-measured" else WHOLE
         others = ("int32", "uint8") if rule == "openfold-pairs-measured" else ("float32", "bool")
         for dtype in others:
-            known = (fact(path, non_finite=0, constant_share=0.5),) if dtype == "float32" else ()
+            known = (fact(path, non_finite=0, constant=False),) if dtype == "float32" else ()
             yield broken(dtype_rule, profile, f"{slug}-of-{dtype}-unmeasured", f"{name} of {dtype} is not asked for.", measured(path, "dtype", value=dtype), unmeasured(path, "facts", name), *known)
         for dtype in wanted:
             also = (dtype_rule,) if (dtype_rule == "top-k-index-dtype" and dtype != "int32") else ()
@@ -85,7 +85,7 @@ def _partners() -> Iterator[Break]:
         yield broken("openfold-pairs-measured", "openfold", f"{dtype}-unmeasured", f"masked_nonzero of {dtype} was not measured.", at, unmeasured("/outputs/coordinates", "facts", "masked_nonzero"), also=("coordinate-dtype",))
     for kind in KINDS:
         path = f"/attention_topk/{kind}/layer_00/indices"
-        yield broken("top-k-index-dtype", "openfold", f"{kind.replace('_', '-')}-floats-unmeasured", "beyond_axis of floats is not asked for.", *moved_topk(kind), measured(path, "dtype", value="float32"), unmeasured(path, "facts", "beyond_axis"), fact(path, non_finite=0, constant_share=0.5))
+        yield broken("top-k-index-dtype", "openfold", f"{kind.replace('_', '-')}-floats-unmeasured", "beyond_axis of floats is not asked for.", *moved_topk(kind), measured(path, "dtype", value="float32"), unmeasured(path, "facts", "beyond_axis"), fact(path, non_finite=0, constant=False))
 
 
 def _partial() -> Edit:

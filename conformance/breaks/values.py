@@ -146,10 +146,8 @@ def _bounds() -> Iterator[Break]:
     yield valid("attention-row-sum", "trace", "no-finite-row", "No row is finite, so that none has a sum.", fact(SELF, row_sum_minimum=None, row_sum_maximum=None))
     yield valid("attention-range", "trace", "no-finite-value", "No value is finite, so that there is no range.", fact(SELF, minimum=None, maximum=None))
     yield broken("attention-range", "trace", "array-at-attention", "An array that is /attention itself.", _at_attention(maximum=4.0))
-    yield valid("values-vary", "trace", "share-below-one", "Nearly all entries are equal.", fact(LAYER, constant_share=0.9999))
-    yield valid("values-vary", "trace", "share-unknown", "There is nothing to compare.", fact(LAYER, constant_share=None))
-    yield broken("values-vary", "trace", "share-one", "All entries are equal.", fact(LAYER, constant_share=1))
-    yield broken("values-vary", "trace", "copies-too", "All weights are equal, and so are the heads: one fault.", fact(SELF, constant_share=1, duplicate_slices=1))
+    yield broken("values-vary", "trace", "constant-described", "All entries are equal.", fact(LAYER, constant=True))
+    yield broken("values-vary", "trace", "copies-too", "All weights are equal, and so are the heads: one fault.", fact(SELF, constant=True, duplicate_slices=1))
 
 
 def _measured() -> Iterator[Break]:
@@ -161,7 +159,7 @@ def _measured() -> Iterator[Break]:
         node = add("/outputs/x", array("token", dtype))
         for name in ("non_finite", "minimum", "maximum"):
             yield broken("facts-measured", "trace", f"{dtype}-{name.replace('_', '-')}", f"{name} of {dtype} was not measured.", node, unmeasured("/outputs/x", "facts", name))
-        yield broken("recommended-facts-measured", "trace", f"{dtype}-constant-share", f"constant_share of {dtype} was not measured.", node, unmeasured("/outputs/x", "facts", "constant_share"))
+        yield broken("recommended-facts-measured", "trace", f"{dtype}-constant", f"constant of {dtype} was not measured.", node, unmeasured("/outputs/x", "facts", "constant"))
         for name in ("row_sum_minimum", "row_sum_maximum"):
             yield broken("facts-measured", "trace", f"{dtype}-{name.replace('_', '-')}", f"{name} of {dtype} was not measured.", measured(SELF, "dtype", value=dtype), unmeasured(SELF, "facts", name))
     for dtype in INTEGERS:

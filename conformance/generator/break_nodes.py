@@ -109,7 +109,7 @@ def _kind(target: Target) -> Iterator[Change]:
 
 def _only_an_array(parts: dict[str, Any]) -> None:
     node = description.array("float32", (2,), ["token"], {}, None)
-    node["facts"] = {"non_finite": 0, "minimum": 0.0, "maximum": 1.0, "constant_share": 0.5}
+    node["facts"] = {"non_finite": 0, "minimum": 0.0, "maximum": 1.0, "constant": False}
     node["facts"].update(absent_chunks=0, damaged_chunks=[])
     parts["nodes"] = {"/": node}
 

@@ -238,7 +238,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     (f"{FACT}/maximum", "exclusiveMinimum"): _nowhere_high,
     (f"{FACT}/row_sum_minimum", "minimum"): _short_rows,
     (f"{FACT}/row_sum_maximum", "maximum"): _long_rows,
-    (f"{FACT}/constant_share", "exclusiveMaximum"): _constant,
+    (f"{FACT}/constant", "const"): _constant,
     (f"{FACT}/duplicate_slices", "const"): _copied,
     (f"{FACT}/absent_chunks", "const"): _absent,
     (f"{FACT}/damaged_chunks", "maxItems"): _damaged,

@@ -58,7 +58,7 @@ class Ask:
 def fillable(facts: Mapping[str, Wanted], shape: Sequence[int]) -> bool:
     """Whether rows can sum to 1 and still vary: not where each is one entry long."""
     alike = bool(shape) and shape[-1] == 1 and max(shape) > 1
-    return not ("row_sum_minimum" in facts and "constant_share" in facts and alike)
+    return not ("row_sum_minimum" in facts and "constant" in facts and alike)
 
 
 @st.composite

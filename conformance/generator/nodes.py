@@ -19,7 +19,7 @@ from vizschema.specs import Profile, Schema
 
 DTYPES = ("float32", *(dtype for dtype in ITEM_BYTES if dtype != "float32"))
 FACTS = (
-    *("non_finite", "minimum", "maximum", "constant_share", "row_sum_minimum", "row_sum_maximum"),
+    *("non_finite", "minimum", "maximum", "constant", "row_sum_minimum", "row_sum_maximum"),
     *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero"),
 )
 RESERVED = Language((), ("^(num|size)_", "^(stored_dtype|class|name|reference_list|indices|host|hostname)$"))
@@ -157,7 +157,7 @@ def fill(draft: Draft, path: str, made: dict[str, Any]) -> None:
 
 
 def _measured(name: str, entries: Mapping[str, Any]) -> bool:
-    if name in ("non_finite", "minimum", "maximum", "constant_share"):
+    if name in ("non_finite", "minimum", "maximum", "constant"):
         return True
     return name in entries or (name == "row_sum_maximum" and "row_sum_minimum" in entries)
 

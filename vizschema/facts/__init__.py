@@ -14,7 +14,7 @@ from vizschema.description import ITEM_BYTES, Node
 from vizschema.errors import SpecError
 from vizschema.facts.base import Accumulator, Context
 from vizschema.facts.hashes import ValuesHash
-from vizschema.facts.numbers import ConstantShare, NonFinite, Range
+from vizschema.facts.numbers import Constant, ConstantShare, NonFinite, Range
 from vizschema.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero
 from vizschema.facts.rows import RowSum
 from vizschema.facts.slices import DuplicateSlices
@@ -44,6 +44,7 @@ FACTS: Mapping[str, Fact] = {
     "non_finite": Fact(NonFinite, _FLOATS | _COMPLEX),
     "range": Fact(Range, _FLOATS | _INTEGERS | _BOOLEANS),
     "row_sum": Fact(RowSum, _FLOATS),
+    "constant": Fact(Constant, _FLOATS),
     "constant_share": Fact(ConstantShare, _FLOATS),
     "duplicate_slices": Fact(DuplicateSlices, _FLOATS, ("along",)),
     "beyond_axis": Fact(BeyondAxis, _INTEGERS, ("axis",)),

@@ -63,36 +63,76 @@ class Range:
         return {"minimum": self.minimum, "maximum": self.maximum}
 
 
-class ConstantShare:
-    """Counts values that equal the array's first one: zeros of either sign, and NaN of the same bits."""
+class _First:
+    """The first value of an array, which others equal: zeros of either sign do, and NaN of the same bits."""
 
-    def __init__(self, context: Context) -> None:
-        self._first: Values | None = None if context.first is None else bits_of(context.first.reshape(1))[0]
-        self._value = None if context.first is None else float(context.first)
-        self.equal = 0
-        self.count = 0
+    def __init__(self, first: Values) -> None:
+        self._bits = bits_of(first.reshape(1))[0]
+        self._value = float(first)
 
-    def add(self, seen: Seen) -> None:
-        """Take in one block."""
-        if self._first is not None and not self._beyond(seen):
-            self.equal += self._equal(seen.few) * seen.weight
-        self.count += seen.values.size
-
-    def _equal(self, few: Values) -> int:
+    def count(self, few: Values) -> int:
+        """How many values equal it."""
         bits = bits_of(few)
         if self._value != 0:
-            return count_equal(bits, self._first)
+            return count_equal(bits, self._bits)
         if few.dtype in INFINITY:
             return count_equal(bits, 0) + count_equal(bits, 0x8000)
         with np.errstate(invalid="ignore"):  # a signalling NaN
             return count_equal(few, 0)
 
-    def _beyond(self, seen: Seen) -> bool:
-        """Whether no value of a block can be the first one, by their range."""
-        first, ends = self._value, seen.extremes
-        if first is None or not math.isfinite(first):
-            return first is not None and ends.all_finite
-        return ends.minimum is None or not ends.minimum <= first <= ends.maximum
+    def beyond(self, seen: Seen) -> bool:
+        """Whether no value of a block can equal it, by their range."""
+        ends = seen.extremes
+        if not math.isfinite(self._value):
+            return ends.all_finite
+        return ends.minimum is None or not ends.minimum <= self._value <= ends.maximum
+
+    def everywhere(self, seen: Seen) -> bool:
+        """Whether all values of a block equal it; only what is not finite has to be looked at for that."""
+        ends = seen.extremes
+        if ends.all_finite:
+            return bool(ends.minimum == ends.maximum == self._value)
+        return not self.beyond(seen) and self.count(seen.few) == seen.few.size
+
+
+class Constant:
+    """Whether there are values and all of them equal the first; no, where that one cannot be read."""
+
+    def __init__(self, context: Context) -> None:
+        self._first = None if context.first is None else _First(context.first)
+        self.same = True
+        self.some = False
+
+    def add(self, seen: Seen) -> None:
+        """Take in one block."""
+        if not seen.values.size:
+            return
+        self.some = True
+        self.same = self.same and self._first is not None and self._first.everywhere(seen)
+
+    def merge(self, other: Constant) -> None:
+        """Take in what `other` has seen."""
+        self.same = self.same and other.same
+        self.some = self.some or other.some
+
+    def result(self) -> dict[str, Any]:
+        """The answer."""
+        return {"constant": self.some and self.same}
+
+
+class ConstantShare:
+    """Counts values that equal the array's first one: zeros of either sign, and NaN of the same bits."""
+
+    def __init__(self, context: Context) -> None:
+        self._first = None if context.first is None else _First(context.first)
+        self.equal = 0
+        self.count = 0
+
+    def add(self, seen: Seen) -> None:
+        """Take in one block."""
+        if self._first is not None and not self._first.beyond(seen):
+            self.equal += self._first.count(seen.few) * seen.weight
+        self.count += seen.values.size
 
     def merge(self, other: ConstantShare) -> None:
         """Take in what `other` has seen."""

@@ -18,6 +18,7 @@ from vizschema.containers.base import Limits, Watch, clean_attributes, name_node
 from vizschema.containers.flat_values import FlatValues
 from vizschema.containers.npz_document import STORED, named_axes
 from vizschema.containers.ranges import FileRanges, Ranges
+from vizschema.containers.sources import Rooms
 from vizschema.containers.values import ChunkDamaged
 from vizschema.containers.zarr_json import Unreadable, quote
 from vizschema.description import ITEM_BYTES, Node, fault
@@ -40,6 +41,7 @@ class Asdf:
         self._tree = tree
         self._blocks = blocks
         self._limits = limits
+        self._rooms = Rooms()
         self._stored: dict[str, tuple[Ndarray, str]] | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -84,7 +86,9 @@ class Asdf:
         if found is None or found[0].stored is None:
             raise ChunkDamaged(path, "undecodable", "there is no array of numbers of this name")
         array, dtype = found
-        return FlatValues(array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran)
+        return FlatValues(
+            array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran, rooms=self._rooms
+        )
 
     def _node(self, path: str, depth: int, value: Any) -> tuple[Node, list[str]]:
         """The node of a value of the tree, and what was escaped in it."""

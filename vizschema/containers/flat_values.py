@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vizschema.containers.runs import STEP, Run, crc32_combine
-from vizschema.containers.sources import Buffer, Bytes
+from vizschema.containers.sources import Buffer, Bytes, Room, Rooms
 from vizschema.containers.stages import deflate
 from vizschema.containers.values import Block, ChunkDamaged, Piece, dtype_of, extent_of, grid_counts, grid_of, native
 
@@ -24,16 +24,25 @@ class FlatValues:
     """`Values` of an array of `shape` that begins `skip` bytes into the decoded bytes of `run`.
 
     `stored` is the dtype as it lies there; `dtype` what is handed on (native, bfloat16 for its bits). With `fortran`
-    the first axis runs fastest.
+    the first axis runs fastest. Blocks lie in the buffers of `rooms`.
     """
 
     def __init__(
-        self, run: Run, dtype: str, stored: np.dtype[Any], shape: Sequence[int], skip: int = 0, *, fortran: bool = False
+        self,
+        run: Run,
+        dtype: str,
+        stored: np.dtype[Any],
+        shape: Sequence[int],
+        skip: int = 0,
+        *,
+        fortran: bool = False,
+        rooms: Rooms | None = None,
     ) -> None:
         self.dtype = dtype_of(dtype)
         self._name = dtype
         self.shape = tuple(shape)
         self._run = run
+        self._rooms = rooms or Rooms()
         self._stored = stored
         self._skip = skip
         self._fortran = fortran
@@ -51,7 +60,9 @@ class FlatValues:
     def unsummed(self) -> FlatValues:
         """The same values in independent ranges, whose MD5 nobody checks; packed ones as they are."""
         run = self._run if self._run.codec else replace(self._run, md5=None)
-        return FlatValues(run, self._name, self._stored, self.shape, self._skip, fortran=self._fortran)
+        return FlatValues(
+            run, self._name, self._stored, self.shape, self._skip, fortran=self._fortran, rooms=self._rooms
+        )
 
     def pieces(self) -> Iterator[Piece]:
         """Every piece once, in storage order: the blocks themselves of a raw run, otherwise one."""
@@ -72,13 +83,11 @@ class FlatValues:
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; after damage in a stream nothing more comes."""
-        try:
-            if self.by_range:
-                yield from self._range(piece.index)
-            else:
-                yield from self._streamed()
-        except ChunkDamaged as damaged:
-            yield damaged
+        with self._rooms.borrowed() as room:
+            try:
+                yield from self._range(piece.index, room) if self.by_range else self._streamed(room)
+            except ChunkDamaged as damaged:
+                yield damaged
 
     def mapped(self) -> npt.NDArray[Any] | None:
         """The whole array, read as it is indexed; null where it is packed, or in no file of this system."""
@@ -88,22 +97,22 @@ class FlatValues:
         order: Literal["C", "F"] = "F" if self._fortran else "C"
         return np.memmap(path, self._stored, "r", self._run.offset + self._skip, self.shape, order)
 
-    def _range(self, index: int) -> Iterator[Block | ChunkDamaged]:
+    def _range(self, index: int, room: Room) -> Iterator[Block | ChunkDamaged]:
         start, extent = self._place(index)
         item = self._stored.itemsize
         offset = self._skip + int(np.ravel_multi_index(start, self._lying)) * item if start else self._skip
-        raw = self._run.fetch(offset, math.prod(extent) * item)
-        yield self._block(start, extent, np.frombuffer(raw, np.uint8), len(raw))
+        raw = self._run.fill(offset, room.encoded.sized(math.prod(extent) * item))
+        yield self._block(start, extent, raw, raw.size)
         damaged = self._sum(index, raw)
         if damaged is not None:
             yield damaged
 
-    def _sum(self, index: int, raw: bytes) -> ChunkDamaged | None:
+    def _sum(self, index: int, raw: Bytes) -> ChunkDamaged | None:
         """Notes the CRC-32 of one range; once all are known, the damage that their sum shows."""
         if self._run.crc is None:
             return None
         with self._lock:
-            self._sums[index] = (deflate.crc32(raw), len(raw))
+            self._sums[index] = (deflate.crc32(raw), raw.size)
             if len(self._sums) < math.prod(self._counts):
                 return None
             sums, self._sums = self._sums, {}
@@ -114,14 +123,14 @@ class FlatValues:
             return None
         return self._run.damaged("checksum", f"CRC-32 {crc:08x} is not the declared {self._run.crc:08x}")
 
-    def _streamed(self) -> Iterator[Block]:
+    def _streamed(self, room: Room) -> Iterator[Block]:
         grid = map(self._place, range(math.prod(self._counts)))
-        gathered = _Gathered(self._stored)
+        gathered = _Gathered(self._stored, room.encoded)
         skip, left = self._skip, self._run.packed
         following = next(grid, None)
         for part in self._run.stream():
-            data = np.frombuffer(part, np.uint8)[skip:]
-            skip -= min(skip, len(part))
+            data = part[skip:]
+            skip -= min(skip, part.size)
             while following is not None:
                 start, extent = following
                 raw, data = gathered.take(data, math.prod(extent) * self._stored.itemsize)
@@ -145,9 +154,9 @@ class FlatValues:
 class _Gathered:
     """Blocks out of a stream: where they lie if a part holds them whole, otherwise gathered in one buffer."""
 
-    def __init__(self, stored: np.dtype[Any]) -> None:
+    def __init__(self, stored: np.dtype[Any], buffer: Buffer) -> None:
         self._stored = stored
-        self._buffer = Buffer()
+        self._buffer = buffer
         self._held = 0
 
     def take(self, data: Bytes, size: int) -> tuple[Bytes | None, Bytes]:

@@ -18,6 +18,7 @@ from vizschema.containers.npy import FIRST, Header, header_length, read_header
 from vizschema.containers.npz_document import NAME, NOTHING, STORED, Account, Steps, accounts, named_axes, portable
 from vizschema.containers.ranges import Ranges
 from vizschema.containers.runs import Run
+from vizschema.containers.sources import Rooms
 from vizschema.containers.values import ChunkDamaged
 from vizschema.containers.zarr_json import Unreadable, parse, quote
 from vizschema.containers.zip_directory import Member, document, locate
@@ -41,6 +42,7 @@ class Npz:
     def __init__(self, file: Ranges, members: Sequence[Member], limits: Limits) -> None:
         self._file = file
         self._limits = limits
+        self._rooms = Rooms()
         self._arrays = {_steps(member.name): member for member in members if _is_array(member)}
         self._others = [member for member in members if not _is_array(member) and not member.is_folder]
         self._odd = [member for member in members if member.is_folder and member.problem is not None]
@@ -101,7 +103,7 @@ class Npz:
             raise ChunkDamaged(path, "undecodable", "there is no array of numbers of this name")
         run, header, dtype = stored
         lies = np.dtype(header.code)
-        return FlatValues(run, dtype, lies, header.shape, header.bytes, fortran=header.fortran)
+        return FlatValues(run, dtype, lies, header.shape, header.bytes, fortran=header.fortran, rooms=self._rooms)
 
     def _told(self) -> Mapping[Steps, Account | Unreadable]:
         """What `vizschema.json` says of each node, nothing where there is none; raises `Unreadable`."""

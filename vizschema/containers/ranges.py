@@ -7,15 +7,29 @@ from typing import Protocol
 
 
 class Ranges(Protocol):
-    """A file, open for reading; `read` may be called from many threads."""
+    """A file, open for reading; `read` and `fill` may be called from many threads."""
 
     size: int
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes at `offset`, fewer than `length` only where the file ends; raises `OSError`."""
 
+    def fill(self, offset: int, part: memoryview) -> int:
+        """Put the bytes at `offset` into `part`; how many there were, fewer only where the file ends."""
+
     def close(self) -> None:
         """Let go of the file."""
+
+
+def fill(fd: int, offset: int, part: memoryview) -> int:
+    """Put the bytes of an open file at `offset` into `part`; how many there were, fewer only where the file ends."""
+    done = 0
+    while done < len(part):
+        count = os.preadv(fd, [part[done:]], offset + done)
+        if not count:
+            break
+        done += count
+    return done
 
 
 class FileRanges:
@@ -37,6 +51,10 @@ class FileRanges:
             offset += len(part)
             length -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def fill(self, offset: int, part: memoryview) -> int:
+        """Put the bytes at `offset` into `part`; how many there were."""
+        return fill(self._fd, offset, part)
 
     def close(self) -> None:
         """Let go of the file."""

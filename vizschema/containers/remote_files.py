@@ -53,6 +53,12 @@ class RemoteRanges:
         found = b"".join(self._block(number) for number in range(first, last + 1))
         return found[offset - first * BLOCK :][:length]
 
+    def fill(self, offset: int, part: memoryview) -> int:
+        """Put the bytes at `offset` into `part`; how many there were."""
+        data = self.read(offset, len(part))
+        part[: len(data)] = data
+        return len(data)
+
     def close(self) -> None:
         """Let go of what is kept; the connection is closed by the container."""
         self._blocks.clear()

@@ -11,9 +11,11 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vizschema.containers.ranges import Ranges
-from vizschema.containers.stages import deflate
+from vizschema.containers.sources import Buffer, Bytes
+from vizschema.containers.stages import as_bytes, deflate
 from vizschema.containers.values import ChunkDamaged, Damage
 from vizschema.containers.zarr_json import Unreadable
 
@@ -41,24 +43,27 @@ class Run:
     md5: bytes | None = None
     start: bytes = b""
 
-    def stream(self) -> Iterator[bytes]:
-        """All decoded bytes in parts of at most `STEP`, or one block of lz4; raises `ChunkDamaged`."""
+    def stream(self) -> Iterator[Bytes]:
+        """All decoded bytes in parts of at most `STEP`, or one block of lz4; raises `ChunkDamaged`.
+
+        A part holds until the next one is asked for.
+        """
         left, crc = self.size, 0
         # Of packed blocks the standard sums what is stored; the asdf library before 3 summed what that decodes to.
         known = self.md5 is None or (bool(self.codec) and self._packed_md5() == self.md5)
         md5 = hashlib.md5(usedforsecurity=False)
-        for part in _DECODERS[self.codec](self):
-            left -= len(part)
+        for decoded in _DECODERS[self.codec](self):
+            part = as_bytes(decoded)
+            left -= part.size
             if left < 0:
                 raise self.damaged("wrong-length", f"decodes to more than the {self.size} bytes that are declared")
             crc = deflate.crc32(part, crc) if self.crc is not None else 0
             if not known:
-                md5.update(part)
+                md5.update(part.data)
             yield part
         if left:
             raise self.damaged("wrong-length", f"decodes to {self.size - left} of {self.size} bytes that are declared")
-        if self.crc is not None and crc != self.crc:
-            raise self.damaged("checksum", f"CRC-32 {crc:08x} is not the declared {self.crc:08x}")
+        self._agrees(crc)
         if not known and md5.digest() != self.md5:
             raise self.damaged("checksum", "the MD5 checksum is not the declared one")
 
@@ -76,14 +81,20 @@ class Run:
                 return found
         head = b""
         for part in _DECODERS[self.codec](self):
-            head += part[: length - len(head)]
+            head += bytes(part[: length - len(head)])
             if len(head) == length:
                 break
         return head
 
     def checked(self) -> bytes:
         """All decoded bytes, whose size the caller has checked; raises `ChunkDamaged`."""
-        return b"".join(self.stream())
+        return b"".join([part.tobytes() for part in self.stream()])
+
+    def stored(self, buffer: Buffer) -> Bytes:
+        """All bytes of a run that is not packed, in `buffer`, checked; raises `ChunkDamaged`."""
+        part = self.fill(0, buffer.sized(self.size))
+        self._agrees(deflate.crc32(part) if self.crc is not None else 0)
+        return part
 
     def whole(self) -> bytes:
         """Likewise, of a document; raises `Unreadable`."""
@@ -97,26 +108,46 @@ class Run:
         try:
             raw = self.file.read(self.offset + start, length)
         except OSError as error:
-            raise self.damaged("undecodable", f"cannot be read: {error.strerror or error}") from None
-        if len(raw) < length:
-            raise self.damaged("truncated", f"the file ends {length - len(raw)} bytes early")
+            raise self._unread(error) from None
+        self._long(len(raw), length)
         return raw
+
+    def fill(self, start: int, part: Bytes) -> Bytes:
+        """The stored bytes from `start` that fill `part`, in it; raises `ChunkDamaged`."""
+        try:
+            found = self.file.fill(self.offset + start, part.data)
+        except OSError as error:
+            raise self._unread(error) from None
+        self._long(found, part.size)
+        return part
 
     def damaged(self, reason: Damage, detail: str) -> ChunkDamaged:
         """A `ChunkDamaged` of this run."""
         return ChunkDamaged(self.key, reason, detail)
 
+    def _unread(self, error: OSError) -> ChunkDamaged:
+        return self.damaged("undecodable", f"cannot be read: {error.strerror or error}")
+
+    def _long(self, found: int, length: int) -> None:
+        if found < length:
+            raise self.damaged("truncated", f"the file ends {length - found} bytes early")
+
+    def _agrees(self, crc: int) -> None:
+        if self.crc is not None and crc != self.crc:
+            raise self.damaged("checksum", f"CRC-32 {crc:08x} is not the declared {self.crc:08x}")
+
     def _packed_md5(self) -> bytes:
         """The MD5 of the stored bytes."""
         md5 = hashlib.md5(usedforsecurity=False)
         for part in _stored(self):
-            md5.update(part)
+            md5.update(part.data)
         return md5.digest()
 
 
-def _stored(run: Run) -> Iterator[bytes]:
+def _stored(run: Run) -> Iterator[Bytes]:
+    buffer = Buffer()
     for start in range(0, run.packed, STEP):
-        yield run.fetch(start, min(STEP, run.packed - start))
+        yield run.fill(start, buffer.sized(min(STEP, run.packed - start)))
 
 
 def _inflate(run: Run, window: int) -> Iterator[bytes]:
@@ -124,7 +155,7 @@ def _inflate(run: Run, window: int) -> Iterator[bytes]:
     for raw in _stored(run):
         if decoder.eof:
             raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
-        pending = raw
+        pending: Any = raw
         while True:
             try:
                 part = decoder.decompress(pending, STEP)
@@ -153,7 +184,7 @@ def _bzip2(run: Run) -> Iterator[bytes]:
     for raw in _stored(run):
         if decoder.eof:
             raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
-        pending = raw
+        pending: Any = raw
         while True:
             try:
                 part = decoder.decompress(pending, STEP)
@@ -168,11 +199,12 @@ def _bzip2(run: Run) -> Iterator[bytes]:
         raise run.damaged("wrong-length" if decoder.eof else "truncated", what)
 
 
-def _lz4(run: Run) -> Iterator[bytes]:
+def _lz4(run: Run) -> Iterator[Bytes]:
     """Blocks of a big-endian length, then the little-endian decoded length, then lz4 (as the asdf library writes)."""
     import numcodecs.lz4
 
     start, left = 0, run.size
+    packed, unpacked = Buffer(), Buffer()
     while start < run.packed:
         if run.packed - start < 8:
             raise run.damaged("truncated", "the block ends within the lengths of a part of lz4")
@@ -185,17 +217,16 @@ def _lz4(run: Run) -> Iterator[bytes]:
             raise run.damaged("over-limit", f"a part of lz4 claims to decode to {decoded} bytes, more than {LZ4_BLOCK}")
         if decoded > left:
             raise run.damaged("wrong-length", f"decodes to more than the {run.size} bytes that are declared")
+        part = unpacked.sized(decoded)
         try:
-            part = bytes(numcodecs.lz4.decompress(run.fetch(start + 4, length)))
+            numcodecs.lz4.decompress(run.fill(start + 4, packed.sized(length)), part)
         except (RuntimeError, ValueError) as error:
             raise run.damaged("undecodable", str(error)) from None
-        if len(part) != decoded:
-            raise run.damaged("wrong-length", f"a part of lz4 decodes to {len(part)} bytes, not to {decoded}")
         yield part
         start, left = start + 4 + length, left - decoded
 
 
-_DECODERS: Mapping[str, Callable[[Run], Iterator[bytes]]] = {
+_DECODERS: Mapping[str, Callable[[Run], Iterator[bytes | Bytes]]] = {
     "": _stored,
     "deflate": _deflated,
     "zlib": _zlib,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from vizschema.containers.ranges import fill
 from vizschema.containers.values import Damage
 
 Bytes = npt.NDArray[np.uint8]
@@ -146,15 +147,10 @@ class OpenFile:
     def take(self, start: int, length: int, buffer: Buffer) -> Bytes:
         """`length` bytes from `start`, read into `buffer`."""
         part = buffer.sized(length)
-        done = 0
-        while done < length:
-            try:
-                count = os.preadv(self._fd, [part[done:].data], self._start + start + done)
-            except OSError as error:
-                raise Undecoded("undecodable", f"it cannot be read: {error.strerror}") from None
-            if not count:
-                break
-            done += count
+        try:
+            done = fill(self._fd, self._start + start, part.data)
+        except OSError as error:
+            raise Undecoded("undecodable", f"it cannot be read: {error.strerror}") from None
         require_length(done, length)
         return part
 

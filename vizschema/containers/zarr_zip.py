@@ -118,7 +118,7 @@ class ZarrZip:
                 return StoredMember(run)
             if run.size > CHUNK:
                 raise Undecoded("over-limit", f"a packed zip member of {run.size} bytes, more than {CHUNK}")
-            return Held(b"".join(run.stream()))
+            return Held(run.checked())
         except Unreadable as unreadable:
             raise Undecoded("undecodable", unreadable.detail) from None
         except ChunkDamaged as damaged:
@@ -141,10 +141,10 @@ class StoredMember:
         if start + length > self._run.size:
             raise Undecoded("truncated", f"expected {length} bytes, found {max(self._run.size - start, 0)}")
         try:
-            raw = self._run.checked() if length == self._run.size else self._run.fetch(start, length)
+            whole = length == self._run.size
+            return self._run.stored(buffer) if whole else self._run.fill(start, buffer.sized(length))
         except ChunkDamaged as damaged:
             raise Undecoded(damaged.reason, damaged.detail) from None
-        return Held(raw).take(0, length, buffer)
 
     def close(self) -> None:
         """Nothing: the file is closed by the container."""

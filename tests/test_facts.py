@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from vizschema.errors import SpecError
 from vizschema.facts import FACTS, Context, asked_of, base
-from vizschema.facts.base import Extremes, Seen
+from vizschema.facts.base import Extremes, Seen, quiet
 from vizschema.hashing.array import ArrayHash, Memory
 
 FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
@@ -60,7 +60,8 @@ def measured(
         uniform = values.size > 1 and bool(
             (values.reshape(-1).view(np.uint8).reshape(values.size, -1) == values.reshape(-1)[:1].view(np.uint8)).all()
         )
-        accumulators[number % parts].add(Seen(start, values, uniform=uniform and number % 2 == 0))
+        with quiet():
+            accumulators[number % parts].add(Seen(start, values, uniform=uniform and number % 2 == 0))
     first, *others = accumulators
     for other in others:
         first.merge(other)
@@ -302,7 +303,8 @@ def alone(name: str, context: Context, blocks: Blocks) -> dict[str, Any]:
     accumulator = FACTS[name].start(context)
     for start, values in blocks:
         uniform = len({value.tobytes() for value in values.reshape(-1)}) == 1
-        accumulator.add(Seen(start, values, uniform=uniform))
+        with quiet():
+            accumulator.add(Seen(start, values, uniform=uniform))
     return accumulator.result()
 
 

@@ -23,7 +23,7 @@ from vizschema.containers.values import (
 )
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.facts import FACTS, HASH, Accumulator, Asked, Context, asked_of, axis_along
-from vizschema.facts.base import Seen
+from vizschema.facts.base import Seen, quiet
 from vizschema.hashing.array import ArrayHash, Memory
 from vizschema.hashing.finish import finish
 from vizschema.hashing.reading import Reader
@@ -152,21 +152,22 @@ class ScannedArray:
         assert values is not None  # pieces come from it  # noqa: S101
         part: Part | None = None
         done = 0
-        for piece in pieces:
-            if stop.is_set():
-                break
-            done += 1
-            chunks = piece.chunks
-            for found in values.read(piece):
-                if part is None:
-                    part = self._part(found)
-                if isinstance(found, ChunkDamaged):
-                    _note(part, piece.index, found)
-                    chunks -= 1
-                    continue
-                self._add(part, found)
-            if part is not None:
-                part.chunks_read += max(chunks, 0)
+        with quiet():
+            for piece in pieces:
+                if stop.is_set():
+                    break
+                done += 1
+                chunks = piece.chunks
+                for found in values.read(piece):
+                    if part is None:
+                        part = self._part(found)
+                    if isinstance(found, ChunkDamaged):
+                        _note(part, piece.index, found)
+                        chunks -= 1
+                    else:
+                        self._add(part, found)
+                if part is not None:
+                    part.chunks_read += max(chunks, 0)
         part = part or Part([])
         part.pieces = done
         return part
@@ -263,14 +264,18 @@ class ScannedArray:
 
     def _add(self, part: Part, block: Block) -> None:
         part.absent += block.absent
-        size = block.values.size * block.values.dtype.itemsize
+        size = block.values.nbytes
         part.bytes_read += size
         if self._progress is not None:
             self._progress(size)
         if not block.values.size:
             return
         whole = Seen(block.start, block.values, uniform=block.absent)
-        seen = [whole] if block.absent else list(_cached(whole))
+        if block.absent or size <= _CACHED:
+            for accumulator in part.accumulators:
+                accumulator.add(whole)
+            return
+        seen = list(_cached(whole))
         for asked, accumulator in zip(self._asked, part.accumulators, strict=True):
             for each in [whole] if asked.name in _WHOLE_BLOCKS else seen:
                 accumulator.add(each)
@@ -279,9 +284,6 @@ class ScannedArray:
 def _cached(whole: Seen) -> Iterator[Seen]:
     """A block in parts that a processor's cache holds, rows whole."""
     values = whole.values
-    if values.nbytes <= _CACHED:
-        yield whole
-        return
     grid = grid_of(values.shape, values.dtype.itemsize, _CACHED)
     grid = (*grid[:-1], values.shape[-1])
     for place in places(grid_counts(values.shape, grid)):

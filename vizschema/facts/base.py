@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import threading
 from collections.abc import Mapping
@@ -55,13 +54,18 @@ class Accumulator(Protocol):
     """Facts of one array: of nothing at first, of a block after `add`, of both after `merge`."""
 
     def add(self, seen: Seen) -> None:
-        """Take in one block."""
+        """Take in one block; called where NumPy says nothing of invalid values, which NaN are (`quiet`)."""
 
     def merge(self, other: Self) -> None:
         """Take in what `other` has seen of other blocks of the same array."""
 
     def result(self) -> dict[str, Any]:
         """The facts as JSON."""
+
+
+def quiet() -> Any:
+    """Where accumulators take in blocks: NumPy says nothing of NaN, which they count."""
+    return np.errstate(invalid="ignore")
 
 
 class Extremes(NamedTuple):
@@ -84,25 +88,14 @@ class Seen:
         self.uniform = uniform and values.size > 0
         self.few: Values = values[(slice(1),) * values.ndim].reshape(-1).copy() if self.uniform else values
         self.weight = values.size if self.uniform else 1
+        self._extremes: Extremes | None = None
 
-    @functools.cached_property
+    @property
     def extremes(self) -> Extremes:
         """Of all values but complex ones."""
-        few = self.few
-        if not few.size:
-            return Extremes(None, None, True)
-        if few.dtype in INFINITY:
-            return _half_extremes(few)
-        if few.dtype.kind in "biu":
-            return Extremes(int(few.min()), int(few.max()), True)
-        with np.errstate(invalid="ignore"):
-            minimum, maximum = float(few.min()), float(few.max())
-        if math.isfinite(minimum) and math.isfinite(maximum):
-            return Extremes(minimum + 0.0, maximum + 0.0, True)
-        finite = few[np.isfinite(few)]
-        if not finite.size:
-            return Extremes(None, None, False)
-        return Extremes(float(finite.min()) + 0.0, float(finite.max()) + 0.0, False)
+        if self._extremes is None:
+            self._extremes = _extremes(self.few)
+        return self._extremes
 
     @property
     def doubles(self) -> npt.NDArray[np.float64]:
@@ -120,8 +113,7 @@ def scaled_doubles(values: Values, *, all_finite: bool) -> tuple[npt.NDArray[np.
     """
     room = _room("doubles", values.shape, np.dtype(np.float64))
     if values.dtype not in _WIDEN:
-        with np.errstate(invalid="ignore"):  # a signalling NaN
-            np.copyto(room, values)
+        np.copyto(room, values)
         return room, 1.0
     shift, scale = _WIDEN[values.dtype]
     halves, bits = values.view(np.uint16), room.view(np.uint64)
@@ -134,6 +126,23 @@ def scaled_doubles(values: Values, *, all_finite: bool) -> tuple[npt.NDArray[np.
     if sign is not None:
         bits |= sign
     return room, scale
+
+
+def _extremes(few: Values) -> Extremes:
+    if not few.size:
+        return Extremes(None, None, True)
+    if few.dtype in INFINITY:
+        return _half_extremes(few)
+    flat = few.reshape(-1)
+    minimum, maximum = np.minimum.reduce(flat).item(), np.maximum.reduce(flat).item()
+    if few.dtype.kind in "biu":
+        return Extremes(int(minimum), int(maximum), True)
+    if math.isfinite(minimum) and math.isfinite(maximum):
+        return Extremes(minimum + 0.0, maximum + 0.0, True)
+    finite = few[np.isfinite(few)]
+    if not finite.size:
+        return Extremes(None, None, False)
+    return Extremes(float(finite.min()) + 0.0, float(finite.max()) + 0.0, False)
 
 
 def _half_extremes(few: Values) -> Extremes:

@@ -77,8 +77,7 @@ class _First:
             return count_equal(bits, self._bits)
         if few.dtype in INFINITY:
             return count_equal(bits, 0) + count_equal(bits, 0x8000)
-        with np.errstate(invalid="ignore"):  # a signalling NaN
-            return count_equal(few, 0)
+        return count_equal(few, 0)
 
     def beyond(self, seen: Seen) -> bool:
         """Whether no value of a block can equal it, by their range."""

@@ -71,8 +71,7 @@ class ArgmaxDiffers(_Counted):
         inside = (picked >= 0) & (picked < classes)
         index = np.where(inside, picked, 0).astype(np.int64)
         chosen = np.take_along_axis(rows, index[..., np.newaxis], axis=-1)[..., 0]
-        with np.errstate(invalid="ignore"):
-            largest = rows.max(axis=-1)
+        largest = rows.max(axis=-1)
         skipped = np.isnan(largest) if largest.dtype.kind == "f" else np.zeros(largest.shape, bool)
         self.count += int(np.count_nonzero(~skipped & ~(inside & (chosen == largest))))
 

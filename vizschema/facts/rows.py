@@ -168,7 +168,7 @@ def _whole(seen: Seen, rows: int, columns: int) -> Ends:
     unit = (columns + 2) * _UNIT
     share, fixed = (unit, 0.0) if extremes.minimum >= 0 else (0.0, columns * largest * unit)
     if extremes.all_finite:
-        smallest, most = float(sums.min()), float(sums.max())
+        smallest, most = float(np.minimum.reduce(sums)), float(np.maximum.reduce(sums))
         ends = _within(smallest, smallest * share + fixed), _within(most, most * share + fixed)
         if None not in ends:
             return ends
@@ -198,7 +198,8 @@ def _sums(values: Values, *, all_finite: bool) -> Doubles:
     for at in range(0, sums.size, step):
         doubles, scale = scaled_doubles(values[at : at + step], all_finite=all_finite)
         np.einsum("ij->i", doubles, out=sums[at : at + step])
-    sums *= scale
+    if scale != 1.0:
+        sums *= scale
     return sums
 
 

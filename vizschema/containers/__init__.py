@@ -25,10 +25,18 @@ Open = Callable[[str, Limits], Container]
 
 
 class Recognised(NamedTuple):
-    """An archive by its first bytes: its `container` block, as far as they tell, and what opens it (imported)."""
+    """An archive by its first bytes: its format and where its `store` is found out, and what opens it (imported)."""
 
-    container: dict[str, Any]
+    form: str
+    store: Callable[[], str]
     open: Open
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """The `container` block, as far as can be told without opening; of a zip file, by its directory."""
+        store = self.store()
+        form = "zarr" if store == "zip" else self.form
+        return {"format": form, "version": None, "store": store, "consolidated": False}
 
 
 def open_container(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  (frozen)
@@ -42,12 +50,12 @@ def recognise(path: str) -> Recognised:
     A symbolic link that the caller names is followed; nothing in the path is expanded. A URL is told by its scheme.
     """
     if scheme_of(path) is not None:
-        return Recognised(_container("zarr", "remote"), _remote())
+        return Recognised("zarr", lambda: "remote", _remote())
     shown = shorten(escape_text(path), 300)
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116  (a Path would normalise what the caller gave)
         if stat.S_ISDIR(mode):
-            return Recognised(_container("zarr", "directory"), _zarr_directory())
+            return Recognised("zarr", lambda: "directory", _zarr_directory())
         if not stat.S_ISREG(mode):
             raise NotAnArchive(f"{shown}: neither a file nor a folder")
         with open(path, "rb") as file:  # noqa: PTH123
@@ -60,12 +68,8 @@ def recognise(path: str) -> Recognised:
         raise NotAnArchive(f"{shown}: {error}") from None
     if kind.load is None:
         raise NotAnArchive(f"{shown}: {kind.words}")
-    store = _store_in_zip(path) if kind.load is _zip else "file"
-    return Recognised(_container("zarr" if store == "zip" else kind.words, store), kind.load())
-
-
-def _container(form: str, store: str) -> dict[str, Any]:
-    return {"format": form, "version": None, "store": store, "consolidated": False}
+    store = (lambda: _store_in_zip(path)) if kind.load is _zip else (lambda: "file")
+    return Recognised(kind.words, store, kind.load())
 
 
 def _zarr_directory() -> Open:
@@ -103,7 +107,7 @@ def borrow(shown: str, fd: int, lists: bool) -> Recognised:
             kept[limits] = container
         return container
 
-    return Recognised(_container("zarr", "remote"), opened)
+    return Recognised("zarr", lambda: "remote", opened)
 
 
 def connect(url: str) -> Remote:

@@ -7,6 +7,7 @@ installed; no plug-in is ever loaded from a place that a file could name.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import math
 import os
@@ -240,6 +241,11 @@ class _Chunked(Hdf5Values):
         return np.frombuffer(data, np.uint8)
 
 
+@functools.cache
+def _has_plug_ins() -> bool:
+    return importlib.util.find_spec("hdf5plugin") is not None
+
+
 def _filters(creation: Any) -> _Filters:
     """How to undo the filters that a creation property list names."""
     stages: list[Stage] = []
@@ -255,7 +261,7 @@ def _filters(creation: Any) -> _Filters:
             stages.append(STAGES["fletcher32"]({}))
         elif name in _LIBRARY:
             by_library = True
-        elif number in _PLUG_INS and importlib.util.find_spec("hdf5plugin") is not None:
+        elif number in _PLUG_INS and _has_plug_ins():
             stages.append(STAGES[_PLUG_INS[number]]({}))
         else:
             return _Filters([], False, f"codec {name} is not part of a plain installation")

@@ -94,7 +94,7 @@ class Ahead(Protocol):
         """Fetch nothing ahead that lies behind the piece with this index: nobody will ask for it."""
 
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 4 << 20
 """How much of an array without chunks is handed on at once."""
 
 

@@ -48,6 +48,7 @@ class Hdf5:
         self._file = file
         self._limits = limits
         self._rooms: Rooms | None = None
+        self._handle: int | None = None
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
@@ -59,7 +60,8 @@ class Hdf5:
         from vizschema.containers.sources import Rooms
         from vizschema.containers.values import ChunkDamaged, dtype_of
 
-        self._rooms = self._rooms or Rooms()
+        if self._rooms is None:
+            self._rooms, self._handle = Rooms(), _handle(self._file)
         opened = h5o.open(self._file, b"/")
         try:
             for shown in path.strip("/").split("/") if path != "/" else ():
@@ -69,7 +71,7 @@ class Hdf5:
             raise ChunkDamaged(path, "undecodable", message(error)) from None
         if node["kind"] != "array" or node["dtype"] not in ITEM_BYTES:
             raise ChunkDamaged(path, "undecodable", "it is no dataset of numbers any more")
-        return hdf5_values(opened, path, dtype_of(node["dtype"]), _handle(self._file), self._rooms)
+        return hdf5_values(opened, path, dtype_of(node["dtype"]), self._handle, self._rooms)
 
     def close(self) -> None:
         """Let go of the file, and of every object opened in it."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -68,7 +67,8 @@ class Room:
     @property
     def capacity(self) -> int:
         """How many bytes all of them hold."""
-        return self.encoded.capacity + sum(buffer.capacity for buffer in self._turns)
+        first, second = self._turns
+        return self.encoded.capacity + first.capacity + second.capacity
 
 
 class Rooms:
@@ -77,18 +77,29 @@ class Rooms:
     def __init__(self) -> None:
         self._free: list[Room] = []
 
-    @contextmanager
-    def borrowed(self) -> Iterator[Room]:
-        """A room that nobody else has; a large one is not kept for later."""
+    def borrowed(self) -> _Borrowed:
+        """A room that nobody else has, in a `with`; a large one is not kept for later."""
+        return _Borrowed(self._free)
+
+
+class _Borrowed:
+    """A room out of those that are `free`, put back at the end; no generator, which would cost more than the rest."""
+
+    __slots__ = ("_free", "_room")
+
+    def __init__(self, free: list[Room]) -> None:
+        self._free = free
+
+    def __enter__(self) -> Room:
         try:
-            room = self._free.pop()
+            self._room = self._free.pop()
         except IndexError:
-            room = Room()
-        try:
-            yield room
-        finally:
-            if room.capacity <= _KEPT:
-                self._free.append(room)
+            self._room = Room()
+        return self._room
+
+    def __exit__(self, *_: object) -> None:
+        if self._room.capacity <= _KEPT:
+            self._free.append(self._room)
 
 
 class Source(Protocol):

@@ -137,7 +137,7 @@ def place_of(index: int, counts: Sequence[int]) -> tuple[int, ...]:
     for count in reversed(counts):
         index, at = divmod(index, count)
         place.append(at)
-    return tuple(reversed(place))
+    return tuple(place[::-1])
 
 
 def extent_of(
@@ -150,7 +150,7 @@ def extent_of(
 
 def clipped(start: Sequence[int], block: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
     """The shape of that part of a block which lies within `shape`; an entry of 0 or less says that none does."""
-    return tuple(min(length, size - first) for first, length, size in zip(start, block, shape, strict=True))
+    return tuple([min(length, size - first) for first, length, size in zip(start, block, shape, strict=True)])
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

@@ -75,7 +75,7 @@ class ZarrValues:
     def read(self, piece: Piece) -> Iterator[Outcome]:
         """The blocks of a chunk or shard; a damaged chunk in their place, and the others go on."""
         place = place_of(piece.index, self._counts)
-        start = tuple(at * length for at, length in zip(place, self._layout.chunk, strict=True))
+        start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
         cell = _Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
         try:
             source = self._opened(piece.key)

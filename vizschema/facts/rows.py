@@ -27,7 +27,7 @@ _UNIT = 2.0**-53
 _LARGE = 960
 """The exponent from which sums are computed as fractions, since doubles might overflow on the way."""
 
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 17
 """How many values are widened at once, unless a row has more."""
 
 Ends = tuple[float | None, float | None]

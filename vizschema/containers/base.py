@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +12,9 @@ from vizschema.text import escape_name, escape_text
 
 if TYPE_CHECKING:
     from vizschema.containers.values import Values
+
+
+_NO_STEPS = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class Container(Protocol):
 
     def close(self) -> None:
         """Let go of every file."""
+
+
+def is_path(steps: Iterable[str]) -> bool:
+    """Whether steps between slashes lead below the root: none is empty, or stands for another place."""
+    return _NO_STEPS.isdisjoint(steps)
 
 
 def too_many_chunks(node: Node, limits: Limits) -> str | None:

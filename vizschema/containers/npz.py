@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vizschema import description
-from vizschema.containers.base import Limits, Watch, name_node, unwatched
+from vizschema.containers.base import Limits, Watch, is_path, name_node, unwatched
 from vizschema.containers.flat_values import FlatValues
 from vizschema.containers.npy import FIRST, Header, header_length, read_header
 from vizschema.containers.npz_document import NAME, NOTHING, STORED, Account, Steps, accounts, named_axes, portable
@@ -198,7 +198,7 @@ def _steps(name: str, suffix: str = SUFFIX) -> Steps:
 
 def _above(steps: Steps) -> Iterator[Steps]:
     """The groups that hold a node, none where its name is no path below the root."""
-    proper = not any(step in ("", ".", "..") for step in steps)
+    proper = is_path(steps)
     return (steps[:length] for length in range(len(steps) if proper else 0))
 
 

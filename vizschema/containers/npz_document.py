@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from vizschema.containers.base import Limits, clean_attributes, unsupported
+from vizschema.containers.base import Limits, clean_attributes, is_path, unsupported
 from vizschema.containers.zarr_json import Document, Unreadable, quote
 
 NAME = "vizschema.json"
@@ -40,7 +40,7 @@ def accounts(document: Document) -> dict[Steps, Account | Unreadable]:
     found: dict[Steps, Account | Unreadable] = {}
     for path, entry in nodes.items():
         steps = tuple(path[1:].split("/")) if path != "/" else ()
-        if not path.startswith("/") or any(step in ("", ".", "..") for step in steps):
+        if not path.startswith("/") or not is_path(steps):
             raise Unreadable("metadata-invalid", f"{NAME} lists {quote(path)}, which is no path from the root")
         try:
             found[steps] = _account(path, entry)

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from vizschema.containers.base import is_path
 from vizschema.containers.zarr_json import Document, Unreadable, quote
 from vizschema.description import join, parent_of
 
@@ -106,7 +107,7 @@ def v2_copies(document: Document, path: str) -> Copies:
 
 
 def _absolute(path: str, key: str) -> str:
-    if any(name in ("", ".", "..") for name in key.split("/")):
+    if not is_path(key.split("/")):
         raise Unreadable(
             "metadata-invalid", f"the consolidated metadata list {quote(key)}, which is no path below the group"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vizschema.containers.base import Limits, Watch, unwatched
+from vizschema.containers.base import Limits, Watch, is_path, unwatched
 from vizschema.containers.ranges import Ranges
 from vizschema.containers.runs import Run
 from vizschema.containers.sources import Buffer, Bytes, Held, Rooms, Source, Undecoded
@@ -188,7 +188,7 @@ def _tree(members: Sequence[Member]) -> _Tree:
             member = member._replace(
                 problem=("metadata-invalid", "a backslash, which is a slash to readers on Windows")
             )
-        if any(step in ("", ".", "..") for step in steps):
+        if not is_path(steps):
             tree[member.name] = member
             continue
         folder = tree

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vizschema.containers.base import Limits
+from vizschema.containers.base import Limits, is_path
 from vizschema.containers.ranges import Ranges
 from vizschema.containers.runs import Run
 from vizschema.containers.zarr_json import Unreadable, quote
@@ -191,8 +191,7 @@ def _widened(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, in
 
 
 def _problem(member: Member, flags: int, mode: int, disk: int, *, whole: bool) -> tuple[str, str] | None:
-    steps = member.name.rstrip("/").split("/")
-    if member.name.startswith("/") or _DRIVE.match(member.name) or any(step in ("", ".", "..") for step in steps):
+    if member.name.startswith("/") or _DRIVE.match(member.name) or not is_path(member.name.rstrip("/").split("/")):
         return "metadata-invalid", f"the zip member {quote(member.name)} is no path below the root"
     if stat.S_ISLNK(mode):
         return "internal-link", "a symbolic link stored in the zip file"

@@ -22,6 +22,10 @@ from zarr.storage import LocalStore, StorePath
 
 from vizschema.containers import open_container
 from vizschema.containers.base import Container
+from vizschema.containers.hdf5_types import filter_name
+from vizschema.containers.hdf5_values import PLUG_INS, hdf5_values
+from vizschema.containers.sources import Rooms
+from vizschema.containers.values import dtype_of
 from vizschema.containers.zarr_remote import ZarrRemote
 from vizschema.describe import describe, describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of
@@ -36,6 +40,7 @@ DECODED = frozenset(
         *("bytes", "transpose", "sharding_indexed", "crc32c", "crc32", "adler32", "fletcher32"),
         *("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "packbits"),
         *("fixedscaleoffset", "astype", "quantize", "bitround", "deflate", "szip", "nbit", "scaleoffset", "lzf"),
+        *map(filter_name, PLUG_INS),
     )
 )
 """Codecs that only decode numbers: `pickle` would execute what the archive says, others would load a plug-in."""
@@ -213,7 +218,17 @@ def _remote(container: Container) -> Source:
 
 def _hdf5_file(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
     file = h5py.File(root, "r", locking=False)
-    return (lambda path, _: file[path]), file.close
+    rooms = Rooms()
+
+    def source(path: str, dtype: str) -> Any:
+        dataset = file[path]
+        creation = dataset.id.get_create_plist()
+        filters = {creation.get_filter(position)[0] for position in range(creation.get_nfilters())}
+        if filters.isdisjoint(PLUG_INS):
+            return dataset
+        return Selectable(lambda: hdf5_values(dataset.id, path, dtype_of(dtype), None, rooms), path)
+
+    return source, file.close
 
 
 _SOURCES: Mapping[tuple[str, str], Callable[[Path, Any], tuple[Source, Callable[[], None]]]] = {

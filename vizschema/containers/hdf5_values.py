@@ -1,14 +1,12 @@
 """The values of an HDF5 dataset: chunks and ranges read where they lie in the file, and decoded outside of libhdf5.
 
 What only libhdf5 can decode (szip, nbit, scaleoffset, lzf) or find (in files of other drivers, or with a user block),
-and what is compact, is read through it, under a lock. Filters that need a plug-in are decoded where `hdf5plugin` is
-installed; no plug-in is ever loaded from a place that a file could name.
+and what is compact, is read through it, under a lock. Of the filters that libhdf5 needs a plug-in for, those of
+`PLUG_INS` are decoded here, the same on every machine; no plug-in is ever loaded.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import math
 import os
 import threading
@@ -38,7 +36,9 @@ from vizschema.containers.values import (
 )
 
 _LIBRARY = frozenset({"szip", "nbit", "scaleoffset", "lzf"})
-_PLUG_INS: Mapping[int, str] = {32001: "blosc", 32015: "zstd"}
+PLUG_INS: Mapping[int, str] = {32001: "blosc", 32015: "zstd"}
+"""Registered filters whose chunks are frames of a codec that Zarr has too, by its name there."""
+
 _LOCK = threading.Lock()
 
 Place = tuple[int, ...]
@@ -241,11 +241,6 @@ class _Chunked(Hdf5Values):
         return np.frombuffer(data, np.uint8)
 
 
-@functools.cache
-def _has_plug_ins() -> bool:
-    return importlib.util.find_spec("hdf5plugin") is not None
-
-
 def _filters(creation: Any) -> _Filters:
     """How to undo the filters that a creation property list names."""
     stages: list[Stage] = []
@@ -261,8 +256,8 @@ def _filters(creation: Any) -> _Filters:
             stages.append(STAGES["fletcher32"]({}))
         elif name in _LIBRARY:
             by_library = True
-        elif number in _PLUG_INS and _has_plug_ins():
-            stages.append(STAGES[_PLUG_INS[number]]({}))
+        elif number in PLUG_INS:
+            stages.append(STAGES[PLUG_INS[number]]({}))
         else:
             return _Filters([], False, f"codec {name} is not part of a plain installation")
     return _Filters(stages, by_library, None)

@@ -14,6 +14,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import zarr
+from stored import portable
 from traces import CONTAINERS, arrays, attributes, listing
 
 import vizschema
@@ -31,14 +32,6 @@ def written(folder: Path, container: str = "zarr-v3", **more: Array) -> Path:
     given = {**arrays(), **{f"/extra/{name}": item for name, item in more.items()}}
     vizschema.write(path, given, {**attributes(), **CREATED}, profile="trace", container=container)
     return path
-
-
-def portable(path: Path) -> dict[str, Any]:
-    description = vizschema.describe(path)
-    description.pop("container")
-    for node in description["nodes"].values():
-        node.pop("storage", None)
-    return description
 
 
 @pytest.mark.parametrize("target", CONTAINERS)

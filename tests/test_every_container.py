@@ -9,6 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from stored import portable
 from traces import CONTAINERS, arrays, attributes
 
 import vizschema
@@ -61,14 +62,6 @@ def written(folder: Path, logical: Logical) -> dict[str, Path]:
         planned = plan_whole(given, groups, FORMS[container], specs.newest(), profile)
         write_planned(paths[container], FORMS[container], *planned)
     return paths
-
-
-def portable(path: Path) -> dict[str, Any]:
-    description = vizschema.describe(path)
-    description.pop("container")
-    for node in description["nodes"].values():
-        node.pop("storage", None)
-    return description
 
 
 def findings(report: Report) -> set[tuple[str, str, str]]:

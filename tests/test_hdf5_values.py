@@ -13,42 +13,12 @@ import hdf5plugin
 import ml_dtypes
 import numpy as np
 import pytest
+from stored import CHUNKS, SHAPE, blocks, damage, numbers, whole
 
 from vizschema.containers import open_container
 from vizschema.containers.values import Block, ChunkDamaged
 
-SHAPE, CHUNKS = (7, 9, 10), (3, 4, 5)
 DTYPES = ["bool", "|i1", "<u2", ">i4", "<i8", ">u8", "<f2", ">f4", "<f8", ">f8", "<c8", ">c16"]
-
-
-def numbers(dtype: str = "<f4") -> Any:
-    return (np.random.default_rng(1).normal(size=SHAPE) * 5).astype(dtype)
-
-
-def blocks(path: Path, name: str = "/x") -> list[Block | ChunkDamaged]:
-    with closing(open_container(str(path))) as container:
-        values = container.values(name)
-        return [
-            Block(found.start, found.values.copy(), found.stored_bytes, found.absent)
-            if isinstance(found, Block)
-            else found
-            for piece in values.pieces()
-            for found in values.read(piece)
-        ]
-
-
-def whole(path: Path, like: Any, name: str = "/x") -> Any:
-    result = np.zeros(like.shape, like.dtype.newbyteorder("="))
-    for block in blocks(path, name):
-        assert isinstance(block, Block), block
-        result[tuple(slice(at, at + size) for at, size in zip(block.start, block.values.shape, strict=True))] = (
-            block.values
-        )
-    return result
-
-
-def damage(path: Path) -> list[tuple[str, str, str]]:
-    return [(found.key, found.reason, found.detail) for found in blocks(path) if isinstance(found, ChunkDamaged)]
 
 
 def written(path: Path, values: Any, **options: Any) -> Path:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from stored import portable
 
 import vizschema
 from vizschema.conformance.fixtures import openfold
@@ -29,15 +29,6 @@ def folder(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for container, name in TARGETS.items():
         vizschema.write(target / name, arrays, attributes, profile="openfold", container=container)
     return target
-
-
-def portable(path: Path) -> dict[str, Any]:
-    """The description of an archive, but for its container and how it is cut and encoded."""
-    description = vizschema.describe(path)
-    description.pop("container")
-    for node in description["nodes"].values():
-        node.pop("storage", None)
-    return description
 
 
 @pytest.mark.parametrize("name", TARGETS.values())

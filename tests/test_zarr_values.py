@@ -16,47 +16,15 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
+from stored import CHUNKS, SHAPE, blocks, damage, numbers, whole
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
 
 import vizschema
 from vizschema.containers import open_container
 from vizschema.containers.sources import Held, Rooms, opener_of
-from vizschema.containers.values import Block, ChunkDamaged
+from vizschema.containers.values import Block
 from vizschema.containers.zarr_layout import v3_layout
 from vizschema.containers.zarr_values import ZarrValues
-
-SHAPE, CHUNKS = (7, 9, 10), (3, 4, 5)
-
-
-def numbers(dtype: str = "<f4") -> Any:
-    return (np.random.default_rng(1).normal(size=SHAPE) * 5).astype(dtype)
-
-
-def blocks(path: Path, array: str = "/x") -> list[Block | ChunkDamaged]:
-    """Every block with values of its own, and all damage."""
-    with closing(open_container(str(path))) as container:
-        values = container.values(array)
-        return [
-            Block(found.start, found.values.copy(), found.stored_bytes, found.absent)
-            if isinstance(found, Block)
-            else found
-            for piece in values.pieces()
-            for found in values.read(piece)
-        ]
-
-
-def whole(path: Path, like: Any) -> Any:
-    result = np.zeros(like.shape, like.dtype.newbyteorder("="))
-    for block in blocks(path):
-        assert isinstance(block, Block), block
-        result[tuple(slice(at, at + size) for at, size in zip(block.start, block.values.shape, strict=True))] = (
-            block.values
-        )
-    return result
-
-
-def damage(path: Path) -> list[tuple[str, str, str]]:
-    return [(found.key, found.reason, found.detail) for found in blocks(path) if isinstance(found, ChunkDamaged)]
 
 
 def v2(path: Path, values: Any, **options: Any) -> Path:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from traces import arrays, attributes
-from zips import Entry, zipped
 
 import vizschema
 from vizschema import Array
+from vizschema.conformance.hostile.zip_base import Entry, zipped
 from vizschema.containers import open_container
 from vizschema.containers.base import Limits
 from vizschema.containers.values import ChunkDamaged, read_whole

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -248,6 +248,71 @@ def test_a_scan_holds_its_bound(tmp_path: Path) -> None:
     assert 0 < most <= 4 << 20
 
 
+class _Rows:
+    """An array of 64 rows that nobody stored; `reading` is told of every piece that is read."""
+
+    shape = (64, 1 << 16)
+    dtype = np.dtype(np.float32)
+    node: ClassVar = {"kind": "array", "dtype": "float32", "shape": [64, 1 << 16], "bytes": 16 << 20}
+
+    def __init__(self, reading: Callable[[int], object]) -> None:
+        self._reading = reading
+
+    def pieces(self) -> Iterator[Piece]:
+        return (Piece(index, str(index), 1 << 18, 1) for index in range(64))
+
+    def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
+        self._reading(piece.index)
+        yield Block((piece.index, 0), np.ones((1, 1 << 16), np.float32))
+
+    def scanned(self, jobs: int) -> Scanned:
+        node = {**self.node, "axes": None, "storage": None}
+        return scan(_Holding(self), {"nodes": {"/x": node}, "axes": {}}, ENTRIES, Bounds(jobs))
+
+
+def scanning() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("scan_")]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_as_many_threads_read_as_were_asked_for(jobs: int) -> None:
+    meeting, names = threading.Barrier(jobs), set()
+
+    def reading(index: int) -> None:
+        names.add(threading.current_thread().name)
+        if 0 < index <= jobs * 4 and index % 4 == 0:  # one piece of every batch but the first
+            meeting.wait(20)
+
+    assert _Rows(reading).scanned(jobs).facts["/x"]["constant"] is True
+    assert len(names) == jobs
+    assert scanning() == []
+
+
+@pytest.mark.parametrize("at", [0, 30])
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_mistake_of_ours_in_a_thread_is_raised_and_no_thread_stays(jobs: int, at: int) -> None:
+    def reading(index: int) -> None:
+        if index == at:
+            raise ZeroDivisionError("ours")
+
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        _Rows(reading).scanned(jobs)
+    assert scanning() == []
+
+
+def test_a_scan_does_with_the_threads_that_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    names, start = set(), threading.Thread.start
+
+    def started(thread: threading.Thread) -> None:
+        if thread.name == "scan_1":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", started)
+    found = _Rows(lambda _: names.add(threading.current_thread().name)).scanned(4)
+    assert (found.facts["/x"]["constant"], names) == (True, {"scan_0"})
+
+
 # Interrupts
 
 
@@ -266,6 +331,7 @@ def test_an_interrupt_gives_what_was_measured_until_then(tmp_path: Path) -> None
     with closing(open_container(str(path))) as container:
         found = scan(container, description, ENTRIES, Bounds(1), interrupting)
     assert not found.complete
+    assert scanning() == []
     assert 0 < found.coverage["chunks_read"] < found.coverage["chunks"]
     partial = describe_scanned(description, found)
     assert partial["values"] == "partial"

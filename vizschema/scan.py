@@ -6,7 +6,6 @@ accumulators, which are merged as they come. Nothing in the result depends on th
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import threading
@@ -184,6 +183,7 @@ class _Run:
         self._taking = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
+        self._alive = 0
         self._running = 0
         self._held = 0
 
@@ -201,16 +201,27 @@ class _Run:
         return True
 
     def _wait(self) -> None:
-        """Until every thread has ended; each starts the next one before it ends."""
-        for number in itertools.count():
-            if number == len(self._threads):
-                return
-            self._threads[number].join()
+        """Until every thread has ended. Not by `join` alone: one that is interrupted takes its thread for ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alive)
+        for thread in self._threads:
+            thread.join()
 
     def _start(self) -> None:
+        """Start one more thread, or do with those that there are; called by one that lives, or the first time."""
         thread = threading.Thread(target=self._work, name=f"scan_{len(self._threads)}", daemon=True)
         self._threads.append(thread)
-        thread.start()
+        with self._changed:
+            self._alive += 1
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads for this process
+            with self._changed:
+                self._alive -= 1
+            self._threads.remove(thread)
+            self._most = len(self._threads)
+            if not self._threads:
+                raise
 
     def _work(self) -> None:
         """Read batches until there are none."""
@@ -221,6 +232,7 @@ class _Run:
             self._failures.append(error)
             self._stop.set()
         with self._changed:
+            self._alive -= 1
             self._changed.notify_all()
 
     def _take(self) -> _Batch | None:

@@ -358,6 +358,19 @@ def test_a_finding_says_where_what_was_expected_and_found_and_how_to_mend_it() -
         rules["values-vary"].title,
         rules["values-vary"].mend,
     )
+    assert (warned.expected, warned.found) == ("values that differ", "0 everywhere")
+    nowhere = both(fact(LAYER, "constant", True), fact(LAYER, "minimum", None))
+    assert finding("values-vary", "trace", nowhere, "read").found == "one value everywhere"
+    for count, keys, words in (
+        (1, None, "1 that is not"),
+        (2, ["c/0/0", "c/0/1"], "2 that are not: c/0/0, c/0/1"),
+        (9, ["c/0/0", "c/0/1", "c/0/2", "c/0/3"], "9 that are not: c/0/0, c/0/1, c/0/2, …"),
+    ):
+        given = fact(LAYER, "absent_chunks", count)
+        unwritten = finding(
+            "chunks-written", "trace", given if keys is None else both(given, fact(LAYER, "absent_keys", keys)), "read"
+        )
+        assert (unwritten.expected, unwritten.found) == ("all chunks to be written", words)
     absent = finding("generator", "trace", drop("/", "attributes", "generator"))
     assert (absent.instance, absent.expected) == ("/nodes/~1/attributes/generator", "the attribute generator")
 

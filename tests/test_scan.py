@@ -112,10 +112,22 @@ def test_damage_does_not_stop_the_scan(tmp_path: Path) -> None:
     (problem,) = facts["damaged_chunks"]
     assert (problem["key"], problem["reason"]) == ("c/0/0/0/0", "truncated")
     assert facts["absent_chunks"] == 1
+    assert facts["absent_keys"] == ["c/0/1/0/0"]
     assert facts["minimum"] == 0
     assert facts["constant_share"] is None  # the first value cannot be read
     assert found.coverage["chunks_read"] == found.coverage["chunks"] - 1
     assert found.coverage["bytes_read"] == found.coverage["bytes"] - 40 * 40 * 4
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_chunks_that_were_never_written_are_named_and_shards_once(tmp_path: Path, jobs: int) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    group.create_array("plain", shape=(40, 8), chunks=(1, 8), dtype="f4")[20:] = 1
+    group.create_array("sharded", shape=(16, 8), chunks=(1, 8), shards=(4, 8), dtype="f4")[5:10] = 1
+    facts = scanned(tmp_path / "a.zarr", bounds=Bounds(jobs)).facts
+    assert (facts["/plain"]["absent_chunks"], facts["/sharded"]["absent_chunks"]) == (20, 11)
+    assert facts["/plain"]["absent_keys"] == [f"c/{row}/0" for row in range(16)]
+    assert facts["/sharded"]["absent_keys"] == [f"c/{row}/0" for row in range(4)]
 
 
 def test_only_the_first_sixteen_damaged_chunks_are_told_in_storage_order(tmp_path: Path) -> None:

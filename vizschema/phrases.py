@@ -42,6 +42,15 @@ def words_of(
     if instance and instance[-1] == "damaged_chunks" and found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         return "chunks that can be read", f"{found[0]['key']} {found[0]['reason']}: {found[0]['detail']}{more}"
+    if tuple(instance[-2:]) == ("facts", "absent_chunks") and found:
+        keys = _at(description, instance[:-1]).get("absent_keys", ())
+        shown = [*keys[:_KEYS], *(["…"] if len(keys) > _KEYS else [])]
+        return "all chunks to be written", f"{found} that {'is' if found == 1 else 'are'} not" + (
+            f": {', '.join(shown)}" if shown else ""
+        )
+    if tuple(instance[-2:]) == ("facts", "constant") and found is True:
+        value = _at(description, instance[:-1]).get("minimum")
+        return "values that differ", "one value everywhere" if value is None else f"{_show(value)} everywhere"
     if keyword == "required":
         return _required(instance, str(name))
     if name is not None:
@@ -82,6 +91,7 @@ def _clause(rule: Rule) -> str:
 
 
 _LISTED = 8
+_KEYS = 3
 
 _EXPECTED: Mapping[str, Any] = {
     "const": lambda value: _show(value),

@@ -52,6 +52,7 @@ class Part:
     damaged: list[Damage] = field(default_factory=list)
     damaged_count: int = 0
     absent: int = 0
+    absent_in: list[tuple[int, str]] = field(default_factory=list)
     pieces: int = 0
     chunks_read: int = 0
     bytes_read: int = 0
@@ -164,8 +165,10 @@ class ScannedArray:
                     if isinstance(found, ChunkDamaged):
                         _note(part, piece.index, found)
                         chunks -= 1
-                    else:
-                        self._add(part, found)
+                        continue
+                    if found.absent:
+                        _note_absent(part, piece)
+                    self._add(part, found)
                 if part is not None:
                     part.chunks_read += max(chunks, 0)
         part = part or Part([])
@@ -183,6 +186,7 @@ class ScannedArray:
         total.damaged = sorted([*total.damaged, *part.damaged], key=lambda damage: damage[:2])[:_SHOWN]
         total.damaged_count += part.damaged_count
         total.absent += part.absent
+        total.absent_in = sorted({*total.absent_in, *part.absent_in})[:_SHOWN]
         total.pieces += part.pieces
         total.chunks_read += part.chunks_read
         total.bytes_read += part.bytes_read
@@ -216,6 +220,8 @@ class ScannedArray:
         if self._given is None or total.pieces + self._refused.pieces < self._given:
             return facts
         facts["absent_chunks"] = total.absent
+        if total.absent:
+            facts["absent_keys"] = [escape_text(key) for _, key in total.absent_in]
         for accumulator in total.accumulators or self._start(None):
             facts.update(accumulator.result())
         return facts
@@ -263,7 +269,6 @@ class ScannedArray:
             return None
 
     def _add(self, part: Part, block: Block) -> None:
-        part.absent += block.absent
         size = block.values.nbytes
         part.bytes_read += size
         if self._progress is not None:
@@ -291,6 +296,13 @@ def _cached(whole: Seen) -> Iterator[Seen]:
         size = clipped(start, grid, values.shape)
         part = values[tuple(slice(first, first + length) for first, length in zip(start, size, strict=True))]
         yield Seen(tuple(at + first for at, first in zip(whole.start, start, strict=True)), part)
+
+
+def _note_absent(part: Part, piece: Piece) -> None:
+    """Count a chunk that was never written, and keep where it would be: in a shard, once for all of its chunks."""
+    part.absent += 1
+    if len(part.absent_in) < _SHOWN and (piece.index, piece.key) not in part.absent_in[-1:]:
+        part.absent_in.append((piece.index, piece.key))
 
 
 def _note(part: Part, index: int, damaged: ChunkDamaged) -> None:

@@ -58,12 +58,13 @@ def _zstd_frame(data: Bytes, at: int) -> tuple[int, int | None]:
     width = (int(single), 2, 4, 8)[flags >> 6]
     size = int.from_bytes(head[start : start + width], "little") + (256 if width == 2 else 0) if width else None
     at += start + width
-    last = False
-    while not last:
-        block = int.from_bytes(data[at : at + 3].tobytes(), "little")
-        last = bool(block & 1) or at + 3 > data.size
+    view, end = data.data, data.size
+    last = 0
+    while not last and at + 3 <= end:
+        block = view[at] | view[at + 1] << 8 | view[at + 2] << 16
+        last = block & 1
         at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
-    at += 4 * bool(flags & 4)
+    at += 4 * bool(flags & 4) if last else 3
     if at > data.size:
         raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
     return at, size

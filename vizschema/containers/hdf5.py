@@ -62,9 +62,9 @@ class Hdf5:
 
         if self._rooms is None:
             self._rooms, self._handle = Rooms(), _handle(self._file)
-        opened = h5o.open(self._file, b"/")
         try:
-            for shown in path.strip("/").split("/") if path != "/" else ():
+            opened = h5o.open(self._file, b"/" if "\\" in path else path.encode())
+            for shown in path.strip("/").split("/") if "\\" in path else ():
                 opened = h5o.open(opened, _raw_name(opened, shown))
             node, _ = array_node(opened, self._limits)
         except LIBRARY_ERRORS as error:

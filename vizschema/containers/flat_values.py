@@ -111,8 +111,9 @@ class FlatValues:
         """Notes the CRC-32 of one range; once all are known, the damage that their sum shows."""
         if self._run.crc is None:
             return None
+        crc = deflate.crc32(raw)
         with self._lock:
-            self._sums[index] = (deflate.crc32(raw), raw.size)
+            self._sums[index] = crc, raw.size
             if len(self._sums) < math.prod(self._counts):
                 return None
             sums, self._sums = self._sums, {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,18 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from vizschema.containers.values import Block, ChunkDamaged, Piece, clipped
+from vizschema.containers.values import (
+    Block,
+    Box,
+    ChunkDamaged,
+    Grid,
+    Piece,
+    absent_blocks,
+    box_around,
+    clipped,
+    gap,
+    gaps,
+)
 
 
 @dataclass
@@ -52,7 +64,7 @@ class GridValues:
         if piece.index in self.damaged:
             yield ChunkDamaged(piece.key, "truncated", "cut short")
         elif piece.index in self.absent:
-            yield Block(start, np.broadcast_to(np.zeros((), self.dtype), extent), absent=True)
+            yield Block(start, np.broadcast_to(np.zeros((), self.dtype), extent), absent=1, absent_keys=(piece.key,))
         else:
             part = tuple(slice(first, first + length) for first, length in zip(start, extent, strict=True))
             yield Block(start, np.ascontiguousarray(self.array[part]).reshape(extent))
@@ -63,9 +75,42 @@ class GridValues:
 
 
 class PlacedGridValues(GridValues):
-    """The same, and it says where a piece lies."""
+    """The same, and it says where a piece lies; the fill value is 0."""
 
     extent = GridValues.where
+
+    @property
+    def fill(self) -> npt.NDArray[Any]:
+        return np.zeros((), self.dtype)
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        for piece in self.pieces():
+            start, extent = self.where(piece)
+            sides = zip(start, extent, box, strict=True)
+            if all(at < end and first < at + length for at, length, (first, end) in sides):
+                yield piece
+
+
+class GappedValues(PlacedGridValues):
+    """The same, with `absent` chunks that follow one another as one piece, as containers give them."""
+
+    @property
+    def grid(self) -> Grid:
+        return Grid(self.shape, tuple(self.chunk), tuple(self.chunk))
+
+    def pieces(self) -> Iterator[Piece]:
+        stored = {piece.index: piece for piece in super().pieces() if piece.index not in self.absent}
+        missing = dict(gaps(sorted(stored), math.prod(self.grid.counts)))
+        for number in sorted({*stored, *missing}):
+            yield stored[number] if number in stored else gap(number, missing[number], self.grid, "c/{}".format)
+
+    def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return box_around(piece, self.grid)
+
+    def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
+        if piece.index in self.absent:
+            return absent_blocks(piece, self.grid, "c/{}".format, self.fill)
+        return super().read(piece)
 
 
 @st.composite

@@ -60,6 +60,8 @@ def measured(
         uniform = values.size > 1 and bool(
             (values.reshape(-1).view(np.uint8).reshape(values.size, -1) == values.reshape(-1)[:1].view(np.uint8)).all()
         )
+        if context.fill is not None:  # what was never written holds the fill value
+            uniform = uniform and values.reshape(-1)[:1].tobytes() == context.fill.tobytes()
         with quiet():
             accumulators[number % parts].add(Seen(start, values, uniform=uniform and number % 2 == 0))
     first, *others = accumulators
@@ -69,8 +71,8 @@ def measured(
 
 
 def context_of(values: Any, **more: Any) -> Context:
-    first = values.reshape(-1)[:1].reshape(()) if values.size else None
-    return Context(values.shape, values.dtype, first, **more)
+    first, last = (values.reshape(-1)[at].reshape(()) if values.size else None for at in (slice(1), slice(-1, None)))
+    return Context(values.shape, values.dtype, first, fill=last, **more)
 
 
 def exact_rows(values: Any) -> list[float]:
@@ -302,7 +304,8 @@ def alone(name: str, context: Context, blocks: Blocks) -> dict[str, Any]:
     """The fact by one accumulator, which is told of every block that is uniform."""
     accumulator = FACTS[name].start(context)
     for start, values in blocks:
-        uniform = len({value.tobytes() for value in values.reshape(-1)}) == 1
+        fill = b"" if context.fill is None else context.fill.tobytes()
+        uniform = {value.tobytes() for value in values.reshape(-1)} == {fill}
         with quiet():
             accumulator.add(Seen(start, values, uniform=uniform))
     return accumulator.result()

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from vizschema import specs
-from vizschema.containers.values import Block, ChunkDamaged, Values
+from vizschema.containers.values import Block, ChunkDamaged, Values, boxes
 from vizschema.hashing import array as array_module
 from vizschema.hashing import finish as finish_module
 from vizschema.hashing import tree as tree_module
@@ -27,7 +27,7 @@ from vizschema.hashing.array import ArrayHash, Memory, logical
 from vizschema.hashing.finish import _Cursor, finish
 from vizschema.hashing.reading import Reader
 from vizschema.hashing.tree import Tree, hash_of
-from vizschema.hashing.window import Window, boxes, slab, span
+from vizschema.hashing.window import Window, slab, span
 
 VECTORS = json.loads((specs.root() / "1.0.0" / "digest_vectors.json").read_bytes())
 DTYPES = ["bool", "uint8", "int16", "<f4", ">f8", "complex64"]
@@ -56,7 +56,7 @@ def plain_root(values: Any, size: int = 64, fan_out: int = 4) -> bytes:
 
 
 def taking(accumulator: ArrayHash) -> Callable[[Block], None]:
-    return lambda block: accumulator.add(block.start, block.values, uniform=block.absent)
+    return lambda block: accumulator.add(block.start, block.values, uniform=block.absent > 0)
 
 
 def root(values: Values, memory: int = 1 << 20, jobs: int = 1) -> bytes | None:

@@ -26,6 +26,20 @@ class NotAnArchive(VizschemaError):
     exit_code = 3
 
 
+class Damaged(NotAnArchive):
+    """Values that cannot be read: the array's `path`, the chunk's `key`, a `reason` of the closed list, a `detail`."""
+
+    def __init__(self, path: str, key: str, reason: str, detail: str) -> None:
+        super().__init__(f"{path}: cannot be read: chunk {key}: {reason}: {detail}")
+        self.path = path
+        self.key = key
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[Damaged], tuple[str, str, str, str]]:
+        return Damaged, (self.path, self.key, self.reason, self.detail)
+
+
 class NoDigest(VizschemaError):
     """The archive has no digest: a node is damaged, or is none that every container could hold in the same way."""
 

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from vizschema.containers.values import (
+    SHOWN,
     Block,
     ChunkDamaged,
+    Filled,
     HasValues,
     Piece,
     Values,
@@ -32,7 +34,6 @@ from vizschema.text import escape_text
 PARTNER_BYTES = 64 << 20
 """The largest partner that is read; with a larger one the fact is null."""
 
-_SHOWN = 16
 _CACHED = 1 << 20
 _WHOLE_BLOCKS = frozenset({"duplicate_slices", HASH})
 """Facts that need blocks as the chunk grid cuts them."""
@@ -167,7 +168,7 @@ class ScannedArray:
                         chunks -= 1
                         continue
                     if found.absent:
-                        _note_absent(part, piece)
+                        _note_absent(part, piece.index, found)
                     self._add(part, found)
                 if part is not None:
                     part.chunks_read += max(chunks, 0)
@@ -183,10 +184,10 @@ class ScannedArray:
         total = self._total
         for mine, other in zip(total.accumulators, part.accumulators, strict=False):
             mine.merge(other)
-        total.damaged = sorted([*total.damaged, *part.damaged], key=lambda damage: damage[:2])[:_SHOWN]
+        total.damaged = sorted([*total.damaged, *part.damaged], key=lambda damage: damage[:2])[:SHOWN]
         total.damaged_count += part.damaged_count
         total.absent += part.absent
-        total.absent_in = sorted({*total.absent_in, *part.absent_in})[:_SHOWN]
+        total.absent_in = sorted({*total.absent_in, *part.absent_in})[:SHOWN]
         total.pieces += part.pieces
         total.chunks_read += part.chunks_read
         total.bytes_read += part.bytes_read
@@ -210,7 +211,7 @@ class ScannedArray:
     def facts(self) -> Node:
         """The facts of the array as JSON; of one that was read in part, the damage alone."""
         total = self._total or Part(self._start(None))
-        damaged = sorted([*total.damaged, *self._refused.damaged], key=lambda damage: damage[:2])[:_SHOWN]
+        damaged = sorted([*total.damaged, *self._refused.damaged], key=lambda damage: damage[:2])[:SHOWN]
         facts: Node = {
             "damaged_chunks": [
                 {"key": escape_text(problem.key), "reason": problem.reason, "detail": escape_text(problem.detail)}
@@ -252,6 +253,7 @@ class ScannedArray:
             self._partner(entry["with"]) if "with" in FACTS[asked.name].needs else None,
             entry.get("table", "") if asked.name == "decode_differs" else "",
             self._hash if asked.name == HASH else None,
+            self._values.fill if isinstance(self._values, Filled) else None,
         )
 
     def _axis_size(self, name: str) -> int | None:
@@ -275,7 +277,7 @@ class ScannedArray:
             self._progress(size)
         if not block.values.size:
             return
-        whole = Seen(block.start, block.values, uniform=block.absent)
+        whole = Seen(block.start, block.values, uniform=block.absent > 0)
         if block.absent or size <= _CACHED:
             for accumulator in part.accumulators:
                 accumulator.add(whole)
@@ -298,14 +300,15 @@ def _cached(whole: Seen) -> Iterator[Seen]:
         yield Seen(tuple(at + first for at, first in zip(whole.start, start, strict=True)), part)
 
 
-def _note_absent(part: Part, piece: Piece) -> None:
-    """Count a chunk that was never written, and keep where it would be: in a shard, once for all of its chunks."""
-    part.absent += 1
-    if len(part.absent_in) < _SHOWN and (piece.index, piece.key) not in part.absent_in[-1:]:
-        part.absent_in.append((piece.index, piece.key))
+def _note_absent(part: Part, index: int, block: Block) -> None:
+    """Count chunks that were never written, and keep where they would be: in a shard, once for all of its chunks."""
+    part.absent += block.absent
+    for number, key in enumerate(block.absent_keys, index):
+        if len(part.absent_in) < SHOWN and (number, key) not in part.absent_in[-1:]:
+            part.absent_in.append((number, key))
 
 
 def _note(part: Part, index: int, damaged: ChunkDamaged) -> None:
-    if len(part.damaged) < _SHOWN:
+    if len(part.damaged) < SHOWN:
         part.damaged.append((index, part.damaged_count, damaged))
     part.damaged_count += 1

@@ -17,7 +17,18 @@ import numpy.typing as npt
 from vizschema.containers.runs import STEP, Run, crc32_combine
 from vizschema.containers.sources import Buffer, Bytes, Room, Rooms
 from vizschema.containers.stages import deflate
-from vizschema.containers.values import Block, ChunkDamaged, Piece, dtype_of, extent_of, grid_counts, grid_of, native
+from vizschema.containers.values import (
+    Block,
+    Box,
+    ChunkDamaged,
+    Piece,
+    cells,
+    dtype_of,
+    extent_of,
+    grid_counts,
+    grid_of,
+    native,
+)
 
 
 class FlatValues:
@@ -71,8 +82,7 @@ class FlatValues:
         if not self.by_range:
             yield Piece(0, self._run.key, 2 * max(STEP, math.prod(self._extent) * self._stored.itemsize), 1)
             return
-        for index in range(math.prod(self._counts)):
-            yield Piece(index, self._run.key, math.prod(self._place(index)[1]) * self._stored.itemsize, 1)
+        yield from map(self._piece, range(math.prod(self._counts)))
 
     def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The index of the first entry of a piece, and the shape of what it holds."""
@@ -80,6 +90,14 @@ class FlatValues:
             return tuple(0 for _ in self.shape), self.shape
         start, extent = self._place(piece.index)
         return (start[::-1], extent[::-1]) if self._fortran else (start, extent)
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        """The pieces that touch a box, in storage order; the only one of what is streamed."""
+        if not self.by_range:
+            yield from self.pieces()
+            return
+        for index in cells(box[::-1] if self._fortran else box, self._counts, self._extent):
+            yield self._piece(index)
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; after damage in a stream nothing more comes."""
@@ -146,6 +164,9 @@ class FlatValues:
         if self._fortran:
             return Block(start[::-1], np.ascontiguousarray(values.T).reshape(extent[::-1]), stored_bytes)
         return Block(start, values, stored_bytes)
+
+    def _piece(self, index: int) -> Piece:
+        return Piece(index, self._run.key, math.prod(self._place(index)[1]) * self._stored.itemsize, 1)
 
     def _place(self, index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Where the block of this index begins, and its shape, as the array lies."""

@@ -24,15 +24,17 @@ from vizschema.containers.sources import Bytes, OpenFile, Room, Rooms, Undecoded
 from vizschema.containers.stages import Stage, bound_of, run
 from vizschema.containers.values import (
     Block,
+    Box,
     ChunkDamaged,
+    Grid,
     Piece,
+    absent_blocks,
+    box_around,
+    cells,
     clipped,
-    extent_of,
-    grid_counts,
     grid_of,
     native,
     place_of,
-    places,
 )
 
 _LIBRARY = frozenset({"szip", "nbit", "scaleoffset", "lzf"})
@@ -87,9 +89,10 @@ class Hdf5Values:
         kind = dataset.get_type()
         self._stored = _byte_order(kind, dtype)
         self._item = int(kind.get_size())
-        self._fill = _fill(dataset.get_create_plist(), kind, dtype, self._stored)
+        self.fill = _fill(dataset.get_create_plist(), kind, dtype, self._stored)
         self._block = self._grid()
-        self._counts = grid_counts(self.shape, self._block)
+        self._cells = Grid(self.shape, self._block, self._block)
+        self._counts = self._cells.counts
 
     def _grid(self) -> Place:
         raise NotImplementedError
@@ -99,13 +102,15 @@ class Hdf5Values:
 
     def pieces(self) -> Iterator[Piece]:
         """Every piece once, in C order."""
-        decoded = math.prod(self._block) * self._item
-        for index, place in enumerate(places(self._counts)):
-            yield Piece(index, self._key(place), decoded, self._chunks(index))
+        return map(self._piece, range(math.prod(self._counts)))
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        """The pieces that touch a box, in C order."""
+        return map(self._piece, cells(box, self._counts, self._block))
 
     def extent(self, piece: Piece) -> tuple[Place, Place]:
-        """The index of the first entry of a piece, and the shape of what it holds."""
-        return extent_of(piece.index, self._counts, self._block, self.shape)
+        """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
+        return box_around(piece, self._cells)
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The block of a piece, or the damage in its place."""
@@ -117,14 +122,17 @@ class Hdf5Values:
             except Undecoded as problem:
                 yield ChunkDamaged(piece.key, problem.reason, problem.detail)
 
-    def _key(self, place: Place) -> str:
-        return f"{self._name}[{', '.join(map(str, place))}]"
+    def _piece(self, index: int) -> Piece:
+        return Piece(index, self._key(index), math.prod(self._block) * self._item, self._chunks(index))
+
+    def _key(self, index: int) -> str:
+        return f"{self._name}[{', '.join(map(str, place_of(index, self._counts)))}]"
 
     def _chunks(self, index: int) -> int:  # noqa: ARG002  (a dataset without chunks counts as one)
         return 1
 
-    def _absent(self, start: Place, part: Place) -> Block:
-        return Block(start, np.broadcast_to(self._fill, part), absent=True)
+    def _absent(self, piece: Piece) -> Block:
+        return next(absent_blocks(piece, self._cells, self._key, self.fill))
 
     def _by_library(self, start: Place, part: Place, room: Room) -> Block:
         """A block read by libhdf5, in the type of the file, so that nothing is converted."""
@@ -162,9 +170,9 @@ class _Contiguous(Hdf5Values):
     def _chunks(self, index: int) -> int:
         return int(index == 0)
 
-    def _values(self, piece: Piece, start: Place, part: Place, room: Room) -> Block:  # noqa: ARG002
+    def _values(self, piece: Piece, start: Place, part: Place, room: Room) -> Block:
         if not self._written:
-            return self._absent(start, part)
+            return self._absent(piece)
         if self._source is None:
             return self._by_library(start, part, room)
         first = 0
@@ -203,10 +211,10 @@ class _Chunked(Hdf5Values):
                 self._index = index
             return self._index
 
-    def _values(self, piece: Piece, start: Place, part: Place, room: Room) -> Block:  # noqa: ARG002
+    def _values(self, piece: Piece, start: Place, part: Place, room: Room) -> Block:
         stored = self._stored_chunks().get(start)
         if stored is None:
-            return self._absent(start, part)
+            return self._absent(piece)
         if self._filters.foreign is not None:
             raise Undecoded("undecodable", self._filters.foreign)
         size = math.prod(self._block) * self._item

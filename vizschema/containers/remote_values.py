@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from vizschema.containers.remote_files import RemoteRanges
 from vizschema.containers.remote_store import Answer, Missing, Remote, place_of
 from vizschema.containers.sources import Buffer, Bytes, Held, Source, require_length
-from vizschema.containers.values import Block, ChunkDamaged, Piece, Placed, Values
+from vizschema.containers.values import Block, Box, ChunkDamaged, Filled, Piece, Placed, Values
 from vizschema.containers.zarr_values import ZarrValues
 from vizschema.errors import NotAnArchive
 
@@ -120,6 +120,7 @@ class ValuesAhead:
     def __init__(self, values: ZarrValues, chunks: RemoteChunks) -> None:
         self.dtype = values.dtype
         self.shape = values.shape
+        self.fill = values.fill
         self._values = values
         self._chunks = chunks
         self._coming = values.pieces()
@@ -136,6 +137,10 @@ class ValuesAhead:
     def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The index of the first entry of a piece, and the shape of what it holds."""
         return self._values.extent(piece)
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        """The pieces that touch a box, in storage order."""
+        return self._values.touching(box)
 
     def until(self, last: int) -> None:
         """Fetch nothing ahead that lies behind the piece with this index: nobody will ask for it."""
@@ -165,6 +170,8 @@ class WatchedValues:
     def __init__(self, values: Values, check: Callable[[], None]) -> None:
         self.dtype = values.dtype
         self.shape = values.shape
+        if isinstance(values, Filled):
+            self.fill = values.fill
         self._values = values
         self._check = check
 
@@ -177,6 +184,10 @@ class WatchedValues:
         if isinstance(self._values, Placed):
             return self._values.extent(piece)
         return tuple(0 for _ in self.shape), self.shape
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        """The pieces that touch a box, in storage order; all of them where nobody knows."""
+        return self._values.touching(box) if isinstance(self._values, Placed) else self._values.pieces()
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; a damaged chunk in their place, and the others go on."""

@@ -8,9 +8,9 @@ declared, and nothing is allocated before its size is checked.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import ml_dtypes
 import numpy as np
@@ -19,30 +19,41 @@ import numpy.typing as npt
 Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit"]
 
 
+SHOWN = 16
+"""How many keys of absent chunks are kept."""
+
+Box = Sequence[tuple[int, int]]
+"""The first entry along every axis, and the one after the last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """What is fetched at once. `key` is the container's own name for it; `decoded_bytes` bounds one block of it.
 
-    `index` counts pieces in storage order; `chunks` is how many chunks of the array it holds.
+    `index` counts cells of the grid (chunks, shards) in storage order; `chunks` is how many chunks of the array it
+    holds. A piece of several cells (`count`) is a gap: none of them was ever written, and it decodes nothing.
     """
 
     index: int
     key: str
     decoded_bytes: int
     chunks: int
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Values [any axes], C order, native byte order, and the index of their first entry along every axis.
 
-    `absent` blocks were never written: `values` is the fill value, broadcast (no memory). `stored_bytes` were read.
+    `stored_bytes` were read. `absent` is how many chunks that were never written it stands for: `values` is then the
+    fill value, broadcast to any size (no memory), and `absent_keys` are the keys of the first sixteen of them.
     """
 
     start: tuple[int, ...]
     values: npt.NDArray[Any]
     stored_bytes: int = 0
-    absent: bool = False
+    absent: int = 0
+    absent_keys: tuple[str, ...] = ()
 
 
 class ChunkDamaged(Exception):
@@ -83,7 +94,17 @@ class Placed(Protocol):
     """`Values` that know where a piece lies without reading it."""
 
     def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The index of the first entry of a piece, and the shape of what it holds."""
+        """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        """The pieces that touch a box, in storage order, without a look at the others."""
+
+
+@runtime_checkable
+class Filled(Protocol):
+    """`Values` with a value for the chunks that were never written."""
+
+    fill: npt.NDArray[Any]
 
 
 @runtime_checkable
@@ -151,6 +172,102 @@ def extent_of(
 def clipped(start: Sequence[int], block: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
     """The shape of that part of a block which lies within `shape`; an entry of 0 or less says that none does."""
     return tuple([min(length, size - first) for first, length, size in zip(start, block, shape, strict=True)])
+
+
+def cells(box: Box, counts: Sequence[int], block: Sequence[int]) -> Iterator[int]:
+    """The numbers of the cells of a regular grid that touch a box, ascending."""
+    if any(first >= end for first, end in box):
+        return
+    low = [first // length for (first, _), length in zip(box, block, strict=True)]
+    many = [-(-end // length) - at for (_, end), length, at in zip(box, block, low, strict=True)]
+    for place in places(many):
+        number = 0
+        for at, first, count in zip(place, low, counts, strict=True):
+            number = number * count + at + first
+        yield number
+
+
+def gaps(stored: Iterable[int], total: int) -> Iterator[tuple[int, int]]:
+    """The ranges (first, end) of numbers below `total` that lie between those `stored`, which ascend."""
+    at = 0
+    for number in stored:
+        if at < number:
+            yield at, number
+        at = number + 1
+    if at < total:
+        yield at, total
+
+
+def boxes(first: int, end: int, shape: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The boxes (start, extent), each a range of its own, that make up the entries from `first` to `end` in C order.
+
+    At most 2 n − 1 of them in n dimensions. One that does not reach along the whole last axis has one entry along every
+    other axis.
+    """
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    while first < end:
+        start, rest = [], first
+        for stride in strides:
+            at, rest = divmod(rest, stride)
+            start.append(at)
+        # The outermost axis along which whole rows begin here and fit.
+        axis = next((axis for axis, stride in enumerate(strides) if not first % stride and first + stride <= end), -1)
+        if axis < 0:  # no dimensions
+            yield (), ()
+            return
+        count = min((end - first) // strides[axis], shape[axis] - start[axis])
+        yield tuple(start), (1,) * axis + (count,) + tuple(shape[axis + 1 :])
+        first += count * strides[axis]
+
+
+class Grid(NamedTuple):
+    """A regular grid of cells over an array: its shape, that of a cell, that of a chunk (in a shard, many a cell)."""
+
+    shape: tuple[int, ...]
+    cell: tuple[int, ...]
+    chunk: tuple[int, ...]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many cells lie along every axis."""
+        return grid_counts(self.shape, self.cell)
+
+    def chunks(self, start: Sequence[int], extent: Sequence[int]) -> int:
+        """How many chunks lie in the cells of a box, as far as they hold anything of the array."""
+        first = [at * length for at, length in zip(start, self.cell, strict=True)]
+        sizes = [count * length for count, length in zip(extent, self.cell, strict=True)]
+        return math.prod(grid_counts(clipped(first, sizes, self.shape), self.chunk))
+
+
+def gap(first: int, end: int, grid: Grid, key: Callable[[int], str]) -> Piece:
+    """The piece for cells `first` to `end` of a grid that were never written; `key` names a cell by its number."""
+    chunks = sum(grid.chunks(*box) for box in boxes(first, end, grid.counts))
+    return Piece(first, key(first), 0, chunks, end - first)
+
+
+def absent_blocks(piece: Piece, grid: Grid, key: Callable[[int], str], fill: npt.NDArray[Any]) -> Iterator[Block]:
+    """The fill value in place of the cells of a piece: as few blocks as there are boxes; the first one has the keys."""
+    end = piece.index + piece.count
+    keys = tuple(key(number) for number in range(piece.index, min(end, piece.index + SHOWN)))
+    for start, extent in boxes(piece.index, end, grid.counts):
+        first = tuple(at * length for at, length in zip(start, grid.cell, strict=True))
+        sizes = [count * length for count, length in zip(extent, grid.cell, strict=True)]
+        values = np.broadcast_to(fill, clipped(first, sizes, grid.shape))
+        yield Block(first, values, absent=grid.chunks(start, extent), absent_keys=keys)
+        keys = ()
+
+
+def box_around(piece: Piece, grid: Grid) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The index of the first entry of the box around the cells of a piece, and its shape."""
+    if piece.count == 1:
+        return extent_of(piece.index, grid.counts, grid.cell, grid.shape)
+    low, high = place_of(piece.index, grid.counts), place_of(piece.index + piece.count - 1, grid.counts)
+    axis = next(axis for axis, (one, other) in enumerate(zip(low, high, strict=True)) if one != other)
+    low = (*low[: axis + 1], *(0 for _ in low[axis + 1 :]))
+    high = (*high[: axis + 1], *(count - 1 for count in grid.counts[axis + 1 :]))
+    first = tuple(at * length for at, length in zip(low, grid.cell, strict=True))
+    sizes = [(end - at + 1) * length for at, end, length in zip(low, high, grid.cell, strict=True)]
+    return first, clipped(first, sizes, grid.shape)
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

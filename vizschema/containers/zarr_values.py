@@ -14,10 +14,14 @@ from vizschema.containers.sources import Buffer, Held, Opener, Room, Rooms, Sour
 from vizschema.containers.stages import bound_of, run, unwrap
 from vizschema.containers.values import (
     Block,
+    Box,
     ChunkDamaged,
+    Grid,
     Piece,
+    absent_blocks,
+    box_around,
+    cells,
     clipped,
-    extent_of,
     grid_counts,
     native,
     place_of,
@@ -59,18 +63,26 @@ class ZarrValues:
         self._layout = layout
         self._opened = opened
         self._rooms = rooms
-        self._counts = grid_counts(layout.shape, layout.chunk)
+        self.fill = layout.fill
+        inner = layout.chunk if layout.pipeline.shard is None else innermost(layout.pipeline)
+        self._grid = Grid(layout.shape, layout.chunk, inner)
+        self._counts = self._grid.counts
 
     def pieces(self) -> Iterator[Piece]:
         """Every chunk, or shard, once, in the order of the grid."""
-        layout = self._layout
-        decoded = _block_bytes(layout.pipeline, layout.chunk, self.dtype)
+        decoded = self._decoded_bytes()
         for index, place in enumerate(places(self._counts)):
-            yield Piece(index, layout.key(place), decoded, self._chunks(place))
+            yield self._piece(index, place, decoded)
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        """The chunks, or shards, that touch a box."""
+        decoded = self._decoded_bytes()
+        for index in cells(box, self._counts, self._layout.chunk):
+            yield self._piece(index, place_of(index, self._counts), decoded)
 
     def extent(self, piece: Piece) -> tuple[Place, Place]:
-        """The index of the first entry of a chunk or shard, and the shape of what it holds."""
-        return extent_of(piece.index, self._counts, self._layout.chunk, self.shape)
+        """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
+        return box_around(piece, self._grid)
 
     def read(self, piece: Piece) -> Iterator[Outcome]:
         """The blocks of a chunk or shard; a damaged chunk in their place, and the others go on."""
@@ -83,18 +95,19 @@ class ZarrValues:
             yield _damaged(piece.key, problem)
             return
         if source is None:
-            yield from _absent(self._layout, cell)
+            yield from absent_blocks(piece, self._grid, self._key, self.fill)
             return
         with closing(source), self._rooms.borrowed() as room:
             yield from _chunk(self._layout, cell, source, room)
 
-    def _chunks(self, place: Place) -> int:
-        shard = self._layout.pipeline.shard
-        if shard is None:
-            return 1
-        layout = self._layout
-        start = [at * length for at, length in zip(place, layout.chunk, strict=True)]
-        return math.prod(grid_counts(clipped(start, layout.chunk, layout.shape), innermost(layout.pipeline)))
+    def _piece(self, index: int, place: Place, decoded_bytes: int) -> Piece:
+        return Piece(index, self._layout.key(place), decoded_bytes, self._grid.chunks(place, (1,) * len(place)))
+
+    def _key(self, index: int) -> str:
+        return self._layout.key(place_of(index, self._counts))
+
+    def _decoded_bytes(self) -> int:
+        return _block_bytes(self._layout.pipeline, self._layout.chunk, self.dtype)
 
 
 def innermost(pipeline: Pipeline) -> Place:
@@ -183,7 +196,7 @@ def _absent(layout: Layout, cell: _Cell) -> Iterator[Outcome]:
         for _, inner in cell.inner(cell.pipeline.shard):
             yield from _absent(layout, inner)
     else:
-        yield Block(start, np.broadcast_to(layout.fill, part), absent=True)
+        yield Block(start, np.broadcast_to(layout.fill, part), absent=1, absent_keys=(cell.key.partition("[")[0],))
 
 
 def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:

@@ -36,8 +36,8 @@ class Context:
     """What is known of an array before its blocks are seen.
 
     `first` is its first value (null where it could not be read), `along` the number of an axis, `axis_size` the size
-    of the axis that a fact is about, `partner` the values of another array, `hash` what all blocks are hashed into;
-    null where there is none, or more than one.
+    of the axis that a fact is about, `partner` the values of another array, `hash` what all blocks are hashed into,
+    `fill` the value [] of chunks that were never written; None where there is none, or more than one.
     """
 
     shape: tuple[int, ...]
@@ -48,6 +48,7 @@ class Context:
     partner: Values | None = None
     table: str = ""
     hash: ArrayHash | None = None
+    fill: Values | None = None
 
 
 class Accumulator(Protocol):

@@ -5,6 +5,7 @@ Where that is not there, is damaged, or does not fit, the fact is null.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -116,8 +117,13 @@ class MaskedNonzero(_Counted):
         """Take in one block."""
         if not self._measurable or self._partner is None:
             return
+        shape = seen.values.shape
         hidden = self._partner[_region(seen)[: self._partner.ndim]] == 0
-        self.count += int(np.count_nonzero(seen.values[hidden]))
+        if seen.uniform:
+            below = math.prod(shape[self._partner.ndim :])
+            self.count += int(np.count_nonzero(hidden)) * below * int(np.count_nonzero(seen.few))
+        else:
+            self.count += int(np.count_nonzero(seen.values[hidden]))
 
 
 def _region(seen: Seen) -> tuple[slice, ...]:

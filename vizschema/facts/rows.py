@@ -35,19 +35,22 @@ Key = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class _Region:
-    """Rows of which some columns were seen: exact sums by level [row], and rows with a value that is not finite."""
+    """Rows of which some columns were seen: exact sums by level [row], and rows with a value that is not finite.
 
-    def __init__(self, rows: int) -> None:
+    What is the same for all rows is held once [1]: there may be more of them than memory.
+    """
+
+    def __init__(self) -> None:
         self.columns = 0
         self.levels: dict[int, Doubles] = {}
-        self.lost = np.zeros(rows, bool)
+        self.lost = np.zeros(1, bool)
 
     def add(self, part: Doubles) -> None:
         """Take in columns [row, column]."""
         self.columns += part.shape[1]
         finite = np.isfinite(part)
         if not finite.all():
-            self.lost |= ~finite.all(axis=1)
+            self.lost = self.lost | ~finite.all(axis=1)
             part = np.where(finite, part, 0.0)
         level = _level(float(np.abs(part).max()))
         while part.any():
@@ -60,19 +63,19 @@ class _Region:
         """Take in columns that hold one value."""
         self.columns += columns
         if not math.isfinite(value):
-            self.lost[:] = True
+            self.lost = np.ones(1, bool)
             return
         level = _level(abs(value))
         while value:
             whole = math.trunc(math.ldexp(value, -_WIDTH * level))
-            self._sum(level, np.full(self.lost.shape, float(whole * columns)))
+            self._sum(level, np.array([float(whole * columns)]))
             value -= math.ldexp(float(whole), _WIDTH * level)
             level -= 1
 
     def merge(self, other: _Region) -> None:
         """Take in other columns of the same rows."""
         self.columns += other.columns
-        self.lost |= other.lost
+        self.lost = self.lost | other.lost
         for level, sums in other.levels.items():
             self._sum(level, sums)
 
@@ -82,7 +85,9 @@ class _Region:
 
     def ends(self) -> Ends:
         """The smallest and the largest sum of the rows that are finite."""
-        rows = np.flatnonzero(~self.lost)
+        lost, *sums_by_level = np.broadcast_arrays(self.lost, *self.levels.values())
+        self.levels = dict(zip(self.levels, sums_by_level, strict=True))
+        rows = np.flatnonzero(~lost)
         if not rows.size:
             return None, None
         if max(self.levels, default=0) * _WIDTH > _LARGE:
@@ -117,7 +122,7 @@ class RowSum:
         columns = seen.values.shape[-1] if seen.values.ndim else 1
         rows = seen.values.size // columns
         if columns < self._length:
-            region = _Region(rows)
+            region = _Region()
             if seen.uniform:
                 region.add_same(float(seen.doubles[0]), columns)
             else:

@@ -178,11 +178,16 @@ class ArrayHash:
             pattern = np.repeat(one, BLOCK_BYTES // self._stored.itemsize).view(np.uint8)
             self._absent = pattern, hash_of(pattern)
         pattern, full = self._absent
-        item = self._stored.itemsize
-        for number, low, high in self._cut(first * item, end * item):
-            if high - low == BLOCK_BYTES:
-                self._done(number, full)
-            elif high - low == self._length(number):
+        at, end = first * self._stored.itemsize, end * self._stored.itemsize
+        whole, behind = -(-at // BLOCK_BYTES), end // BLOCK_BYTES
+        if whole < behind:
+            with self._lock:
+                self._tree.put_same(whole, behind, full)
+            ends = [(at, whole * BLOCK_BYTES), (behind * BLOCK_BYTES, end)]
+        else:
+            ends = [(at, end)]
+        for number, low, high in (cut for part in ends for cut in self._cut(*part)):
+            if high - low == self._length(number):
                 self._done(number, hash_of(pattern[: high - low]))
             else:
                 self._edge(number, low - number * BLOCK_BYTES, pattern[: high - low])

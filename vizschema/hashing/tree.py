@@ -67,6 +67,33 @@ class Tree:
         if block not in self:
             self._put(0, block, value)
 
+    def put_same(self, first: int, end: int, value: bytes) -> None:
+        """Enter one hash for all blocks from `first` to `end`, in time that grows with their logarithm."""
+        for level, count in enumerate(self._counts):
+            low, high = -(-first // FAN_OUT), end // FAN_OUT
+            short = count % FAN_OUT if end == count else 0
+            if count == 1 or low > high or (low == high and not short):
+                self._put_each(level, range(first, end), value)
+                return
+            self._put_each(level, range(first, low * FAN_OUT), value)
+            if not short:
+                self._put_each(level, range(high * FAN_OUT, end), value)
+            self._forget(level, low, high + (short > 0))
+            if short:
+                self._put_each(level + 1, range(high, high + 1), hash_of(value * short))
+            first, end, value = low, high, hash_of(value * FAN_OUT)
+
+    def _put_each(self, level: int, blocks: range, value: bytes) -> None:
+        for block in blocks:
+            if not self._has(level, block):
+                self._put(level, block, value)
+
+    def _forget(self, level: int, low: int, high: int) -> None:
+        """Drop the runs from `low` to `high` of a level, since a hash of each is known."""
+        runs = self._levels[level]
+        for number in [number for number in runs if low <= number < high]:
+            del runs[number]
+
     def __contains__(self, block: int) -> bool:
         return self._has(0, block)
 

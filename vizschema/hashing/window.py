@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from vizschema.containers.values import boxes
 
 Place = tuple[int, ...]
 
@@ -39,27 +41,6 @@ def slab(start: Sequence[int], extent: Sequence[int], shape: Sequence[int]) -> t
     inside = math.prod(shape[axis + 1 :])
     first = flat(start[: axis + 1], shape[: axis + 1]) * inside
     return first, first + extent[axis] * inside
-
-
-def boxes(first: int, end: int, shape: Sequence[int]) -> Iterator[tuple[Place, Place]]:
-    """The boxes (start, extent), each a range of its own, that make up the entries from `first` to `end`, in order.
-
-    At most 2 n − 1 of them in n dimensions.
-    """
-    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    while first < end:
-        start, rest = [], first
-        for stride in strides:
-            at, rest = divmod(rest, stride)
-            start.append(at)
-        # The outermost axis along which whole rows begin here and fit.
-        axis = next((axis for axis, stride in enumerate(strides) if not first % stride and first + stride <= end), -1)
-        if axis < 0:  # no dimensions
-            yield (), ()
-            return
-        count = min((end - first) // strides[axis], shape[axis] - start[axis])
-        yield tuple(start), (1,) * axis + (count,) + tuple(shape[axis + 1 :])
-        first += count * strides[axis]
 
 
 class Window:

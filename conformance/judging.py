@@ -9,9 +9,11 @@ from typing import Any
 
 import jsonschema_rs
 
+from vizschema.conformance.locator import Locator
 from vizschema.description import Description
 from vizschema.errors import SpecError
-from vizschema.judge import Fault, Locator, entry_of, settle
+from vizschema.faults import Fault
+from vizschema.judge import entry_of, settle
 from vizschema.phrases import place_of
 from vizschema.specs import Profile, Schema
 

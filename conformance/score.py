@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from vizschema import specs
 from vizschema.conformance.cases import FOLDER, Case
 from vizschema.conformance.judging import engine_of, named
+from vizschema.conformance.locator import Locator
 from vizschema.conformance.mutants import Mutant, mutants, mutated
 from vizschema.description import Description
 from vizschema.errors import SpecError
-from vizschema.judge import Locator, entry_of, settle
+from vizschema.judge import entry_of, settle
 from vizschema.specs import Profile, Schema, Spec
 
 HOME = "https://vizschema.org/spec/"

@@ -8,8 +8,10 @@ from typing import Any
 import jsonschema
 from referencing import Registry, Resource
 
+from vizschema.conformance.locator import Locator
 from vizschema.description import Description
-from vizschema.judge import Fault, Locator, entry_of, settle
+from vizschema.faults import Fault
+from vizschema.judge import entry_of, settle
 from vizschema.specs import Profile
 
 

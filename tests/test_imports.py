@@ -18,7 +18,7 @@ PACKAGE = ROOT / "vizschema"
 LAYERS = (
     ("vizschema",),
     ("errors", "findings", "text", "urls", "description", "bounds"),
-    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases"),
+    ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases", "faults"),
     ("selection", "unpacked", "canonical"),
     ("hashing",),
     ("facts", "in_memory"),
@@ -118,7 +118,7 @@ def test_no_import_goes_round_in_a_circle() -> None:
     graphlib.TopologicalSorter({name: own_imports(name) for name in SOURCES}).prepare()
 
 
-@pytest.mark.parametrize("name", ["judge", "phrases", "specs"])
+@pytest.mark.parametrize("name", ["judge", "faults", "phrases", "specs"])
 def test_judging_sees_no_array_and_no_container(name: str) -> None:
     found = imports(SOURCES[name].read_text(encoding="utf-8"))
     tops = {module.partition(".")[0] for module in found}
@@ -131,7 +131,7 @@ MEASURING = ("containers", "describe", "description", "facts", "scan", "scanned"
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.split(".")[0] in MEASURING])
 def test_measuring_sees_no_spec(name: str) -> None:
-    assert not own_imports(name) & {"specs", "dialect", "judge", "phrases", "validate", "layout"}
+    assert not own_imports(name) & {"specs", "dialect", "judge", "faults", "phrases", "validate", "layout"}
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("report")])
@@ -143,7 +143,7 @@ def test_reports_read_results_only(name: str) -> None:
 def test_only_judging_and_checking_the_dialect_import_an_engine() -> None:
     engines = {"jsonschema_rs", "jsonschema"}
     importers = {name for name, path in SOURCES.items() if imports(path.read_text(encoding="utf-8")) & engines}
-    assert importers == {"judge", "dialect"}
+    assert importers == {"faults", "dialect"}
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name not in ("arguments", "parser")])

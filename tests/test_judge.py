@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +13,12 @@ import pytest
 from descriptions import Nodes, array
 
 from vizschema import description, specs
+from vizschema.conformance.locator import Locator
 from vizschema.conformance.second_opinion import second_opinion
 from vizschema.errors import SpecError
+from vizschema.faults import Fault
 from vizschema.findings import Finding, Rule
-from vizschema.judge import Fault, Locator, judge, settle
+from vizschema.judge import judge, settle
 from vizschema.specs import Profile
 
 SPEC = specs.load("1.0.0")
@@ -439,6 +443,27 @@ def test_an_assertion_that_no_rule_holds_is_a_fault_of_the_profile() -> None:
         Locator(profile).fault(("allOf", 0, "allOf", 0, "type"), (), None)
     message = "https://example.org/must.json: an assertion that no rule holds, at allOf/0/allOf/0/type"
     assert str(caught.value) == message
+
+
+_MEASURED = """
+import resource, sys
+from vizschema import description, specs
+from vizschema.judge import judge
+
+nodes = {"/": description.group({}), **{f"/odd_{number}x": description.group({}) for number in range(int(sys.argv[1]))}}
+findings = judge(description.complete({}, nodes), specs.load("1.0.0").profile("openfold"))
+print(len(findings), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_the_memory_of_judging_grows_with_the_nodes_alone() -> None:
+    """Errors of engines hold the value at fault, which is here the map of all nodes, once for each of them."""
+    (few, less), (many, more) = (
+        map(int, subprocess.check_output([sys.executable, "-c", _MEASURED, count], text=True).split())
+        for count in ("10", "5000")
+    )
+    assert many - few == 2 * 4990  # unknown, and empty
+    assert more - less < 50 << 10  # KiB
 
 
 def test_no_schema_is_ever_fetched() -> None:

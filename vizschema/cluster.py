@@ -23,7 +23,7 @@ from vizschema.hashing.array import ArrayHash, Memory
 from vizschema.hashing.finish import fill, ranges
 from vizschema.hashing.reading import Reader
 from vizschema.hashing.window import slab
-from vizschema.scan import Bounds, Scanned, allowed_pieces, found_in, hashing_memory, readable
+from vizschema.scan import Bounds, Found, Scanned, allowed_pieces, hashing_memory, readable
 from vizschema.scanned import Part, Progress, ScannedArray
 
 LOCAL = "local"
@@ -78,6 +78,9 @@ def scan_on(
         ScannedArray(_Listed(container), description, path, entries, bounds.memory, None, hashing)
         for path in readable(description)
     ]
+    found = Found(description)
+    for array in arrays:
+        found.begin(array)
     with _client(address, bounds.threads) as client:
         job = client.scatter(Job(os.fspath(archive), description, entries, bounds.memory), broadcast=True, hash=False)
         run = _Run(client, job, bounds.memory, progress)
@@ -86,8 +89,8 @@ def scan_on(
             run.hash(arrays)
         except KeyboardInterrupt:
             run.cancel()
-            return found_in(description, arrays, complete=False)
-    return found_in(description, arrays, complete=True)
+            return found.scanned(complete=False)
+    return found.scanned(complete=True)
 
 
 class _Listed:

@@ -70,15 +70,15 @@ def scan(
     a part was not read have no facts but the damage that was found. Raises `SpecError` for entries that are none.
     """
     hashing = hashing_memory(entries, bounds)
-    arrays = [
-        ScannedArray(container, description, path, entries, bounds.memory, progress, hashing)
-        for path in readable(description)
-        if paths is None or path in paths
-    ]
-    complete = _Run(arrays, bounds, bounds.memory if hashing is None else bounds.memory - hashing.most).complete()
+    wanted = [path for path in readable(description) if paths is None or path in paths]
+    arrays = (ScannedArray(container, description, path, entries, bounds.memory, progress, hashing) for path in wanted)
+    total = sum(description["nodes"][path]["bytes"] for path in wanted)
+    found = Found(description)
+    flight = bounds.memory if hashing is None else bounds.memory - hashing.most
+    complete = _Run(arrays, total, found, bounds, flight).complete()
     if complete and hashing is not None:
-        complete = _finished(arrays, bounds.threads)
-    return found_in(description, arrays, complete=complete)
+        complete = _finished(found.unsettled, bounds.threads)
+    return found.scanned(complete=complete)
 
 
 def hashing_memory(entries: Sequence[Mapping[str, Any]], bounds: Bounds) -> Memory | None:
@@ -87,14 +87,39 @@ def hashing_memory(entries: Sequence[Mapping[str, Any]], bounds: Bounds) -> Memo
     return Memory(bounds.memory // 2) if hashed else None
 
 
-def found_in(description: Description, arrays: Sequence[ScannedArray], *, complete: bool) -> Scanned:
-    """What was found in arrays that were read."""
-    coverage = {
-        **coverage_of(description),
-        "chunks_read": sum(min(array.chunks_read, _chunk_count(array.node)) for array in arrays),
-        "bytes_read": sum(array.bytes_read for array in arrays),
-    }
-    return Scanned({array.path: array.facts() for array in arrays if array.seen}, coverage, complete)
+class Found:
+    """What is found in arrays: of one that was read to its end its facts alone are kept, so any number may come."""
+
+    def __init__(self, description: Description) -> None:
+        self._description = description
+        self._facts: dict[str, Node] = {}
+        self._coverage = coverage_of(description)
+        self._unsettled: dict[str, ScannedArray] = {}
+
+    @property
+    def unsettled(self) -> Sequence[ScannedArray]:
+        """The arrays of which something may still come."""
+        return list(self._unsettled.values())
+
+    def begin(self, array: ScannedArray) -> None:
+        """Expect pieces of an array."""
+        self._unsettled[array.path] = array
+
+    def settle(self, array: ScannedArray) -> None:
+        """Take the facts of an array, once, and let go of it."""
+        if self._unsettled.pop(array.path, None) is None:
+            return
+        self._coverage["chunks_read"] += min(array.chunks_read, _chunk_count(array.node))
+        self._coverage["bytes_read"] += array.bytes_read
+        if array.seen:
+            self._facts[array.path] = array.facts()
+
+    def scanned(self, *, complete: bool) -> Scanned:
+        """All of it, in the order of the description."""
+        for array in self.unsettled:
+            self.settle(array)
+        facts = {path: self._facts[path] for path in self._description["nodes"] if path in self._facts}
+        return Scanned(facts, self._coverage, complete)
 
 
 def _finished(arrays: Sequence[ScannedArray], threads: int) -> bool:
@@ -167,13 +192,15 @@ class _Batch(NamedTuple):
 
 
 class _Run:
-    """One scan over `arrays` by threads that each take the next batch, while there is room for it in `flight` bytes.
+    """One scan over `arrays` of `total` bytes by threads that each take the next batch, while there is room for it.
 
     Nobody hands batches out: a thread that had to wake another for every batch would cost more than reading some.
     """
 
-    def __init__(self, arrays: Sequence[ScannedArray], bounds: Bounds, flight: int) -> None:
+    def __init__(self, arrays: Iterator[ScannedArray], total: int, found: Found, bounds: Bounds, flight: int) -> None:
         self._arrays = arrays
+        self._total = total
+        self._found = found
         self._flight = flight
         self._most = bounds.threads
         self._memory = bounds.memory
@@ -258,6 +285,7 @@ class _Run:
                 self._held -= weight
                 if part is not None:
                     batch.array.merge(part)
+                    self._let_go(batch.array)
                 self._changed.notify_all()
 
     def _may_begin(self, batch: _Batch, weight: int) -> bool:
@@ -269,17 +297,26 @@ class _Run:
     def _batches(self) -> Iterator[_Batch]:
         """The head of every array before the rest of the one before it, so that nobody waits for a head."""
         least, most = _BATCH_BYTES
-        total = sum(array.node["bytes"] for array in self._arrays)
-        size = min(max(total // (_BATCHES * self._most), least), most)
+        size = min(max(self._total // (_BATCHES * self._most), least), most)
         rest: Iterator[_Batch] = iter(())
         for array in self._arrays:
+            self._found.begin(array)
             pieces = allowed_pieces(array, self._memory)
             head = next(pieces, None)
             if head is not None:
                 yield _Batch(array, [head], head=True)
             yield from rest
-            rest = _grouped(array, pieces, size)
+            rest = self._rest(array, pieces, size)
         yield from rest
+
+    def _rest(self, array: ScannedArray, pieces: Iterator[Piece], size: int) -> Iterator[_Batch]:
+        yield from _grouped(array, pieces, size)
+        with self._changed:
+            self._let_go(array)
+
+    def _let_go(self, array: ScannedArray) -> None:
+        if array.is_settled:
+            self._found.settle(array)
 
 
 def _grouped(array: ScannedArray, pieces: Iterator[Piece], least: int) -> Iterator[_Batch]:

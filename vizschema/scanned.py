@@ -191,8 +191,19 @@ class ScannedArray:
         total.pieces += part.pieces
         total.chunks_read += part.chunks_read
         total.bytes_read += part.bytes_read
-        if self._hash is not None and self._given == total.pieces + self._refused.pieces:
+        if self._hash is not None and self.is_read:
             self._hash.release()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether every piece was read, or refused."""
+        done = self._refused.pieces + (self._total.pieces if self._total else 0)
+        return self._given is not None and done >= self._given
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the facts will change no more: every piece was read, and the hash, if any, lacks nothing."""
+        return self.is_read and (self.hash is None or self.hash.root is not None)
 
     @property
     def hash(self) -> ArrayHash | None:
@@ -218,7 +229,7 @@ class ScannedArray:
                 for _, _, problem in damaged
             ]
         }
-        if self._given is None or total.pieces + self._refused.pieces < self._given:
+        if not self.is_read:
             return facts
         facts["absent_chunks"] = total.absent
         if total.absent:

@@ -87,11 +87,13 @@ def _constant_share(node: RawNode, *_: Any) -> Facts:
 
 def _row_sum(node: RawNode, *_: Any) -> Facts:
     values = _wide(_values(node))
-    rows = values.sum(axis=-1).ravel() if values.ndim and values.size else np.zeros(0)
-    rows = rows[np.isfinite(rows)]
-    if not rows.size:
+    if not values.size:
         return {"row_sum_minimum": None, "row_sum_maximum": None}
-    return {"row_sum_minimum": float(rows.min()), "row_sum_maximum": float(rows.max())}
+    rows = values.reshape(-1, values.shape[-1] if values.ndim else 1)
+    rows = rows[(np.abs(rows) <= 2).all(axis=1)]
+    step = 2.0 ** (rows.shape[1].bit_length() - 51)
+    sums = [round(sum(row), 6) + 0.0 for row in (np.rint(rows / step) * step).tolist()]
+    return {"row_sum_minimum": min(sums, default=None), "row_sum_maximum": max(sums, default=None)}
 
 
 def _duplicate_slices(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:

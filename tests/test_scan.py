@@ -86,7 +86,7 @@ def test_the_facts_are_those_of_numpy(tmp_path: Path) -> None:
     values = softmax(2, 4, 40, 40)
     assert facts["minimum"] == values.min()
     assert facts["maximum"] == values.max()
-    assert facts["row_sum_minimum"] == pytest.approx(values.astype(np.float64).sum(-1).min(), rel=1e-8)
+    assert facts["row_sum_minimum"] == pytest.approx(values.astype(np.float64).sum(-1).min(), abs=1e-6)
     assert facts["non_finite"] == facts["duplicate_slices"] == facts["absent_chunks"] == 0
     assert facts["damaged_chunks"] == []
     assert facts["constant_share"] == 1 / values.size

@@ -16,19 +16,12 @@ from vizschema.hashing.array import ArrayHash
 
 Values = npt.NDArray[Any]
 
-_ROOM = threading.local()
+_BUFFERS = threading.local()
 _KEPT = 1 << 20
-"""The most entries for which a thread keeps room."""
+"""The largest number of entries of a buffer that a thread keeps."""
 
-_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-INFINITY: Mapping[np.dtype[Any], int] = {np.dtype(np.float16): 0x7C00, _BFLOAT16: 0x7F80}
+INFINITY: Mapping[np.dtype[Any], int] = {np.dtype(np.float16): 0x7C00, np.dtype(ml_dtypes.bfloat16): 0x7F80}
 """The bits of infinity of the halves, on whose floats NumPy is 78 times slower than on their bits."""
-
-_WIDEN: Mapping[np.dtype[Any], tuple[int, float]] = {
-    np.dtype(np.float16): (42, 2.0**1008),
-    _BFLOAT16: (45, 2.0**896),
-}
-"""How far the bits of a half move to be those of a double, and what undoes the difference of the exponents' biases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,36 +91,6 @@ class Seen:
             self._extremes = _extremes(self.few)
         return self._extremes
 
-    @property
-    def doubles(self) -> npt.NDArray[np.float64]:
-        """The few values as doubles, exactly; they hold until the thread asks for others."""
-        room, scale = scaled_doubles(self.few, all_finite=self.extremes.all_finite)
-        if scale != 1.0:
-            room *= scale
-        return room
-
-
-def scaled_doubles(values: Values, *, all_finite: bool) -> tuple[npt.NDArray[np.float64], float]:
-    """Doubles that are `values` once they are multiplied by the power of two beside them, exactly.
-
-    What is not finite stays so. They hold until the thread asks for others.
-    """
-    room = _room("doubles", values.shape, np.dtype(np.float64))
-    if values.dtype not in _WIDEN:
-        np.copyto(room, values)
-        return room, 1.0
-    shift, scale = _WIDEN[values.dtype]
-    halves, bits = values.view(np.uint16), room.view(np.uint64)
-    np.copyto(bits, halves)
-    signed = bool(halves.max(initial=0) >= 0x8000)
-    sign = (bits & 0x8000) << np.uint64(48) if signed else None
-    np.left_shift(bits & 0x7FFF if signed else bits, np.uint64(shift), out=bits)
-    if not all_finite:
-        room[halves & 0x7FFF >= INFINITY[values.dtype]] = np.inf
-    if sign is not None:
-        bits |= sign
-    return room, scale
-
 
 def _extremes(few: Values) -> Extremes:
     if not few.size:
@@ -167,20 +130,20 @@ def _half_extremes(few: Values) -> Extremes:
     return Extremes(float(ends[0]) + 0.0, float(ends[1]) + 0.0, True)
 
 
-def _room(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Memory under this name, the same for every call of a thread: new memory costs more than to fill it."""
+def buffer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Memory under this name, the same for every call of a thread: new memory costs more than filling it."""
     size = math.prod(shape)
-    held: npt.NDArray[Any] | None = getattr(_ROOM, name, None)
+    held: npt.NDArray[Any] | None = getattr(_BUFFERS, name, None)
     if held is None or held.size < size:
         held = np.empty(size, dtype)
         if size <= _KEPT:
-            setattr(_ROOM, name, held)
+            setattr(_BUFFERS, name, held)
     return held[:size].reshape(shape)
 
 
 def count_equal(values: Values, value: Any) -> int:
     """How many of `values` equal `value`."""
-    equal = np.equal(values, value, out=_room("booleans", values.shape, np.dtype(bool)))
+    equal = np.equal(values, value, out=buffer("booleans", values.shape, np.dtype(bool)))
     return int(np.count_nonzero(equal))
 
 

@@ -13,6 +13,7 @@ import vizschema
 PUBLIC = {
     "Archive": "vizschema.read",
     "Array": "vizschema.plan",
+    "Damaged": "vizschema.errors",
     "Finding": "vizschema.findings",
     "NoDigest": "vizschema.errors",
     "NotAnArchive": "vizschema.errors",

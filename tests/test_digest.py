@@ -21,7 +21,7 @@ from vizschema.cli import main
 from vizschema.containers.values import Values
 from vizschema.description import Description, Node, array, complete, fault, group
 from vizschema.digest import ENTRY, digest_of
-from vizschema.errors import NoDigest, NotAnArchive, UsageError
+from vizschema.errors import Damaged, NoDigest, NotAnArchive, UsageError
 from vizschema.scan import Bounds, describe_scanned, scan
 
 VECTORS = json.loads((specs.root() / "1.0.0" / "digest_vectors.json").read_bytes())
@@ -245,7 +245,7 @@ def test_the_message_names_three_faults_and_counts_the_others() -> None:
 def test_a_damaged_chunk_leaves_no_digest() -> None:
     nodes = {"/": group({}), "/a": array("float32", [4, 4], ["a", "b"], {}, None)}
     damaged = PlacedGridValues(np.zeros((4, 4), "f4"), (2, 4), damaged=frozenset({1}))
-    with pytest.raises(NoDigest, match=r"/a: c/1 is damaged \(truncated\): cut short\. Write the chunk again"):
+    with pytest.raises(Damaged, match=r"/a: cannot be read: chunk c/1: truncated: cut short"):
         digest_of(Memory(nodes, {"/a": damaged}).described())
 
 

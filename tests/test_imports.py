@@ -19,7 +19,7 @@ LAYERS = (
     ("vizschema",),
     ("errors", "findings", "text", "urls", "description", "bounds"),
     ("specs", "released", "configuration", "dialect", "layout", "containers", "phrases", "faults"),
-    ("selection", "unpacked", "canonical"),
+    ("selection", "canonical"),
     ("hashing",),
     ("facts", "in_memory"),
     ("scanned",),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vizschema.create import Trace, create
     from vizschema.describe import describe
     from vizschema.digest import digest
-    from vizschema.errors import NoDigest, NotAnArchive, NotConforming, SpecError, UsageError, VizschemaError
+    from vizschema.errors import Damaged, NoDigest, NotAnArchive, NotConforming, SpecError, UsageError, VizschemaError
     from vizschema.findings import Finding, Report, Rule
     from vizschema.plan import Array
     from vizschema.read import Archive, open
@@ -27,6 +27,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Archive": "vizschema.read",
     "Array": "vizschema.plan",
+    "Damaged": "vizschema.errors",
     "Finding": "vizschema.findings",
     "NoDigest": "vizschema.errors",
     "NotAnArchive": "vizschema.errors",
@@ -49,6 +50,7 @@ _HOME = {
 __all__ = [
     "Archive",
     "Array",
+    "Damaged",
     "Finding",
     "NoDigest",
     "NotAnArchive",

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 
 from vizschema.bounds import MEMORY
 from vizschema.containers.base import Container
-from vizschema.containers.flat_values import FlatValues
-from vizschema.containers.values import ChunkDamaged
 from vizschema.description import Description, Node
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
 from vizschema.plan import node_path
 from vizschema.read import require_decodable
 from vizschema.selection import Selectable
 from vizschema.text import shorten
-from vizschema.unpacked import Unpacked
 from vizschema.writers.base import Form
 
 _SHOWN = 20
@@ -40,12 +38,12 @@ class NotCarried(VizschemaError):
 def problems_of(description: Description, form: Form) -> Iterator[tuple[str, str]]:
     """Every node that cannot be carried, and why."""
     for path, node in description["nodes"].items():
-        why = _problem(path, node) or form.refusal(path, node["attributes"])
+        why = _problem(path, node, description["container"]) or form.refusal(path, node["attributes"])
         if why is not None:
             yield path, why
 
 
-def _problem(path: str, node: Node) -> str | None:
+def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
     """Why no container of ours could carry the node, null where one could."""
     if node["kind"] not in ("group", "array"):
         return f"{node['reason']}: {node['detail']}"
@@ -62,45 +60,31 @@ def _problem(path: str, node: Node) -> str | None:
     try:
         node_path(path)
         if node["kind"] == "array":
-            require_decodable(path, node)
+            require_decodable(path, node, container)
     except (UsageError, NotAnArchive) as error:
         return str(error).removeprefix(f"{path}: ")
     return None
 
 
 class SourceValues:
-    """The values of one array of the source, read as they are indexed; opened when they are first asked for."""
+    """The values of one array of the source, read as they are indexed."""
 
     def __init__(self, path: str, opened: Container, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
         self._path = path
         self._opened = opened
-        self._source: Any = None
+        self._source: Selectable | None = None
         self.done: Callable[[int], object] | None = None
 
-    def __getitem__(self, key: Any, /) -> Any:
+    def __getitem__(self, key: Any, /) -> npt.NDArray[Any]:
         if self._source is None:
-            self._source = _source(self._path, self._opened)
-        values = np.asarray(self._source[key])
-        if self.dtype == ml_dtypes.bfloat16 and values.dtype.kind == "u":
-            values = values.astype(np.uint16).view(ml_dtypes.bfloat16)
+            self._source = Selectable(self._path, lru_cache(1)(self._opened.values))
+        values = self._source[key]
         if self.done is not None:
             self.done(values.nbytes)
-        return values.astype(self.dtype, copy=False)
+        return values
 
     def release(self) -> None:
         """Let go of what was decoded."""
         self._source = None
-
-
-def _source(path: str, opened: Container) -> Any:
-    try:
-        values = opened.values(path)
-    except ChunkDamaged as damaged:
-        raise NotAnArchive(f"{path}: cannot be read: {damaged}") from None
-    if isinstance(values, FlatValues):
-        values = values.unsummed()  # what is summed up as a whole is checked by the digest
-        if not values.by_range:
-            return Unpacked(path, opened)  # decoded once, where every index would decode it from the start
-    return Selectable(lambda: values, path)

@@ -24,7 +24,7 @@ from vizschema.containers.base import Container
 from vizschema.describe import describe, describe_open
 from vizschema.description import Description, Node
 from vizschema.digest import digest, require_portable
-from vizschema.errors import NoDigest, NotAnArchive, UsageError, VizschemaError
+from vizschema.errors import NoDigest, UsageError, VizschemaError
 from vizschema.layout import default_chunks
 from vizschema.target import replacing, require_free
 from vizschema.writers import form_of
@@ -65,7 +65,7 @@ def convert(
     `container` is one of `writers.FORMS`, by default what the suffix says. `chunks` is `keep`, `default`, or the
     length of a chunk along axes by their names (without a role), the others as by default. Holds a few chunks, or
     32 MiB, in memory. Raises `NotCarried` where the target cannot hold the archive, `UsageError` where it exists or an
-    argument does not fit, `NotAnArchive` where the source cannot be read; leaves nothing behind then.
+    argument does not fit, `NotAnArchive` where the source cannot be read (`Damaged`: a chunk); leaves nothing behind.
     """
     place, path = os.fspath(source), Path(target)
     form = form_of(path, container)
@@ -167,10 +167,7 @@ def _compare(source: str, written: Path, description: Description) -> tuple[str 
         require_portable(description)
     except NoDigest as error:
         return None, str(error)
-    try:
-        expected = digest(source)
-    except NoDigest as error:
-        raise NotAnArchive(f"{source}: cannot be read whole: {error}") from None
+    expected = digest(source)
     found = digest(written)
     if found != expected:
         raise VizschemaError(f"{source}: not converted: its digest is {expected}, and would be {found}")

@@ -15,7 +15,7 @@ from typing import Any
 from vizschema.bounds import MEMORY, Bounds
 from vizschema.canonical import canonical
 from vizschema.description import ITEM_BYTES, Description, Node
-from vizschema.errors import NoDigest, UsageError
+from vizschema.errors import Damaged, NoDigest, UsageError
 from vizschema.facts import HASH
 from vizschema.findings import Finding, Report
 from vizschema.hashing.tree import hash_of
@@ -48,7 +48,7 @@ def digest(
     is called with the number of bytes to read, and what it gives with every number that was read. With `isolated`, a
     confined process reads the archive, within `bounds` (of memory too); with `dask`, the Dask cluster at this address
     reads the values, or processes of our own where it is `local`.
-    Raises `NotAnArchive`, and `NoDigest` where a node is damaged or not portable, or a chunk cannot be read.
+    Raises `NotAnArchive`, `Damaged` where a chunk cannot be read, `NoDigest` where a node is damaged or not portable.
     """
 
     def entries(description: Description) -> Sequence[Mapping[str, Any]]:
@@ -63,14 +63,14 @@ def digest(
 
 
 def digest_of(description: Description) -> str:
-    """The digest of an archive with this description, whose arrays carry `values_hash`; raises `NoDigest`."""
+    """The digest of an archive with this description, whose arrays have `values_hash`; raises `NoDigest`, `Damaged`."""
     require_portable(description)
     hashes = [node_hash(path, node) for path, node in description["nodes"].items()]
     return PREFIX + hash_of(b"".join(sorted(hashes))).hex()
 
 
 def node_hash(path: str, node: Node) -> bytes:
-    """The hash of one node; raises `NoDigest` for an array whose values were not all read."""
+    """The hash of one node; raises `NoDigest`, and `Damaged` for an array of which a chunk could not be read."""
     told = {"path": path, "kind": node["kind"], "attributes": node["attributes"]}
     if node["kind"] == "array":
         told |= {"dtype": node["dtype"], "shape": node["shape"], "axes": node["axes"], "values": _values(path, node)}
@@ -109,7 +109,7 @@ def with_digest(report: Report, description: Description, expected: str | None) 
     found, why = None, ""
     try:
         found = digest_of(description)
-    except NoDigest as error:
+    except (NoDigest, Damaged) as error:
         why = str(error)
     if expected is None or found == expected:
         return replace(report, digest=found, notes=(*report.notes, why) if why else report.notes)
@@ -130,8 +130,7 @@ def _values(path: str, node: Node) -> str:
     facts = node.get("facts", {})
     damaged = facts.get("damaged_chunks", ())
     if damaged:
-        first = f"{damaged[0]['key']} is damaged ({damaged[0]['reason']}): {damaged[0]['detail']}"
-        raise NoDigest(f"it has no digest: {path}: {first}. Write the chunk again")
+        raise Damaged(path, **damaged[0])
     found = facts.get(HASH)
     if found is None:
         raise NoDigest(f"it has no digest: {path}: not all of its values were read")

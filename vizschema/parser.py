@@ -188,7 +188,7 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         "digest",
         "print what an archive holds as one line, the same in every container and chunking",
         "vizschema digest run.zarr run.h5",
-        "An archive with damaged or not portable nodes has none: exit code 1.",
+        "An archive with damaged or not portable nodes has none: exit code 1; 3 where a chunk cannot be read.",
         arguments.digest,
     ),
     (

@@ -1,53 +1,33 @@
 """`open`: arrays of an archive by path, read when they are asked for, with their axes and attributes.
 
-What may be opened is decided by the description: nothing that it calls a link, an object or unreadable is followed,
-and no codec is run but those below.
+What may be opened is decided by the description: nothing that it calls a link, an object or unreadable is followed.
+Every container is read by its own `values`, as a scan reads it; the archive stays open until it is closed.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 import os
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
-import h5py
-import ml_dtypes
 import numpy as np
-import zarr
-from zarr.storage import LocalStore, StorePath
 
 from vizschema.containers import open_container
 from vizschema.containers.base import Container
-from vizschema.containers.hdf5_types import filter_name
-from vizschema.containers.hdf5_values import PLUG_INS, hdf5_values
-from vizschema.containers.sources import Rooms
-from vizschema.containers.values import dtype_of
-from vizschema.containers.zarr_remote import ZarrRemote
-from vizschema.describe import describe, describe_open
+from vizschema.containers.decoded import undecoded
+from vizschema.containers.values import Ahead, ChunkDamaged, Values, dtype_of
+from vizschema.describe import describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.selection import Selectable
-from vizschema.unpacked import Unpacked
-from vizschema.urls import archive_name, scheme_of
-from vizschema.writers.base import BFLOAT16
+from vizschema.urls import archive_name
 
-DECODED = frozenset(
-    (
-        *("bytes", "transpose", "sharding_indexed", "crc32c", "crc32", "adler32", "fletcher32"),
-        *("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "packbits"),
-        *("fixedscaleoffset", "astype", "quantize", "bitround", "deflate", "szip", "nbit", "scaleoffset", "lzf"),
-        *map(filter_name, PLUG_INS),
-    )
-)
-"""Codecs that only decode numbers: `pickle` would execute what the archive says, others would load a plug-in."""
-
-
-Source = Callable[[str, str], Any]
-Opened = tuple[Source, Callable[[], None]]
+KEPT = 8
+"""Arrays whose index of chunks, or whose metadata, are kept for the next time that they are read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,23 +40,20 @@ class StoredArray:
     axes: tuple[str | None, ...] | None
     attributes: Mapping[str, Any]
     chunks: tuple[int, ...] | None
-    _source: Any
+    _source: Selectable
 
     @property
     def ndim(self) -> int:
         """How many dimensions there are."""
         return len(self.shape)
 
-    def __getitem__(self, key: Any) -> Any:
-        values = np.asarray(self._source[key])
-        if self.dtype == ml_dtypes.bfloat16 and values.dtype.itemsize == 2 and values.dtype.kind == "u":
-            values = values.astype(np.uint16).view(ml_dtypes.bfloat16)
-        return values.astype(self.dtype, copy=False)
+    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
+        return self._source[key]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False:
             raise ValueError(f"{self.path}: is on disk, and cannot become an array without a copy")
-        values: np.ndarray[Any, Any] = self[...]
+        values = self[...]
         return values if dtype is None else values.astype(dtype)
 
 
@@ -92,19 +69,13 @@ class StoredGroup:
 class Archive:
     """An open archive; made by `open`, and a context manager that closes it."""
 
-    def __init__(self, path: str, description: Description, opened: Opened | None = None) -> None:
+    def __init__(self, path: str, description: Description, container: Container) -> None:
         self.description = description
         self._path = path
-        if opened is not None:
-            self._source, self.close = opened
-            return
-        container = description["container"]
-        how = (container["format"], container["store"])
-        if how not in _SOURCES:
-            raise UsageError(
-                f"{path}: expected a file or folder of this machine, found {how[0]} ({how[1]}), which is not read here"
-            )
-        self._source, self.close = _SOURCES[how](Path(path), container["version"])
+        self._remote = description["container"]["store"] == "remote"
+        self._values = lru_cache(KEPT)(container.values)
+        self._closing = weakref.finalize(self, container.close)
+        self._closing.atexit = False
 
     def __enter__(self) -> Archive:
         return self
@@ -122,14 +93,31 @@ class Archive:
             return StoredGroup(path, node["attributes"], tuple(each.rpartition("/")[2] for each in children))
         chunks = node["storage"] and tuple(node["storage"]["chunks"])
         axes = None if node["axes"] is None else tuple(node["axes"])
-        dtype = np.dtype(ml_dtypes.bfloat16 if node["dtype"] == BFLOAT16 else node["dtype"])
+        source = Selectable(path, self._opened, remote=self._remote)
         return StoredArray(
-            path, tuple(node["shape"]), dtype, axes, node["attributes"], chunks, self._source(path, node["dtype"])
+            path, tuple(node["shape"]), dtype_of(node["dtype"]), axes, node["attributes"], chunks, source
         )
 
     def paths(self) -> list[str]:
         """The path of every node, sorted."""
         return list(self.description["nodes"])
+
+    def close(self) -> None:
+        """Let go of every file and connection; arrays of it cannot be read afterwards."""
+        self._closing()
+        self._values.cache_clear()
+
+    def _opened(self, path: str) -> Values:
+        """The values of an array, as the description has it; raises `ChunkDamaged`, `UsageError` once it is closed."""
+        if not self._closing.alive:
+            raise UsageError(f"{path}: expected an open archive, found a closed one; open {self._path} again")
+        values = self._values(path)
+        node = self.description["nodes"][path]
+        if values.shape != tuple(node["shape"]) or values.dtype != dtype_of(node["dtype"]):
+            raise ChunkDamaged(path, "undecodable", "its metadata are not those of when the archive was opened")
+        if isinstance(values, Ahead):
+            values.until(-1)  # nothing is fetched but what is read
+        return values
 
     def _node(self, path: str) -> Node:
         """The node at `path`; raises `KeyError` where there is none, `NotAnArchive` where it cannot be opened."""
@@ -147,7 +135,7 @@ class Archive:
         if node["kind"] not in ("group", "array"):
             raise NotAnArchive(f"{path}: cannot be read: {node['reason']}: {node['detail']}")
         if node["kind"] == "array":
-            require_decodable(path, node)
+            require_decodable(path, node, self.description["container"])
         return node
 
 
@@ -157,84 +145,21 @@ def open(path: str | os.PathLike[str]) -> Archive:
     Of a remote archive, what an index touches is fetched when it is asked for.
     """
     place = os.fspath(path)
-    if scheme_of(place) is None:
-        return Archive(place, describe(place))
     container = open_container(place)
     try:
-        opened = _remote(container), container.close
-        return Archive(archive_name(place), describe_open(container), opened)
+        return Archive(archive_name(place), describe_open(container), container)
     except BaseException:
         container.close()
         raise
 
 
-def require_decodable(path: str, node: Node) -> None:
-    """Nothing; raises `NotAnArchive` for an array that only foreign code could decode, or that holds no numbers."""
+def require_decodable(path: str, node: Node, container: Mapping[str, Any]) -> None:
+    """Raise `NotAnArchive` for an array of no numbers, or in a codec that is not decoded here.
+
+    `container` is the block of that name of the description.
+    """
     if node["dtype"] not in ITEM_BYTES:
         raise NotAnArchive(f"{path}: cannot be read: expected numbers or booleans, found {node['dtype']}")
-    foreign = [name for name in (node["storage"] or {}).get("codecs", ()) if name not in DECODED]
-    if foreign:
-        raise NotAnArchive(
-            f"{path}: cannot be read: expected codecs that only decode numbers, found {', '.join(foreign)}"
-        )
-
-
-def _zarr_directory(root: Path, version: int) -> tuple[Source, Callable[[], None]]:
-    store = LocalStore(root, read_only=True)
-
-    def source(path: str, dtype: str) -> Any:
-        name = path.strip("/")
-        if dtype != BFLOAT16 or version == 2:
-            return zarr.open_array(store, path=name, mode="r", zarr_format=2 if version == 2 else 3)
-        # zarr-python has no bfloat16: the same bits are read as uint16. The fill value is taken along as bits.
-        metadata = json.loads((root / name / "zarr.json").read_bytes())
-        bits: Any = {**metadata, "data_type": "uint16", "fill_value": _bits(metadata["fill_value"])}
-        return zarr.Array(zarr.AsyncArray(metadata=bits, store_path=StorePath(store, name)))
-
-    return source, store.close
-
-
-def _bits(fill: Any) -> int:
-    """The bits of a fill value of bfloat16: a number, hexadecimal bits, or NaN or Infinity by name (Zarr v3 core)."""
-    if isinstance(fill, str) and fill.startswith("0x"):
-        return int(fill, 16)
-    return int(np.array(float(fill), ml_dtypes.bfloat16).view(np.uint16))
-
-
-def _zarr_zip(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
-    container = open_container(str(root))
-    return (lambda path, _: Selectable(lambda: container.values(path), path)), container.close
-
-
-def _flat_file(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
-    container = open_container(str(root))
-    return (lambda path, _: Unpacked(path, container)), container.close
-
-
-def _remote(container: Container) -> Source:
-    values = container.array if isinstance(container, ZarrRemote) else container.values
-    return lambda path, _: Selectable(lambda: values(path), path)
-
-
-def _hdf5_file(root: Path, _: int | None) -> tuple[Source, Callable[[], None]]:
-    file = h5py.File(root, "r", locking=False)
-    rooms = Rooms()
-
-    def source(path: str, dtype: str) -> Any:
-        dataset = file[path]
-        creation = dataset.id.get_create_plist()
-        filters = {creation.get_filter(position)[0] for position in range(creation.get_nfilters())}
-        if filters.isdisjoint(PLUG_INS):
-            return dataset
-        return Selectable(lambda: hdf5_values(dataset.id, path, dtype_of(dtype), None, rooms), path)
-
-    return source, file.close
-
-
-_SOURCES: Mapping[tuple[str, str], Callable[[Path, Any], tuple[Source, Callable[[], None]]]] = {
-    ("zarr", "directory"): _zarr_directory,
-    ("zarr", "zip"): _zarr_zip,
-    ("hdf5", "file"): _hdf5_file,
-    ("npz", "file"): _flat_file,
-    ("asdf", "file"): _flat_file,
-}
+    unknown = undecoded(container, node)
+    if unknown:
+        raise NotAnArchive(f"{path}: cannot be read: expected codecs that are decoded here, found {', '.join(unknown)}")

@@ -1,77 +1,174 @@
-"""A part of an array out of its `Values`: only the pieces that it takes are read, several at a time."""
+"""A part of an array out of its `Values`: only the pieces that it touches are read, several at a time."""
 
 from __future__ import annotations
 
+import math
+import os
+import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from itertools import chain, islice
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.containers.values import Block, ChunkDamaged, Piece, Placed, Values
-from vizschema.errors import NotAnArchive
+from vizschema.bounds import MEMORY
+from vizschema.containers.values import BLOCK_BYTES, Block, Box, ChunkDamaged, Piece, Placed, Values
+from vizschema.errors import Damaged, NotAnArchive
+from vizschema.text import escape_text
 
 THREADS = 8
-"""Pieces that are read at a time: their bytes may come from far away."""
+"""Pieces that are read at a time where their bytes come from far away; elsewhere no more than there are CPUs."""
+
+ALONE = 1 << 20
+"""Bytes of a part that one thread reads on its own: starting others would take longer."""
+
+FLOOR = 64 << 10
+"""Bytes of the smallest range that is read of an array without chunks."""
+
+IN_MEMORY = 64 << 20
+"""The most bytes of a packed array that are decoded into memory; a larger one goes into a temporary file."""
+
+@runtime_checkable
+class Flat(Protocol):
+    """`Values` of an array without chunks."""
+
+    def ranged(self, most: int) -> Values | None:
+        """The same values in ranges of at most `most` bytes, no checksum over all of them; None where it is packed."""
 
 
 class Selectable:
-    """An array that is read when it is indexed; `values` gives its values anew, `path` is what to call it.
+    """The array at `path`, read when it is indexed; `opened` gives the values of a path.
 
-    Integers and slices read the pieces that they touch; any other index is applied to the whole array.
+    Integers and slices read the pieces that they touch; any other index is applied to the whole array, and so is every
+    one where the array is packed as a whole: it is decoded once.
     """
 
-    def __init__(self, values: Callable[[], Values], path: str) -> None:
-        self._values = values
+    def __init__(self, path: str, opened: Callable[[str], Values], *, remote: bool = False) -> None:
         self._path = path
+        self._opened = opened
+        self._threads = THREADS if remote else min(THREADS, os.cpu_count() or 1)
+        self._alone = 0 if remote else ALONE
+        self._whole: npt.NDArray[Any] | None = None
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
-        """The values at a key of NumPy; raises `NotAnArchive` where a chunk that it takes is damaged."""
+        """The values at a key of NumPy, in memory of their own; raises `Damaged` where a chunk cannot be read."""
         try:
-            values = self._values()
+            values = self._opened(self._path)
         except ChunkDamaged as damaged:
             raise self._damaged(damaged) from None
         box = _box(key, values.shape)
-        found = np.zeros([last - first for first, last in box], values.dtype)
-        with ThreadPoolExecutor(THREADS) as pool:
-            pending = [pool.submit(self._copy, values, piece, box, found) for piece in _touched(values, box)]
-            for future in pending:
-                future.result()
-        return np.asarray(found[_within(key, values.shape, box)])
+        everything = [(0, size) for size in values.shape]
+        if isinstance(values, Flat) and box != everything:
+            ranged = values.ranged(min(BLOCK_BYTES, max(FLOOR, _cells(box) * values.dtype.itemsize)))
+            if ranged is None:
+                if self._whole is None:
+                    self._whole = self._filled(values, everything, _space(values))
+                return np.array(self._whole[key])
+            values = ranged
+        found = np.empty([last - first for first, last in box], values.dtype)
+        return np.asarray(self._filled(values, box, found)[_within(key, values.shape, box)])
 
-    def _copy(self, values: Values, piece: Piece, box: list[tuple[int, int]], found: npt.NDArray[Any]) -> None:
+    def _filled(self, values: Values, box: Box, found: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """`found` once every one of its values was read."""
+        if not found.size:
+            return found
+        pieces = values.touching(box) if isinstance(values, Placed) else values.pieces()
+        first = list(islice(pieces, 2))
+        work = _Work(chain(first, pieces), lambda piece: self._copied(values, piece, box, found))
+        threads = min(self._threads, MEMORY // max(1, *[piece.decoded_bytes for piece in first]))
+        if len(first) < 2 or threads < 2 or found.nbytes <= self._alone:
+            work.go()
+        else:
+            work.go_by(threads)
+        cells = work.total()
+        if cells != found.size:
+            detail = f"{found.size - cells} of {found.size} values are in no chunk"
+            raise Damaged(self._path, self._path, "truncated", detail)
+        return found
+
+    def _copied(self, values: Values, piece: Piece, box: Box, found: npt.NDArray[Any]) -> int:
+        """How many values of `piece` were put into `found`."""
+        cells = 0
         for block in values.read(piece):
             if isinstance(block, ChunkDamaged):
                 raise self._damaged(block)
-            _paste(block, box, found)
+            cells += _paste(block, box, found)
+        return cells
 
-    def _damaged(self, damaged: ChunkDamaged) -> NotAnArchive:
-        return NotAnArchive(f"{self._path}: cannot be read: chunk {damaged.key}: {damaged.reason}: {damaged.detail}")
-
-
-def _touched(values: Values, box: list[tuple[int, int]]) -> Iterator[Piece]:
-    """The pieces that hold anything of `box`; all of them where nobody knows."""
-    if any(first >= last for first, last in box):
-        return
-    for piece in values.pieces():
-        if isinstance(values, Placed):
-            start, shape = values.extent(piece)
-            sides = zip(start, shape, box, strict=True)
-            if any(at >= last or at + length <= first for at, length, (first, last) in sides):
-                continue
-        yield piece
+    def _damaged(self, damaged: ChunkDamaged) -> Damaged:
+        return Damaged(self._path, escape_text(damaged.key), damaged.reason, escape_text(damaged.detail))
 
 
-def _paste(block: Block, box: list[tuple[int, int]], found: npt.NDArray[Any]) -> None:
+class _Work:
+    """Pieces that threads take one after another, until there is none or one of them failed."""
+
+    def __init__(self, pieces: Iterator[Piece], read: Callable[[Piece], int]) -> None:
+        self._pieces = pieces
+        self._read = read
+        self._lock = threading.Lock()
+        self._cells = 0
+        self._failed: list[tuple[int, NotAnArchive]] = []
+
+    def go(self) -> None:
+        """Read pieces, and count the values that they gave."""
+        while True:
+            with self._lock:
+                piece = None if self._failed else next(self._pieces, None)
+            if piece is None:
+                return
+            try:
+                cells = self._read(piece)
+            except NotAnArchive as error:
+                with self._lock:
+                    self._failed.append((piece.index, error))
+                return
+            with self._lock:
+                self._cells += cells
+
+    def go_by(self, threads: int) -> None:
+        """Read them by several threads."""
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                for future in [pool.submit(self.go) for _ in range(threads)]:
+                    future.result()
+            finally:
+                self._pieces = iter(())
+
+    def total(self) -> int:
+        """How many values there were; raises what failed, of the first piece in storage order."""
+        if self._failed:
+            raise min(self._failed, key=lambda failed: failed[0])[1]
+        return self._cells
+
+
+def _cells(box: Box) -> int:
+    return math.prod(last - first for first, last in box)
+
+
+def _space(values: Values) -> npt.NDArray[Any]:
+    """Memory for the whole array, or a file that is gone when the array is."""
+    if math.prod(values.shape) * values.dtype.itemsize <= IN_MEMORY:
+        return np.empty(values.shape, values.dtype)
+    with tempfile.TemporaryFile(prefix="vizschema-") as file:
+        return np.memmap(file, values.dtype, "w+", shape=values.shape)
+
+
+def _paste(block: Block, box: Box, found: npt.NDArray[Any]) -> int:
+    """How many values of a block lie in the box; they are put into `found`."""
     source, target = [], []
+    cells = 1
     for at, length, (first, last) in zip(block.start, block.values.shape, box, strict=True):
         low, high = max(at, first), min(at + length, last)
         if low >= high:
-            return
+            return 0
         source.append(slice(low - at, high - at))
         target.append(slice(low - first, high - first))
+        cells *= high - low
     found[tuple(target)] = block.values[tuple(source)]
+    return cells
 
 
 def _expanded(key: Any, rank: int) -> list[Any] | None:

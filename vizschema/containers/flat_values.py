@@ -9,15 +9,15 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vizschema.containers.runs import STEP, Run, crc32_combine
 from vizschema.containers.sources import Buffer, Bytes, Room, Rooms
 from vizschema.containers.stages import deflate
 from vizschema.containers.values import (
+    BLOCK_BYTES,
     Block,
     Box,
     ChunkDamaged,
@@ -48,6 +48,7 @@ class FlatValues:
         *,
         fortran: bool = False,
         rooms: Rooms | None = None,
+        most: int = BLOCK_BYTES,
     ) -> None:
         self.dtype = dtype_of(dtype)
         self._name = dtype
@@ -58,7 +59,7 @@ class FlatValues:
         self._skip = skip
         self._fortran = fortran
         self._lying = self.shape[::-1] if fortran else self.shape
-        self._extent = grid_of(self._lying, stored.itemsize)
+        self._extent = grid_of(self._lying, stored.itemsize, most)
         self._counts = grid_counts(self._lying, self._extent)
         self._sums: dict[int, tuple[int, int]] = {}
         self._lock = threading.Lock()
@@ -68,11 +69,13 @@ class FlatValues:
         """Whether any part of the array can be read without what comes before."""
         return not self._run.codec and self._run.md5 is None
 
-    def unsummed(self) -> FlatValues:
-        """The same values in independent ranges, whose MD5 nobody checks; packed ones as they are."""
-        run = self._run if self._run.codec else replace(self._run, md5=None)
+    def ranged(self, most: int) -> FlatValues | None:
+        """The same values in ranges of at most `most` bytes, without a checksum over all; None where it is packed."""
+        if self._run.codec:
+            return None
+        run = replace(self._run, md5=None, crc=None)
         return FlatValues(
-            run, self._name, self._stored, self.shape, self._skip, fortran=self._fortran, rooms=self._rooms
+            run, self._name, self._stored, self.shape, self._skip, fortran=self._fortran, rooms=self._rooms, most=most
         )
 
     def pieces(self) -> Iterator[Piece]:
@@ -106,14 +109,6 @@ class FlatValues:
                 yield from self._range(piece.index, room) if self.by_range else self._streamed(room)
             except ChunkDamaged as damaged:
                 yield damaged
-
-    def mapped(self) -> npt.NDArray[Any] | None:
-        """The whole array, read as it is indexed; null where it is packed, or in no file of this system."""
-        path = getattr(self._run.file, "path", None)
-        if self._run.codec or path is None or not math.prod(self.shape):
-            return None
-        order: Literal["C", "F"] = "F" if self._fortran else "C"
-        return np.memmap(path, self._stored, "r", self._run.offset + self._skip, self.shape, order)
 
     def _range(self, index: int, room: Room) -> Iterator[Block | ChunkDamaged]:
         start, extent = self._place(index)

@@ -11,6 +11,7 @@ import math
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -163,6 +164,13 @@ class _Contiguous(Hdf5Values):
         if fd is not None and self._offset is not None:
             size = max(0, min(os.fstat(fd).st_size - self._offset, math.prod(self.shape) * self._item))
             self._source = OpenFile(fd, size, self._offset, owned=False)
+
+    def ranged(self, most: int) -> _Contiguous:
+        """The same values in ranges of at most `most` bytes."""
+        finer = copy(self)
+        finer._block = grid_of(self.shape, self._item, most)
+        finer._counts = grid_counts(self.shape, finer._block)
+        return finer
 
     def _grid(self) -> Place:
         return grid_of(self.shape, self._item)

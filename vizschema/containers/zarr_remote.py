@@ -17,10 +17,9 @@ from vizschema.description import Node
 from vizschema.errors import NotAnArchive
 
 if TYPE_CHECKING:
-    from vizschema.containers.remote_values import Budget, RemoteChunks
+    from vizschema.containers.remote_values import Budget
     from vizschema.containers.sources import Rooms
     from vizschema.containers.values import Values
-    from vizschema.containers.zarr_values import ZarrValues
 
 _ROOT = ("zarr.json", ".zmetadata")
 _UNCONSOLIDATED = (
@@ -54,17 +53,8 @@ class ZarrRemote:
 
         Whenever a piece is read, those that follow it are under way.
         """
-        from vizschema.containers.remote_values import ValuesAhead
-
-        return ValuesAhead(*self._array(path))
-
-    def array(self, path: str) -> Values:
-        """Likewise, for a reader who does not want all of them: nothing is fetched but what is read."""
-        return self._array(path)[0]
-
-    def _array(self, path: str) -> tuple[ZarrValues, RemoteChunks]:
         # Describing needs no NumPy and no codec: they are imported where values are read.
-        from vizschema.containers.remote_values import IN_FLIGHT, Budget, RemoteChunks
+        from vizschema.containers.remote_values import IN_FLIGHT, Budget, RemoteChunks, ValuesAhead
         from vizschema.containers.sources import Rooms
         from vizschema.containers.values import ChunkDamaged
         from vizschema.containers.zarr_values import zarr_values
@@ -79,7 +69,7 @@ class ZarrRemote:
         except Unreadable as unreadable:
             raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
         chunks = RemoteChunks(self._remote, prefix, budget)
-        return zarr_values(folder, path, self._version, self._limits, chunks, rooms), chunks
+        return ValuesAhead(zarr_values(folder, path, self._version, self._limits, chunks, rooms), chunks)
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vizschema.bounds import MEMORY
-from vizschema.containers.values import BLOCK_BYTES, Block, Box, ChunkDamaged, Piece, Placed, Values
+from vizschema.containers.values import BLOCK_BYTES, Block, Box, ChunkDamaged, Piece, Values
 from vizschema.errors import Damaged, NotAnArchive
 from vizschema.text import escape_text
 
@@ -30,13 +30,6 @@ FLOOR = 64 << 10
 
 IN_MEMORY = 64 << 20
 """The most bytes of a packed array that are decoded into memory; a larger one goes into a temporary file."""
-
-@runtime_checkable
-class Flat(Protocol):
-    """`Values` of an array without chunks."""
-
-    def ranged(self, most: int) -> Values | None:
-        """The same values in ranges of at most `most` bytes, no checksum over all of them; None where it is packed."""
 
 
 class Selectable:
@@ -61,8 +54,9 @@ class Selectable:
             raise self._damaged(damaged) from None
         box = _box(key, values.shape)
         everything = [(0, size) for size in values.shape]
-        if isinstance(values, Flat) and box != everything:
-            ranged = values.ranged(min(BLOCK_BYTES, max(FLOOR, _cells(box) * values.dtype.itemsize)))
+        if box != everything and hasattr(values, "ranged"):
+            most = min(BLOCK_BYTES, max(FLOOR, _cells(box) * values.dtype.itemsize))
+            ranged: Values | None = values.ranged(most)
             if ranged is None:
                 if self._whole is None:
                     self._whole = self._filled(values, everything, _space(values))
@@ -75,7 +69,7 @@ class Selectable:
         """`found` once every one of its values was read."""
         if not found.size:
             return found
-        pieces = values.touching(box) if isinstance(values, Placed) else values.pieces()
+        pieces = values.touching(box) if hasattr(values, "touching") else values.pieces()
         first = list(islice(pieces, 2))
         work = _Work(chain(first, pieces), lambda piece: self._copied(values, piece, box, found))
         threads = min(self._threads, MEMORY // max(1, *[piece.decoded_bytes for piece in first]))

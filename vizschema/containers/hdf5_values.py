@@ -169,7 +169,8 @@ class _Contiguous(Hdf5Values):
         """The same values in ranges of at most `most` bytes."""
         finer = copy(self)
         finer._block = grid_of(self.shape, self._item, most)
-        finer._counts = grid_counts(self.shape, finer._block)
+        finer._cells = Grid(self.shape, finer._block, finer._block)
+        finer._counts = finer._cells.counts
         return finer
 
     def _grid(self) -> Place:

@@ -419,8 +419,11 @@ class TestServersThatMisbehave:
         ("body", "words"),
         [
             (b"", "an empty file"),
-            (b"<html>hello</html>", "a text file, not an archive"),
-            (b"\x80\x04\x95pickle", "a Python pickle, which is never read"),
+            (b"<html>hello</html>", "a web page, not an archive; fetch the file itself"),
+            (
+                b"\x80\x04\x95pickle",
+                "a Python pickle, which is never read: it can execute anything; where you trust it, load it, and write its arrays with vizschema.write",
+            ),
         ],
     )
     def test_a_file_that_is_none(self, tmp_path: Path, body: bytes, words: str) -> None:

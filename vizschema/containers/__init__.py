@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vizschema.containers.remote_store import Remote
 
 _HEAD = 2048
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 Open = Callable[[str, Limits], Container]
@@ -145,15 +146,12 @@ def _starts(*signatures: bytes) -> Callable[[IO[bytes], bytes], bool]:
     return lambda _, head: head.startswith(signatures)
 
 
-def _has_hdf5_signature(file: IO[bytes], head: bytes) -> bool:
-    """Whether the signature stands at 0, 512, 1024, 2048, … (HDF5 File Format 3.0, II.A)."""
-    signature = b"\x89HDF\r\n\x1a\n"
-    if head.startswith(signature):
-        return True
+def _has_hdf5_signature(file: IO[bytes], _: bytes) -> bool:
+    """Whether the signature stands at 512, 1024, 2048, … (HDF5 File Format 3.0, II.A)."""
     offset, size = 512, file.seek(0, os.SEEK_END)
     while offset < size:
         file.seek(offset)
-        if file.read(len(signature)) == signature:
+        if file.read(len(_HDF5)) == _HDF5:
             return True
         offset *= 2
     return False
@@ -175,22 +173,29 @@ class _Kind(NamedTuple):
     words: str
 
 
-_FILES: Sequence[_Kind] = (
-    _Kind(lambda _, head: not head, None, "an empty file"),
-    _Kind(_has_hdf5_signature, _hdf5, "hdf5"),
+_OPENED: Sequence[_Kind] = (
+    _Kind(_starts(_HDF5), _hdf5, "hdf5"),
     _Kind(_starts(b"PK\x03\x04", b"PK\x05\x06"), _zip, "npz"),
     _Kind(_starts(b"#ASDF "), _asdf, "asdf"),
-    _Kind(_starts(b"\x93NUMPY"), None, "a single array (.npy), not an archive"),
-    _Kind(_starts(b"CDF\x01", b"CDF\x02", b"CDF\x05"), None, "a netCDF classic file, not a Zarr or HDF5 archive"),
-    _Kind(_starts(b"\x1f\x8b"), None, "a gzip file, not a Zarr or HDF5 archive; unpack it first"),
-    _Kind(_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), None, "a Python pickle, which is never read"),
-    _Kind(_starts(b"version https://git-lfs"), None, "a pointer of Git LFS, not the file; fetch it with git lfs pull"),
-    _Kind(_is_text, None, "a text file, not an archive"),
-    _Kind(lambda _, __: True, None, "a file of no format that is known here"),
 )
-"""Every kind of file, the first that matches wins."""
+"""Every format by what a file of it begins with; after these come `others`, then what is left."""
+
+_LEFT: Sequence[_Kind] = (
+    _Kind(_has_hdf5_signature, _hdf5, "hdf5"),
+    _Kind(lambda _, head: not head, None, "an empty file"),
+    _Kind(_is_text, None, "a text file, not an archive"),
+)
 
 
 def _recognised(file: IO[bytes]) -> _Kind:
     head = file.read(_HEAD)
-    return next(kind for kind in _FILES if kind.matches(file, head))
+    for kind in _OPENED:
+        if kind.matches(file, head):
+            return kind
+    from vizschema.containers.others import by_file
+
+    words = by_file(file, head)
+    if words is not None:
+        return _Kind(_starts(b""), None, words)
+    unknown = _Kind(_starts(b""), None, "a file of no format that is known here")
+    return next((kind for kind in _LEFT if kind.matches(file, head)), unknown)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vizschema.containers.base import Limits, Watch, unwatched
+from vizschema.containers.others import FOLDERS, by_names
 from vizschema.containers.zarr_folder import DOCUMENTS, FILE, FOLDER, Entry
 from vizschema.containers.zarr_json import Unreadable, quote
 from vizschema.containers.zarr_missing import survey
@@ -212,6 +213,9 @@ def _version(root: DirectoryFolder, path: str) -> int:
     except Unreadable as unreadable:
         raise NotAnArchive(f"{quote(path)}: {unreadable.detail}") from None
     version, archives = survey(root)
+    other = None if archives else by_names(names, FOLDERS)
+    if other is not None:
+        raise NotAnArchive(f"{quote(path)}: {other}")
     if version is not None:
         return version
     if archives:

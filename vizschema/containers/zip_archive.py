@@ -9,6 +9,7 @@ from vizschema.containers.base import Container, Limits
 from vizschema.containers.npz import SUFFIX, Npz
 from vizschema.containers.npz_document import NAME
 from vizschema.containers.ranges import FileRanges, Ranges
+from vizschema.containers.zarr_folder import DOCUMENTS
 from vizschema.containers.zarr_json import Unreadable, quote
 from vizschema.containers.zip_directory import Member, read_directory
 from vizschema.errors import NotAnArchive
@@ -46,8 +47,14 @@ def open_zip_ranges(file: Ranges, shown: str, limits: Limits) -> Container:
 
 
 def _archive(file: Ranges, members: Sequence[Member], shown: str, limits: Limits) -> Container:
+    from vizschema.containers.others import MEMBERS, by_names
     from vizschema.containers.zarr_zip import zarr_in_zip
 
+    names = [member.name for member in members]
+    if not any(name.endswith(SUFFIX) or name.rpartition("/")[2] in DOCUMENTS for name in names):
+        other = by_names(names, MEMBERS)
+        if other is not None:
+            raise NotAnArchive(f"{quote(shown)}: {other}")
     zarr = zarr_in_zip(file, members, limits)
     if zarr is not None:
         return zarr

@@ -146,8 +146,10 @@ def _starts(*signatures: bytes) -> Callable[[IO[bytes], bytes], bool]:
     return lambda _, head: head.startswith(signatures)
 
 
-def _has_hdf5_signature(file: IO[bytes], _: bytes) -> bool:
-    """Whether the signature stands at 512, 1024, 2048, … (HDF5 File Format 3.0, II.A)."""
+def _has_hdf5_signature(file: IO[bytes], head: bytes) -> bool:
+    """Whether the signature stands at 0, 512, 1024, 2048, … (HDF5 File Format 3.0, II.A)."""
+    if head.startswith(_HDF5):
+        return True
     offset, size = 512, file.seek(0, os.SEEK_END)
     while offset < size:
         file.seek(offset)
@@ -173,29 +175,25 @@ class _Kind(NamedTuple):
     words: str
 
 
-_OPENED: Sequence[_Kind] = (
-    _Kind(_starts(_HDF5), _hdf5, "hdf5"),
+_FILES: Sequence[_Kind] = (
+    _Kind(lambda _, head: not head, None, "an empty file"),
+    _Kind(_has_hdf5_signature, _hdf5, "hdf5"),
     _Kind(_starts(b"PK\x03\x04", b"PK\x05\x06"), _zip, "npz"),
     _Kind(_starts(b"#ASDF "), _asdf, "asdf"),
-)
-"""Every format by what a file of it begins with; after these come `others`, then what is left."""
-
-_LEFT: Sequence[_Kind] = (
-    _Kind(_has_hdf5_signature, _hdf5, "hdf5"),
-    _Kind(lambda _, head: not head, None, "an empty file"),
     _Kind(_is_text, None, "a text file, not an archive"),
+    _Kind(lambda _, __: True, None, "a file of no format that is known here"),
 )
+"""Every kind of file, the first that matches wins; before them come `others`, for what begins like none of these."""
+
+_OURS = (_HDF5, b"PK", b"#ASDF ")
 
 
 def _recognised(file: IO[bytes]) -> _Kind:
     head = file.read(_HEAD)
-    for kind in _OPENED:
-        if kind.matches(file, head):
-            return kind
-    from vizschema.containers.others import by_file
+    if not head.startswith(_OURS):
+        from vizschema.containers.others import by_file
 
-    words = by_file(file, head)
-    if words is not None:
-        return _Kind(_starts(b""), None, words)
-    unknown = _Kind(_starts(b""), None, "a file of no format that is known here")
-    return next((kind for kind in _LEFT if kind.matches(file, head)), unknown)
+        words = by_file(file, head)
+        if words is not None:
+            return _Kind(_starts(b""), None, words)
+    return next(kind for kind in _FILES if kind.matches(file, head))

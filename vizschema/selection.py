@@ -86,7 +86,8 @@ class Selectable:
     def _copied(self, values: Values, piece: Piece, box: Box, found: npt.NDArray[Any]) -> int:
         """How many values of `piece` were put into `found`."""
         cells = 0
-        for block in values.read(piece):
+        within = getattr(values, "read_within", None)  # of a shard, not all of it
+        for block in values.read(piece) if within is None else within(piece, box):
             if isinstance(block, ChunkDamaged):
                 raise self._damaged(block)
             cells += _paste(block, box, found)

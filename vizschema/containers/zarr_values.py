@@ -86,6 +86,10 @@ class ZarrValues:
 
     def read(self, piece: Piece) -> Iterator[Outcome]:
         """The blocks of a chunk or shard; a damaged chunk in their place, and the others go on."""
+        return self.read_within(piece, None)
+
+    def read_within(self, piece: Piece, box: Box | None) -> Iterator[Outcome]:
+        """Likewise; of a shard, only the blocks that touch a box."""
         place = place_of(piece.index, self._counts)
         start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
         cell = _Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
@@ -98,7 +102,7 @@ class ZarrValues:
             yield from absent_blocks(piece, self._grid, self._key, self.fill)
             return
         with closing(source), self._rooms.borrowed() as room:
-            yield from _chunk(self._layout, cell, source, room)
+            yield from _chunk(self._layout, cell, source, room, box)
 
     def _piece(self, index: int, place: Place, decoded_bytes: int) -> Piece:
         return Piece(index, self._layout.key(place), decoded_bytes, self._grid.chunks(place, (1,) * len(place)))
@@ -146,20 +150,30 @@ class _Cell:
         start = _turned(self.start, self.axes)
         return start, clipped(start, _turned(self.shape, self.axes), layout.shape)
 
-    def inner(self, shard: Shard) -> Iterator[tuple[int, _Cell]]:
-        """The chunks of a shard with their numbers, those beyond the array too."""
+    def inner(self, shard: Shard, box: Box | None = None) -> Iterator[tuple[int, _Cell]]:
+        """The chunks of a shard with their numbers, those beyond the array too; with a box, those that touch it."""
         pipeline = self.pipeline
         axes = pipeline.inverse
         if self.axes is not None:
             axes = self.axes if axes is None else tuple(axes[axis] for axis in self.axes)
         start, shape = _turned(self.start, pipeline.forward), _turned(self.shape, pipeline.forward)
-        for number, place in enumerate(places(grid_counts(shape, shard.inner))):
+        counts = grid_counts(shape, shard.inner)
+        wanted: Iterator[tuple[int, Place]] = enumerate(places(counts))
+        if box is not None:
+            order = range(len(box)) if axes is None else axes
+            sides = sorted(zip(order, box, strict=True))
+            within = [
+                (max(0, low - at), min(size, high - at))
+                for (_, (low, high)), at, size in zip(sides, start, shape, strict=True)
+            ]
+            wanted = ((number, place_of(number, counts)) for number in cells(within, counts, shard.inner))
+        for number, place in wanted:
             first = tuple(begin + at * length for begin, at, length in zip(start, place, shard.inner, strict=True))
             yield number, _Cell(shard.pipeline, first, shard.inner, f"{self.key}[{', '.join(map(str, place))}]", axes)
 
 
-def _chunk(layout: Layout, cell: _Cell, source: Source, room: Room) -> Iterator[Outcome]:
-    """The blocks of what `source` holds."""
+def _chunk(layout: Layout, cell: _Cell, source: Source, room: Room, box: Box | None) -> Iterator[Outcome]:
+    """The blocks of what `source` holds; of a shard, those that touch the box, where there is one."""
     pipeline = cell.pipeline
     if pipeline.foreign is not None:
         yield ChunkDamaged(cell.key, "undecodable", pipeline.foreign)
@@ -174,7 +188,7 @@ def _chunk(layout: Layout, cell: _Cell, source: Source, room: Room) -> Iterator[
     except Undecoded as problem:
         yield _damaged(cell.key, problem)
         return
-    for number, inner in cell.inner(pipeline.shard):
+    for number, inner in cell.inner(pipeline.shard, box):
         if min(inner.placed(layout)[1], default=1) <= 0:
             continue
         offset, length = int(index[number, 0]), int(index[number, 1])
@@ -184,7 +198,7 @@ def _chunk(layout: Layout, cell: _Cell, source: Source, room: Room) -> Iterator[
             words = f"the index says bytes {offset} to {offset + length}, and the shard has {source.size}"
             yield ChunkDamaged(inner.key, "truncated", words)
         else:
-            yield from _chunk(layout, inner, Window(source, offset, length), room)
+            yield from _chunk(layout, inner, Window(source, offset, length), room, box)
 
 
 def _absent(layout: Layout, cell: _Cell) -> Iterator[Outcome]:

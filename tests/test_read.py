@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -232,3 +237,71 @@ def test_a_damaged_member_is_said_so(tmp_path: Path) -> None:
         pytest.raises(NotAnArchive, match=r"/a: cannot be read: chunk a\.npy"),
     ):
         archive["/a"][...]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_reading_imports_no_library_but_the_one_that_finds_chunks(container: str, tmp_path: Path) -> None:
+    path = written(tmp_path, container)
+    program = (
+        "import sys, vizschema\n"
+        "with vizschema.open(sys.argv[1]) as archive:\n"
+        "    archive['/activations/layer_00'][...]\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules} & {'zarr', 'h5py', 'asdf', 'fsspec'}))"
+    )
+    found = subprocess.run([sys.executable, "-c", program, path], check=True, capture_output=True, text=True)
+    assert found.stdout.split() == (["h5py"] if container == "hdf5" else [])
+
+
+def test_what_reads_values_uses_only_the_low_level_of_h5py() -> None:
+    sources = (Path(vizschema.__file__).parent / "containers").glob("*.py")
+    names = {
+        (node.module, name.name)
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in ("h5py", "zarr")
+        for name in node.names
+    }
+    assert names
+    assert {(module, name[:2]) for module, name in names} == {("h5py", "h5")}
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_codec_without_a_decoder_is_named_and_is_no_damage(version: int, tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=version)
+    group.create_array("x", data=np.zeros(4), compressors=None)
+    document = tmp_path / "a.zarr/x" / ("zarr.json" if version == 3 else ".zarray")
+    metadata = json.loads(document.read_bytes())
+    if version == 3:
+        metadata["codecs"].append({"name": "zlib", "configuration": {"level": 1}})
+    else:
+        metadata["compressor"] = {"id": "zfpy"}
+    document.write_text(json.dumps(metadata), encoding="utf-8")
+    with vizschema.open(tmp_path / "a.zarr") as archive, pytest.raises(NotAnArchive) as refused:
+        archive["/x"]
+    name = "zlib" if version == 3 else "zfpy"
+    assert str(refused.value) == f"/x: cannot be read: expected codecs that are decoded here, found {name}"
+    assert not isinstance(refused.value, Damaged)
+
+
+@pytest.mark.parametrize("library", ["vizschema"])
+def test_a_file_that_this_process_reads_is_judged_like_any_other(library: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "hdf5")
+    before = vizschema.validate(path, digest=True)
+    with h5py.File(path) if library == "h5py" else vizschema.open(path) as held:
+        assert vizschema.validate(path, digest=True) == before
+        assert vizschema.digest(path) == before.digest
+        with vizschema.open(path) as archive:
+            assert np.array_equal(archive["/activations/layer_01"][...], hidden(1).data)
+        vizschema.convert(path, tmp_path / "b.zarr")
+        assert held["/activations/layer_01"].shape == (2, 5, 4)
+
+
+def test_an_archive_that_nobody_closed_lets_go_of_its_files(tmp_path: Path) -> None:
+    for container in ("zarr-v3", "hdf5", "npz"):
+        folder = tmp_path / container
+        folder.mkdir()
+        path = written(folder, container)
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  (a folder of links)
+        assert vizschema.open(path)["/outputs/loss"][()] == 3.5
+        gc.collect()
+        assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208

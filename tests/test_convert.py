@@ -301,6 +301,6 @@ def test_the_command_lists_what_cannot_be_carried(tmp_path: Path, capsys: pytest
             file[f"text_{number:02}"] = ["a"]
     assert cli.main(["convert", str(tmp_path / "a.h5"), str(tmp_path / "b.zarr")]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert "nothing was written: zarr-v3 cannot hold 30 of its nodes" in lines[0]
+    assert "nothing was written: 30 of its nodes cannot be carried over to zarr-v3" in lines[0]
     assert "/text_00: " in lines[1]
     assert lines[-1] == "vizschema:   and 10 more"

@@ -28,7 +28,7 @@ class NotCarried(VizschemaError):
     exit_code = 1
 
     def __init__(self, source: str, form: Form, problems: Mapping[str, str]) -> None:
-        lines = [f"{source}: nothing was written: {form.name} cannot hold {len(problems)} of its nodes"]
+        lines = [f"{source}: nothing was written: {len(problems)} of its nodes cannot be carried over to {form.name}"]
         lines += [f"  {path}: {shorten(why, 300)}" for path, why in list(problems.items())[:_SHOWN]]
         lines += [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         super().__init__("\n".join(lines))

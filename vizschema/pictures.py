@@ -23,6 +23,8 @@ SIDE = 96
 BINS = 32
 _SAMPLE = 1 << 14
 """Values of a block that are counted in a histogram, evenly spread."""
+_ABSENT = 64
+"""Chunks that were never written of which a sample is made at a time: they can be any number."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +51,7 @@ def picture(values: Values, axes: Sequence[str | None] | None) -> dict[str, Any]
     seen = 0
     for block in _blocks(values):
         seen += block.values.size
-        samples.append(_numbers(block.values.reshape(-1)[:: max(1, block.values.size // _SAMPLE)]))
+        samples.append(_numbers(_sample(block)))
         if canvas is not None:
             canvas.paint(block)
     numbers = np.concatenate(samples) if samples else np.zeros(0)
@@ -64,6 +66,14 @@ def picture(values: Values, axes: Sequence[str | None] | None) -> dict[str, Any]
     if canvas is not None and shown is not None:
         drawn |= {"levels": canvas.levels(low, high).hex(), "columns": canvas.columns, "axes": list(shown)}
     return drawn
+
+
+def _sample(block: Block) -> npt.NDArray[Any]:
+    """Values of a block, evenly spread; of chunks that were never written, as many as they would have given."""
+    size = block.values.size
+    if block.absent:
+        return np.resize(block.values[(0,) * block.values.ndim], min(size, _SAMPLE * min(block.absent, _ABSENT)))
+    return block.values.reshape(-1)[:: max(1, size // _SAMPLE)]
 
 
 def _slice_axes(axes: Sequence[str | None] | None) -> tuple[str, str] | None:
@@ -103,7 +113,7 @@ class _Canvas:
         """Put that part of a block on the canvas which lies in the first slice."""
         if any(block.start[:-2]):
             return
-        slice_ = block.values[(0,) * (block.values.ndim - 2)]
+        slice_ = block.values[(0,) * (block.values.ndim - 2)]  # which may be the fill value, of any size
         picks, targets = [], []
         for first, length, step in zip(block.start[-2:], slice_.shape, self._steps, strict=True):
             offset = -first % step

@@ -127,15 +127,15 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         archive["/outside"]
 
 
-def test_text_is_not_read(tmp_path: Path) -> None:
+def test_what_holds_neither_numbers_nor_text_is_not_read(tmp_path: Path) -> None:
     path = written(tmp_path, "hdf5")
     with h5py.File(path, "r+") as file:
-        file["words"] = ["a", "b"]
+        file["pairs"] = np.zeros(2, [("a", "i4"), ("b", "f4")])
     with (
         vizschema.open(path) as archive,
-        pytest.raises(NotAnArchive, match="expected numbers or booleans, found string"),
+        pytest.raises(NotAnArchive, match="expected numbers, booleans or text, found compound"),
     ):
-        archive["/words"]
+        archive["/pairs"]
 
 
 def test_a_codec_that_would_execute_is_never_run(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vizschema.bounds import MEMORY
 from vizschema.containers.base import Container
-from vizschema.description import Description, Node
+from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
 from vizschema.plan import node_path
 from vizschema.read import require_decodable
@@ -61,6 +61,8 @@ def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
         node_path(path)
         if node["kind"] == "array":
             require_decodable(path, node, container)
+            if node["dtype"] not in ITEM_BYTES:
+                return f"expected numbers or booleans, found {node['dtype']}, which is read here and not written"
     except (UsageError, NotAnArchive) as error:
         return str(error).removeprefix(f"{path}: ")
     return None

@@ -19,7 +19,7 @@ import numpy as np
 from vizschema.containers import open_container
 from vizschema.containers.base import Container
 from vizschema.containers.decoded import undecoded
-from vizschema.containers.values import Ahead, ChunkDamaged, Values, dtype_of
+from vizschema.containers.values import TEXTS, Ahead, ChunkDamaged, Values, dtype_of
 from vizschema.describe import describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of
 from vizschema.errors import NotAnArchive, UsageError
@@ -158,8 +158,8 @@ def require_decodable(path: str, node: Node, container: Mapping[str, Any]) -> No
 
     `container` is the block of that name of the description.
     """
-    if node["dtype"] not in ITEM_BYTES:
-        raise NotAnArchive(f"{path}: cannot be read: expected numbers or booleans, found {node['dtype']}")
-    unknown = undecoded(container, node)
+    if node["dtype"] not in ITEM_BYTES and node["dtype"] not in TEXTS:
+        raise NotAnArchive(f"{path}: cannot be read: expected numbers, booleans or text, found {node['dtype']}")
+    unknown = [name for name in undecoded(container, node) if node["dtype"] != "string" or name != "vlen-utf8"]
     if unknown:
         raise NotAnArchive(f"{path}: cannot be read: expected codecs that are decoded here, found {', '.join(unknown)}")

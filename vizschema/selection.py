@@ -145,7 +145,7 @@ def _cells(box: Box) -> int:
 
 def _space(values: Values) -> npt.NDArray[Any]:
     """Memory for the whole array, or a file that is gone when the array is."""
-    if math.prod(values.shape) * values.dtype.itemsize <= IN_MEMORY:
+    if values.dtype.kind == "T" or math.prod(values.shape) * values.dtype.itemsize <= IN_MEMORY:
         return np.empty(values.shape, values.dtype)
     with tempfile.TemporaryFile(prefix="vizschema-") as file:
         return np.memmap(file, values.dtype, "w+", shape=values.shape)

@@ -19,7 +19,7 @@ from vizschema.containers.flat_values import FlatValues
 from vizschema.containers.npz_document import STORED, named_axes
 from vizschema.containers.ranges import FileRanges, Ranges
 from vizschema.containers.sources import Rooms
-from vizschema.containers.values import ChunkDamaged
+from vizschema.containers.values import TEXTS, ChunkDamaged
 from vizschema.containers.zarr_json import Unreadable, quote
 from vizschema.description import ITEM_BYTES, Node, fault
 from vizschema.errors import NotAnArchive
@@ -125,7 +125,7 @@ class Asdf:
         node = description.array(name, array.shape, words[0], cleaned, None, item_bytes=item_bytes)
         if words[1] is not None:
             node["axes_detail"] = words[1]
-        if name in ITEM_BYTES and self._stored is not None:
+        if item_bytes and (name in ITEM_BYTES or name in TEXTS) and self._stored is not None:
             self._stored[path] = array, name
         return node, escaped
 

@@ -30,6 +30,9 @@ _NUMBERS = {
     **{f"float{bits}": (f"float{bits}", f"f{bits // 8}") for bits in (16, 32, 64)},
     **{f"complex{bits}": (f"complex{bits}", f"c{bits // 8}") for bits in (64, 128)},
 }
+_LONGEST = 1 << 20
+"""Characters of a text: NumPy has no larger ones."""
+
 _TEXT = {"ascii": ("bytes", 1), "ucs4": ("string", 4)}
 _ORDERS = {"little": "<", "big": ">"}
 _KNOWN = {"source", "datatype", "byteorder", "shape", "offset", "strides", "data", "mask"}
@@ -99,7 +102,9 @@ def _datatype(value: Any, order: str) -> tuple[Dtype, np.dtype[Any] | None]:
         return Dtype(name, stored.itemsize), stored
     if type(value) is list and len(value) == 2 and type(value[0]) is str and value[0] in _TEXT:
         name, width = _TEXT[value[0]]
-        return Dtype(name, width * _whole("the length of text", value[1])), None
+        length = _whole("the length of text", value[1])
+        code = f"{order}{'S' if width == 1 else 'U'}{length}"
+        return Dtype(name, width * length), np.dtype(code) if length <= _LONGEST else None
     if type(value) is list and value:
         return Dtype("compound", _whole("a structure", sum(_field(field) for field in value))), None
     if value is None:

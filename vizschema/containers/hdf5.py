@@ -56,6 +56,7 @@ class Hdf5:
 
     def values(self, path: str) -> Values:
         """The values of the dataset under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
+        from vizschema.containers.hdf5_texts import Hdf5Texts
         from vizschema.containers.hdf5_values import hdf5_values  # with the codecs, which describing does not need
         from vizschema.containers.sources import Rooms
         from vizschema.containers.values import ChunkDamaged, dtype_of
@@ -69,6 +70,8 @@ class Hdf5:
             node, _ = array_node(opened, self._limits)
         except LIBRARY_ERRORS as error:
             raise ChunkDamaged(path, "undecodable", message(error)) from None
+        if node["kind"] == "array" and node["dtype"] == "string":
+            return Hdf5Texts(opened, path)
         if node["kind"] != "array" or node["dtype"] not in ITEM_BYTES:
             raise ChunkDamaged(path, "undecodable", "it is no dataset of numbers any more")
         return hdf5_values(opened, path, dtype_of(node["dtype"]), self._handle, self._rooms)

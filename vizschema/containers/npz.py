@@ -19,7 +19,7 @@ from vizschema.containers.npz_document import NAME, NOTHING, STORED, Account, St
 from vizschema.containers.ranges import Ranges
 from vizschema.containers.runs import Run
 from vizschema.containers.sources import Rooms
-from vizschema.containers.values import ChunkDamaged
+from vizschema.containers.values import TEXTS, ChunkDamaged
 from vizschema.containers.zarr_json import Unreadable, parse, quote
 from vizschema.containers.zip_directory import Member, document, locate
 from vizschema.description import ITEM_BYTES, Node, fault
@@ -158,7 +158,7 @@ class Npz:
         node = description.array(name, header.shape, axes, cleaned, None, item_bytes=item_bytes)
         if problem is not None:
             node["axes_detail"] = problem
-        if name in ITEM_BYTES and self._stored is not None:
+        if item_bytes and (name in ITEM_BYTES or name in TEXTS) and self._stored is not None:
             self._stored[path] = _Stored(run, header, name)
         return node, escaped
 

@@ -270,8 +270,14 @@ def box_around(piece: Piece, grid: Grid) -> tuple[tuple[int, ...], tuple[int, ..
     return first, clipped(first, sizes, grid.shape)
 
 
+TEXTS = frozenset({"string", "bytes"})
+"""The canonical names of what is read as text."""
+
+
 def dtype_of(name: str) -> np.dtype[Any]:
-    """The NumPy dtype of a canonical name among `description.ITEM_BYTES`."""
+    """The NumPy dtype of a canonical name among `description.ITEM_BYTES` and `TEXTS`."""
+    if name in TEXTS:
+        return np.dtypes.StringDType()
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
 
 
@@ -280,9 +286,21 @@ def native(raw: npt.NDArray[np.uint8], dtype: np.dtype[Any], stored: np.dtype[An
     values = raw.view(stored)
     if not stored.isnative:
         values = values.byteswap().view(stored.newbyteorder("="))
+    if stored.kind in "SU":
+        return _text(values)
     if dtype.kind == "b":
         return values.view(np.uint8) != 0 if raw.size and raw.max() > 1 else values.view(dtype)
     return values.view(dtype)
+
+
+def _text(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Text of a fixed width, UTF-8 or UTF-32; what is none of it is escaped, or U+FFFD."""
+    if values.dtype.kind == "S":
+        texts = [text.decode("utf-8", "backslashreplace") for text in values.tolist()]
+        return np.array(texts, dtype_of("string"))
+    codes = values.view(np.uint32).copy()
+    codes[(codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))] = 0xFFFD
+    return codes.view(values.dtype).astype(dtype_of("string"))
 
 
 def read_whole(values: Values, most: int) -> npt.NDArray[Any] | None:

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from vizschema.containers.codecs import STAGES
 from vizschema.containers.filters import FILTERS, packbits, stage_of
 from vizschema.containers.stages import Stage
-from vizschema.containers.values import dtype_of
+from vizschema.containers.texts import fill_text, stored_as
+from vizschema.containers.values import TEXTS, dtype_of
 from vizschema.containers.zarr_codecs import named
 from vizschema.containers.zarr_fill import fill_of
 from vizschema.containers.zarr_json import Document, quote
@@ -76,10 +77,15 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
     dtype = dtype_of(dtype_name)
     stored = np.dtype(document["dtype"])
     rank = len(document["shape"])
-    fill = fill_of(document["fill_value"], stored.newbyteorder("="), 2)
+    if dtype_name in TEXTS:
+        fill = fill_text(document["fill_value"], stored.kind)
+    else:
+        fill = fill_of(document["fill_value"], stored.newbyteorder("="), 2).view(dtype)
     inverse = tuple(range(rank))[::-1] if document["order"] == "F" and rank > 1 else None
     compressor = document["compressor"]
     configurations = [*(document["filters"] or ()), *([] if compressor is None else [compressor])]
+    if stored.kind == "O" and configurations[:1] == [{"id": "vlen-utf8"}]:
+        configurations = configurations[1:]
     stages, foreign = _stages([(codec["id"], codec) for codec in configurations], _V2_STAGES)
     separator = document.get("dimension_separator", ".")
     return Layout(
@@ -87,7 +93,7 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
         tuple(document["shape"]),
         tuple(document["chunks"]),
         Pipeline(stored, inverse, stages, foreign=foreign),
-        fill.view(dtype),
+        fill,
         "",
         separator,
     )
@@ -96,14 +102,19 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
 def v3_layout(document: Document, dtype_name: str) -> Layout:
     """The layout that a checked `zarr.json` of an array states; `dtype_name` is that of the description."""
     dtype = dtype_of(dtype_name)
-    fill = fill_of(document["fill_value"], dtype, 3)
+    stored = stored_as(document["data_type"]) if dtype_name in TEXTS else dtype
+    if stored is None:
+        raise TypeError("nothing reads text that is stored so")
+    fill = (
+        fill_of(document["fill_value"], dtype, 3) if stored is dtype else fill_text(document["fill_value"], stored.kind)
+    )
     chunk = named(document["chunk_grid"], "chunk_grid")[1]["chunk_shape"]
     name, configuration = named(document["chunk_key_encoding"], "chunk_key_encoding")
     default = name == "default"
     separator = configuration.get("separator", "/" if default else ".")
     rank = len(document["shape"])
     prefix = "" if not default else f"c{separator}" if rank else "c"
-    pipeline = _pipeline(document["codecs"], dtype, rank)
+    pipeline = _pipeline(document["codecs"], stored, rank)
     return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, prefix, separator)
 
 
@@ -138,7 +149,9 @@ def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipelin
             given = configuration["order"]
             turn = axes if given == "C" else axes[::-1] if given == "F" else tuple(given)
             order = tuple(order[axis] for axis in turn)
-        elif name == "bytes" and not serialised:
+        elif name == "vlen-utf8" and dtype.kind == "O" and not serialised:
+            serialised = True
+        elif name == "bytes" and dtype.kind != "O" and not serialised:
             serialised, endian = True, configuration.get("endian", "little")
         elif name == "sharding_indexed" and not serialised:
             serialised, shard = True, _shard(configuration, dtype, rank)

@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from vizschema.containers.base import Limits
 from vizschema.containers.sources import Buffer, Held, Opener, Room, Rooms, Source, Undecoded, Window
 from vizschema.containers.stages import bound_of, run, unwrap
+from vizschema.containers.texts import MOST, varying
 from vizschema.containers.values import (
     Block,
     Box,
@@ -216,6 +218,9 @@ def _absent(layout: Layout, cell: _Cell) -> Iterator[Outcome]:
 def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:
     pipeline = cell.pipeline
     size, stored = chunk_bytes(cell.shape, pipeline.stored), source.size
+    if pipeline.stored.kind == "O":
+        values = _texts(pipeline, source, math.prod(cell.shape))
+        return _placed(layout, cell, values, stored)
     if not pipeline.stages and stored != size:
         raise Undecoded("truncated" if stored < size else "wrong-length", f"{stored} bytes, expected {size}")
     if stored > bound_of(size):
@@ -225,7 +230,18 @@ def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:
     raw = source.take(0, stored, room.encoded)
     if pipeline.stages:
         raw = run(pipeline.stages, raw, size, room.free)
-    values = native(raw, layout.dtype, pipeline.stored).reshape(_turned(cell.shape, pipeline.forward))
+    return _placed(layout, cell, native(raw, layout.dtype, pipeline.stored), stored)
+
+
+def _texts(pipeline: Pipeline, source: Source, count: int) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
+    if source.size > bound_of(MOST):
+        raise Undecoded("over-limit", f"{source.size} bytes, more than {MOST} bytes of text can take in any encoding")
+    return varying(unwrap(pipeline.stages, source.take(0, source.size, Buffer()), MOST), count)
+
+
+def _placed(layout: Layout, cell: _Cell, values: np.ndarray[Any, Any], stored: int) -> Block:
+    pipeline = cell.pipeline
+    values = values.reshape(_turned(cell.shape, pipeline.forward))
     for axes in (pipeline.inverse, cell.axes):
         values = values if axes is None else values.transpose(axes)
     start, part = cell.placed(layout)

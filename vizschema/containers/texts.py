@@ -1,0 +1,60 @@
+"""Text in Zarr: how it is stored, and decoded. No array of the standard holds any; archives by other writers do."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vizschema.containers.sources import Bytes, Undecoded
+from vizschema.containers.values import dtype_of
+
+MOST = 64 << 20
+"""Bytes of text of a chunk: no metadata say how many there are."""
+
+_LENGTH = struct.Struct("<I")
+
+
+def varying(raw: Bytes, count: int) -> npt.NDArray[Any]:
+    """`count` texts [text], each after its length, as the codec vlen-utf8 writes them; raises `Undecoded`."""
+    data, place = raw.tobytes(), _LENGTH.size
+    if len(data) < place or _LENGTH.unpack_from(data)[0] != count:
+        raise Undecoded("wrong-length", f"vlen-utf8: expected {count} texts")
+    texts: list[str] = []
+    for _ in range(count):
+        end = place + _LENGTH.size
+        end += _LENGTH.unpack_from(data, place)[0] if end <= len(data) else 1
+        if end > len(data):
+            raise Undecoded("truncated", f"vlen-utf8: its {count} texts end after {len(texts)}")
+        texts.append(data[place + _LENGTH.size : end].decode("utf-8", "backslashreplace"))
+        place = end
+    return np.array(texts, dtype_of("string"))
+
+
+def fill_text(value: Any, kind: str) -> npt.NDArray[Any]:
+    """The fill value of a document, in no dimensions; of kind S it is base64. What is no text is an empty one."""
+    text = value if isinstance(value, str) else ""
+    if kind == "S":
+        try:
+            text = base64.b64decode(text, validate=True).rstrip(b"\0").decode("utf-8", "backslashreplace")
+        except ValueError:
+            text = ""
+    return np.array(text, dtype_of("string"))
+
+
+def stored_as(data_type: Any) -> np.dtype[Any] | None:
+    """How an item of a `data_type` of Zarr v3 lies, `object` where its length varies; None where it is not read."""
+    if data_type == "string":
+        return np.dtype(object)
+    if not isinstance(data_type, dict):
+        return None
+    size = data_type.get("configuration", {}).get("length_bytes", 0)
+    match data_type.get("name"):
+        case "fixed_length_utf32" if size and not size % 4:
+            return np.dtype(f"U{size // 4}")
+        case "null_terminated_bytes" if size:
+            return np.dtype(f"S{size}")
+    return None

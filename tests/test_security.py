@@ -77,6 +77,7 @@ def test_every_bound_of_a_format_is_told_as_it_is() -> None:
 
 
 NO_BOUNDS = {
+    "containers.hdf5_texts.AT_ONCE",  # how many texts are read at once
     "containers.asdf_blocks.STEP",  # how much of a tree is read at once
     "containers.zarr_json._LONG",  # beyond it a document is checked in another way
     "containers.zarr_directory._READ",  # flags of a file

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.containers.sources import Bytes, Undecoded
+from vizschema.containers.sources import Buffer, Source, Undecoded
+from vizschema.containers.stages import Stage, bound_of, unwrap
 from vizschema.containers.values import dtype_of
 
 MOST = 64 << 20
@@ -18,9 +19,12 @@ MOST = 64 << 20
 _LENGTH = struct.Struct("<I")
 
 
-def varying(raw: Bytes, count: int) -> npt.NDArray[Any]:
+def texts_of(source: Source, stages: list[Stage], count: int) -> npt.NDArray[Any]:
     """`count` texts [text], each after its length, as the codec vlen-utf8 writes them; raises `Undecoded`."""
-    data, place = raw.tobytes(), _LENGTH.size
+    if source.size > bound_of(MOST):
+        raise Undecoded("over-limit", f"{source.size} bytes, more than {MOST} bytes of text can take in any encoding")
+    data = unwrap(stages, source.take(0, source.size, Buffer()), MOST).tobytes()
+    place = _LENGTH.size
     if len(data) < place or _LENGTH.unpack_from(data)[0] != count:
         raise Undecoded("wrong-length", f"vlen-utf8: expected {count} texts")
     texts: list[str] = []

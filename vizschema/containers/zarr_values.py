@@ -13,7 +13,7 @@ import numpy as np
 from vizschema.containers.base import Limits
 from vizschema.containers.sources import Buffer, Held, Opener, Room, Rooms, Source, Undecoded, Window
 from vizschema.containers.stages import bound_of, run, unwrap
-from vizschema.containers.texts import MOST, varying
+from vizschema.containers.texts import texts_of
 from vizschema.containers.values import (
     Block,
     Box,
@@ -219,8 +219,7 @@ def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:
     pipeline = cell.pipeline
     size, stored = chunk_bytes(cell.shape, pipeline.stored), source.size
     if pipeline.stored.kind == "O":
-        values = _texts(pipeline, source, math.prod(cell.shape))
-        return _placed(layout, cell, values, stored)
+        return _placed(layout, cell, texts_of(source, pipeline.stages, math.prod(cell.shape)), stored)
     if not pipeline.stages and stored != size:
         raise Undecoded("truncated" if stored < size else "wrong-length", f"{stored} bytes, expected {size}")
     if stored > bound_of(size):
@@ -231,12 +230,6 @@ def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:
     if pipeline.stages:
         raw = run(pipeline.stages, raw, size, room.free)
     return _placed(layout, cell, native(raw, layout.dtype, pipeline.stored), stored)
-
-
-def _texts(pipeline: Pipeline, source: Source, count: int) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
-    if source.size > bound_of(MOST):
-        raise Undecoded("over-limit", f"{source.size} bytes, more than {MOST} bytes of text can take in any encoding")
-    return varying(unwrap(pipeline.stages, source.take(0, source.size, Buffer()), MOST), count)
 
 
 def _placed(layout: Layout, cell: _Cell, values: np.ndarray[Any, Any], stored: int) -> Block:

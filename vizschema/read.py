@@ -74,7 +74,9 @@ class Archive:
         self._path = path
         self._remote = description["container"]["store"] == "remote"
         self._values = lru_cache(KEPT)(container.values)
-        self._closing = weakref.finalize(self, container.close)
+        self._container = container
+        # Garbage is collected in any thread, also in that of the event loop, which closes connections.
+        self._closing = weakref.finalize(self, bool if self._remote else container.close)
         self._closing.atexit = False
 
     def __enter__(self) -> Archive:
@@ -104,8 +106,9 @@ class Archive:
 
     def close(self) -> None:
         """Let go of every file and connection; arrays of it cannot be read afterwards."""
-        self._closing()
-        self._values.cache_clear()
+        if self._closing.detach() is not None:
+            self._values.cache_clear()
+            self._container.close()
 
     def _opened(self, path: str) -> Values:
         """The values of an array, as the description has it; raises `ChunkDamaged`, `UsageError` once it is closed."""

@@ -293,7 +293,9 @@ class TestLiteral:
         assert literal(text) == eval(text)  # noqa: S307
 
     def test_it_reads_the_long_integers_of_python_2(self) -> None:
-        assert literal("(3L, 4L)") == (3, 4)
+        assert literal("(3L, 4L)", long=True) == (3, 4)
+        with pytest.raises(Unreadable):
+            literal("(3L, 4L)")
 
     @pytest.mark.parametrize(
         "text", ["", "(1 2)", "(1,,)", "{1: 2}", "{'a' 1}", "(1", "'a\\n'", "1 2", "f()", "1+1", "{'a': 1 'b': 2}", "]"]

@@ -1,5 +1,6 @@
 """The header of a `.npy` member: bytes to dtype, shape and order, by a strict parser of its own. Evaluates nothing.
 
+It accepts a part of what NumPy accepts, with the same meaning; a test compares the two on random headers.
 Source: numpy.lib.format, versions 1.0, 2.0 and 3.0.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,16 +18,38 @@ from vizschema.containers.zarr_json import Unreadable, quote
 
 MAGIC = b"\x93NUMPY"
 HEADER = 64 << 10
-"""The most bytes of a header; NumPy itself refuses more than 10,000 unless it is told to trust the file."""
+"""The most bytes of a header that are read."""
+
+CHARACTERS = 10_000
+"""The most characters of a header that NumPy reads, unless it is told to trust the file."""
 
 FIRST = 128
 """Bytes that hold the whole header of nearly every array."""
 
 _DEPTH = 16
 _RANK = 64
-_TOKEN = re.compile(r"\s*(?:'([^'\\]*)'|\"([^\"\\]*)\"|(-?[0-9]{1,20})L?|(True|False|None)|([(){}\[\]:,]))", re.ASCII)
+_TOKEN = re.compile(
+    r"[ \t\n]*(?:'([^'\\\n\r\0]*)'|\"([^\"\\\n\r\0]*)\"|(-?(?:0|[1-9][0-9]{0,19}))(?![0-9.eEjJ_xXoObBlL])"
+    r"|(True|False|None)|([(){}\[\]:,]))",
+    re.ASCII,
+)
+_LONG = re.compile(r"(?<=[0-9])L(?=[,) ])")
 _END = {"(": ")", "[": "]", "{": "}"}
 _WORDS = {"True": True, "False": False, "None": None}
+_TYPE = re.compile(r"([<>=|]?)(.+)", re.DOTALL)
+_LETTERS: Mapping[str, str] = {
+    **{"?": "b1", "b": "i1", "B": "u1", "h": "i2", "H": "u2", "i": "i4", "I": "u4", "q": "i8", "Q": "u8"},
+    **{"e": "f2", "f": "f4", "d": "f8", "F": "c8", "D": "c16"},
+}
+"""Types of NumPy that have a letter and one size on every machine."""
+
+_NAMES: Mapping[str, str] = {
+    **{"bool": "b1", "half": "f2", "single": "f4", "double": "f8", "float": "f8", "complex": "c16"},
+    **{f"{sign}int{bits}": f"{sign[:1] or 'i'}{bits // 8}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": f"f{bits // 8}" for bits in (16, 32, 64)},
+    **{f"complex{bits}": f"c{bits // 8}" for bits in (64, 128)},
+}
+_BYTEWISE = ("b1", "i1", "u1", "S", "V", "O")
 
 
 class Header(NamedTuple):
@@ -65,24 +89,35 @@ def read_header(head: bytes) -> Header:
         text = raw.decode("utf-8" if head[6] == 3 else "latin-1")
     except UnicodeDecodeError:
         raise Unreadable("metadata-malformed", "the .npy header is not UTF-8") from None
-    fields = literal(text)
+    fields = literal(text, long=head[6] < 3)
     if type(fields) is not dict or fields.keys() != {"descr", "fortran_order", "shape"}:
         raise Unreadable("metadata-invalid", "the .npy header does not hold descr, fortran_order and shape alone")
     if type(fields["fortran_order"]) is not bool:
         raise Unreadable("metadata-invalid", f"fortran_order of the .npy header is {quote(fields['fortran_order'])}")
-    dtype = _dtype(fields["descr"])
+    code = _spelt(fields["descr"]) if type(fields["descr"]) is str else None
+    dtype = _dtype(fields["descr"], code)
     shape = _shape(fields["shape"], dtype)
-    code = fields["descr"] if type(fields["descr"]) is str else None
     return Header(dtype, code, shape, fields["fortran_order"], length)
 
 
-def literal(text: str) -> Any:
+def literal(text: str, *, long: bool = False) -> Any:
     """The value of a Python literal of strings, whole numbers, True, False, None, tuples, lists and dictionaries.
 
-    Without escapes in strings, at most 16 levels deep, no key twice; raises `Unreadable` for anything else.
+    Without escapes in strings, at most 16 levels deep, no key twice; raises `Unreadable` for anything else. With
+    `long`, a number may end in L, as Python 2 wrote it.
     """
+    if len(text) > CHARACTERS:
+        raise Unreadable(
+            "metadata-malformed",
+            f"the .npy header has {len(text)} characters, and NumPy refuses more than {CHARACTERS}",
+        )
+    text = text.lstrip(" \t")
+    if text.startswith("\n"):
+        raise _malformed(text, 0)
+    if long:
+        text = _LONG.sub("", text)
     value, place = _value(text, 0, 0)
-    if text[place:].strip(" \t\r\n\0"):
+    if text[place:].rstrip("\n").strip(" \t"):
         raise _malformed(text, place)
     return value
 
@@ -146,13 +181,28 @@ def _malformed(text: str, place: int) -> Unreadable:
     return Unreadable("metadata-malformed", f"the .npy header is no plain literal at {quote(text[place : place + 20])}")
 
 
-def _dtype(descr: Any) -> Dtype:
+def _dtype(descr: Any, code: str | None) -> Dtype:
     try:
-        return v2_dtype(_listed(descr), [])
+        return v2_dtype(_listed(descr) if code is None else code, [])
     except Unreadable as unreadable:
         if unreadable.reason == "pickle":
             raise Unreadable("pickle", "an array of objects, which only unpickling could read") from None
-        raise
+        if code is None:
+            raise
+        detail = f"descr of the .npy header: expected a type such as '<f4' or '|b1', found {quote(descr)}"
+        raise Unreadable("metadata-invalid", detail) from None
+
+
+def _spelt(descr: str) -> str:
+    """A type string of NumPy as Zarr v2 writes it: `|b1`, `<f4`; one without a byte order is little-endian."""
+    match = _TYPE.fullmatch(descr)
+    if match is None:
+        return descr
+    order, kind = match.groups()
+    kind = _LETTERS.get(kind, kind) if order else _LETTERS.get(kind, _NAMES.get(kind, kind))
+    if kind in _BYTEWISE or kind[:1] in _BYTEWISE:
+        return f"|{kind}"
+    return f"{'>' if order == '>' else '<'}{kind}"
 
 
 def _listed(descr: Any) -> Any:

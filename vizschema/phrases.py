@@ -18,6 +18,8 @@ def place_of(description: Description, instance: Tokens, name: str | None) -> st
     """The node, series or axis of the archive that a fault is about, as a path to look for."""
     tokens = [*instance, *([] if name is None else [name])]
     part = tokens[0] if tokens else "nodes"
+    if part == "container":
+        return "/"
     if part == "axes" and len(tokens) > 1:
         return _odd_one(description["axes"][str(tokens[1])])[1]
     if len(tokens) < 2:
@@ -39,6 +41,9 @@ def words_of(
     found = _at(description, instance)
     if instance and instance[-1] == "reason":
         return "a group or array that can be read", _at(description, instance[:-1])["detail"]
+    if tuple(instance) == ("container", "readings") and found:
+        more = f"; and {len(found) - _KEYS} more" if len(found) > _KEYS else ""
+        return "every byte to belong to one thing that all readers find", f"{'; '.join(found[:_KEYS])}{more}"
     if instance and instance[-1] == "damaged_chunks" and found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         return "chunks that can be read", f"{found[0]['key']} {found[0]['reason']}: {found[0]['detail']}{more}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,6 +58,16 @@ class Container(Protocol):
 
     def close(self) -> None:
         """Let go of every file."""
+
+
+READINGS = 16
+"""How many of the places are listed at which other readers read another archive."""
+
+
+def read_as(identity: dict[str, Any], readings: Sequence[str]) -> dict[str, Any]:
+    """The `container` block, with the first of the places at which other readers read another archive."""
+    shown = [escape_text(words) for words in readings[:READINGS]]
+    return {**identity, "readings": shown} if shown else identity
 
 
 def is_path(steps: Iterable[str]) -> bool:

@@ -6,22 +6,22 @@ Axes and attributes come from the member `vizschema.json`; without it there are 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vizschema import description
-from vizschema.containers.base import Limits, Watch, is_path, name_node, unwatched
+from vizschema.containers.base import Limits, Watch, is_path, name_node, read_as, unwatched
 from vizschema.containers.flat_values import FlatValues
 from vizschema.containers.npy import FIRST, Header, header_length, read_header
 from vizschema.containers.npz_document import NAME, NOTHING, STORED, Account, Steps, accounts, named_axes, portable
-from vizschema.containers.ranges import Ranges
 from vizschema.containers.runs import Run
 from vizschema.containers.sources import Rooms
 from vizschema.containers.values import TEXTS, ChunkDamaged
 from vizschema.containers.zarr_json import Unreadable, parse, quote
-from vizschema.containers.zip_directory import Member, document, locate
+from vizschema.containers.zip_directory import Member
+from vizschema.containers.zip_members import AHEAD, Zip
 from vizschema.description import ITEM_BYTES, Node, fault
 from vizschema.text import escape_name
 
@@ -39,8 +39,9 @@ class _Stored(NamedTuple):
 class Npz:
     """An open NPZ file, as a `Container`."""
 
-    def __init__(self, file: Ranges, members: Sequence[Member], limits: Limits) -> None:
+    def __init__(self, file: Zip, limits: Limits) -> None:
         self._file = file
+        members = file.members
         self._limits = limits
         self._rooms = Rooms()
         self._arrays = {_steps(member.name): member for member in members if _is_array(member)}
@@ -50,7 +51,7 @@ class Npz:
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
-        return {"format": "npz", "version": None, "store": "file", "consolidated": False}
+        return read_as({"format": "npz", "version": None, "store": "file", "consolidated": False}, self._file.readings)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -110,7 +111,7 @@ class Npz:
         found = [member for member in self._others if member.name == NAME]
         if not found:
             return {}
-        raw = document(self._file, found[0], self._limits.consolidated_bytes)
+        raw = self._file.document(found[0], self._limits.consolidated_bytes)
         return accounts(parse(raw, NAME, self._limits))
 
     def _node(
@@ -171,9 +172,9 @@ class Npz:
             yield _path(steps), name_node(fault(reason, detail), steps[-1], [])[1]
 
 
-def _read_header(file: Ranges, member: Member) -> tuple[Run, Header]:
+def _read_header(file: Zip, member: Member) -> tuple[Run, Header]:
     """Where the member lies and its header, once the size of its values agrees with it; raises `Unreadable`."""
-    run = locate(file, member)
+    run = file.run(member, AHEAD)
     try:
         head = run.head(FIRST)
         length = header_length(head)

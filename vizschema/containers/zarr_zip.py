@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vizschema.containers.base import Limits, Watch, is_path, unwatched
-from vizschema.containers.ranges import Ranges
+from vizschema.containers.base import Limits, Watch, is_path, read_as, unwatched
 from vizschema.containers.runs import Run
 from vizschema.containers.sources import Buffer, Bytes, Held, Rooms, Source, Undecoded
 from vizschema.containers.values import ChunkDamaged, Values
@@ -17,7 +16,8 @@ from vizschema.containers.zarr_folder import DOCUMENTS, FILE, FOLDER, Entry
 from vizschema.containers.zarr_json import Unreadable
 from vizschema.containers.zarr_missing import survey
 from vizschema.containers.zarr_walk import Walk
-from vizschema.containers.zip_directory import Member, document, locate
+from vizschema.containers.zip_directory import Member
+from vizschema.containers.zip_members import Zip
 from vizschema.description import Node, fault
 from vizschema.text import escape_name
 
@@ -30,7 +30,7 @@ _Tree = dict[str, Any]
 class ZipFolder:
     """A folder within a zip file, as a `Folder`: names of members and of further folders."""
 
-    def __init__(self, file: Ranges, tree: _Tree) -> None:
+    def __init__(self, file: Zip, tree: _Tree) -> None:
         self._file = file
         self._tree = tree
 
@@ -41,7 +41,7 @@ class ZipFolder:
             return None
         if isinstance(found, dict):
             raise Unreadable("metadata-invalid", f"{name} is a folder, not a document")
-        return document(self._file, found, limit)
+        return self._file.document(found, limit)
 
     def has(self, name: str) -> bool:
         """Whether there is a member of that name."""
@@ -72,7 +72,7 @@ class ZipFolder:
 class ZarrZip:
     """A Zarr archive in an open zip file, as a `Container`; `beside` are the names beside its folder."""
 
-    def __init__(self, file: Ranges, tree: _Tree, version: int, limits: Limits, beside: Sequence[str] = ()) -> None:
+    def __init__(self, file: Zip, tree: _Tree, version: int, limits: Limits, beside: Sequence[str] = ()) -> None:
         self._file = file
         self._root = ZipFolder(file, tree)
         self._version = version
@@ -84,7 +84,8 @@ class ZarrZip:
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
         consolidated = self._walk.consolidated()
-        return {"format": "zarr", "version": self._version, "store": "zip", "consolidated": consolidated}
+        identity = {"format": "zarr", "version": self._version, "store": "zip", "consolidated": consolidated}
+        return read_as(identity, self._file.readings)
 
     def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; damage is a node, not an exception."""
@@ -113,7 +114,7 @@ class ZarrZip:
         if member is None:
             return None
         try:
-            run = locate(self._file, member)
+            run = self._file.run(member)
             if not run.codec:
                 return StoredMember(run)
             if run.size > CHUNK:
@@ -150,11 +151,11 @@ class StoredMember:
         """Nothing: the file is closed by the container."""
 
 
-def zarr_in_zip(file: Ranges, members: Sequence[Member], limits: Limits) -> ZarrZip | None:
+def zarr_in_zip(file: Zip, limits: Limits) -> ZarrZip | None:
     """The archive that these members make, null where they show nothing of Zarr."""
-    if not any(_may_be_zarr(member.name) for member in members):
+    if not any(_may_be_zarr(member.name) for member in file.members):
         return None
-    tree = _tree(members)
+    tree = _tree(file.members)
     version = _version(tree)
     if version is not None:
         return ZarrZip(file, tree, version, limits)

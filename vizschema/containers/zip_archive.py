@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 
 from vizschema.containers.base import Container, Limits
@@ -11,7 +10,7 @@ from vizschema.containers.npz_document import NAME
 from vizschema.containers.ranges import FileRanges, Ranges
 from vizschema.containers.zarr_folder import DOCUMENTS
 from vizschema.containers.zarr_json import Unreadable, quote
-from vizschema.containers.zip_directory import Member, read_directory
+from vizschema.containers.zip_members import Zip
 from vizschema.errors import NotAnArchive
 
 
@@ -21,7 +20,7 @@ def open_zip(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  
         file = FileRanges(path)
     except OSError as error:
         raise NotAnArchive(f"{quote(path)}: {error.strerror}") from None
-    return open_zip_ranges(file, path, limits)
+    return open_zip_ranges(file, path, limits, local=True)
 
 
 def store_in_zip(path: str) -> str:
@@ -33,33 +32,37 @@ def store_in_zip(path: str) -> str:
         return "file"
 
 
-def open_zip_ranges(file: Ranges, shown: str, limits: Limits) -> Container:
-    """The archive in a zip file that is open already, which is closed with it; raises `NotAnArchive`, and closes."""
+def open_zip_ranges(file: Ranges, shown: str, limits: Limits, *, local: bool = False) -> Container:
+    """The archive in a zip file that is open already, which is closed with it; raises `NotAnArchive`, and closes.
+
+    One that is `local` is accounted for byte by byte.
+    """
     try:
         try:
-            members = read_directory(file, limits)
+            opened = Zip(file, limits, local=local)
         except Unreadable as unreadable:
             raise NotAnArchive(f"{quote(shown)}: {unreadable.detail}") from None
-        return _archive(file, members, shown, limits)
+        return _archive(opened, shown, limits)
     except BaseException:
         file.close()
         raise
 
 
-def _archive(file: Ranges, members: Sequence[Member], shown: str, limits: Limits) -> Container:
+def _archive(opened: Zip, shown: str, limits: Limits) -> Container:
     from vizschema.containers.others import MEMBERS, by_names
     from vizschema.containers.zarr_zip import zarr_in_zip
 
+    members = opened.members
     names = [member.name for member in members]
     if not any(name.endswith(SUFFIX) or name.rpartition("/")[2] in DOCUMENTS for name in names):
         other = by_names(names, MEMBERS)
         if other is not None:
             raise NotAnArchive(f"{quote(shown)}: {other}")
-    zarr = zarr_in_zip(file, members, limits)
+    zarr = zarr_in_zip(opened, limits)
     if zarr is not None:
         return zarr
     if any(member.name.endswith(SUFFIX) or member.name == NAME for member in members):
-        return Npz(file, members, limits)
+        return Npz(opened, limits)
     if not members:
         raise NotAnArchive(f"{quote(shown)}: an empty zip file")
     some = ", ".join(quote(member.name) for member in members[:3]) + (", …" if len(members) > 3 else "")

@@ -80,9 +80,9 @@ def _zarr_directory() -> Open:
 
 
 def _hdf5() -> Open:
-    from vizschema.containers.hdf5 import open_hdf5
+    from vizschema.containers.hdf5_account import open_accounted
 
-    return open_hdf5
+    return open_accounted
 
 
 def _zip() -> Open:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from h5py import h5d, h5f, h5fd, h5g, h5l, h5o, h5p
 
-from vizschema.containers.base import Limits, Watch, name_node, unwatched
+from vizschema.containers.base import Limits, Watch, name_node, read_as, unwatched
 from vizschema.containers.hdf5_attributes import message
 from vizschema.containers.hdf5_nodes import array_node, group_node
 from vizschema.containers.hdf5_types import LIBRARY_ERRORS
@@ -42,7 +42,9 @@ class Link(NamedTuple):
 
 
 class Hdf5:
-    """An open HDF5 file, as a `Container`."""
+    """An open HDF5 file, as a `Container`; `readings` are what is odd about the file around it."""
+
+    readings: Sequence[str] = ()
 
     def __init__(self, file: Any, limits: Limits) -> None:
         self._file = file
@@ -52,7 +54,8 @@ class Hdf5:
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
-        return {"format": "hdf5", "version": None, "store": "file", "consolidated": False}
+        identity = {"format": "hdf5", "version": None, "store": "file", "consolidated": False}
+        return read_as(identity, self.readings)
 
     def values(self, path: str) -> Values:
         """The values of the dataset under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""

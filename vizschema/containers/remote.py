@@ -172,10 +172,12 @@ def _open_zip(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
 
 def _open_hdf5(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
     from vizschema.containers.hdf5 import open_hdf5_stream
+    from vizschema.containers.hdf5_account import hdf5_readings
 
     seekable = SeekableFile(file)
     try:
         inner = open_hdf5_stream(seekable, remote.shown, limits)
+        inner.readings = hdf5_readings(file)
     except NotAnArchive:
         if seekable.failure is not None:
             raise seekable.failure from None

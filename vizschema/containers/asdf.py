@@ -11,10 +11,12 @@ from typing import Any
 import orjson
 
 from vizschema import description
-from vizschema.containers.asdf_arrays import Ndarray, is_ndarray, read_ndarray
-from vizschema.containers.asdf_blocks import StoredBlock, read_blocks, read_frame
+from vizschema.containers.asdf_account import asdf_readings
+from vizschema.containers.asdf_arrays import Ndarray
+from vizschema.containers.asdf_blocks import STANDARDS, StoredBlock, read_blocks, read_frame
+from vizschema.containers.asdf_nodes import is_ndarray, read_ndarray
 from vizschema.containers.asdf_tree import Alias, Broken, Tagged, read_tree
-from vizschema.containers.base import Limits, Watch, clean_attributes, name_node, unsupported, unwatched
+from vizschema.containers.base import Limits, Watch, clean_attributes, name_node, read_as, unsupported, unwatched
 from vizschema.containers.flat_values import FlatValues
 from vizschema.containers.npz_document import STORED, named_axes
 from vizschema.containers.ranges import FileRanges, Ranges
@@ -36,17 +38,27 @@ _PYTHON = ("tag:yaml.org,2002:python", "!python", "!!python")
 class Asdf:
     """An open ASDF file, as a `Container`; a tree that cannot be read is a fault of the root."""
 
-    def __init__(self, file: Ranges, tree: Any, blocks: Sequence[StoredBlock], limits: Limits) -> None:
+    def __init__(
+        self,
+        file: Ranges,
+        tree: Any,
+        limits: Limits,
+        blocks: Sequence[StoredBlock] = (),
+        standard: str = STANDARDS[-1],
+        readings: Sequence[str] = (),
+    ) -> None:
         self._file = file
         self._tree = tree
         self._blocks = blocks
+        self._standard = standard
+        self._readings = readings
         self._limits = limits
         self._rooms = Rooms()
         self._stored: dict[str, tuple[Ndarray, str]] | None = None
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
-        return {"format": "asdf", "version": None, "store": "file", "consolidated": False}
+        return read_as({"format": "asdf", "version": None, "store": "file", "consolidated": False}, self._readings)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -112,7 +124,7 @@ class Asdf:
     def _array(self, path: str, data: Any, axes: Any, attributes: Any) -> tuple[Node, list[str]]:
         if type(data) is Alias:
             raise Unreadable("internal-link", f"an alias of the array anchored as {quote(data.anchor)}")
-        array = read_ndarray(data.value, self._blocks)
+        array = read_ndarray(data, self._blocks, self._standard)
         if type(attributes) is not dict:
             raise Unreadable("metadata-invalid", "the attributes beside the array are no mapping")
         name, item_bytes = array.dtype
@@ -153,7 +165,7 @@ def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:
             frame = read_frame(file, limits)
             blocks = read_blocks(file, frame.blocks, limits)
         except Unreadable as unreadable:
-            return Asdf(file, Broken(unreadable.reason, unreadable.detail), [], limits)
+            return Asdf(file, Broken(unreadable.reason, unreadable.detail), limits)
         except OSError as error:
             raise NotAnArchive(f"{quote(shown)}: {error.strerror or error}") from None
         if not frame.tree:
@@ -162,7 +174,8 @@ def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:
             tree = read_tree(frame.tree, limits)
         except Unreadable as unreadable:
             tree = Broken(unreadable.reason, unreadable.detail)
-        return Asdf(file, tree, blocks, limits)
+        readings = asdf_readings(file, blocks, limits)
+        return Asdf(file, tree, limits, blocks.stored, frame.standard, readings)
     except BaseException:
         file.close()
         raise

@@ -1,4 +1,4 @@
-"""An ndarray of an ASDF tree: its fields, checked, to a type, a shape and a place in a block. Opens nothing.
+"""The fields of an ndarray of ASDF, checked, to a type, a shape and a place in a block. Opens nothing.
 
 Source: ASDF Standard, schemas core/ndarray-1.0.0 and -1.1.0.
 """
@@ -6,8 +6,7 @@ Source: ASDF Standard, schemas core/ndarray-1.0.0 and -1.1.0.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from operator import mul
 from typing import Any, NamedTuple
@@ -15,14 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vizschema.containers.asdf_blocks import StoredBlock
-from vizschema.containers.asdf_tree import Alias, Broken, Tagged
+from vizschema.containers.asdf_tree import Alias
 from vizschema.containers.runs import Run
 from vizschema.containers.zarr_dtypes import MAXIMUM, Dtype
 from vizschema.containers.zarr_json import Unreadable, quote
 
-TAG = re.compile(r"tag:stsci\.edu:asdf/core/ndarray-1\.[0-9]+\.[0-9]+", re.ASCII)
-
-_RANK = 64
+RANK = 64
 _NUMBERS = {
     "bool8": ("bool", "b1"),
     **{f"int{bits}": (f"int{bits}", f"i{bits // 8}") for bits in (8, 16, 32, 64)},
@@ -34,8 +31,7 @@ _LONGEST = 1 << 20
 """Characters of a text: NumPy has no larger ones."""
 
 _TEXT = {"ascii": ("bytes", 1), "ucs4": ("string", 4)}
-_ORDERS = {"little": "<", "big": ">"}
-_KNOWN = {"source", "datatype", "byteorder", "shape", "offset", "strides", "data", "mask"}
+ORDERS = {"little": "<", "big": ">"}
 
 
 class Ndarray(NamedTuple):
@@ -49,28 +45,13 @@ class Ndarray(NamedTuple):
     fortran: bool
 
 
-def is_ndarray(value: Any) -> bool:
-    """Whether a value of the tree is tagged as an ndarray."""
-    return type(value) is Tagged and TAG.fullmatch(value.tag) is not None
-
-
-def read_ndarray(value: Any, blocks: Sequence[StoredBlock]) -> Ndarray:
-    """The array that a mapping under the tag describes; raises `Unreadable`."""
-    if type(value) is Broken:
-        raise Unreadable(*value)
-    if type(value) is list or (type(value) is dict and "source" not in value):
-        raise Unreadable("unsupported", "the values stand in the tree itself, not in a block")
-    if type(value) is not dict:
-        raise Unreadable("metadata-invalid", f"the ndarray is {quote(repr(value))}, no mapping")
-    others = sorted(value.keys() - _KNOWN)
-    if others:
-        raise Unreadable("unsupported", f"the ndarray has the field {quote(others[0])}, unknown to this reader")
-    if "mask" in value or "data" in value:
-        raise Unreadable("unsupported", f"the ndarray has {'a mask' if 'mask' in value else 'both data and a source'}")
-    order = _ORDERS.get(value.get("byteorder", "big")) if type(value.get("byteorder", "big")) is str else None
-    if order is None:
-        raise Unreadable("metadata-invalid", f"byteorder is {quote(repr(value['byteorder']))}, not little or big")
-    dtype, stored = _datatype(value.get("datatype"), order)
+def in_block(value: Mapping[str, Any], blocks: Sequence[StoredBlock]) -> Ndarray:
+    """The array whose values are in a block; raises `Unreadable`."""
+    if type(value.get("byteorder")) is not str or value["byteorder"] not in ORDERS:
+        raise Unreadable(
+            "metadata-invalid", f"byteorder: expected little or big, found {quote(repr(value.get('byteorder')))}"
+        )
+    dtype, stored = read_datatype(value.get("datatype"), ORDERS[value["byteorder"]])
     block = _block(value["source"], blocks)
     offset = _offset(value.get("offset", 0))
     shape = _shape(value.get("shape"), dtype, block.run.size - offset)
@@ -95,7 +76,8 @@ def _block(source: Any, blocks: Sequence[StoredBlock]) -> StoredBlock:
     return block
 
 
-def _datatype(value: Any, order: str) -> tuple[Dtype, np.dtype[Any] | None]:
+def read_datatype(value: Any, order: str) -> tuple[Dtype, np.dtype[Any] | None]:
+    """The canonical type, and the type as NumPy has it (None for what is no number); raises `Unreadable`."""
     if type(value) is str and value in _NUMBERS:
         name, code = _NUMBERS[value]
         stored = np.dtype(order + code)
@@ -115,30 +97,31 @@ def _datatype(value: Any, order: str) -> tuple[Dtype, np.dtype[Any] | None]:
 def _field(field: Any) -> int:
     """The bytes of one field of a structure: a datatype, or a mapping with one and perhaps a shape."""
     if type(field) is dict:
-        inner, _ = _datatype(field.get("datatype"), "<")
-        return _whole("a field", inner.item_bytes * math.prod(_sizes(field.get("shape", []))))
-    return _datatype(field, "<")[0].item_bytes
+        inner, _ = read_datatype(field.get("datatype"), "<")
+        return _whole("a field", inner.item_bytes * math.prod(read_sizes(field.get("shape", []))))
+    return read_datatype(field, "<")[0].item_bytes
 
 
 def _shape(shape: Any, dtype: Dtype, room: int) -> tuple[int, ...]:
     """The shape; a first dimension `*` is as long as the block has room for."""
     if type(shape) is list and shape and shape[0] == "*":
-        inner = _sizes(shape[1:])
+        inner = read_sizes(shape[1:])
         row = math.prod(inner) * dtype.item_bytes
         shape = [max(0, room) // row if row else 0, *inner]
-    sizes = _sizes(shape)
+    sizes = read_sizes(shape)
     if math.prod(size or 1 for size in sizes) * dtype.item_bytes >= MAXIMUM:
         raise Unreadable("metadata-invalid", f"the shape {quote(list(sizes))} is one of 2^63 bytes or more")
     return tuple(sizes)
 
 
-def _sizes(shape: Any) -> list[int]:
+def read_sizes(shape: Any) -> list[int]:
+    """A shape; raises `Unreadable`."""
     if type(shape) is Alias:
         raise Unreadable("unsupported", "the shape is an alias")
     if type(shape) is not list:
         raise Unreadable("metadata-invalid", f"the shape is {quote(repr(shape))}, no list of sizes")
-    if len(shape) > _RANK:
-        raise Unreadable("over-limit", f"the shape has {len(shape)} dimensions, more than {_RANK}")
+    if len(shape) > RANK:
+        raise Unreadable("over-limit", f"the shape has {len(shape)} dimensions, more than {RANK}")
     return [_whole("a size", size) for size in shape]
 
 
@@ -158,6 +141,8 @@ def _fortran(strides: Any, shape: Sequence[int], item_bytes: int) -> bool:
         return False
     if type(strides) is not list or len(strides) != len(shape) or any(type(each) is not int for each in strides):
         raise Unreadable("metadata-invalid", f"strides are {quote(repr(strides))} for {len(shape)} dimensions")
+    if 0 in strides:
+        raise Unreadable("metadata-invalid", f"strides are {quote(repr(strides))}: expected none of 0")
     if not math.prod(shape):
         return False
     moving = [index for index, size in enumerate(shape) if size > 1]

@@ -61,3 +61,24 @@ class FileRanges:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class MemoryRanges:
+    """Bytes in memory, as `Ranges`."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """The bytes at `offset`, fewer than `length` only where they end."""
+        return self._data[offset : offset + max(0, length)]
+
+    def fill(self, offset: int, part: memoryview) -> int:
+        """Put the bytes at `offset` into `part`; how many there were."""
+        data = self.read(offset, len(part))
+        part[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Nothing."""

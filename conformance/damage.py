@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vizschema.conformance.damage_hdf5 import HDF5
-from vizschema.conformance.damage_packed import ASDF, NPZ, unpacked, zip_document
+from vizschema.conformance.damage_packed import AROUND, ASDF, NPZ, unpacked, zip_document
 from vizschema.errors import UsageError
 
 Damage = Callable[[Path, Mapping[str, Any]], None]
@@ -158,14 +158,18 @@ V2: Mapping[str, Damage] = {**FOLDER, "pickled": _pickled}
 
 
 def _zipped(kinds: Mapping[str, Damage]) -> Mapping[str, Damage]:
-    of_zip = {"header-overwritten": zip_document(crc=1), "encrypted": zip_document(flags=0x801)}
-    return {**{kind: unpacked(damage) for kind, damage in kinds.items()}, **of_zip}
+    of_zip = {
+        "header-overwritten": zip_document(crc=1),
+        "encrypted": zip_document(flags=0x801),
+        "second-reading": zip_document(local_crc=1),
+    }
+    return {**{kind: unpacked(damage) for kind, damage in kinds.items()}, **of_zip, **AROUND}
 
 
 DAMAGE: Mapping[str, Mapping[str, Damage]] = {
     "zarr-v3": V3,
     "zarr-v2": V2,
-    "hdf5": HDF5,
+    "hdf5": {**HDF5, **AROUND},
     "npz": NPZ,
     "asdf": ASDF,
     "zarr-v3-zip": _zipped(V3),

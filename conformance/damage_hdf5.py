@@ -82,6 +82,11 @@ def _hdf5_chunk_overwritten(archive: Path, damage: Mapping[str, Any]) -> None:
         file.write(b"\xff" * chunk.size)
 
 
+def _hdf5_user_block(archive: Path, _: Mapping[str, Any]) -> None:
+    """A block in front that begins like a zip file."""
+    archive.write_bytes(b"PK\3\4" + bytes(508) + archive.read_bytes())
+
+
 def _hdf5_deep_tree(archive: Path, damage: Mapping[str, Any]) -> None:
     with h5py.File(archive, "r+") as file:
         file.create_group(damage["at"] + "/x" * 100)
@@ -97,6 +102,7 @@ HDF5: Mapping[str, Damage] = {
     "virtual-dataset": _hdf5_virtual,
     "named-type": _hdf5_named_type,
     "header-overwritten": _hdf5_header,
+    "second-reading": _hdf5_user_block,
     "chunk-removed": _hdf5_chunk_removed,
     "chunk-cut": _hdf5_chunk_overwritten,
 }

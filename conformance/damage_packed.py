@@ -44,6 +44,19 @@ def _entry(path: Path, root: Path) -> Entry:
     return Entry(name, path.read_bytes()) if stat.S_ISREG(mode) else Entry(name, b"", mode=mode)
 
 
+def followed(behind: bytes) -> Damage:
+    """The damage that puts bytes behind the end of a file."""
+
+    def apply(archive: Path, _: Told) -> None:
+        archive.write_bytes(archive.read_bytes() + behind)
+
+    return apply
+
+
+AROUND: Mapping[str, Damage] = {"bytes-behind": followed(b"more"), "zeros-behind": followed(bytes(100))}
+"""What any archive that is one file can suffer."""
+
+
 def zip_document(**headers: int) -> Damage:
     """The damage that changes the headers of the document of a node: `crc`, `flags`, …"""
 
@@ -94,7 +107,9 @@ NPZ: Mapping[str, Damage] = {
     "link-inside": _more(".npy", b"layer_00.npy", stat.S_IFLNK | 0o777),
     "special-file": _more(".npy", b"", stat.S_IFIFO | 0o644),
     "pickled": _npy(lambda entry: replace(entry, data=_OBJECTS)),
-    "header-overwritten": _npy(lambda entry: replace(entry, local_name=b"_" + str(entry.name)[1:].encode())),
+    "header-overwritten": _npy(lambda entry: replace(entry, offset=1 << 30)),
+    "second-reading": _npy(lambda entry: replace(entry, local_name=b"_" + str(entry.name)[1:].encode())),
+    **AROUND,
     "chunk-cut": _npy(lambda entry: replace(entry, crc=1)),
 }
 """What an NPZ file can suffer."""
@@ -181,6 +196,13 @@ def _block_changed(archive: Path, told: Told) -> None:
     archive.write_bytes(raw[: at + 38] + bytes(16).replace(b"\0", b"x") + raw[at + 54 :])
 
 
+def _false_index(archive: Path, _: Told) -> None:
+    """A block index of the first block alone."""
+    raw = archive.read_bytes()
+    end = raw.index(b"\n...\n") + 5
+    archive.write_bytes(raw + b"#ASDF BLOCK INDEX\n%YAML 1.1\n---\n- " + b"%d\n...\n" % end)
+
+
 _OUTSIDE = '{"source": "elsewhere.asdf", "datatype": "int8", "byteorder": "little", "shape": [4]}'
 
 ASDF: Mapping[str, Damage] = {
@@ -193,6 +215,8 @@ ASDF: Mapping[str, Damage] = {
     "pickled": _text(_python_object),
     "external-storage": _inserted(f"NAME: !core/ndarray-1.1.0 {_OUTSIDE}"),
     "header-overwritten": _field("source", "99"),
+    "second-reading": _false_index,
+    **AROUND,
     "chunk-cut": _block_changed,
 }
 """What an ASDF file can suffer."""

@@ -18,6 +18,7 @@ def all_breaks() -> list[Break]:
         openfold,
         openfold_attention,
         openfold_values,
+        readings,
         series,
         sides,
         storage,
@@ -43,5 +44,6 @@ def all_breaks() -> list[Break]:
         unmeasured,
         instead,
         lookalikes,
+        readings,
     )
     return [each for table in tables for each in table.breaks()]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bz2
 import json
+import re
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,29 @@ def _many(folder: Path) -> Path:
     return path
 
 
+def _edited(change: Callable[[bytes], bytes]) -> Build:
+    def build(folder: Path) -> Path:
+        path: Path = asdf()(folder)
+        path.write_bytes(change(path.read_bytes()))
+        return path
+
+    return build
+
+
+def _indexed(change: Callable[[list[int]], list[int]]) -> Build:
+    """Builds the archive with three blocks, and a block index of the offsets that `change` makes of theirs."""
+
+    def build(folder: Path) -> Path:
+        path: Path = asdf(ndarray(), block(_SIX), block(bytes(24)))(folder)
+        raw = path.read_bytes()
+        offsets = change([match.start() for match in re.finditer(b"\xd3BLK", raw)])
+        lines = b"".join(b"- %d\n" % offset for offset in offsets)
+        path.write_bytes(raw + b"#ASDF BLOCK INDEX\n%YAML 1.1\n---\n" + lines + b"...\n")
+        return path
+
+    return build
+
+
 _PYTHON = "tag:yaml.org,2002:python/object/apply:os.system"
 _ZLIB, _BZ2 = zlib.compress(_SIX), bz2.compress(_SIX)
 
@@ -137,12 +162,22 @@ CASES: tuple[Case, ...] = (
     broken(A, "name-lines", "printable-text", "a name of several lines", asdf(more='  "a\\n::error::lost": {attributes: {}}')),
     broken(A, "names-case", "distinct-names", "names that are one on other systems", asdf(more="  Y: {attributes: {}}\n  y: {attributes: {}}")),
     broken(A, "cut-10", "damaged", "a file that was cut within its tree", _cut(0.1)),
+    broken(A, "tag-of-other-standard", "unsupported", "an ndarray tag that the standard of the file does not have", asdf(ndarray().replace("1.1.0", "1.0.0", 1), block(_SIX))),
+    broken(A, "no-byteorder", "metadata-invalid", "values whose byte order nobody knows", asdf(ndarray(byteorder=None), block(_SIX))),
+    broken(A, "format-9", "unsupported", "a version of the file format to come", _edited(lambda raw: raw.replace(b"#ASDF 1.0.0", b"#ASDF 9.9.9"))),
+    broken(A, "standard-99", "unsupported", "a version of the standard to come", _edited(lambda raw: raw.replace(b"STANDARD 1.6.0", b"STANDARD 99.0.0"))),
+    broken(A, "index-of-fewer", "container-readings", "a block index that leaves out a block: readers that go by it read another array", _indexed(lambda offsets: offsets[:1])),
+    broken(A, "index-swapped", "container-readings", "a block index that swaps two blocks", _indexed(lambda offsets: [offsets[0], offsets[2], offsets[1]])),
+    broken(A, "index-in-block", "container-readings", "a block that ends like a block index", asdf(ndarray(datatype="uint8", shape=[24]), block(b"\n#ASDF BLOCK INDEX\n- 5\n#"))),
+    broken(A, "bytes-behind", "container-readings", "bytes that belong to no block", _edited(lambda raw: raw + b"PK\3\4")),
     damaged(A, "block-bomb-zlib", "64 MiB of zeros, packed, for 24 bytes declared", asdf(ndarray(), block(zlib.compress(bytes(_BOMB), 9), packing=b"zlib", size=24))),
     damaged(A, "block-bomb-bzp2", "64 MiB of zeros, packed, for 24 bytes declared", asdf(ndarray(), block(bz2.compress(bytes(_BOMB)), packing=b"bzp2", size=24))),
     damaged(A, "block-noise", "a block of noise that says it is packed", asdf(ndarray(), block(bytes(range(99)), packing=b"zlib", size=24))),
     damaged(A, "block-digest", "a block that is not the one that was written", asdf(ndarray(), block(_SIX, digest=b"x" * 16))),
     control(A, "plain", "the archive that all others are made from", asdf()),
     control(A, "array", "one more array", asdf(ndarray(), block(_SIX))),
+    control(A, "index", "a block index that is true", _indexed(lambda offsets: offsets)),
+    control(A, "zeros-behind", "zeros behind the blocks", _edited(lambda raw: raw + bytes(999))),
     control(A, "inline", "values in the tree", asdf(f"{_TAG} [1, 2, 3]")),
     control(A, "big-endian", "the other byte order", asdf(ndarray(byteorder="big"), block(_SIX))),
     control(A, "fortran-order", "the first index runs fastest", asdf(ndarray(strides=[4, 8]), block(_SIX))),

@@ -11,6 +11,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5p, h5s, h5t
 
 from vizschema.conformance.hostile.case import ATTRIBUTES, MARKER, Build, Case, broken, control, damaged, refused
+from vizschema.conformance.hostile.zip_base import Entry, zipped
 
 H = "hdf5"
 Change = Callable[[Any], object]
@@ -248,6 +249,12 @@ def flipped(find: bytes, offset: int, *values: int, libver: str = "earliest") ->
     return build
 
 
+def _followed(folder: Path, behind: bytes) -> Path:
+    path = write(folder)
+    path.write_bytes(path.read_bytes() + behind)
+    return path
+
+
 def _prefixed(folder: Path, prefix: bytes = b"#!/bin/sh\ntouch executed\n") -> Path:
     path = write(folder, userblock_size=512)
     with path.open("r+b") as file:
@@ -332,8 +339,11 @@ CASES: tuple[Case, ...] = (
     control(H, "plain-latest", "the newest format of the file", h5(libver="latest")),
     control(H, "nodes-100000", "100,000 groups", h5(_many_nodes, libver="latest")),
     control(H, "comment", "a comment that nobody shows", h5(lambda file: h5py.h5o.set_comment(file["extra"].id, b"\x1b[2J"))),
-    control(H, "user-block-zip", "a user block that begins like a zip file", lambda folder: _prefixed(folder, b"PK\3\4")),
-    control(H, "user-block", "a user block in front, with a script in it", _prefixed),
+    broken(H, "user-block-zip", "container-readings", "a user block that begins like a zip file", lambda folder: _prefixed(folder, b"PK\3\4")),
+    broken(H, "user-block", "container-readings", "a user block in front, with a script in it", _prefixed),
+    broken(H, "zip-behind", "container-readings", "a zip file behind the end that the superblock declares", lambda folder: _followed(folder, zipped([Entry("x.npy", b"")]))),
+    control(H, "user-block-text", "a user block of text, as MATLAB writes it", lambda folder: _prefixed(folder, b"MATLAB 7.3 MAT-file")),
+    control(H, "zeros-behind", "zeros behind the end that the superblock declares", lambda folder: _followed(folder, bytes(999))),
     control(H, "big-endian", "the other byte order", h5(data(data=np.arange(6, dtype=">f8")))),
     control(H, "never-written", "a dataset without one chunk", h5(data(shape=(100, 100), dtype="f4", chunks=(10, 10)))),
     control(H, "size-zero", "a dataset without values", h5(data(shape=(0, 3), dtype="f4", chunks=(1, 3), maxshape=(None, 3)))),

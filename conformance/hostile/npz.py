@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from vizschema.conformance.hostile.case import ATTRIBUTES, Build, Case, Payload, broken, control, damaged, refused
-from vizschema.conformance.hostile.zip_base import Entry, zipped
+from vizschema.conformance.hostile.zip_base import Entry, descriptor, renamed, zipped
 
-N = "npz"
+N, R = "npz", "container-readings"
 _LAYER = "activations/layer_00.npy"
 _PLAIN = {"descr": "<f4", "fortran_order": False, "shape": (2, 3)}
 _BOMB = 64 << 20
@@ -102,6 +102,14 @@ def _nested(folder: Path) -> Path:
     return path
 
 
+def _two_ends(raw: bytes) -> bytes:
+    """The zip file `raw` with a second directory and end record within its comment."""
+    directory = raw[raw.index(b"PK\1\2") : -22]
+    count = raw[-14:-12]
+    end = b"PK\5\6" + bytes(4) + count + count + struct.pack("<IIH", len(directory), len(raw), 9)
+    return raw[:-2] + struct.pack("<H", len(directory) + len(end)) + directory + end
+
+
 def _wide_end() -> bytes:
     """The end of a zip file, whose zip64 records lie."""
     record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 1 << 63, 45, 45, 0, 0, 1 << 62, 1 << 62, 1 << 62, 1 << 62)
@@ -149,7 +157,23 @@ CASES: tuple[Case, ...] = (
     broken(N, "twice", "metadata-conflict", "two members of one name: readers take the first or the last", npz(Entry("extra/x.npy", _SIX), Entry("extra/x.npy", npy([9])))),
     broken(N, "array-and-group", "metadata-conflict", "an array that is a group too", npz(Entry("extra/x.npy", _SIX), Entry("extra/x/y.npy", _SIX))),
     broken(N, "overlap", "axes-named damaged", "two members that share their bytes", npz(Entry("extra/x.npy", _SIX), Entry("extra/y.npy", _SIX, offset=0))),
-    broken(N, "local-name", "damaged", "a member that is called differently in its own header", npz(Entry("extra/x.npy", _SIX, local_name=b"extra/y.npy"))),
+    broken(N, "local-name", R, "a member that is called differently in its own header", npz(Entry("extra/x.npy", _SIX, local_name=b"extra/y.npy"))),
+    broken(N, "local-method", R, "a member that is packed in its own header only", npz(Entry("extra/x.npy", _SIX, local_method=8))),
+    broken(N, "local-checksum", R, "a member of another checksum in its own header", npz(Entry("extra/x.npy", _SIX, local_crc=1))),
+    broken(N, "local-size", R, "a member that is shorter in its own header", npz(Entry("extra/x.npy", _SIX, local_size=99))),
+    broken(N, "two-ends", R, "a second directory in the comment of the first: readers take either", _edited(_two_ends)),
+    broken(N, "end-in-comment", R, "a comment in which readers find another end record", npz(comment=b"PK\5\6 is only text here")),
+    broken(N, "wide-end-other", R, "a zip64 end record of another number of members", npz(wide=(0, 0, 0), count=1)),
+    broken(N, "unicode-path", R, "an extra field by which some readers rename a member", x(_SIX, extra=renamed("extra/x.npy", "extra/y.npy"))),
+    broken(N, "name-null", R, "a name with a NUL, at which some readers end it", npz(Entry("extra/x.npy", _SIX), Entry("extra/x.npy\0", npy([9.0])))),
+    broken(N, "hidden-member", R, "a member that the directory does not list", x(_SIX, behind=zipped([Entry("extra/y.npy", _SIX)]).partition(b"PK\1\2")[0])),
+    broken(N, "bytes-behind", R, "bytes behind the end", npz(behind=b"<script>")),
+    broken(N, "descriptor", R, "a data descriptor that is not there", x(_SIX, flags=0x808)),
+    broken(N, "version-99", R, "a member that asks for a version of zip to come", x(_SIX, need=99)),
+    broken(N, "header-zero-led", "metadata-malformed", "sizes with leading zeros, which NumPy refuses", x(headed(repr(_PLAIN).replace("(2, 3)", "(02, 03)"), bytes(24)))),
+    broken(N, "header-null", "metadata-malformed", "a header padded with NUL, which NumPy refuses", x(headed(repr(_PLAIN) + "\0\0", bytes(24)))),
+    broken(N, "header-10000", "metadata-malformed", "a header longer than NumPy reads", x(headed(repr(_PLAIN) + " " * 10_000, bytes(24)))),
+    broken(N, "header-type-machine", "metadata-invalid", "a type that has another size on other machines", x(_header(descr="<l"))),
     broken(N, "encrypted", "unsupported", "a member that is encrypted", npz(Entry("extra/x.npy", _SIX, flags=0x801))),
     broken(N, "method", "unsupported", "a member that is packed with LZMA", npz(Entry("extra/x.npy", _SIX, method=14))),
     broken(N, "link", "internal-link", "a symbolic link in the zip file", npz(Entry("extra/x.npy", b"/etc/passwd", mode=stat.S_IFLNK | 0o777))),
@@ -184,7 +208,13 @@ CASES: tuple[Case, ...] = (
     control(N, "scalar", "an array without dimensions", x(npy(1.5))),
     control(N, "size-zero", "an array without values", x(npy(np.zeros((0, 3))))),
     control(N, "version-3", "a header in UTF-8", x(headed(repr(_PLAIN), bytes(24), b"\3\0"))),
-    control(N, "comment", "a comment behind the directory", npz(comment=b"PK\5\6 is only text here")),
+    control(N, "comment", "a comment behind the directory", npz(comment=b"PK is only text here")),
+    control(N, "boolean-cnpy", "booleans as the library cnpy writes them", x(headed(repr({**_PLAIN, "descr": "<b1"}), bytes(6)))),
+    control(N, "type-name", "a type by its name", x(_header(descr="float32"))),
+    control(N, "descriptors", "a member with a data descriptor, as a pipe is given", x(_SIX, flags=0x808, local_crc=0, local_size=0, behind=descriptor(_SIX))),
+    control(N, "wide-end", "a zip64 end record that nobody needs", npz(wide=(0, 0, 0))),
+    control(N, "aligned", "members that are aligned by zeros", x(_SIX, local_extra=bytes(7), behind=bytes(500))),
+    control(N, "zeros-behind", "zeros behind the end", npz(behind=bytes(999))),
     control(N, "nodes-20000", "20,000 groups", _many),
     control(N, "names-of-scripts", "names in many scripts, in normal form C", npz(*(Entry(f"extra/{name}.npy", _SIX) for name in ("größe", "слой", "層", "طبقة")))),
     control(N, "names-odd", "spaces, quotes and brackets", npz(*(Entry(f"extra/{name}.npy", _SIX) for name in ("a b", "it's \"so\"", "[0]", "...", "x" * 200)))),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 from vizschema.conformance.hostile.case import Build, Case, broken, control, damaged, refused
 from vizschema.conformance.hostile.zarr_base import ARRAY, LAYER, VALUES, put, v2, v3, write_v3
 from vizschema.conformance.hostile.zarr_consolidated import c3
-from vizschema.conformance.hostile.zip_base import Entry, zipped
+from vizschema.conformance.hostile.zip_base import Entry, descriptor, renamed, zipped
 
-Z = "zarr-zip"
+Z, R = "zarr-zip", "container-readings"
 
 
-def packed(build: Build, *members: Entry, below: str = "", method: int = 0, without: str = "") -> Build:
+def packed(build: Build, *members: Entry, below: str = "", method: int = 0, without: str = "", **options: Any) -> Build:
     """Builds a zip file of the archive that `build` writes, with these members besides, its root in the folder `below`."""
 
     def build_zip(folder: Path) -> Path:
@@ -26,7 +27,7 @@ def packed(build: Build, *members: Entry, below: str = "", method: int = 0, with
             for path in found
             if f"{below}{path.relative_to(root)}" not in names and path.relative_to(root).as_posix() != without
         ]
-        (folder / "archive.zip").write_bytes(zipped([*entries, *members]))
+        (folder / "archive.zip").write_bytes(zipped([*entries, *members], **options))
         return folder / "archive.zip"
 
     return build_zip
@@ -55,6 +56,13 @@ CASES: tuple[Case, ...] = (
     broken(Z, "document-cut", "metadata-malformed", "a document of half its length", packed(write_v3, Entry(_X, _DOCUMENT[:20]))),
     broken(Z, "document-checksum", "damaged", "a document that is not the one that was written", packed(write_v3, Entry(_X, _DOCUMENT, crc=1))),
     broken(Z, "encrypted", "unsupported", "a document that is encrypted", packed(write_v3, Entry(_X, _DOCUMENT, flags=0x801))),
+    broken(Z, "local-name", R, "a document that is called differently in its own header", packed(write_v3, Entry(_X, _DOCUMENT, local_name=b"extra/y/zarr.json"))),
+    broken(Z, "chunk-local-name", R, "a chunk that is called differently in its own header", packed(write_v3, Entry(_CHUNK, VALUES, local_name=_CHUNK.encode()[:-1] + b"1"))),
+    broken(Z, "chunk-unicode-path", R, "an extra field by which some readers rename a chunk", packed(write_v3, Entry(_CHUNK, VALUES, extra=renamed(_CHUNK, "x")))),
+    broken(Z, "hidden-member", R, "a member that the directory does not list", packed(write_v3, Entry(_X, _DOCUMENT, behind=zipped([Entry("extra/y/zarr.json", _DOCUMENT)]).partition(b"PK\1\2")[0]))),
+    broken(Z, "bytes-behind", R, "bytes behind the end", packed(write_v3, behind=b"<script>")),
+    broken(Z, "end-in-comment", R, "a comment in which readers find another end record", packed(write_v3, comment=b"PK\5\6 is only text here")),
+    broken(Z, "wide-end-other", R, "a zip64 end record of another number of members", packed(write_v3, wide=(0, 0, 0), count=1)),
     broken(Z, "lost-document", "metadata-missing", "chunks without their document", packed(write_v3, without=f"{LAYER}/zarr.json")),
     broken(Z, "pickle", "pickle", "pickles in a zip file", packed(v2(lambda archive: put(archive, "extra/x/.zarray", {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "compressor": None, "fill_value": None, "order": "C", "filters": [{"id": "pickle"}]})))),
     broken(Z, "name-escape", "printable-text", "a name that would repaint the terminal", packed(write_v3, Entry("extra/a\x1b[2J/zarr.json", _DOCUMENT), Entry("extra/a\x1b[2J/x/zarr.json", _DOCUMENT))),
@@ -70,5 +78,8 @@ CASES: tuple[Case, ...] = (
     control(Z, "version-2", "an archive of version 2", packed(v2())),
     control(Z, "copy", "a consolidated copy", packed(c3())),
     control(Z, "absent-chunk", "a chunk that was never written", packed(v3(lambda archive: put(archive, _X, ARRAY)))),
+    control(Z, "wide-end", "a zip64 end record that nobody needs", packed(write_v3, wide=(0, 0, 0))),
+    control(Z, "descriptors", "a chunk with a data descriptor, as a pipe is given", packed(write_v3, Entry(_CHUNK, VALUES, flags=0x808, local_crc=0, local_size=0, behind=descriptor(VALUES)))),
+    control(Z, "zeros-behind", "zeros behind the end", packed(write_v3, behind=bytes(999))),
     control(Z, "folders", "entries for folders", packed(write_v3, Entry("extra/", b""))),
 )  # fmt: skip

@@ -126,6 +126,12 @@ def _ambiguous(target: Target) -> Iterator[Change]:
         yield change(add(f"{target.path}/cafe\u0301", scalar()))
 
 
+def _readings(_: Target) -> Iterator[Change]:
+    """Bytes beside those of the format."""
+    found = ["4 bytes follow the end of the file, from byte 99"]
+    yield change(on_description(lambda parts: parts["container"].__setitem__("readings", found)))
+
+
 def _foreign(target: Target) -> Iterator[Change]:
     if not target.is_array:
         name = f"{target.path}/notes.txt".replace("//", "/")
@@ -274,6 +280,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     ("nodes/*/axes/[]", "pattern"): _odd_name,
     ("nodes/*/dtype", "const"): _dtype,
     ("nodes/*/dtype", "enum"): _dtype,
+    ("container/readings", "maxItems"): _readings,
     ("axes/*", "maxProperties"): _two_sizes,
     ("axes/*/(names)", "const"): _fixed_size,
     ("axes/(names)", "not"): _axis_term,

@@ -326,7 +326,15 @@ def test_one_fault_of_values_is_one_finding(rule: str, profile: str, path: str, 
 
 def test_every_rule_of_the_version_is_broken_alone() -> None:
     rules = {rule for name in SPEC.profiles for rule in SPEC.profile(name).rules}
-    assert rules == {case[0] for case in STRUCTURE + VALUES}
+    assert rules == {case[0] for case in STRUCTURE + VALUES} | {"container-readings"}
+
+
+def test_what_other_readers_read_otherwise_is_found_at_the_root() -> None:
+    document = described("trace", None, "not_read")
+    document["container"]["readings"] = [f"{number} bytes from byte 9 belong to no member" for number in range(5)]
+    (finding,) = agreed(document, "trace")
+    assert (finding.rule, finding.path, finding.instance) == ("container-readings", "/", "/container/readings")
+    assert finding.found == "; ".join(document["container"]["readings"][:3]) + "; and 2 more"
 
 
 def test_of_groups_that_differ_each_member_is_told_once() -> None:

@@ -81,6 +81,7 @@ NO_BOUNDS = {
     "containers.asdf_blocks.STEP",  # how much of a tree is read at once
     "containers.zarr_json._LONG",  # beyond it a document is checked in another way
     "containers.zarr_directory._READ",  # flags of a file
+    "containers.zip_members.AHEAD",  # how much is read along with a header
     "containers.npy.MAXIMUM",  # 2^63: what no size reaches
     "containers.zarr_metadata.MAXIMUM",
 }

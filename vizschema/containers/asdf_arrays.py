@@ -19,7 +19,7 @@ from vizschema.containers.runs import Run
 from vizschema.containers.zarr_dtypes import MAXIMUM, Dtype
 from vizschema.containers.zarr_json import Unreadable, quote
 
-RANK = 64
+_RANK = 64
 _NUMBERS = {
     "bool8": ("bool", "b1"),
     **{f"int{bits}": (f"int{bits}", f"i{bits // 8}") for bits in (8, 16, 32, 64)},
@@ -120,8 +120,8 @@ def read_sizes(shape: Any) -> list[int]:
         raise Unreadable("unsupported", "the shape is an alias")
     if type(shape) is not list:
         raise Unreadable("metadata-invalid", f"the shape is {quote(repr(shape))}, no list of sizes")
-    if len(shape) > RANK:
-        raise Unreadable("over-limit", f"the shape has {len(shape)} dimensions, more than {RANK}")
+    if len(shape) > _RANK:
+        raise Unreadable("over-limit", f"the shape has {len(shape)} dimensions, more than {_RANK}")
     return [_whole("a size", size) for size in shape]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.containers.asdf_arrays import RANK, Ndarray, in_block, read_datatype, read_sizes
+from vizschema.containers.asdf_arrays import Ndarray, in_block, read_datatype, read_sizes
 from vizschema.containers.asdf_blocks import STANDARDS, StoredBlock
 from vizschema.containers.asdf_tree import Broken, Tagged
 from vizschema.containers.ranges import MemoryRanges
@@ -99,10 +99,8 @@ def _shape_of(data: Any) -> list[int]:
     shape = []
     while type(data) is list:
         shape.append(len(data))
-        if len(shape) > RANK:
-            raise Unreadable("over-limit", f"the values have more than {RANK} dimensions")
         data = data[0] if data else None
-    return shape
+    return read_sizes(shape)
 
 
 def _items(data: list[Any], rank: int) -> list[Any]:

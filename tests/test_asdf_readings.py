@@ -62,6 +62,14 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+def test_damage_of_a_block_that_no_array_needs_is_found_and_that_of_an_array_is_its_own(tmp_path: Path) -> None:
+    raw = asdf_file(f"a: {ndarray(0)}", ONES, TWOS._replace(allocated=10**9))
+    assert readings(tmp_path, raw) == ["block 1 claims 1000000000 bytes, and the file has 24 left"]
+    raw = asdf_file(f"a: {ndarray(0)}\nb: {ndarray(1)}", ONES, TWOS._replace(allocated=10**9))
+    assert readings(tmp_path, raw) == []
+    assert describe(tmp_path / "a.asdf")["nodes"]["/b"]["reason"] == "damaged"
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_readers_read_otherwise_is_named_with_its_place(name: str, tmp_path: Path) -> None:
     build, words = BROKEN[name]

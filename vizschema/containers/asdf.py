@@ -54,15 +54,22 @@ class Asdf:
         self._readings = readings
         self._limits = limits
         self._rooms = Rooms()
+        self._told: set[str] = set()
         self._stored: dict[str, tuple[Ndarray, str]] | None = None
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
-        return read_as({"format": "asdf", "version": None, "store": "file", "consolidated": False}, self._readings)
+        identity = {"format": "asdf", "version": None, "store": "file", "consolidated": False}
+        return read_as(identity, [*self._readings, *self._lost()])
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+    def _lost(self) -> Iterator[str]:
+        """Damage of blocks that no array of ours needs: readers that go from block to block do."""
+        problems = (block.problem for block in self._blocks if block.problem is not None)
+        yield from (words for reason, words in problems if reason == "damaged" and words not in self._told)
 
     def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; damage is a node, not an exception."""
@@ -119,6 +126,7 @@ class Asdf:
                 raise Unreadable("metadata-invalid", "the tree is no mapping")
             return _other(value), []
         except Unreadable as unreadable:
+            self._told.add(unreadable.detail)
             return unreadable.node(), []
 
     def _array(self, path: str, data: Any, axes: Any, attributes: Any) -> tuple[Node, list[str]]:

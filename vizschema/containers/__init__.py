@@ -185,12 +185,14 @@ _FILES: Sequence[_Kind] = (
 )
 """Every kind of file, the first that matches wins; before them come `others`, for what begins like none of these."""
 
-_OURS = (_HDF5, b"PK", b"#ASDF ")
+_OURS = (b"PK", b"#ASDF ")
 
 
 def _recognised(file: IO[bytes]) -> _Kind:
     head = file.read(_HEAD)
-    if not head.startswith(_OURS):
+    # The first file in a tar file begins at 512, where HDF5 may begin behind a user block.
+    packed = head[257:262] == b"ustar" and head[512:].startswith(_HDF5)
+    if packed or not (head.startswith(_OURS) or _has_hdf5_signature(file, head)):
         from vizschema.containers.others import by_file
 
         words = by_file(file, head)

@@ -13,6 +13,7 @@ import hdf5plugin
 import ml_dtypes
 import numpy as np
 import pytest
+from hdf5s import unfiltered_edges
 from stored import CHUNKS, SHAPE, blocks, damage, numbers, whole
 
 from vizschema.containers import open_container
@@ -220,3 +221,63 @@ def test_filters_are_undone_though_nobody_has_the_plug_ins(tmp_path: Path, optio
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ended.stdout.split() == [str(numbers().nbytes)]
     assert np.array_equal(np.load(tmp_path / "part.npy"), numbers()[1:, 2], equal_nan=True)
+
+
+FILTERS: dict[str, Any] = {
+    "shuffle": lambda creation: creation.set_shuffle(),
+    "deflate": lambda creation: creation.set_deflate(5),
+    "fletcher32": lambda creation: creation.set_fletcher32(),
+    "lzf": lambda creation: creation.set_filter(h5py.h5z.FILTER_LZF, h5py.h5z.FLAG_OPTIONAL),
+    "scaleoffset": lambda creation: creation.set_scaleoffset(h5py.h5z.SO_INT, 0),
+    "zstd": lambda creation: creation.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,)),
+}
+
+
+def with_unfiltered_edges(path: Path, values: Any, chunks: tuple[int, ...], filters: list[str], growing: bool) -> Path:
+    with h5py.File(path, "w") as file:
+        creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        creation.set_chunk(chunks)
+        for name in filters:
+            FILTERS[name](creation)
+        unfiltered_edges(creation)
+        most = (h5py.h5s.UNLIMITED,) * values.ndim if growing else values.shape
+        space = h5py.h5s.create_simple(values.shape, most)
+        dataset = h5py.h5d.create(file.id, b"x", h5py.h5t.py_create(values.dtype), space, creation)
+        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    return path
+
+
+@pytest.mark.parametrize("growing", [False, True], ids=["fixed", "growing"])
+@pytest.mark.parametrize("shape", [(23,), (7, 9), (8, 9), (7, 8), (7, 9, 10)], ids=str)
+@pytest.mark.parametrize(
+    "filters",
+    [[name] for name in FILTERS] + [["shuffle", "deflate"], ["shuffle", "deflate", "fletcher32"]],
+    ids="-".join,
+)
+def test_chunks_over_an_edge_are_read_as_they_were_stored_without_filters(
+    tmp_path: Path, filters: list[str], shape: tuple[int, ...], growing: bool
+) -> None:
+    values = np.arange(np.prod(shape), dtype=">i4").reshape(shape)
+    path = with_unfiltered_edges(tmp_path / "a.h5", values, (4, 4, 5)[: len(shape)], filters, growing)
+    with h5py.File(path) as file:
+        assert (file["x"][...] == values).all()
+    assert (whole(path, values) == values).all()
+
+
+def test_chunks_over_an_edge_are_read_by_libhdf5_where_it_cannot_be_asked_how_they_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
+    values = numbers()
+    filtered = written(tmp_path / "a.h5", values, chunks=CHUNKS, compression="gzip", shuffle=True)
+    assert (whole(filtered, values) == values).all()
+    monkeypatch.undo()
+    plain = with_unfiltered_edges(tmp_path / "b.h5", values, CHUNKS, ["shuffle"], growing=False)
+    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
+    assert (whole(plain, values) == values).all()
+
+
+def test_a_chunk_over_an_edge_that_is_filtered_is_undone_as_ever(tmp_path: Path) -> None:
+    values = numbers()
+    path = written(tmp_path / "a.h5", values, chunks=CHUNKS, shuffle=True, fletcher32=True)
+    assert (whole(path, values) == values).all()

@@ -7,6 +7,7 @@ and what is compact, is read through it, under a lock. Of the filters that libhd
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import threading
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from h5py import h5d, h5s, h5t
+from h5py import h5d, h5p, h5s, h5t
 
 from vizschema.containers.codecs import STAGES
 from vizschema.containers.hdf5_attributes import message
@@ -42,6 +43,9 @@ _LIBRARY = frozenset({"szip", "nbit", "scaleoffset", "lzf"})
 PLUG_INS: Mapping[int, str] = {32001: "blosc", 32015: "zstd"}
 """Registered filters whose chunks are frames of a codec that Zarr has too, by its name there."""
 
+_DONT_FILTER_PARTIAL_CHUNKS = 2
+"""`H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS`: chunks that reach over an edge of the shape are stored without any filter."""
+
 _LOCK = threading.Lock()
 
 Place = tuple[int, ...]
@@ -56,11 +60,15 @@ class Stored(NamedTuple):
 
 
 class _Filters(NamedTuple):
-    """How to undo the filters of a dataset: stages in the order of writing; that the library must; why nobody can."""
+    """How to undo the filters of a dataset: stages in the order of writing; that the library must; why nobody can.
+
+    `edges` is whether they hold for chunks that reach over an edge of the shape, None where libhdf5 cannot be asked.
+    """
 
     stages: list[Stage]
     by_library: bool
     foreign: str | None
+    edges: bool | None
 
 
 def hdf5_values(dataset: Any, name: str, dtype: np.dtype[Any], fd: int | None, rooms: Rooms) -> Hdf5Values:
@@ -224,14 +232,15 @@ class _Chunked(Hdf5Values):
         stored = self._stored_chunks().get(start)
         if stored is None:
             return self._absent(piece)
-        if self._filters.foreign is not None:
+        filtered = self._filters.edges if part != self._block else True
+        if filtered is not False and self._filters.foreign is not None:
             raise Undecoded("undecodable", self._filters.foreign)
         size = math.prod(self._block) * self._item
         self._check(stored, size)
-        if self._filters.by_library:
+        if filtered is None or filtered and self._filters.by_library:
             return self._by_library(start, part, room)
         raw = self._raw(start, stored, room)
-        stages = [stage for bit, stage in enumerate(self._filters.stages) if not stored.mask >> bit & 1]
+        stages = [stage for bit, stage in enumerate(self._filters.stages) if filtered and not stored.mask >> bit & 1]
         if stages:
             raw = run(stages, raw, size, room.free)
         elif raw.size != size:
@@ -262,6 +271,7 @@ def _filters(creation: Any) -> _Filters:
     """How to undo the filters that a creation property list names."""
     stages: list[Stage] = []
     by_library = False
+    edges = _filters_edges(creation) if creation.get_nfilters() else True
     for position in range(creation.get_nfilters()):
         number, _, numbers, _ = creation.get_filter(position)
         name = filter_name(number)
@@ -276,8 +286,24 @@ def _filters(creation: Any) -> _Filters:
         elif number in PLUG_INS:
             stages.append(STAGES[PLUG_INS[number]]({}))
         else:
-            return _Filters([], False, f"codec {name} is not part of a plain installation")
-    return _Filters(stages, by_library, None)
+            return _Filters([], False, f"codec {name} is not part of a plain installation", edges)
+    return _Filters(stages, by_library, None, edges)
+
+
+def _filters_edges(creation: Any) -> bool | None:
+    """Whether chunks that reach over an edge are filtered; None where libhdf5 has no such function, or not by name.
+
+    h5py has no way to ask: the function is looked up in the library that h5py's own module is linked to.
+    """
+    try:
+        ask = ctypes.CDLL(h5p.__file__).H5Pget_chunk_opts
+    except (OSError, AttributeError):
+        return None
+    ask.argtypes = [ctypes.c_int64, ctypes.POINTER(ctypes.c_uint)]
+    options = ctypes.c_uint()
+    with _LOCK:
+        failed = ask(creation.id, ctypes.byref(options)) < 0
+    return None if failed else not options.value & _DONT_FILTER_PARTIAL_CHUNKS
 
 
 def _byte_order(kind: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -75,26 +75,6 @@ def test_what_is_no_regular_file_is_no_archive(make: Callable[[Path], None], tmp
         open_hdf5(str(tmp_path / "a.h5"))
 
 
-def test_a_file_that_its_writer_holds_open_is_described(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
-        file["x"] = np.zeros(3)
-        file.swmr_mode = True
-        script = (
-            f"from vizschema.containers.hdf5 import open_hdf5; print(dict(open_hdf5({file.filename!r}).nodes()).keys())"
-        )
-        run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert run.stdout == "dict_keys(['/', '/x'])\n"
-
-
-def test_a_file_that_its_writer_never_closed_is_no_archive_and_says_so(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
-        file["x"] = np.zeros(3)
-        file.flush()
-        (tmp_path / "left.h5").write_bytes((tmp_path / "a.h5").read_bytes())
-    with pytest.raises(NotAnArchive, match=r"cannot be opened: file is already open for write .*h5clear"):
-        open_hdf5(str(tmp_path / "left.h5"))
-
-
 def test_a_file_without_leave_to_write_is_described_and_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:

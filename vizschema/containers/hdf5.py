@@ -6,27 +6,23 @@ dataset, so that no filter, no other file and no virtual source is ever touched;
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from h5py import h5d, h5f, h5fd, h5g, h5l, h5o, h5p
+from h5py import h5d, h5g, h5l, h5o
 
 from vizschema.containers.base import Limits, Watch, name_node, read_as, unwatched
 from vizschema.containers.hdf5_attributes import message
+from vizschema.containers.hdf5_file import Opened, open_path, open_stream
 from vizschema.containers.hdf5_nodes import array_node, group_node
 from vizschema.containers.hdf5_types import LIBRARY_ERRORS
 from vizschema.description import ITEM_BYTES, Node, fault, join
-from vizschema.errors import NotAnArchive
 from vizschema.text import escape_name, escape_text, shorten
 
 if TYPE_CHECKING:
     from vizschema.containers.sources import Rooms
     from vizschema.containers.values import Values
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PATH_LENGTH = 4096
 """Characters of a group's path, as POSIX has them; a chain of long names would multiply with all that lies below it."""
 
@@ -46,11 +42,10 @@ class Hdf5:
 
     readings: Sequence[str] = ()
 
-    def __init__(self, file: Any, limits: Limits) -> None:
-        self._file = file
+    def __init__(self, opened: Opened, limits: Limits) -> None:
+        self._opened = opened
         self._limits = limits
         self._rooms: Rooms | None = None
-        self._handle: int | None = None
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
@@ -64,10 +59,11 @@ class Hdf5:
         from vizschema.containers.sources import Rooms
         from vizschema.containers.values import ChunkDamaged, dtype_of
 
-        if self._rooms is None:
-            self._rooms, self._handle = Rooms(), _handle(self._file)
+        if self._opened.written is not None:
+            raise ChunkDamaged(path, "undecodable", self._opened.written)
+        self._rooms = self._rooms or Rooms()
         try:
-            opened = h5o.open(self._file, b"/" if "\\" in path else path.encode())
+            opened = h5o.open(self._opened.file, b"/" if "\\" in path else path.encode())
             for shown in path.strip("/").split("/") if "\\" in path else ():
                 opened = h5o.open(opened, _raw_name(opened, shown))
             node, _ = array_node(opened, self._limits)
@@ -77,17 +73,18 @@ class Hdf5:
             return Hdf5Texts(opened, path)
         if node["kind"] != "array" or node["dtype"] not in ITEM_BYTES:
             raise ChunkDamaged(path, "undecodable", "it is no dataset of numbers any more")
-        return hdf5_values(opened, path, dtype_of(node["dtype"]), self._handle, self._rooms)
+        return hdf5_values(opened, path, dtype_of(node["dtype"]), self._opened.fd, self._rooms)
 
     def close(self) -> None:
         """Let go of the file, and of every object opened in it."""
-        if self._file.valid:
-            self._file.close()
+        if self._opened.file is not None and self._opened.file.valid:
+            self._opened.file.close()
+        self._opened.stream.close()
 
     def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; past the limit on nodes one `over-limit` node."""
         most = self._limits.nodes
-        root, address = _root(self._file, watch)
+        root, address = _root(self._opened, watch)
         node, escaped, links = self._describe(root, "/", 0, most)
         yield "/", {**node, "escaped": escaped} if escaped else node
         seen = {address: "/"}
@@ -129,68 +126,24 @@ class Hdf5:
 
 
 def open_hdf5(path: str, limits: Limits = Limits()) -> Hdf5:  # noqa: B008  (frozen)
-    """The file at `path`, open for reading without a lock; raises `NotAnArchive` where there is no HDF5 file."""
-    _require_signature(path)
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fclose_degree(h5f.CLOSE_STRONG)
-    access.set_file_locking(False, ignore_when_disabled=True)
-    try:
-        return Hdf5(_open_file(os.fsencode(path), access), limits)
-    except LIBRARY_ERRORS as error:
-        raise NotAnArchive(f"{_shown(path)}: an HDF5 file that cannot be opened: {message(error)}") from error
+    """The file at `path`, open for reading; raises `NotAnArchive` where there is no HDF5 file."""
+    return Hdf5(open_path(path), limits)
 
 
 def open_hdf5_stream(stream: Any, shown: str, limits: Limits) -> Hdf5:
-    """The HDF5 file in an open binary file that seeks, which stays open; raises `NotAnArchive`. `shown` is its name."""
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fclose_degree(h5f.CLOSE_STRONG)
-    access.set_fileobj_driver(h5fd.fileobj_driver, stream)
-    try:
-        return Hdf5(h5f.open(b"%d" % id(stream), h5f.ACC_RDONLY, fapl=access), limits)
-    except LIBRARY_ERRORS as error:
-        raise NotAnArchive(f"{_shown(shown)}: an HDF5 file that cannot be opened: {message(error)}") from None
+    """The HDF5 file in an open binary file that seeks; raises `NotAnArchive`. `shown` is its name."""
+    return Hdf5(open_stream(stream, shorten(escape_text(shown))), limits)
 
 
-def _open_file(path: bytes, access: Any) -> Any:
-    """The file; a second way is for one that a writer holds open in single-writer, multiple-reader mode."""
-    try:
-        return h5f.open(path, h5f.ACC_RDONLY, fapl=access)
-    except OSError as error:
-        if "already open" not in str(error):
-            raise
-        try:
-            return h5f.open(path, h5f.ACC_RDONLY | h5f.ACC_SWMR_READ, fapl=access)
-        except OSError:
-            raise error from None
-
-
-def _require_signature(path: str) -> None:
-    """Nothing; raises `NotAnArchive` without the signature at 0, 512, 1024, 2048, … (HDF5 File Format 3.0, II.A)."""
-    try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise NotAnArchive(f"{_shown(path)}: not a regular file, so not an HDF5 file")
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start = file.read(16)
-            offset = 0
-            while offset < size:
-                file.seek(offset)
-                if file.read(len(SIGNATURE)) == SIGNATURE:
-                    return
-                offset = max(512, 2 * offset)
-    except (OSError, ValueError) as error:
-        raise NotAnArchive(f"{_shown(path)}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    found = f"{size} bytes that begin with {_shown(start)}" if size else "an empty file"
-    raise NotAnArchive(f"{_shown(path)}: no HDF5 signature; found {found}")
-
-
-def _root(file: Any, watch: Watch) -> tuple[Any, int]:
+def _root(opened: Opened, watch: Watch) -> tuple[Any, int]:
     """The open root group (or the node that stands for it) and its address."""
     instead = watch("/")
     if instead is not None:
         return instead, -1
+    if opened.written is not None:
+        return fault("damaged", opened.written), -1
     try:
-        root = h5o.open(file, b"/")
+        root = h5o.open(opened.file, b"/")
         return root, h5o.get_info(root).addr
     except LIBRARY_ERRORS as error:
         return fault("damaged", message(error)), -1
@@ -259,12 +212,6 @@ def _raw_name(group: Any, shown: str) -> bytes:
         return shown.encode()
     links, _ = _links(group, 1 << 20)
     return next((link.name for link in links if escape_name(_name(link.name)) == shown), shown.encode())
-
-
-def _handle(file: Any) -> int | None:
-    """The handle of the file, where positions in it are those of a plain file."""
-    plain = file.get_access_plist().get_driver() == h5fd.SEC2 and not file.get_create_plist().get_userblock()
-    return int(file.get_vfd_handle()) if plain else None
 
 
 def _shown(text: str | bytes) -> str:

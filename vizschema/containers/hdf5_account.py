@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vizschema.containers.base import Limits
-from vizschema.containers.hdf5 import SIGNATURE, Hdf5, open_hdf5
+from vizschema.containers.hdf5 import Hdf5, open_hdf5
+from vizschema.containers.hdf5_file import SIGNATURE
 from vizschema.containers.ranges import FileRanges, Ranges
 from vizschema.containers.runs import STEP
 

@@ -237,7 +237,7 @@ class _Chunked(Hdf5Values):
             raise Undecoded("undecodable", self._filters.foreign)
         size = math.prod(self._block) * self._item
         self._check(stored, size)
-        if filtered is None or filtered and self._filters.by_library:
+        if filtered is None or (filtered and self._filters.by_library):
             return self._by_library(start, part, room)
         raw = self._raw(start, stored, room)
         stages = [stage for bit, stage in enumerate(self._filters.stages) if filtered and not stored.mask >> bit & 1]

@@ -13,13 +13,24 @@ import hdf5plugin
 import ml_dtypes
 import numpy as np
 import pytest
-from hdf5s import unfiltered_edges
+from hdf5s import patched, unfiltered_edges
 from stored import CHUNKS, SHAPE, blocks, damage, numbers, whole
 
 from vizschema.containers import open_container
-from vizschema.containers.values import Block, ChunkDamaged
+from vizschema.containers.hdf5 import OPEN_DATASETS
+from vizschema.containers.values import Block, ChunkDamaged, Placed
+from vizschema.describe import describe_open
+from vizschema.scan import describe_scanned, scan
 
 DTYPES = ["bool", "|i1", "<u2", ">i4", "<i8", ">u8", "<f2", ">f4", "<f8", ">f8", "<c8", ">c16"]
+
+
+def measured(path: Path) -> dict[str, Any]:
+    """The description of a file, with the ranges and hashes of all values."""
+    entries = [{"at": "^/", "measure": ["range", "values_hash"]}]
+    with closing(open_container(str(path))) as container:
+        description = describe_open(container)
+        return describe_scanned(description, scan(container, description, entries))
 
 
 def written(path: Path, values: Any, **options: Any) -> Path:
@@ -107,15 +118,20 @@ def test_what_was_never_written_is_the_fill_value(
         file.create_dataset("x", shape=(4, 3), dtype=">f4", fillvalue=fill, **options)
     found = blocks(tmp_path / "a.h5")
     assert all(isinstance(block, Block) and block.absent and not block.stored_bytes for block in found)
-    assert len(found) == (4 if options else 1)
+    assert [block.absent for block in found if isinstance(block, Block)] == [4 if options else 1]
     np.testing.assert_array_equal(found[0].values, np.full(found[0].values.shape, value, "f4"))  # type: ignore[union-attr]
 
 
 def test_a_chunk_that_was_never_written_is_told_from_the_others(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("x", shape=SHAPE, dtype="f4", chunks=CHUNKS)[:3, :4, :5] = 1
-    absent = [block.absent for block in blocks(tmp_path / "a.h5") if isinstance(block, Block)]
-    assert absent == [False] + [True] * 17
+    found = [block for block in blocks(tmp_path / "a.h5") if isinstance(block, Block)]
+    assert [(block.start, block.absent) for block in found] == [
+        ((0, 0, 0), 0),
+        ((0, 0, 5), 1),
+        ((0, 4, 0), 4),
+        ((3, 0, 0), 12),
+    ]
 
 
 def rewritten(path: Path, change: Any, mask: int = 0, **options: Any) -> Path:
@@ -281,3 +297,124 @@ def test_a_chunk_over_an_edge_that_is_filtered_is_undone_as_ever(tmp_path: Path)
     values = numbers()
     path = written(tmp_path / "a.h5", values, chunks=CHUNKS, shuffle=True, fletcher32=True)
     assert (whole(path, values) == values).all()
+
+
+@pytest.mark.parametrize("chunks", [None, (2, 6, 1 << 14)], ids=["contiguous", "chunked"])
+def test_terabytes_that_were_never_written_are_a_few_blocks(tmp_path: Path, chunks: tuple[int, ...] | None) -> None:
+    shape = (2, 6, 1 << 35)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("x", shape, "<f4", chunks=chunks, fillvalue=2)
+        if chunks:
+            dataset[:, :, 1 << 20] = 1
+    with closing(open_container(str(tmp_path / "a.h5"))) as container:
+        values = container.values("/x")
+        pieces = list(values.pieces())
+        found = [block for piece in pieces for block in values.read(piece) if isinstance(block, Block)]
+    assert sum(block.values.size for block in found) == 12 << 35
+    assert sum(block.absent for block in found) == sum(piece.chunks for piece in pieces) - (chunks is not None)
+    assert len(found) == (3 if chunks else 1)
+    assert max(piece.decoded_bytes for piece in pieces) <= 4 * 2 * 6 << 14
+
+
+def test_an_array_of_terabytes_that_was_never_written_has_facts(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (2, 6, 1 << 35), "<f4", fillvalue=2)
+        file.create_dataset("y", (2, 6, 1 << 35), "<f4", chunks=(2, 6, 1 << 14))
+    nodes = measured(tmp_path / "a.h5")["nodes"]
+    assert [nodes[path]["facts"]["absent_chunks"] for path in ("/x", "/y")] == [1, 1 << 21]
+    assert nodes["/x"]["facts"]["absent_keys"] == ["/x[0, 0, 0]"]
+    assert nodes["/y"]["facts"]["absent_keys"][1] == "/y[0, 0, 1]"
+
+
+@pytest.mark.parametrize("written_chunks", [(), (5,), (0, 1, 2, 7, 8, 35), tuple(range(36))], ids=len)
+@pytest.mark.parametrize("box", [((0, 9), (0, 9), (0, 10)), ((3, 4), (2, 3), (9, 10)), ((1, 8), (0, 5), (4, 6))])
+def test_the_pieces_that_touch_a_box_hold_all_of_it(
+    tmp_path: Path, written_chunks: tuple[int, ...], box: tuple[tuple[int, int], ...]
+) -> None:
+    shape, counts = (9, 9, 10), (3, 3, 4)
+    part = tuple(slice(*side) for side in box)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("x", shape, "<f4", chunks=(3, 3, 3), fillvalue=-1)
+        for number in written_chunks:
+            start = [3 * at for at in np.unravel_index(number, counts)]
+            dataset[tuple(slice(at, at + 3) for at in start)] = number
+        expected = dataset[part]
+    seen, found = np.zeros(shape, int), np.zeros(shape, np.float32)
+    with closing(open_container(str(tmp_path / "a.h5"))) as container:
+        values = container.values("/x")
+        assert isinstance(values, Placed)
+        pieces = list(values.touching(box))
+        assert [piece.index for piece in pieces] == sorted({piece.index for piece in pieces})
+        assert set(pieces) <= set(values.pieces())
+        for block in (block for piece in pieces for block in values.read(piece)):
+            assert isinstance(block, Block)
+            place = tuple(slice(at, at + size) for at, size in zip(block.start, block.values.shape, strict=True))
+            seen[place] += 1
+            found[place] = block.values
+    assert seen.max() == 1
+    assert (seen[part] == 1).all()
+    assert (found[part] == expected).all()
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+@pytest.mark.parametrize(
+    "most", [(None, 9, 10), (7, None, 10), (8, 15, None), (7, None, None), (None,) * 3, (8, 15, 20)], ids=str
+)
+def test_chunks_lie_where_libhdf5_reads_them_whatever_their_index(
+    tmp_path: Path, most: Any, libver: str, compression: str | None
+) -> None:
+    values = numbers()
+    with h5py.File(tmp_path / "a.h5", "w", libver=libver) as file:
+        options = {"chunks": CHUNKS, "maxshape": most, "compression": compression}
+        file.create_dataset("x", data=values, **options)
+        part = file.create_dataset("y", (3, 5, 6), values.dtype, fillvalue=7, **options)
+        part.resize((7, 9, 10))
+        part[4:, 3:5, 6:] = values[4:, 3:5, 6:]
+        expected = part[...]
+    assert (whole(tmp_path / "a.h5", values) == values).all()
+    assert (whole(tmp_path / "a.h5", values, "/y") == expected).all()
+    with closing(open_container(str(tmp_path / "a.h5"))) as container:
+        order = [piece.index for piece in container.values("/x").pieces()]
+    assert order == list(range(18))
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_a_dataset_that_was_made_smaller_has_the_chunks_that_are_left(tmp_path: Path, libver: str) -> None:
+    values = numbers()
+    with h5py.File(tmp_path / "a.h5", "w", libver=libver) as file:
+        dataset = file.create_dataset("x", data=values, chunks=CHUNKS, maxshape=(None, None, None))
+        dataset.resize((4, 3, 10))
+    assert (whole(tmp_path / "a.h5", values[:4, :3]) == values[:4, :3]).all()
+
+
+def test_an_index_of_chunks_that_cannot_be_read_is_one_damage(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", numbers(), chunks=CHUNKS, compression="gzip")
+    content = path.read_bytes()
+    at = max(place for place in range(len(content)) if content.startswith(b"TREE\x01", place))
+    path.write_bytes(content[:at] + b"EERT" + content[at + 4 :])
+    ((key, reason, detail),) = damage(path)
+    assert (key, reason) == ("/x[0, 0, 0]", "undecodable")
+    assert detail.startswith("the index of its chunks: ")
+    description = measured(path)
+    assert description["nodes"]["/x"]["facts"]["damaged_chunks"][0]["key"] == key
+    assert description["coverage"]["chunks_read"] == 0
+
+
+def test_an_index_that_names_a_chunk_twice_is_damage(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", np.arange(8, dtype="<i4"), chunks=(4,))
+    patched(path, (4).to_bytes(8, "little") + bytes(8), bytes(16))
+    ((_, reason, detail),) = damage(path)
+    assert (reason, detail) == ("undecodable", "the index of its chunks names one of them twice")
+
+
+def test_no_dataset_stays_open_for_its_values(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for number in range(50):
+            file.create_dataset(f"x{number}", data=numbers(), chunks=CHUNKS, compression="lzf")
+    before = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_DATASET)
+    with closing(open_container(str(tmp_path / "a.h5"))) as container:
+        held = [container.values(f"/x{number}") for number in range(50)]
+        for values in held:
+            assert [block for piece in values.pieces() for block in values.read(piece)]
+        assert h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_DATASET) - before <= OPEN_DATASETS

@@ -1,12 +1,14 @@
 """The HDF5 container: links one by one, each object decided by its link, type and layout before more of it is asked.
 
 Uses h5py's low-level interface. Follows hard links only. To describe, it reads attributes and never a value of a
-dataset, so that no filter, no other file and no virtual source is ever touched; `values` is in `hdf5_values.py`.
+dataset, so that no filter, no other file and no virtual source is ever touched; `values` is in `hdf5_chunks.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from h5py import h5d, h5g, h5l, h5o
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 PATH_LENGTH = 4096
 """Characters of a group's path, as POSIX has them; a chain of long names would multiply with all that lies below it."""
+
+OPEN_DATASETS = 16
+"""Datasets that are kept open at a time while values are read: each takes tens of KiB in libhdf5."""
 
 _REPEATED = -1
 
@@ -46,6 +51,8 @@ class Hdf5:
         self._opened = opened
         self._limits = limits
         self._rooms: Rooms | None = None
+        self._held: dict[str, Any] = {}
+        self._holding = Lock()
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
@@ -54,8 +61,8 @@ class Hdf5:
 
     def values(self, path: str) -> Values:
         """The values of the dataset under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
+        from vizschema.containers.hdf5_chunks import hdf5_values  # with the codecs, which describing does not need
         from vizschema.containers.hdf5_texts import Hdf5Texts
-        from vizschema.containers.hdf5_values import hdf5_values  # with the codecs, which describing does not need
         from vizschema.containers.sources import Rooms
         from vizschema.containers.values import ChunkDamaged, dtype_of
 
@@ -63,20 +70,37 @@ class Hdf5:
             raise ChunkDamaged(path, "undecodable", self._opened.written)
         self._rooms = self._rooms or Rooms()
         try:
-            opened = h5o.open(self._opened.file, b"/" if "\\" in path else path.encode())
-            for shown in path.strip("/").split("/") if "\\" in path else ():
-                opened = h5o.open(opened, _raw_name(opened, shown))
-            node, _ = array_node(opened, self._limits)
+            node, _ = array_node(self._dataset(path), self._limits)
         except LIBRARY_ERRORS as error:
             raise ChunkDamaged(path, "undecodable", message(error)) from None
         if node["kind"] == "array" and node["dtype"] == "string":
-            return Hdf5Texts(opened, path)
+            return Hdf5Texts(self._dataset(path), path)
         if node["kind"] != "array" or node["dtype"] not in ITEM_BYTES:
             raise ChunkDamaged(path, "undecodable", "it is no dataset of numbers any more")
+        opened = partial(self._dataset, path)
         return hdf5_values(opened, path, dtype_of(node["dtype"]), self._opened.fd, self._rooms)
+
+    def _dataset(self, path: str) -> Any:
+        """The object under a path that `nodes` gave, among the few held open; raises one of `LIBRARY_ERRORS`.
+
+        Not by `lru_cache`: a cycle of references would be taken apart by any thread, and one that fetches for libhdf5
+        waits there for its lock.
+        """
+        with self._holding:
+            held = self._held.pop(path, None)
+        if held is None:
+            held = h5o.open(self._opened.file, b"/" if "\\" in path else path.encode())
+            for shown in path.strip("/").split("/") if "\\" in path else ():
+                held = h5o.open(held, _raw_name(held, shown))
+        with self._holding:
+            self._held[path] = held
+            if len(self._held) > OPEN_DATASETS:
+                del self._held[next(iter(self._held))]
+        return held
 
     def close(self) -> None:
         """Let go of the file, and of every object opened in it."""
+        self._held.clear()
         if self._opened.file is not None and self._opened.file.valid:
             self._opened.file.close()
         self._opened.stream.close()

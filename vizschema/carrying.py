@@ -49,7 +49,7 @@ def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
         return f"{node['reason']}: {node['detail']}"
     if "escaped" in node:
         return f"characters that cannot be shown, in {', '.join(node['escaped'])}"
-    if "axes_detail" in node:
+    if "axes_detail" in node and node["axes"] is None:
         return f"its axes cannot be told: {node['axes_detail']}"
     size = node["storage"]["chunk_bytes"] if node["kind"] == "array" and node["storage"] is not None else 0
     if size > MEMORY:

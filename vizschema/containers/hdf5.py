@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from h5py import h5d, h5g, h5l, h5o
 
@@ -17,6 +17,7 @@ from vizschema.containers.base import Limits, Watch, name_node, read_as, unwatch
 from vizschema.containers.hdf5_attributes import message
 from vizschema.containers.hdf5_file import Opened, open_path, open_stream
 from vizschema.containers.hdf5_nodes import array_node, group_node
+from vizschema.containers.hdf5_scales import BESIDE_DIMENSION, Link, Scales, holds_dimension
 from vizschema.containers.hdf5_types import LIBRARY_ERRORS
 from vizschema.description import ITEM_BYTES, Node, fault, join
 from vizschema.text import escape_name, escape_text, shorten
@@ -32,14 +33,6 @@ OPEN_DATASETS = 16
 """Datasets that are kept open at a time while values are read: each takes tens of KiB in libhdf5."""
 
 _REPEATED = -1
-
-
-class Link(NamedTuple):
-    """A member of a group, before it is opened: its name, its link type, and for a hard link the object's address."""
-
-    name: bytes
-    kind: int
-    address: int
 
 
 class Hdf5:
@@ -69,16 +62,22 @@ class Hdf5:
         if self._opened.written is not None:
             raise ChunkDamaged(path, "undecodable", self._opened.written)
         self._rooms = self._rooms or Rooms()
+        shown = path
         try:
-            node, _ = array_node(self._dataset(path), self._limits)
+            found = array_node(self._dataset(path), self._limits)
+            if found is None:  # a dimension, beside the variable of its name
+                parent, _, name = path.rpartition("/")
+                path = f"{parent}/{BESIDE_DIMENSION.decode()}{name}"
+                found = array_node(self._dataset(path), self._limits)
         except LIBRARY_ERRORS as error:
             raise ChunkDamaged(path, "undecodable", message(error)) from None
-        if node["kind"] == "array" and node["dtype"] == "string":
-            return Hdf5Texts(self._dataset(path), path)
-        if node["kind"] != "array" or node["dtype"] not in ITEM_BYTES:
+        node = {} if found is None else found[0]
+        if node.get("kind") == "array" and node["dtype"] == "string":
+            return Hdf5Texts(self._dataset(path), shown)
+        if node.get("kind") != "array" or node["dtype"] not in ITEM_BYTES:
             raise ChunkDamaged(path, "undecodable", "it is no dataset of numbers any more")
         opened = partial(self._dataset, path)
-        return hdf5_values(opened, path, dtype_of(node["dtype"]), self._opened.fd, self._rooms)
+        return hdf5_values(opened, shown, dtype_of(node["dtype"]), self._opened.fd, self._rooms)
 
     def _dataset(self, path: str) -> Any:
         """The object under a path that `nodes` gave, among the few held open; raises one of `LIBRARY_ERRORS`.
@@ -109,7 +108,11 @@ class Hdf5:
         """Every node once, as (path, node), the root first; past the limit on nodes one `over-limit` node."""
         most = self._limits.nodes
         root, address = _root(self._opened, watch)
-        node, escaped, links = self._describe(root, "/", 0, most)
+        scales = Scales(root, most)
+        described = self._describe(root, "/", 0, most, scales)
+        assert described is not None  # it is no dataset  # noqa: S101
+        node, escaped, links = described
+        scales.enter(links)
         yield "/", {**node, "escaped": escaped} if escaped else node
         seen = {address: "/"}
         count = 1
@@ -119,23 +122,41 @@ class Hdf5:
             link = next(members, None)
             if link is None:
                 stack.pop()
+                scales.leave()
                 continue
-            name = _name(link.name)
+            name = self._shown(holder, link, scales)
             path = join(parent, escape_name(name))
             if count >= most:
                 yield path, name_node(fault("over-limit", f"more than {most} nodes"), name, [])[1]
                 return
             count += 1
             opened = _follow(holder, link, path, seen, watch)
-            node, escaped, links = self._describe(opened, path, len(stack), most - count + 1)
+            described = self._describe(opened, path, len(stack), most - count + 1, scales)
+            if described is None:
+                continue
+            node, escaped, links = described
             yield path, name_node(node, name, escaped)[1]
             if links:
+                scales.enter(links)
                 stack.append((path, opened, iter(links)))
 
-    def _describe(self, opened: Any, path: str, depth: int, most: int) -> tuple[Node, list[str], list[Link]]:
-        """The node of an open object (or the node that stands for it), what was escaped in it, and its members."""
+    def _shown(self, holder: Any, link: Link, scales: Scales) -> str:
+        """The name of a member: in a file of netCDF without what that library puts before it."""
+        plain = link.name.removeprefix(BESIDE_DIMENSION)
+        if scales.netcdf and plain != link.name and holds_dimension(holder, plain, self._limits):
+            return _name(plain)
+        return _name(link.name)
+
+    def _describe(
+        self, opened: Any, path: str, depth: int, most: int, scales: Scales
+    ) -> tuple[Node, list[str], list[Link]] | None:
+        """The node of an open object (or the node that stands for it), what was escaped in it, and its members.
+
+        None for a dimension that is no variable: it is no node.
+        """
         if isinstance(opened, h5d.DatasetID):
-            return *array_node(opened, self._limits), []
+            found = array_node(opened, self._limits, scales)
+            return None if found is None else (*found, [])
         if isinstance(opened, dict):
             return opened, [], []
         if not isinstance(opened, h5g.GroupID):
@@ -146,7 +167,7 @@ class Hdf5:
             return fault("over-limit", detail), [], []
         if error is not None:
             return fault("damaged", f"its members cannot be listed: {error}"), [], links
-        return *group_node(opened, self._limits), links
+        return *group_node(opened, self._limits, scales), links
 
 
 def open_hdf5(path: str, limits: Limits = Limits()) -> Hdf5:  # noqa: B008  (frozen)

@@ -28,6 +28,8 @@ _FLOATS: Mapping[tuple[tuple[int, ...], int], str] = {
     ((4, 31, 23, 8, 0, 23), 127): "float32",
     ((8, 63, 52, 11, 0, 52), 1023): "float64",
 }
+_ORDERS = frozenset({h5t.ORDER_LE, h5t.ORDER_BE})
+"""Byte orders that are not mixed as those of a VAX are, which NumPy does not have."""
 _COMPLEX: Mapping[str, str] = {"float32": "complex64", "float64": "complex128"}
 
 
@@ -44,7 +46,7 @@ def filter_name(number: int) -> str:
 
 def is_boolean(kind: Any) -> bool:
     """Whether an enumeration is what h5py writes for `bool`: FALSE and TRUE in one byte."""
-    if kind.get_size() != 1 or kind.get_nmembers() != 2:
+    if kind.get_size() != 1 or kind.get_nmembers() != 2 or kind.get_super().get_precision() != 8:
         return False
     return {kind.get_member_name(i): kind.get_member_value(i) for i in range(2)} == {b"FALSE": 0, b"TRUE": 1}
 
@@ -52,13 +54,16 @@ def is_boolean(kind: Any) -> bool:
 def _integer(kind: Any) -> str:
     bits, width = kind.get_precision(), 8 * kind.get_size()
     sign = "u" if kind.get_sign() == h5t.SGN_NONE else ""
-    return f"{sign}int{width}" if bits == width and width <= 64 else f"{sign}int{bits}of{width}"
+    plain = bits == width and width <= 64 and kind.get_order() in _ORDERS
+    return f"{sign}int{width}" if plain else f"{sign}int{bits}of{width}"
 
 
 def _float(kind: Any) -> str:
-    size = kind.get_size()
+    """A name that NumPy has only for a type whose every bit lies as IEEE 754 says, in a plain byte order."""
+    size, bits = kind.get_size(), kind.get_precision()
     name = _FLOATS.get(((size, *kind.get_fields()), kind.get_ebias()))
-    return name or f"float{kind.get_precision()}of{8 * size}"
+    plain = kind.get_norm() == h5t.NORM_IMPLIED and bits == 8 * size and kind.get_order() in _ORDERS
+    return name if name and plain else f"float{bits}of{8 * size}"
 
 
 def _enum(kind: Any) -> str:

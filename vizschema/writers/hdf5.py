@@ -10,9 +10,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from vizschema.containers.hdf5_scales import is_own
 from vizschema.description import ITEM_BYTES, Node, storage
 from vizschema.errors import UsageError
 from vizschema.writers.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
+from vizschema.writers.hdf5_scales import attach_scales
 
 DEFLATE_LEVEL = 4
 ATTRIBUTE_BYTES = 60_000
@@ -59,7 +61,9 @@ class Hdf5Writer:
         self._file.flush()
 
     def finish(self) -> None:
-        """Nothing to sum up: an HDF5 file is one file."""
+        """Attach dimension scales, by which netCDF-4 names axes."""
+        attach_scales(self._file)
+        self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
@@ -112,6 +116,8 @@ def _storage(planned: PlannedArray) -> Node | None:
 def _refusal(_: str, attributes: Mapping[str, Any]) -> str | None:
     """Attributes that have no native type in HDF5, or do not fit an object header."""
     for key, value in attributes.items():
+        if is_own(key):
+            return f"attribute {key}: the libraries of HDF5 and netCDF keep this name for themselves"
         items = value if isinstance(value, list) else [value]
         kinds = {_kind(item) for item in items}
         if None in kinds or len(kinds) > 1:

@@ -68,6 +68,30 @@ def _custom_float(bias: int, *fields: int) -> Any:
     return kind
 
 
+def _changed(kind: Any, change: Callable[[Any], Any]) -> Any:
+    kind = kind.copy()
+    change(kind)
+    return kind
+
+
+def _padded_booleans() -> Any:
+    base = _changed(h5t.STD_I8LE, lambda kind: kind.set_precision(4))
+    kind = h5t.enum_create(base)
+    kind.enum_insert(b"FALSE", 0)
+    kind.enum_insert(b"TRUE", 1)
+    return kind
+
+
+def _complex_of(kind: Any) -> Any:
+    both = h5t.create(h5t.COMPOUND, 2 * kind.get_size())
+    both.insert(b"r", 0, kind)
+    both.insert(b"i", kind.get_size(), kind)
+    return both
+
+
+MSBSET = _changed(h5t.IEEE_F32LE, lambda kind: kind.set_norm(h5t.NORM_MSBSET))
+
+
 def _twelve_bits() -> Any:
     kind = h5t.STD_I16LE.copy()
     kind.set_precision(12)
@@ -80,6 +104,14 @@ def _twelve_bits() -> Any:
         (_custom_float(127, 15, 7, 8, 0, 7), "bfloat16"),
         (_custom_float(126, 15, 7, 8, 0, 7), "float16of16"),
         (_twelve_bits(), "int12of16"),
+        (MSBSET, "float32of32"),
+        (_complex_of(MSBSET), "compound"),
+        (_changed(h5t.IEEE_F64BE, lambda kind: kind.set_norm(h5t.NORM_NONE)), "float64of64"),
+        (_changed(h5t.IEEE_F32LE, lambda kind: kind.set_ebias(126)), "float32of32"),
+        (_changed(h5t.IEEE_F32BE, lambda kind: (kind.set_size(8), kind.set_offset(16))), "float32of64"),
+        (_changed(h5t.STD_I16BE, lambda kind: (kind.set_precision(12), kind.set_offset(4))), "int12of16"),
+        (_changed(h5t.STD_U32LE, lambda kind: kind.set_size(8)), "uint32of64"),
+        (_padded_booleans(), "enum"),
         (h5t.STD_B16LE, "bitfield"),
         (h5t.UNIX_D32LE, "time"),
         (h5t.array_create(h5t.IEEE_F32LE, (2,)), "array"),

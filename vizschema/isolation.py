@@ -219,6 +219,8 @@ class Worker:
         code = self._process.wait()
         if self._overdue is not None:
             return WorkerDied("over-limit", self._overdue, final=self._out_of_time)
+        if code == -signal.SIGPROF:
+            return WorkerDied("over-limit", "reading it takes more CPU time than a node may", final=True)
         if code == -signal.SIGXCPU:
             return WorkerDied("over-limit", "reading it takes more CPU time than the worker may have", final=True)
         how = f"by the signal {_SIGNALS.get(-code, -code)}" if code < 0 else f"with the exit code {code}"

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -42,6 +43,10 @@ _STACK = 1 << 20
 
 _TOLD_EVERY = 0.1
 """Seconds."""
+
+
+NODE_SECONDS = 5
+"""CPU time that one node of an HDF5 file may take: libhdf5 walks some malformed structures without an end."""
 
 
 class Channel:
@@ -75,10 +80,13 @@ def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
 
     def watch(place: str) -> Node | None:
         channel.send("touching", place)
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # ends this process: no call of libhdf5 can be interrupted
         return fault(*skipped[place]) if place in skipped else None
 
     recognised = _recognised(arguments, path)
     channel.send("container", recognised.container)
+    seconds = NODE_SECONDS if recognised.form == "hdf5" else 0
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     container = recognised.open(path, Limits(**arguments["limits"]))
     try:
         for place, node in container.nodes(watch):
@@ -89,6 +97,7 @@ def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
         channel.send("end", container.identity())
     finally:
         container.close()
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def scan(arguments: Mapping[str, Any], channel: Channel) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 import traces
 
@@ -304,6 +305,29 @@ def test_the_time_for_an_archive_is_up_only_once(hdf5: str, start: Start) -> Non
 def test_too_much_cpu_time_is_a_limit(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "os.kill(os.getpid(), 24)"))
     assert isolated.describe(hdf5)[0]["nodes"]["/extra/mask"]["reason"] == "over-limit"
+
+
+def test_a_node_that_takes_cpu_time_without_an_end_ends_the_reading(hdf5: str, start: Start) -> None:
+    code = "from vizschema import worker\nworker.NODE_SECONDS = 0.3\n"
+    start(code + die_at("/extra/mask", "all(True for _ in iter(int, 1))"))
+    description, notes = isolated.describe(hdf5)
+    node = description["nodes"]["/extra/mask"]
+    assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more CPU time than a node may")
+    assert notes[-1].startswith("nothing after /extra/mask was looked at")
+
+
+def test_a_heap_whose_free_space_leads_to_itself_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_group("g").create_group("member")
+    content = bytearray(path.read_bytes())
+    heap = content.rindex(b"HEAP")
+    free, data = (int.from_bytes(content[heap + at : heap + at + 8], "little") for at in (16, 24))
+    content[data + free : data + free + 16] = free.to_bytes(8, "little") + bytes(8)
+    path.write_bytes(content)
+    report = vizschema.validate(path, isolated=True)
+    assert {"damaged", "over-limit", "crashed"} & {finding.rule for finding in report.errors}
+    assert report.exit_code == 1
 
 
 def test_an_answer_that_never_ends_is_a_limit(hdf5: str) -> None:

@@ -325,6 +325,15 @@ def test_a_scan_does_with_the_threads_that_it_gets(monkeypatch: pytest.MonkeyPat
     assert (found.facts["/x"]["constant"], names) == (True, {"scan_0"})
 
 
+def test_no_thread_at_all_is_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(MemoryError, match="no thread can be started"):
+        _Rows(lambda _: None).scanned(4)
+
+
 # Interrupts
 
 

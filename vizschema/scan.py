@@ -248,7 +248,7 @@ class _Run:
             self._threads.remove(thread)
             self._most = len(self._threads)
             if not self._threads:
-                raise
+                raise MemoryError("no thread can be started") from None
 
     def _work(self) -> None:
         """Read batches until there are none."""

@@ -31,6 +31,7 @@ from vizschema.isolation import WorkerDied
 from vizschema.scan import Bounds, Scanned, describe_scanned, scan
 from vizschema.validate import report_of
 
+NPZ = {"format": "npz", "version": None}
 ENTRIES = [
     {"at": "^/", "measure": ["non_finite", "range", "constant", "constant_share", "row_sum"]},
     {"at": "^/", "measure": ["duplicate_slices"], "along": "^head$"},
@@ -216,7 +217,7 @@ class _Holding:
 def test_an_array_of_nothing_but_damage_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vizschema.scan._DAMAGED", 1000)
     node = {"kind": "array", "dtype": "float32", "shape": [1 << 40], "bytes": 1 << 42, "axes": None, "storage": None}
-    description = {"nodes": {"/x": node}, "axes": {}}
+    description = {"nodes": {"/x": node}, "axes": {}, "container": NPZ}
     found = scan(_Holding(_Endless()), description, ENTRIES)  # type: ignore[arg-type]
     facts = found.facts["/x"]
     assert len(facts["damaged_chunks"]) == 16
@@ -255,7 +256,12 @@ def test_a_scan_holds_its_bound(tmp_path: Path) -> None:
         "axes": None,
         "storage": None,
     }
-    found = scan(_Holding(Slow()), {"nodes": {"/x": node}, "axes": {}}, ENTRIES, Bounds(16, 8 << 20))  # type: ignore[arg-type]
+    found = scan(
+        _Holding(Slow()),
+        {"nodes": {"/x": node}, "axes": {}, "container": NPZ},
+        ENTRIES,
+        Bounds(16, 8 << 20),
+    )  # type: ignore[arg-type]
     assert found.facts["/x"]["constant_share"] == 1
     assert 0 < most <= 4 << 20
 
@@ -279,7 +285,12 @@ class _Rows:
 
     def scanned(self, jobs: int) -> Scanned:
         node = {**self.node, "axes": None, "storage": None}
-        return scan(_Holding(self), {"nodes": {"/x": node}, "axes": {}}, ENTRIES, Bounds(jobs))
+        return scan(
+            _Holding(self),
+            {"nodes": {"/x": node}, "axes": {}, "container": NPZ},
+            ENTRIES,
+            Bounds(jobs),
+        )
 
 
 def scanning() -> list[str]:
@@ -538,7 +549,11 @@ class _Dies:
 def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vizschema.isolated_scan.Worker", _Dies)
     node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
-    description = {"nodes": dict.fromkeys(("/a", "/b", "/c"), node), "axes": {}}
+    description = {
+        "nodes": dict.fromkeys(("/a", "/b", "/c"), node),
+        "axes": {},
+        "container": NPZ,
+    }
     told: list[int] = []
     reading = IsolatedScan("x.zarr", ENTRIES, WorkerBounds(), 1, told.append)
     found = reading.run(description, _Dies(), {"path": "", "limits": {}, "skipped": {}})  # type: ignore[arg-type]
@@ -555,7 +570,7 @@ def test_workers_that_die_again_and_again_come_to_an_end(monkeypatch: pytest.Mon
     monkeypatch.setattr(_Dies, "started", 0)
     node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
     paths = [f"/b{number}" for number in range(20)]
-    description = {"nodes": dict.fromkeys(paths, node), "axes": {}}
+    description = {"nodes": dict.fromkeys(paths, node), "axes": {}, "container": NPZ}
     monkeypatch.setattr(_Dies, "run", lambda *_: (_ for _ in ()).throw(WorkerDied("over-limit", "too much memory")))
     reading = IsolatedScan("x.zarr", ENTRIES, WorkerBounds(), 1)
     found = reading.run(description, _Dies(), {"path": "", "limits": {}, "skipped": {}})  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from zarr.storage import LocalStore, StorePath
 
 from vizschema.containers import open_container
 from vizschema.containers.base import Container
-from vizschema.containers.hdf5_types import filter_name
+from vizschema.containers.decoded import DECODED
 from vizschema.containers.hdf5_values import PLUG_INS, hdf5_values
 from vizschema.containers.sources import Rooms
 from vizschema.containers.values import dtype_of
@@ -35,14 +35,7 @@ from vizschema.unpacked import Unpacked
 from vizschema.urls import archive_name, scheme_of
 from vizschema.writers.base import BFLOAT16
 
-DECODED = frozenset(
-    (
-        *("bytes", "transpose", "sharding_indexed", "crc32c", "crc32", "adler32", "fletcher32"),
-        *("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "packbits"),
-        *("fixedscaleoffset", "astype", "quantize", "bitround", "deflate", "szip", "nbit", "scaleoffset", "lzf"),
-        *map(filter_name, PLUG_INS),
-    )
-)
+_DECODED = frozenset().union(*DECODED.values())
 """Codecs that only decode numbers: `pickle` would execute what the archive says, others would load a plug-in."""
 
 
@@ -172,7 +165,7 @@ def require_decodable(path: str, node: Node) -> None:
     """Nothing; raises `NotAnArchive` for an array that only foreign code could decode, or that holds no numbers."""
     if node["dtype"] not in ITEM_BYTES:
         raise NotAnArchive(f"{path}: cannot be read: expected numbers or booleans, found {node['dtype']}")
-    foreign = [name for name in (node["storage"] or {}).get("codecs", ()) if name not in DECODED]
+    foreign = [name for name in (node["storage"] or {}).get("codecs", ()) if name not in _DECODED]
     if foreign:
         raise NotAnArchive(
             f"{path}: cannot be read: expected codecs that only decode numbers, found {', '.join(foreign)}"

@@ -18,9 +18,10 @@ from vizschema.containers.codecs import STAGES
 from vizschema.containers.filters import FILTERS, packbits, stage_of
 from vizschema.containers.stages import Stage
 from vizschema.containers.values import dtype_of
-from vizschema.containers.zarr_codecs import named
+from vizschema.containers.zarr_codecs import named, order_of
 from vizschema.containers.zarr_fill import fill_of
 from vizschema.containers.zarr_json import Document, quote
+from vizschema.containers.zarr_settings import separator_of
 from vizschema.text import escape_text
 
 _V3_STAGES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
@@ -98,9 +99,8 @@ def v3_layout(document: Document, dtype_name: str) -> Layout:
     dtype = dtype_of(dtype_name)
     fill = fill_of(document["fill_value"], dtype, 3)
     chunk = named(document["chunk_grid"], "chunk_grid")[1]["chunk_shape"]
-    name, configuration = named(document["chunk_key_encoding"], "chunk_key_encoding")
+    name, separator = separator_of(document["chunk_key_encoding"])
     default = name == "default"
-    separator = configuration.get("separator", "/" if default else ".")
     rank = len(document["shape"])
     prefix = "" if not default else f"c{separator}" if rank else "c"
     pipeline = _pipeline(document["codecs"], dtype, rank)
@@ -135,9 +135,7 @@ def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipelin
     for codec in codecs:
         name, configuration = named(codec, "codecs")
         if name == "transpose" and not serialised:
-            given = configuration["order"]
-            turn = axes if given == "C" else axes[::-1] if given == "F" else tuple(given)
-            order = tuple(order[axis] for axis in turn)
+            order = tuple(order[axis] for axis in order_of(configuration["order"], rank))
         elif name == "bytes" and not serialised:
             serialised, endian = True, configuration.get("endian", "little")
         elif name == "sharding_indexed" and not serialised:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
+import google_crc32c
 import numpy as np
 import pytest
 import traces
@@ -389,8 +391,14 @@ sys.exit(cli.main(sys.argv[1:]))
 def test_ctrl_c_gives_a_partial_report_and_130(tmp_path: Path, trust: list[str]) -> None:
     path = tmp_path / "a.zarr"
     group = zarr.open_group(path, mode="w", zarr_format=3)
-    # Chunks that were never written: each takes a moment, and there are a great many of them.
-    group.create_array("extra/x", shape=(1 << 22,), dtype="f4", chunks=(1,), fill_value=0.5)
+    # Chunks of one byte: each takes a moment, and there are a great many of them.
+    count, shards = 1 << 14, 64
+    group.create_array("extra/x", shape=(count * shards,), dtype="u1", chunks=(1,), shards=(count,), compressors=None)
+    index = np.stack([np.arange(count), np.ones(count)], axis=1).astype("<u8").tobytes()
+    shard = bytes(count) + index + struct.pack("<I", google_crc32c.value(index))
+    (path / "extra/x/c").mkdir()
+    for number in range(shards):
+        (path / f"extra/x/c/{number}").write_bytes(shard)
     command = [sys.executable, "-c", _INTERRUPTED, "validate", str(path), "--format", "json", "--no-config", *trust]
     ended = subprocess.run(command, text=True, capture_output=True, timeout=60)
     assert ended.returncode == 130, ended.stderr

@@ -202,7 +202,7 @@ def test_a_chunk_that_was_never_written_is_its_fill_value(tmp_path: Path, name: 
     metadata = path / "x" / "zarr.json"
     metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"fill_value": fill}))
     found = blocks(path)
-    assert len(found) == 18
+    assert sum(block.absent for block in found if isinstance(block, Block)) == 18
     for block in found:
         assert isinstance(block, Block)
         assert block.absent
@@ -410,9 +410,9 @@ def test_a_linked_folder_of_chunks_is_not_entered(tmp_path: Path) -> None:
     path = v3(tmp_path / "a.zarr", numbers())
     (path / "x" / "c" / "0").rename(tmp_path / "away")
     (path / "x" / "c" / "0").symlink_to(tmp_path / "away")
-    found = damage(path)
-    assert len(found) == 6
-    assert "a symbolic link, which is never followed" in found[0][2]
+    ((key, reason, words),) = damage(path)
+    assert (key, reason) == ("c/0", "undecodable")
+    assert "a symbolic link, which is never followed" in words
 
 
 def test_a_chunk_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
@@ -485,4 +485,4 @@ def test_a_folder_that_becomes_a_link_is_not_followed_though_it_was_entered(tmp_
         first, last = ([*values.read(piece)] for piece in (pieces[0], pieces[-1]))
         assert isinstance(first[0], Block)  # the folder that was entered, not what the link points at
         assert isinstance(last[0], Block)
-    assert damage(path)[0][:2] == ("c/0/0/0", "undecodable")
+    assert damage(path)[0][:2] == ("c/0", "undecodable")

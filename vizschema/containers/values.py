@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit"]
+Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit", "misplaced"]
 
 
 SHOWN = 16
@@ -105,6 +105,14 @@ class Filled(Protocol):
     """`Values` with a value for the chunks that were never written."""
 
     fill: npt.NDArray[Any]
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """`Values` that know what else lies where their chunks do."""
+
+    def foreign(self) -> Sequence[str]:
+        """The first sixteen names of what is no chunk of the array and no document, once `pieces` was begun."""
 
 
 @runtime_checkable

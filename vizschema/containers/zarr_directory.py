@@ -174,7 +174,7 @@ class ZarrDirectory:
                 folder.close()
                 folder = child
             chunks = FileChunks(self._folders, "/".join(names))
-            return zarr_values(folder, path, self._version, self._limits, chunks, self._rooms)
+            return zarr_values(folder, path, self._version, self._limits, chunks, self._rooms, chunks.members)
         except Unreadable as unreadable:
             raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
         finally:

@@ -66,6 +66,7 @@ class Layout:
     fill: npt.NDArray[Any]
     prefix: str
     separator: str
+    version: int
 
     def key(self, place: Sequence[int]) -> str:
         """The key of the chunk at a place of the grid."""
@@ -91,6 +92,7 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
         fill.view(dtype),
         "",
         separator,
+        2,
     )
 
 
@@ -104,7 +106,7 @@ def v3_layout(document: Document, dtype_name: str) -> Layout:
     rank = len(document["shape"])
     prefix = "" if not default else f"c{separator}" if rank else "c"
     pipeline = _pipeline(document["codecs"], dtype, rank)
-    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, prefix, separator)
+    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, prefix, separator, 3)
 
 
 def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[str]) -> tuple[list[Stage], str | None]:

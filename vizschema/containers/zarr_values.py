@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vizschema.containers.base import Limits
 from vizschema.containers.sources import Buffer, Held, Opener, Room, Rooms, Source, Undecoded, Window
 from vizschema.containers.stages import bound_of, run, unwrap
 from vizschema.containers.values import (
+    SHOWN,
     Block,
     Box,
     ChunkDamaged,
@@ -22,25 +23,40 @@ from vizschema.containers.values import (
     box_around,
     cells,
     clipped,
+    gap,
     grid_counts,
     native,
     place_of,
     places,
 )
 from vizschema.containers.zarr_documents import read_array
+from vizschema.containers.zarr_files import OURS
 from vizschema.containers.zarr_folder import Folder
 from vizschema.containers.zarr_layout import Layout, Pipeline, Shard, chunk_bytes, index_bytes, v2_layout, v3_layout
+from vizschema.containers.zarr_listing import Listing, Members, listing_of
 
 _ABSENT = np.iinfo(np.uint64).max
+
+_ASKED = 256
+"""Up to so many chunks are asked for by their keys, rather than that a folder is listed."""
 
 Outcome = Block | ChunkDamaged
 Place = tuple[int, ...]
 
 
-def zarr_values(folder: Folder, path: str, version: int, limits: Limits, opened: Opener, rooms: Rooms) -> ZarrValues:
+def zarr_values(
+    folder: Folder,
+    path: str,
+    version: int,
+    limits: Limits,
+    opened: Opener,
+    rooms: Rooms,
+    members: Members | None = None,
+) -> ZarrValues:
     """The values of the array whose documents are in `folder`, and whose chunks `opened` opens by their keys.
 
-    `path` is what to call the array. Raises `ChunkDamaged` where the documents describe no array of numbers any more.
+    `members` lists the folders of chunks, where the store can. `path` is what to call the array. Raises `ChunkDamaged`
+    where the documents describe no array of numbers any more.
     """
     found = read_array(folder, path, version, limits)
     if found is None or found.accounts is None or found.node["kind"] != "array":
@@ -48,8 +64,8 @@ def zarr_values(folder: Folder, path: str, version: int, limits: Limits, opened:
     name = found.node["dtype"]
     try:
         if version == 3:
-            return ZarrValues(v3_layout(found.accounts["zarr.json"], name), opened, rooms)
-        return ZarrValues(v2_layout(found.accounts[".zarray"], name), opened, rooms)
+            return ZarrValues(v3_layout(found.accounts["zarr.json"], name), opened, rooms, members)
+        return ZarrValues(v2_layout(found.accounts[".zarray"], name), opened, rooms, members)
     except TypeError as error:
         raise ChunkDamaged(path, "undecodable", f"its dtype {name} cannot be read: {error}") from None
 
@@ -57,25 +73,45 @@ def zarr_values(folder: Folder, path: str, version: int, limits: Limits, opened:
 class ZarrValues:
     """The stored values of one Zarr array, as `Values`."""
 
-    def __init__(self, layout: Layout, opened: Opener, rooms: Rooms) -> None:
+    def __init__(self, layout: Layout, opened: Opener, rooms: Rooms, members: Members | None = None) -> None:
         self.dtype = layout.dtype
         self.shape = layout.shape
         self._layout = layout
         self._opened = opened
         self._rooms = rooms
+        self._members = members
+        self._listing: Listing | None = None
         self.fill = layout.fill
         inner = layout.chunk if layout.pipeline.shard is None else innermost(layout.pipeline)
         self._grid = Grid(layout.shape, layout.chunk, inner)
         self._counts = self._grid.counts
 
     def pieces(self) -> Iterator[Piece]:
-        """Every chunk, or shard, once, in the order of the grid."""
+        """Every chunk or shard that is there, and gaps between them, in the order of the grid.
+
+        Every chunk or shard, there or not, once, where the store cannot list.
+        """
         decoded = self._decoded_bytes()
-        for index, place in enumerate(places(self._counts)):
-            yield self._piece(index, place, decoded)
+        listing = self._listed()
+        if listing is None:
+            for index, place in enumerate(places(self._counts)):
+                yield self._piece(index, place, decoded)
+            return
+        for first, end, key in listing.ranges():
+            if first == end:
+                yield self._piece(first, place_of(first, self._counts), decoded)
+            else:
+                piece = gap(first, end, self._grid, self._key)
+                yield piece if key is None else replace(piece, key=key)
 
     def touching(self, box: Box) -> Iterator[Piece]:
-        """The chunks, or shards, that touch a box."""
+        """The pieces that touch a box: those of `pieces`, or, where that takes less time, every cell for itself."""
+        near = math.prod(
+            -(-end // length) - first // length for (first, end), length in zip(box, self._grid.cell, strict=True)
+        )
+        if near > _ASKED and all(first < end for first, end in box) and self._listed() is not None:
+            yield from (piece for piece in self.pieces() if _touches(self.extent(piece), box))
+            return
         decoded = self._decoded_bytes()
         for index in cells(box, self._counts, self._layout.chunk):
             yield self._piece(index, place_of(index, self._counts), decoded)
@@ -84,21 +120,57 @@ class ZarrValues:
         """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
         return box_around(piece, self._grid)
 
+    def foreign(self) -> Sequence[str]:
+        """The first sixteen names of what lies in the folder of the array, and is no chunk and no document of it."""
+        listing = self._listing
+        if listing is None:
+            return ()
+        # Chunks of another encoding are no files beside the point where those that the metadata name are absent.
+        return sorted([*listing.foreign, *(listing.others if listing.complete else ())])[:SHOWN]
+
     def read(self, piece: Piece) -> Iterator[Outcome]:
-        """The blocks of a chunk or shard; a damaged chunk in their place, and the others go on."""
-        place = place_of(piece.index, self._counts)
-        start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
-        cell = _Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
+        """The blocks of a piece; a damaged chunk in their place, and the others go on."""
+        source = None
         try:
-            source = self._opened(piece.key)
+            if piece.count == 1:
+                source = self._opened(piece.key)
         except Undecoded as problem:
             yield _damaged(piece.key, problem)
             return
         if source is None:
-            yield from absent_blocks(piece, self._grid, self._key, self.fill)
+            yield from self._absent(piece)
             return
+        place = place_of(piece.index, self._counts)
+        start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
+        cell = _Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
         with closing(source), self._rooms.borrowed() as room:
             yield from _chunk(self._layout, cell, source, room)
+
+    def _absent(self, piece: Piece) -> Iterator[Outcome]:
+        """The fill value in place of a piece, or why it is none: what lies in its place, or under other keys."""
+        listing = self._listed()
+        blocking = None if listing is None else listing.blocking(piece.index)
+        if blocking is not None:
+            yield ChunkDamaged(blocking, "undecodable", "a symbolic link, which is never followed, or no folder")
+        elif listing is not None and listing.others:
+            field = "dimension_separator in .zarray" if self._layout.version == 2 else "chunk_key_encoding in zarr.json"
+            words = (
+                f"expected a chunk under this key, found {listing.others[0]}: correct {field}, or the names of chunks"
+            )
+            yield ChunkDamaged(piece.key, "misplaced", words)
+        else:
+            yield from absent_blocks(piece, self._grid, self._key, self.fill)
+
+    def _listed(self) -> Listing | None:
+        """What lies in the folder of the array, listed once; None where the store cannot list."""
+        if self._listing is None and self._members is not None:
+            try:
+                self._listing = listing_of(self._layout, self._counts, self._members)
+            except OSError as error:
+                if error.errno in OURS:
+                    raise
+                self._members = None  # without the right to list, each chunk is asked for by its key
+        return self._listing
 
     def _piece(self, index: int, place: Place, decoded_bytes: int) -> Piece:
         return Piece(index, self._layout.key(place), decoded_bytes, self._grid.chunks(place, (1,) * len(place)))
@@ -108,6 +180,10 @@ class ZarrValues:
 
     def _decoded_bytes(self) -> int:
         return _block_bytes(self._layout.pipeline, self._layout.chunk, self.dtype)
+
+
+def _touches(extent: tuple[Place, Place], box: Box) -> bool:
+    return all(at < end and first < at + length for at, length, (first, end) in zip(*extent, box, strict=True))
 
 
 def innermost(pipeline: Pipeline) -> Place:

@@ -65,6 +65,13 @@ class ZipFolder:
             found = found.get(step) if isinstance(found, dict) else None
         return None if isinstance(found, dict) else found
 
+    def members(self, steps: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """The members of a folder below this one: the name of each, and whether it is a folder."""
+        found: Any = self._tree
+        for step in steps:
+            found = found[step]
+        return ((name, isinstance(member, dict)) for name, member in found.items())
+
     def close(self) -> None:
         """Nothing: the file is closed by the container."""
 
@@ -102,7 +109,8 @@ class ZarrZip:
                 folder = folder.enter(step)
         except Unreadable as unreadable:
             raise ChunkDamaged(path, "undecodable", unreadable.detail) from None
-        return zarr_values(folder, path, self._version, self._limits, lambda key: self._chunk(folder, key), self._rooms)
+        opened = lambda key: self._chunk(folder, key)  # noqa: E731
+        return zarr_values(folder, path, self._version, self._limits, opened, self._rooms, folder.members)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,0 +1,208 @@
+"""What lies in the folder of an array: the chunks that the metadata name, and what else there is. Opens no file.
+
+The folder is listed once, and those of its chunks: only folders that the chunk keys name are entered, and no link.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vizschema.containers.zarr_folder import DOCUMENTS, FILE, FOLDER, Entry
+from vizschema.containers.zarr_layout import Layout
+from vizschema.containers.zarr_missing import is_chunk
+
+Steps = tuple[str, ...]
+
+Members = Callable[[Steps], Iterable[tuple[str, bool]]]
+"""From steps below the folder of an array to the members there: the name of each, and whether it is a folder."""
+
+_OWN = {2: frozenset({".zarray", ".zattrs"}), 3: frozenset({"zarr.json"})}
+_SHOWN = 16
+_LOOKED_AT = 1000
+_DEPTH = 64
+
+
+class Blocked(NamedTuple):
+    """Cells `first` to `end` of the grid, in whose place `key` lies, which is no folder."""
+
+    first: int
+    end: int
+    key: str
+
+
+class Listing(NamedTuple):
+    """What was found: the numbers of the cells that are there, sorted; what blocks others; keys of another encoding."""
+
+    cells: npt.NDArray[np.int64]
+    blocked: Sequence[Blocked]
+    others: Sequence[str]
+    foreign: Sequence[str]
+    total: int
+
+    def ranges(self) -> Iterator[tuple[int, int, str | None]]:
+        """All cells in order: (number, number, None) for one that is there, else (first, end, what blocks them)."""
+        taken = sorted([*self.blocked, Blocked(self.total, self.total, "")])
+        at = 0
+        for first, end, key in taken:
+            low, high = (int(place) for place in np.searchsorted(self.cells, (at, first)))
+            for cell in self.cells[low:high]:
+                number = int(cell)
+                if at < number:
+                    yield at, number, None
+                yield number, number, None
+                at = number + 1
+            if at < first:
+                yield at, first, None
+            if first < end:
+                yield first, end, key
+            at = end
+
+    def blocking(self, number: int) -> str | None:
+        """What blocks a cell, None where nothing does."""
+        place = bisect_left(self.blocked, (number + 1,)) - 1
+        found = self.blocked[place] if place >= 0 else None
+        return found.key if found is not None and found.first <= number < found.end else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell is there."""
+        return self.cells.size == self.total
+
+
+def listing_of(layout: Layout, counts: Sequence[int], members: Members) -> Listing:
+    """What lies in the folder of the array of this layout, whose chunks make a grid of `counts`; raises `OSError`."""
+    return _Reader(layout, counts, members).read()
+
+
+class _Reader:
+    def __init__(self, layout: Layout, counts: Sequence[int], members: Members) -> None:
+        self._layout = layout
+        self._counts = counts
+        self._members = members
+        self._cells = array("q")
+        self._blocked: list[Blocked] = []
+        self._others: list[str] = []
+        self._foreign: list[str] = []
+
+    def read(self) -> Listing:
+        total = math.prod(self._counts)
+        if self._layout.separator == "/" and self._counts:
+            if self._layout.prefix:
+                self._below_prefix(total)
+            else:
+                self._axis((), 0, 0)
+        else:
+            self._flat()
+        cells = np.frombuffer(self._cells, np.int64) if self._cells else np.empty(0, np.int64)
+        return Listing(
+            np.unique(cells),
+            sorted(self._blocked),
+            sorted(self._others)[:_SHOWN],
+            sorted(self._foreign)[:_SHOWN],
+            total,
+        )
+
+    def _below_prefix(self, total: int) -> None:
+        prefix = self._layout.prefix[:-1]
+        entered = False
+        for name, is_folder in self._members(()):
+            if name != prefix:
+                self._other((), name, is_folder)
+            elif is_folder:
+                entered = True
+            else:
+                self._blocked.append(Blocked(0, total, name))
+        if entered:
+            self._axis((prefix,), 0, 0)
+
+    def _axis(self, steps: Steps, axis: int, number: int) -> None:
+        """Sort the members of a folder of chunks that differ along `axis`; `number` counts along the axes before."""
+        count, last = self._counts[axis], axis == len(self._counts) - 1
+        below = math.prod(self._counts[axis + 1 :])
+        inner: list[str] = []
+        for name, is_folder in self._members(steps):
+            at = _number(name)
+            if at is None:
+                self._other(steps, name, is_folder)
+            elif at >= count:
+                self._note(self._foreign, "/".join((*steps, name)))
+            elif last:
+                self._cells.append(number * count + at)
+            elif is_folder:
+                inner.append(name)
+            else:
+                first = (number * count + at) * below
+                self._blocked.append(Blocked(first, first + below, "/".join((*steps, name))))
+        for name in inner:
+            self._axis((*steps, name), axis + 1, number * count + int(name))
+
+    def _flat(self) -> None:
+        """The members of a folder that holds chunks under one name each."""
+        prefix, separator, counts = self._layout.prefix, self._layout.separator, self._counts
+        whole = None if counts else self._layout.key(())
+        for name, is_folder in self._members(()):
+            if whole is not None:
+                places: list[int | None] = [] if name == whole else [None]
+            elif name.startswith(prefix):
+                places = [_number(part) for part in name[len(prefix) :].split(separator)]
+            else:
+                places = [None]
+            if None in places or len(places) != len(counts):
+                self._other((), name, is_folder)
+                continue
+            number, inside = 0, True
+            for at, count in zip(places, counts, strict=True):
+                inside = inside and at is not None and at < count
+                number = number * count + (at or 0)
+            if inside:
+                self._cells.append(number)
+            else:
+                self._note(self._foreign, name)
+
+    def _other(self, steps: Steps, name: str, is_folder: bool) -> None:
+        """Notes what no chunk key names: one of another encoding, or no chunk at all."""
+        if not steps and name in _OWN[self._layout.version]:
+            return
+        key = "/".join((*steps, name))
+        if is_chunk(Entry(name, FOLDER if is_folder else FILE)):
+            found = self._chunk_below((*steps, name)) if is_folder and not self._others else key
+            if found is not None:
+                self._note(self._others, found)
+                return
+        self._note(self._foreign, key)
+
+    def _chunk_below(self, steps: Steps) -> str | None:
+        """The key of a chunk in a folder that is named like one of chunks, None where it holds none."""
+        entries = [
+            Entry(name, FOLDER if is_folder else FILE) for name, is_folder in islice(self._members(steps), _LOOKED_AT)
+        ]
+        chunks = sorted(entry for entry in entries if is_chunk(entry) and not entry.name.startswith("c"))
+        if len(steps) > _DEPTH or not DOCUMENTS.isdisjoint(entry.name for entry in entries):
+            return None
+        whole = next((entry.name for entry in chunks if entry.what == FILE), None)
+        if whole is not None:
+            return "/".join((*steps, whole))
+        inner = next((entry.name for entry in chunks if entry.what == FOLDER), None)
+        return None if inner is None else self._chunk_below((*steps, inner))
+
+    @staticmethod
+    def _note(keys: list[str], key: str) -> None:
+        """Keep a key, as long as it may be among the first."""
+        keys.append(key)
+        if len(keys) > 4 * _SHOWN:
+            keys[:] = sorted(keys)[:_SHOWN]
+
+
+def _number(name: str) -> int | None:
+    """The number that a name is in the way that writers of chunks spell it: no sign, and no zeros before it."""
+    if not (name.isascii() and name.isdigit()) or (name[0] == "0" and len(name) > 1) or len(name) > 19:
+        return None
+    return int(name)

@@ -212,6 +212,18 @@ def test_a_folder_of_chunks_that_is_none_is_one_damage(
     assert is_refused(path) == "undecodable"
 
 
+@pytest.mark.parametrize(
+    "make", [lambda file: file.write_bytes(bytes(120)), os.mkfifo, lambda file: file.symlink_to("/etc")]
+)
+def test_the_only_chunk_is_not_read_from_where_its_folder_should_be(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    path = array_3(tmp_path / "a.zarr", KEYS_3[0], chunks=SHAPE)
+    shutil.rmtree(path / "x/c")
+    make(path / "x/c")
+    assert [(key, reason) for key, reason, _ in damage(path)] == [("c/0/0", "undecodable")]
+
+
 @pytest.mark.parametrize("separator", ["/", "."])
 @pytest.mark.parametrize("shards", [None, (4, 6)])
 def test_chunks_that_were_never_written_are_few_pieces(tmp_path: Path, separator: str, shards: Any) -> None:

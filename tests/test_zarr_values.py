@@ -235,12 +235,13 @@ def test_a_fill_value_that_is_none_is_no_array(tmp_path: Path, fill: Any) -> Non
     assert "the fill_value" in node["detail"]
 
 
-def test_chunks_missing_in_a_shard_are_told_one_by_one(tmp_path: Path) -> None:
+def test_chunks_missing_in_a_shard_are_counted_in_few_blocks(tmp_path: Path) -> None:
     values = numbers()
     values[:4, :3] = 0
     path = v3(tmp_path / "a.zarr", values, chunks=(2, 3, 5), shards=(4, 9, 10))
     found = blocks(path)
-    assert [block.absent for block in found if isinstance(block, Block)].count(True) == 4
+    absent = [block for block in found if isinstance(block, Block) and block.absent]
+    assert sum(block.absent for block in absent) == 4
     assert (whole(path, values) == values).all()
 
 
@@ -362,7 +363,7 @@ def test_a_shard_whose_index_is_damaged_is_one_damaged_chunk(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("offset", "length", "reason"),
-    [(10**9, 120, "truncated"), (0, 119, "truncated"), (0, 121, "wrong-length"), (2**64 - 1, 120, "truncated")],
+    [(10**9, 120, "truncated"), (0, 119, "truncated"), (2**64 - 1, 120, "truncated"), (120, 2**64 - 1, "truncated")],
 )
 def test_an_index_that_leads_nowhere_damages_its_chunk_alone(
     tmp_path: Path, offset: int, length: int, reason: str

@@ -169,6 +169,14 @@ def place_of(index: int, counts: Sequence[int]) -> tuple[int, ...]:
     return tuple(place[::-1])
 
 
+def number_of(place: Sequence[int], counts: Sequence[int]) -> int:
+    """The number under which `places` gives a place."""
+    number = 0
+    for at, count in zip(place, counts, strict=True):
+        number = number * count + at
+    return number
+
+
 def extent_of(
     index: int, counts: Sequence[int], block: Sequence[int], shape: Sequence[int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:

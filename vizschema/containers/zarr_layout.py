@@ -30,12 +30,11 @@ _V2_STAGES = frozenset(STAGES)
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """How a chunk is cut into inner ones: their shape and pipeline, and how the index is stored."""
+    """How a chunk is cut into inner ones: their shape and pipeline, and that of the index [*chunks, 2]."""
 
     inner: tuple[int, ...]
     pipeline: Pipeline
-    index: list[Stage]
-    index_dtype: np.dtype[np.uint64]
+    index: Pipeline
     index_first: bool
 
 
@@ -157,22 +156,21 @@ def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipelin
 def _shard(configuration: Mapping[str, Any], dtype: np.dtype[Any], rank: int) -> Shard:
     index = _pipeline(configuration["index_codecs"], np.dtype(np.uint64), rank + 1)
     inner = _pipeline(configuration["codecs"], dtype, rank)
-    fixed = _index_bytes(index.stages, 1) is not None and index.shard is None and index.inverse is None
+    fixed = _index_bytes(index.stages, 1) is not None and index.shard is None
     foreign = inner.foreign or index.foreign
     if not foreign and not fixed:
         foreign = "the index of its shards has no fixed size"
     return Shard(
         tuple(configuration["chunk_shape"]),
         replace(inner, foreign=foreign),
-        index.stages,
-        index.stored,
+        index,
         configuration.get("index_location", "end") == "start",
     )
 
 
 def index_bytes(shard: Shard, entries: int) -> int:
     """How many bytes the index of so many inner chunks takes as it is stored."""
-    return _index_bytes(shard.index, entries) or 0
+    return _index_bytes(shard.index.stages, entries) or 0
 
 
 def _index_bytes(stages: Sequence[Stage], entries: int) -> int | None:

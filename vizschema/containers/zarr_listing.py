@@ -47,22 +47,24 @@ class Listing(NamedTuple):
     foreign: Sequence[str]
     total: int
 
-    def ranges(self) -> Iterator[tuple[int, int, str | None]]:
-        """All cells in order: (number, number, None) for one that is there, else (first, end, what blocks them)."""
-        taken = sorted([*self.blocked, Blocked(self.total, self.total, "")])
+    def ranges(self) -> Iterator[tuple[int, int]]:
+        """All cells in order: (number, number) for one that is there, else the range that is not (first, end).
+
+        What is blocked is a range of its own.
+        """
         at = 0
-        for first, end, key in taken:
+        for first, end, _ in [*self.blocked, Blocked(self.total, self.total, "")]:
             low, high = (int(place) for place in np.searchsorted(self.cells, (at, first)))
             for cell in self.cells[low:high]:
                 number = int(cell)
                 if at < number:
-                    yield at, number, None
-                yield number, number, None
+                    yield at, number
+                yield number, number
                 at = number + 1
             if at < first:
-                yield at, first, None
+                yield at, first
             if first < end:
-                yield first, end, key
+                yield first, end
             at = end
 
     def blocking(self, number: int) -> str | None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from vizschema.containers.base import Limits
 from vizschema.containers.sources import Buffer, Held, Opener, Room, Rooms, Source, Undecoded, Window
@@ -21,11 +22,13 @@ from vizschema.containers.values import (
     Piece,
     absent_blocks,
     box_around,
+    boxes,
     cells,
     clipped,
     gap,
     grid_counts,
     native,
+    number_of,
     place_of,
     places,
 )
@@ -97,12 +100,11 @@ class ZarrValues:
             for index, place in enumerate(places(self._counts)):
                 yield self._piece(index, place, decoded)
             return
-        for first, end, key in listing.ranges():
+        for first, end in listing.ranges():
             if first == end:
                 yield self._piece(first, place_of(first, self._counts), decoded)
             else:
-                piece = gap(first, end, self._grid, self._key)
-                yield piece if key is None else replace(piece, key=key)
+                yield gap(first, end, self._grid, self._key)
 
     def touching(self, box: Box) -> Iterator[Piece]:
         """The pieces that touch a box: those of `pieces`, or, where that takes less time, every cell for itself."""
@@ -222,16 +224,20 @@ class _Cell:
         start = _turned(self.start, self.axes)
         return start, clipped(start, _turned(self.shape, self.axes), layout.shape)
 
-    def inner(self, shard: Shard) -> Iterator[tuple[int, _Cell]]:
-        """The chunks of a shard with their numbers, those beyond the array too."""
+    def counts(self, shard: Shard) -> Place:
+        """How many inner chunks a shard has along every axis of its own."""
+        return grid_counts(_turned(self.shape, self.pipeline.forward), shard.inner)
+
+    def inner(self, shard: Shard, number: int) -> _Cell:
+        """The chunk of a shard with this number, which may lie beyond the array."""
         pipeline = self.pipeline
         axes = pipeline.inverse
         if self.axes is not None:
             axes = self.axes if axes is None else tuple(axes[axis] for axis in self.axes)
-        start, shape = _turned(self.start, pipeline.forward), _turned(self.shape, pipeline.forward)
-        for number, place in enumerate(places(grid_counts(shape, shard.inner))):
-            first = tuple(begin + at * length for begin, at, length in zip(start, place, shard.inner, strict=True))
-            yield number, _Cell(shard.pipeline, first, shard.inner, f"{self.key}[{', '.join(map(str, place))}]", axes)
+        place = place_of(number, self.counts(shard))
+        start = _turned(self.start, pipeline.forward)
+        first = tuple([begin + at * length for begin, at, length in zip(start, place, shard.inner, strict=True)])
+        return _Cell(shard.pipeline, first, shard.inner, f"{self.key}[{', '.join(map(str, place))}]", axes)
 
 
 def _chunk(layout: Layout, cell: _Cell, source: Source, room: Room) -> Iterator[Outcome]:
@@ -246,33 +252,45 @@ def _chunk(layout: Layout, cell: _Cell, source: Source, room: Room) -> Iterator[
             return
         if pipeline.stages:
             source = _unwrapped(pipeline, source, cell.shape, layout)
-        index = _index(pipeline.shard, source, _entries(cell, pipeline.shard))
+        index = _Index(pipeline.shard, source, cell.counts(pipeline.shard))
     except Undecoded as problem:
         yield _damaged(cell.key, problem)
         return
-    for number, inner in cell.inner(pipeline.shard):
-        if min(inner.placed(layout)[1], default=1) <= 0:
-            continue
-        offset, length = int(index[number, 0]), int(index[number, 1])
-        if offset == length == _ABSENT:
-            yield from _absent(layout, inner)
-        elif offset + length > source.size:
-            words = f"the index says bytes {offset} to {offset + length}, and the shard has {source.size}"
-            yield ChunkDamaged(inner.key, "truncated", words)
-        else:
-            yield from _chunk(layout, inner, Window(source, offset, length), room)
+    stored = np.flatnonzero(~index.absent)
+    at = 0
+    for number in [*map(int, stored), index.absent.size]:
+        yield from _absent(layout, cell, at, number)
+        at = number + 1
+        if number < index.absent.size:
+            inner = cell.inner(pipeline.shard, number)
+            if min(inner.placed(layout)[1], default=1) > 0:
+                yield from _inner(layout, inner, source, index, number, room)
 
 
-def _absent(layout: Layout, cell: _Cell) -> Iterator[Outcome]:
-    """The fill value in place of a chunk; of a shard, once for every chunk that it would hold."""
-    start, part = cell.placed(layout)
-    if min(part, default=1) <= 0:
-        return
-    if cell.pipeline.shard is not None:
-        for _, inner in cell.inner(cell.pipeline.shard):
-            yield from _absent(layout, inner)
+def _inner(layout: Layout, cell: _Cell, source: Source, index: _Index, number: int, room: Room) -> Iterator[Outcome]:
+    """The blocks of one chunk of a shard, where the range of bytes that the index gives is its own."""
+    offset, length = (int(value) for value in index.entries[number])
+    words = f"the index says bytes {offset} to {offset + length}"
+    if offset + length > source.size:
+        yield ChunkDamaged(cell.key, "truncated", f"{words}, and the shard has {source.size}")
+    elif index.shared[number]:
+        yield ChunkDamaged(cell.key, "undecodable", f"{words}, some of which are another chunk's or the index's")
     else:
-        yield Block(start, np.broadcast_to(layout.fill, part), absent=1, absent_keys=(cell.key.partition("[")[0],))
+        yield from _chunk(layout, cell, Window(source, offset, length), room)
+
+
+def _absent(layout: Layout, cell: _Cell, first: int, end: int) -> Iterator[Outcome]:
+    """The fill value in place of inner chunks `first` to `end` of a shard: as few blocks as there are boxes of them."""
+    shard = cell.pipeline.shard
+    assert shard is not None  # asked of shards only  # noqa: S101
+    innermost_chunk = innermost(layout.pipeline)
+    for start, extent in boxes(first, end, cell.counts(shard)):
+        inner = cell.inner(shard, number_of(start, cell.counts(shard)))
+        sizes = tuple(count * length for count, length in zip(extent, shard.inner, strict=True))
+        place, part = replace(inner, shape=sizes).placed(layout)
+        if min(part, default=1) > 0:
+            absent = math.prod(grid_counts(part, innermost_chunk))
+            yield Block(place, np.broadcast_to(layout.fill, part), 0, absent, (cell.key.partition("[")[0],))
 
 
 def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:
@@ -296,18 +314,40 @@ def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:
     return Block(start, np.ascontiguousarray(values).reshape(part), stored)
 
 
-def _entries(cell: _Cell, shard: Shard) -> int:
-    return math.prod(grid_counts(_turned(cell.shape, cell.pipeline.forward), shard.inner))
+class _Index:
+    """The index of a shard: offset and length of every inner chunk [chunk, 2], those that are absent, and those that
+    share bytes with another one or with the index itself. Raises `Undecoded`."""
+
+    def __init__(self, shard: Shard, source: Source, counts: Place) -> None:
+        pipeline, count = shard.index, math.prod(counts)
+        size = index_bytes(shard, count)
+        if source.size < size:
+            raise Undecoded("truncated", f"{source.size} bytes, fewer than the {size} of its index")
+        begin = 0 if shard.index_first else source.size - size
+        raw = source.take(begin, size, Buffer())
+        decoded = run(pipeline.stages, raw, 16 * count, lambda _: Buffer()) if pipeline.stages else raw
+        entries = decoded.view(pipeline.stored).reshape(_turned((*counts, 2), pipeline.forward))
+        if pipeline.inverse is not None:
+            entries = entries.transpose(pipeline.inverse)
+        self.entries = np.ascontiguousarray(entries, np.uint64).reshape(count, 2)
+        self.absent = (self.entries == _ABSENT).all(axis=1)
+        self.shared = _shared(self.entries, source.size, begin, size)
 
 
-def _index(shard: Shard, source: Source, entries: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
-    """Offset and length of every inner chunk [chunk, 2], checked against its checksum."""
-    size = index_bytes(shard, entries)
-    if source.size < size:
-        raise Undecoded("truncated", f"{source.size} bytes, fewer than the {size} of its index")
-    raw = source.take(0 if shard.index_first else source.size - size, size, Buffer())
-    decoded = run(shard.index, raw, 16 * entries, lambda _: Buffer()) if shard.index else raw
-    return decoded.view(shard.index_dtype).reshape(entries, 2)
+def _shared(entries: npt.NDArray[np.uint64], size: int, begin: int, length: int) -> npt.NDArray[np.bool_]:
+    """Which ranges [chunk, 2] share bytes with another one, or with the index at `begin`, of `length` bytes."""
+    offsets, lengths = entries[:, 0], entries[:, 1]
+    whole = np.uint64(size)
+    inside = np.flatnonzero((offsets <= whole) & (lengths <= whole - np.minimum(offsets, whole)) & (lengths > 0))
+    inside = inside[np.argsort(offsets[inside], kind="stable")]
+    starts, ends = offsets[inside].astype(np.int64), (offsets[inside] + lengths[inside]).astype(np.int64)
+    shared = (starts < begin + length) & (ends > begin)
+    reached = np.maximum.accumulate(ends)
+    shared[1:] |= starts[1:] < reached[:-1]
+    shared[:-1] |= starts[1:] < ends[:-1]
+    found = np.zeros(len(entries), np.bool_)
+    found[inside] = shared
+    return found
 
 
 def _unwrapped(pipeline: Pipeline, source: Source, shape: Place, layout: Layout) -> Source:

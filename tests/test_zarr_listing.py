@@ -21,6 +21,7 @@ import vizschema
 from vizschema.conformance.examples import write_example
 from vizschema.containers import open_container
 from vizschema.containers.values import Block, ChunkDamaged
+from vizschema.containers.zarr_json import Unreadable
 from vizschema.describe import describe_open
 from vizschema.scan import Bounds, scan
 
@@ -288,7 +289,7 @@ def test_a_store_that_may_not_be_listed_is_asked_for_every_chunk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: Any) -> Any:
-        raise PermissionError(13, "Permission denied")
+        raise Unreadable("damaged", "Permission denied")
 
     path = array_2(tmp_path / "a.zarr", ".")
     (path / "x/1.1").unlink()

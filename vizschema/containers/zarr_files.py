@@ -10,7 +10,6 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 
 from vizschema.containers.sources import OpenFile, Source, Undecoded
 
@@ -93,13 +92,3 @@ class FileChunks:
             os.close(fd)
             raise Undecoded("undecodable", "a folder, FIFO, socket or device, not a file")
         return OpenFile(fd, status.st_size)
-
-    def members(self, steps: Steps) -> Iterator[tuple[str, bool]]:
-        """The members of a folder below that of the array: the name of each, and whether it is a folder, no link."""
-        folder = self._folders.entered((*self._above, *steps))
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    yield entry.name, entry.is_dir(follow_symlinks=False)
-        finally:
-            os.close(folder)

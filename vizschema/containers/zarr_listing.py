@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,19 @@ from vizschema.containers.zarr_missing import is_chunk
 
 Steps = tuple[str, ...]
 
-Members = Callable[[Steps], Iterable[tuple[str, bool]]]
-"""From steps below the folder of an array to the members there: the name of each, and whether it is a folder."""
+
+class Listable(Protocol):
+    """A folder whose members can be listed without a look into them. Any method but `close` may raise `Unreadable`."""
+
+    def members(self) -> Iterable[tuple[str, bool]]:
+        """The name of each, and whether it is a folder; a link is none."""
+
+    def enter(self, name: str) -> Listable:
+        """The folder of that name within this one."""
+
+    def close(self) -> None:
+        """Let go of the folder."""
+
 
 _OWN = {2: frozenset({".zarray", ".zattrs"}), 3: frozenset({"zarr.json"})}
 _SHOWN = 16
@@ -79,30 +91,32 @@ class Listing(NamedTuple):
         return self.cells.size == self.total
 
 
-def listing_of(layout: Layout, counts: Sequence[int], members: Members) -> Listing:
-    """What lies in the folder of the array of this layout, whose chunks make a grid of `counts`; raises `OSError`."""
-    return _Reader(layout, counts, members).read()
+def listing_of(layout: Layout, counts: Sequence[int], folder: Listable) -> Listing:
+    """What lies in the `folder` of the array of this layout, whose chunks make a grid of `counts`.
+
+    Raises `Unreadable` where a folder cannot be listed.
+    """
+    return _Reader(layout, counts).read(folder)
 
 
 class _Reader:
-    def __init__(self, layout: Layout, counts: Sequence[int], members: Members) -> None:
+    def __init__(self, layout: Layout, counts: Sequence[int]) -> None:
         self._layout = layout
         self._counts = counts
-        self._members = members
         self._cells = array("q")
         self._blocked: list[Blocked] = []
         self._others: list[str] = []
         self._foreign: list[str] = []
 
-    def read(self) -> Listing:
+    def read(self, folder: Listable) -> Listing:
         total = math.prod(self._counts)
         if self._layout.separator == "/" and self._counts:
             if self._layout.prefix:
-                self._below_prefix(total)
+                self._below_prefix(folder, total)
             else:
-                self._axis((), 0, 0)
+                self._axis(folder, (), 0, 0)
         else:
-            self._flat()
+            self._flat(folder)
         cells = np.frombuffer(self._cells, np.int64) if self._cells else np.empty(0, np.int64)
         return Listing(
             np.unique(cells),
@@ -112,28 +126,29 @@ class _Reader:
             total,
         )
 
-    def _below_prefix(self, total: int) -> None:
+    def _below_prefix(self, folder: Listable, total: int) -> None:
         prefix = self._layout.prefix[:-1]
         entered = False
-        for name, is_folder in self._members(()):
+        for name, is_folder in folder.members():
             if name != prefix:
-                self._other((), name, is_folder)
+                self._other(folder, (), name, is_folder)
             elif is_folder:
                 entered = True
             else:
                 self._blocked.append(Blocked(0, total, name))
         if entered:
-            self._axis((prefix,), 0, 0)
+            with closing(folder.enter(prefix)) as child:
+                self._axis(child, (prefix,), 0, 0)
 
-    def _axis(self, steps: Steps, axis: int, number: int) -> None:
+    def _axis(self, folder: Listable, steps: Steps, axis: int, number: int) -> None:
         """Sort the members of a folder of chunks that differ along `axis`; `number` counts along the axes before."""
         count, last = self._counts[axis], axis == len(self._counts) - 1
         below = math.prod(self._counts[axis + 1 :])
         inner: list[str] = []
-        for name, is_folder in self._members(steps):
+        for name, is_folder in folder.members():
             at = _number(name)
             if at is None:
-                self._other(steps, name, is_folder)
+                self._other(folder, steps, name, is_folder)
             elif at >= count:
                 self._note(self._foreign, "/".join((*steps, name)))
             elif last:
@@ -144,13 +159,14 @@ class _Reader:
                 first = (number * count + at) * below
                 self._blocked.append(Blocked(first, first + below, "/".join((*steps, name))))
         for name in inner:
-            self._axis((*steps, name), axis + 1, number * count + int(name))
+            with closing(folder.enter(name)) as child:
+                self._axis(child, (*steps, name), axis + 1, number * count + int(name))
 
-    def _flat(self) -> None:
+    def _flat(self, folder: Listable) -> None:
         """The members of a folder that holds chunks under one name each."""
         prefix, separator, counts = self._layout.prefix, self._layout.separator, self._counts
         whole = None if counts else self._layout.key(())
-        for name, is_folder in self._members(()):
+        for name, is_folder in folder.members():
             if whole is not None:
                 places: list[int | None] = [] if name == whole else [None]
             elif name.startswith(prefix):
@@ -158,7 +174,7 @@ class _Reader:
             else:
                 places = [None]
             if None in places or len(places) != len(counts):
-                self._other((), name, is_folder)
+                self._other(folder, (), name, is_folder)
                 continue
             number, inside = 0, True
             for at, count in zip(places, counts, strict=True):
@@ -169,31 +185,31 @@ class _Reader:
             else:
                 self._note(self._foreign, name)
 
-    def _other(self, steps: Steps, name: str, is_folder: bool) -> None:
+    def _other(self, folder: Listable, steps: Steps, name: str, is_folder: bool) -> None:
         """Notes what no chunk key names: one of another encoding, or no chunk at all."""
         if not steps and name in _OWN[self._layout.version]:
             return
         key = "/".join((*steps, name))
         if is_chunk(Entry(name, FOLDER if is_folder else FILE)):
-            found = self._chunk_below((*steps, name)) if is_folder and not self._others else key
+            found = self._chunk_in(folder, (*steps, name)) if is_folder and not self._others else key
             if found is not None:
                 self._note(self._others, found)
                 return
         self._note(self._foreign, key)
 
-    def _chunk_below(self, steps: Steps) -> str | None:
+    def _chunk_in(self, above: Listable, steps: Steps) -> str | None:
         """The key of a chunk in a folder that is named like one of chunks, None where it holds none."""
-        entries = [
-            Entry(name, FOLDER if is_folder else FILE) for name, is_folder in islice(self._members(steps), _LOOKED_AT)
-        ]
-        chunks = sorted(entry for entry in entries if is_chunk(entry) and not entry.name.startswith("c"))
-        if len(steps) > _DEPTH or not DOCUMENTS.isdisjoint(entry.name for entry in entries):
-            return None
-        whole = next((entry.name for entry in chunks if entry.what == FILE), None)
-        if whole is not None:
-            return "/".join((*steps, whole))
-        inner = next((entry.name for entry in chunks if entry.what == FOLDER), None)
-        return None if inner is None else self._chunk_below((*steps, inner))
+        with closing(above.enter(steps[-1])) as folder:
+            kinds = {True: FOLDER, False: FILE}
+            entries = [Entry(name, kinds[is_folder]) for name, is_folder in islice(folder.members(), _LOOKED_AT)]
+            if len(steps) > _DEPTH or not DOCUMENTS.isdisjoint(entry.name for entry in entries):
+                return None
+            chunks = sorted(entry for entry in entries if is_chunk(entry) and not entry.name.startswith("c"))
+            whole = next((entry.name for entry in chunks if entry.what == FILE), None)
+            if whole is not None:
+                return "/".join((*steps, whole))
+            inner = next((entry.name for entry in chunks if entry.what == FOLDER), None)
+            return None if inner is None else self._chunk_in(folder, (*steps, inner))
 
     @staticmethod
     def _note(keys: list[str], key: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -33,10 +33,10 @@ from vizschema.containers.values import (
     places,
 )
 from vizschema.containers.zarr_documents import read_array
-from vizschema.containers.zarr_files import OURS
 from vizschema.containers.zarr_folder import Folder
+from vizschema.containers.zarr_json import Unreadable
 from vizschema.containers.zarr_layout import Layout, Pipeline, Shard, chunk_bytes, index_bytes, v2_layout, v3_layout
-from vizschema.containers.zarr_listing import Listing, Members, listing_of
+from vizschema.containers.zarr_listing import Listable, Listing, listing_of
 
 _ABSENT = np.iinfo(np.uint64).max
 
@@ -54,12 +54,12 @@ def zarr_values(
     limits: Limits,
     opened: Opener,
     rooms: Rooms,
-    members: Members | None = None,
+    opened_folder: Callable[[], Listable] | None = None,
 ) -> ZarrValues:
     """The values of the array whose documents are in `folder`, and whose chunks `opened` opens by their keys.
 
-    `members` lists the folders of chunks, where the store can. `path` is what to call the array. Raises `ChunkDamaged`
-    where the documents describe no array of numbers any more.
+    `opened_folder` opens the folder of the array, where the store can list it. `path` is what to call the array.
+    Raises `ChunkDamaged` where the documents describe no array of numbers any more.
     """
     found = read_array(folder, path, version, limits)
     if found is None or found.accounts is None or found.node["kind"] != "array":
@@ -67,8 +67,8 @@ def zarr_values(
     name = found.node["dtype"]
     try:
         if version == 3:
-            return ZarrValues(v3_layout(found.accounts["zarr.json"], name), opened, rooms, members)
-        return ZarrValues(v2_layout(found.accounts[".zarray"], name), opened, rooms, members)
+            return ZarrValues(v3_layout(found.accounts["zarr.json"], name), opened, rooms, opened_folder)
+        return ZarrValues(v2_layout(found.accounts[".zarray"], name), opened, rooms, opened_folder)
     except TypeError as error:
         raise ChunkDamaged(path, "undecodable", f"its dtype {name} cannot be read: {error}") from None
 
@@ -76,13 +76,15 @@ def zarr_values(
 class ZarrValues:
     """The stored values of one Zarr array, as `Values`."""
 
-    def __init__(self, layout: Layout, opened: Opener, rooms: Rooms, members: Members | None = None) -> None:
+    def __init__(
+        self, layout: Layout, opened: Opener, rooms: Rooms, opened_folder: Callable[[], Listable] | None = None
+    ) -> None:
         self.dtype = layout.dtype
         self.shape = layout.shape
         self._layout = layout
         self._opened = opened
         self._rooms = rooms
-        self._members = members
+        self._opened_folder = opened_folder
         self._listing: Listing | None = None
         self.fill = layout.fill
         inner = layout.chunk if layout.pipeline.shard is None else innermost(layout.pipeline)
@@ -165,13 +167,12 @@ class ZarrValues:
 
     def _listed(self) -> Listing | None:
         """What lies in the folder of the array, listed once; None where the store cannot list."""
-        if self._listing is None and self._members is not None:
+        if self._listing is None and self._opened_folder is not None:
             try:
-                self._listing = listing_of(self._layout, self._counts, self._members)
-            except OSError as error:
-                if error.errno in OURS:
-                    raise
-                self._members = None  # without the right to list, each chunk is asked for by its key
+                with closing(self._opened_folder()) as folder:
+                    self._listing = listing_of(self._layout, self._counts, folder)
+            except Unreadable:
+                self._opened_folder = None  # without the right to list, each chunk is asked for by its key
         return self._listing
 
     def _piece(self, index: int, place: Place, decoded_bytes: int) -> Piece:

@@ -65,12 +65,9 @@ class ZipFolder:
             found = found.get(step) if isinstance(found, dict) else None
         return None if isinstance(found, dict) else found
 
-    def members(self, steps: Sequence[str]) -> Iterator[tuple[str, bool]]:
-        """The members of a folder below this one: the name of each, and whether it is a folder."""
-        found: Any = self._tree
-        for step in steps:
-            found = found[step]
-        return ((name, isinstance(member, dict)) for name, member in found.items())
+    def members(self) -> Iterator[tuple[str, bool]]:
+        """The name of every member, and whether it is a folder."""
+        return ((name, isinstance(found, dict)) for name, found in self._tree.items())
 
     def close(self) -> None:
         """Nothing: the file is closed by the container."""
@@ -110,7 +107,7 @@ class ZarrZip:
         except Unreadable as unreadable:
             raise ChunkDamaged(path, "undecodable", unreadable.detail) from None
         opened = lambda key: self._chunk(folder, key)  # noqa: E731
-        return zarr_values(folder, path, self._version, self._limits, opened, self._rooms, folder.members)
+        return zarr_values(folder, path, self._version, self._limits, opened, self._rooms, lambda: folder)
 
     def close(self) -> None:
         """Let go of the file."""

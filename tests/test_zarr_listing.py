@@ -329,3 +329,28 @@ def test_the_chunk_of_a_scalar_is_found(tmp_path: Path) -> None:
         assert measured(path)["absent_chunks"] == 0
         (path / "x" / key).rename(path / "x" / ("0" if key == "c" else "c"))
         assert is_refused(path) == "misplaced"
+
+
+def test_a_box_of_few_chunks_is_found_among_many_without_a_look_at_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = array_2(tmp_path / "a.zarr", ".")
+    monkeypatch.setattr("vizschema.containers.zarr_values._ASKED", 0)
+    with closing(open_container(str(path))) as container:
+        values: Any = container.values("/x")
+        assert [piece.key for piece in values.touching(((0, 1), (2, 4)))] == ["0.0", "0.1"]
+        assert [piece.key for piece in values.touching(((0, 0), (2, 4)))] == []
+        assert len(list(values.touching(((0, 5), (0, 6))))) == 6
+
+
+def test_a_box_of_an_array_without_entries_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    path.mkdir()
+    (path / ".zgroup").write_text('{"zarr_format": 2}')
+    (path / "x").mkdir()
+    document = {"zarr_format": 2, "shape": [0, 3], "chunks": [0, 3], "dtype": "<f4", "compressor": None}
+    (path / "x/.zarray").write_text(json.dumps({**document, "fill_value": 0, "order": "C", "filters": None}))
+    with closing(open_container(str(path))) as container:
+        values: Any = container.values("/x")
+        assert list(values.pieces()) == []
+        assert list(values.touching(((0, 0), (0, 3)))) == []

@@ -110,10 +110,12 @@ class ZarrValues:
 
     def touching(self, box: Box) -> Iterator[Piece]:
         """The pieces that touch a box: those of `pieces`, or, where that takes less time, every cell for itself."""
-        near = math.prod(
-            -(-end // length) - first // length for (first, end), length in zip(box, self._grid.cell, strict=True)
-        )
-        if near > _ASKED and all(first < end for first, end in box) and self._listed() is not None:
+        if any(first >= end for first, end in box):
+            return
+        sides = zip(box, self._grid.cell, strict=True)
+        near = math.prod(-(-end // length) - first // length for (first, end), length in sides)
+        listing = self._listed() if near > _ASKED else None
+        if listing is not None and near > listing.cells.size:
             yield from (piece for piece in self.pieces() if _touches(self.extent(piece), box))
             return
         decoded = self._decoded_bytes()

@@ -135,7 +135,7 @@ def _finished(arrays: Sequence[ScannedArray], threads: int) -> bool:
 
 def readable(description: Description) -> list[str]:
     """The arrays whose values can be read: numbers or booleans, in codecs that are decoded here."""
-    container = description["container"]
+    container = description.get("container", {})
     arrays = ((path, node) for path, node in description["nodes"].items() if node["kind"] == "array")
     return [path for path, node in arrays if node["dtype"] in ITEM_BYTES and not undecoded(container, node)]
 

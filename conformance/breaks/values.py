@@ -61,6 +61,7 @@ def _chunks() -> Iterator[Break]:
     cut = [{"key": "0/0", "reason": "truncated", "detail": "ends early"}]
     yield broken("chunk-readable", "trace", "described", "A chunk that ends too early.", fact(LAYER, damaged_chunks=cut))
     yield broken("chunk-readable", "trace", "in-extra", "A damaged chunk below /extra.", fact(EXTRA, damaged_chunks=cut))
+    yield broken("chunk-keys", "trace", "moved", "A chunk under a key of another separator.", damage("chunk-moved", LAYER))
     moved = [{"key": "0/0", "reason": "misplaced", "detail": "0.0 is there"}]
     yield broken("chunk-keys", "trace", "described", "A chunk lies under a key of another encoding.", fact(LAYER, damaged_chunks=moved))
     yield broken("chunk-keys", "trace", "in-extra", "A chunk below /extra lies under a key of another encoding.", fact(EXTRA, damaged_chunks=moved))

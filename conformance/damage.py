@@ -126,6 +126,16 @@ def _cut_chunk(archive: Path, damage: Mapping[str, Any]) -> None:
     chunk.write_bytes(chunk.read_bytes()[: chunk.stat().st_size // 2])
 
 
+def _move_chunk(archive: Path, damage: Mapping[str, Any]) -> None:
+    """The last chunk under a key of the other separator."""
+    chunk = _zarr_chunks(archive, damage)[-1]
+    folder = _place(archive, damage)
+    key = chunk.relative_to(folder).as_posix()
+    target = folder / (key.replace("/", ".") if "/" in key else key.replace(".", "/"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    chunk.rename(target)
+
+
 def _shard_grown(archive: Path, damage: Mapping[str, Any]) -> None:
     """A shard of 1.25 GiB that was never written, of inner chunks as they were."""
     document = _document(archive, damage)
@@ -150,6 +160,7 @@ FOLDER: Mapping[str, Damage] = {
     "special-file": _fifo,
     "chunk-removed": _remove_chunk,
     "chunk-cut": _cut_chunk,
+    "chunk-moved": _move_chunk,
 }
 """What Zarr of either version in a folder can suffer."""
 

@@ -52,7 +52,12 @@ def facts_of(values: Any, mask: Any = None, jobs: int = 1) -> dict[str, Any]:
         }
         for path, each in (("/x", values), ("/mask", mask))
     }
-    return scan(Holding(values, mask), {"nodes": nodes, "axes": {}}, ENTRIES, Bounds(jobs)).facts["/x"]
+    return scan(
+        Holding(values, mask),
+        {"nodes": nodes, "axes": {}, "container": {"format": "npz", "version": None}},
+        ENTRIES,
+        Bounds(jobs),
+    ).facts["/x"]
 
 
 def small_blocks() -> AbstractContextManager[Any]:

@@ -243,6 +243,8 @@ STRUCTURE: list[tuple[str, str, str, Break]] = [
 VALUES: list[tuple[str, str, str, Break]] = [
     ("finite", "trace", LAYER, fact(LAYER, "non_finite", 1)),
     ("chunk-readable", "trace", LAYER, fact(LAYER, "damaged_chunks", [{"key": "0/0", "reason": "truncated", "detail": "x"}])),
+    ("chunk-keys", "trace", LAYER, fact(LAYER, "damaged_chunks", [{"key": "0/0", "reason": "misplaced", "detail": "x"}])),
+    ("foreign-file", "trace", LAYER, fact(LAYER, "foreign", ["note.txt"])),
     ("chunks-written", "trace", LAYER, fact(LAYER, "absent_chunks", 1)),
     ("values-vary", "trace", LAYER, fact(LAYER, "constant", True)),
     ("values-vary", "trace", SELF, both(fact(SELF, "constant", True), fact(SELF, "duplicate_slices", 1))),

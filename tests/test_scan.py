@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
+import google_crc32c
 import numpy as np
 import pytest
 import traces
@@ -31,6 +33,7 @@ from vizschema.isolation import WorkerDied
 from vizschema.scan import Bounds, Scanned, describe_scanned, scan
 from vizschema.validate import report_of
 
+NPZ = {"format": "npz", "version": None}
 ENTRIES = [
     {"at": "^/", "measure": ["non_finite", "range", "constant", "constant_share", "row_sum"]},
     {"at": "^/", "measure": ["duplicate_slices"], "along": "^head$"},
@@ -216,7 +219,7 @@ class _Holding:
 def test_an_array_of_nothing_but_damage_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vizschema.scan._DAMAGED", 1000)
     node = {"kind": "array", "dtype": "float32", "shape": [1 << 40], "bytes": 1 << 42, "axes": None, "storage": None}
-    description = {"nodes": {"/x": node}, "axes": {}}
+    description = {"nodes": {"/x": node}, "axes": {}, "container": NPZ}
     found = scan(_Holding(_Endless()), description, ENTRIES)  # type: ignore[arg-type]
     facts = found.facts["/x"]
     assert len(facts["damaged_chunks"]) == 16
@@ -255,7 +258,12 @@ def test_a_scan_holds_its_bound(tmp_path: Path) -> None:
         "axes": None,
         "storage": None,
     }
-    found = scan(_Holding(Slow()), {"nodes": {"/x": node}, "axes": {}}, ENTRIES, Bounds(16, 8 << 20))  # type: ignore[arg-type]
+    found = scan(
+        _Holding(Slow()),
+        {"nodes": {"/x": node}, "axes": {}, "container": NPZ},
+        ENTRIES,
+        Bounds(16, 8 << 20),
+    )  # type: ignore[arg-type]
     assert found.facts["/x"]["constant_share"] == 1
     assert 0 < most <= 4 << 20
 
@@ -279,7 +287,12 @@ class _Rows:
 
     def scanned(self, jobs: int) -> Scanned:
         node = {**self.node, "axes": None, "storage": None}
-        return scan(_Holding(self), {"nodes": {"/x": node}, "axes": {}}, ENTRIES, Bounds(jobs))
+        return scan(
+            _Holding(self),
+            {"nodes": {"/x": node}, "axes": {}, "container": NPZ},
+            ENTRIES,
+            Bounds(jobs),
+        )
 
 
 def scanning() -> list[str]:
@@ -387,8 +400,14 @@ sys.exit(cli.main(sys.argv[1:]))
 def test_ctrl_c_gives_a_partial_report_and_130(tmp_path: Path, trust: list[str]) -> None:
     path = tmp_path / "a.zarr"
     group = zarr.open_group(path, mode="w", zarr_format=3)
-    # Chunks that were never written: each takes a moment, and there are a great many of them.
-    group.create_array("extra/x", shape=(1 << 22,), dtype="f4", chunks=(1,), fill_value=0.5)
+    # Chunks of one byte: each takes a moment, and there are a great many of them.
+    count, shards = 1 << 14, 64
+    group.create_array("extra/x", shape=(count * shards,), dtype="u1", chunks=(1,), shards=(count,), compressors=None)
+    index = np.stack([np.arange(count), np.ones(count)], axis=1).astype("<u8").tobytes()
+    shard = bytes(count) + index + struct.pack("<I", google_crc32c.value(index))
+    (path / "extra/x/c").mkdir()
+    for number in range(shards):
+        (path / f"extra/x/c/{number}").write_bytes(shard)
     command = [sys.executable, "-c", _INTERRUPTED, "validate", str(path), "--format", "json", "--no-config", *trust]
     ended = subprocess.run(command, text=True, capture_output=True, timeout=60)
     assert ended.returncode == 130, ended.stderr
@@ -547,7 +566,11 @@ class _Dies:
 def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vizschema.isolated_scan.Worker", _Dies)
     node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
-    description = {"nodes": dict.fromkeys(("/a", "/b", "/c"), node), "axes": {}}
+    description = {
+        "nodes": dict.fromkeys(("/a", "/b", "/c"), node),
+        "axes": {},
+        "container": NPZ,
+    }
     told: list[int] = []
     reading = IsolatedScan("x.zarr", ENTRIES, WorkerBounds(), 1, told.append)
     found = reading.run(description, _Dies(), {"path": "", "limits": {}, "skipped": {}})  # type: ignore[arg-type]
@@ -564,7 +587,7 @@ def test_workers_that_die_again_and_again_come_to_an_end(monkeypatch: pytest.Mon
     monkeypatch.setattr(_Dies, "started", 0)
     node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
     paths = [f"/b{number}" for number in range(20)]
-    description = {"nodes": dict.fromkeys(paths, node), "axes": {}}
+    description = {"nodes": dict.fromkeys(paths, node), "axes": {}, "container": NPZ}
     monkeypatch.setattr(_Dies, "run", lambda *_: (_ for _ in ()).throw(WorkerDied("over-limit", "too much memory")))
     reading = IsolatedScan("x.zarr", ENTRIES, WorkerBounds(), 1)
     found = reading.run(description, _Dies(), {"path": "", "limits": {}, "skipped": {}})  # type: ignore[arg-type]

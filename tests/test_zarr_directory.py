@@ -460,9 +460,9 @@ class TestConsolidatedMetadata:
         "change",
         [
             {"fill_value": 1},
-            {"codecs": [*ARRAY["codecs"], "zstd"]},
+            {"codecs": [*ARRAY["codecs"], {"name": "zstd", "configuration": {"level": 1}}]},
             {"codecs": [{"name": "bytes", "configuration": {"endian": "big"}}]},
-            {"chunk_key_encoding": "v2"},
+            {"chunk_key_encoding": {"name": "v2"}},
             {"dimension_names": ["a"]},
             {"attributes": {"a": {}}},
             {"note": {"must_understand": False}},
@@ -475,7 +475,7 @@ class TestConsolidatedMetadata:
 
     def test_a_setting_that_only_one_spells_out_does_not(self, v3: Path) -> None:
         consolidate(v3)
-        self.change(v3, "outer/data", {"chunk_key_encoding": "default", "dimension_names": None})
+        self.change(v3, "outer/data", {"chunk_key_encoding": {"name": "default"}, "dimension_names": None})
         assert reasons(described(v3)) == {}
 
     def test_true_is_not_1(self, v3: Path) -> None:

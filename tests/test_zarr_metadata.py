@@ -17,6 +17,10 @@ from vizschema.containers.zarr_metadata import v2_array, v2_group, v3_node
 LIMITS = Limits()
 
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+GZIP = {"name": "gzip", "configuration": {"level": 1}}
+ZSTD = {"name": "zstd", "configuration": {"level": 1}}
+CRC = {"name": "crc32c"}
+MYSTERY = {"name": "mystery"}
 TRANSPOSE = {"name": "transpose", "configuration": {"order": [2, 0, 1]}}
 V3: Mapping[str, Any] = {
     "zarr_format": 3,
@@ -68,13 +72,20 @@ def reason(call: Any, *arguments: Any, **keywords: Any) -> str:
     return refusal(call, *arguments, **keywords)[0]
 
 
-def sharding(inner: Any, inner_codecs: Any = (LITTLE, "zstd"), **changes: Any) -> dict[str, Any]:
-    codecs = {"codecs": list(inner_codecs), "index_codecs": [LITTLE, "crc32c"]}
+def sharding(inner: Any, inner_codecs: Any = (LITTLE, ZSTD), **changes: Any) -> dict[str, Any]:
+    codecs = {"codecs": list(inner_codecs), "index_codecs": [LITTLE, CRC]}
     configuration = {"chunk_shape": inner, **codecs, **changes}
     return {"name": "sharding_indexed", "configuration": configuration}
 
 
 class TestStrictJson:
+    def test_a_number_that_json_lacks_is_named_with_its_place(self) -> None:
+        raw = b'{"consolidated_metadata": {"metadata": {"a/b": {"attributes": {"list": [1, {"loss": -Infinity}]}}}}}'
+        with pytest.raises(Unreadable, match="consolidated_metadata/metadata/a/b/attributes/list/1/loss is NaN or inf"):
+            parse(raw, "zarr.json", LIMITS)
+        with pytest.raises(Unreadable, match=r"^zarr.json is not JSON: unexpected.*; NaN and Infinity are no JSON"):
+            parse(b'{"a": NaN,}', "zarr.json", LIMITS)
+
     @pytest.mark.parametrize(
         ("raw", "words"),
         [
@@ -293,14 +304,14 @@ class TestVersion3Arrays:
     @pytest.mark.parametrize(
         ("codecs", "words"),
         [
-            (["gzip"], "gzip takes bytes, and no codec before it makes any"),
+            ([GZIP], "gzip takes bytes, and no codec before it makes any"),
             ([TRANSPOSE], "codecs has no codec that makes bytes"),
-            (["gzip", LITTLE], "gzip takes bytes"),
+            ([GZIP, LITTLE], "gzip takes bytes"),
             ([LITTLE, LITTLE], "bytes makes bytes of an array, and so does bytes"),
             ([LITTLE, TRANSPOSE], "transpose takes an array, and stands behind bytes"),
-            ([LITTLE, "gzip", "mystery", LITTLE], "and so does bytes"),
-            (["mystery", TRANSPOSE], "codecs has no codec that makes bytes"),
-            (["bytes"], "has no endian, for entries of 4 bytes"),
+            ([LITTLE, GZIP, MYSTERY, LITTLE], "and so does bytes"),
+            ([MYSTERY, TRANSPOSE], "codecs has no codec that makes bytes"),
+            ([{"name": "bytes"}], "has no endian, for entries of 4 bytes"),
         ],
     )
     def test_one_codec_makes_bytes_of_an_array(self, codecs: list[Any], words: str) -> None:
@@ -309,12 +320,12 @@ class TestVersion3Arrays:
         within = {"codecs": codecs} if words[:5] != "codec" else {"index_codecs": codecs}
         assert reason(v3, codecs=[sharding([1, 76, 76], **within)]) == "metadata-invalid"
 
-    @pytest.mark.parametrize("codecs", [["mystery"], ["mystery", LITTLE], ["mystery", "gzip"], [LITTLE, "mystery"]])
+    @pytest.mark.parametrize("codecs", [[MYSTERY], [MYSTERY, LITTLE], [MYSTERY, GZIP], [LITTLE, MYSTERY]])
     def test_a_codec_that_nobody_knows_does_what_its_place_asks_for(self, codecs: list[Any]) -> None:
         assert "mystery" in v3(codecs=codecs)["storage"]["codecs"]
 
     def test_the_index_of_shards_is_not_compressed(self) -> None:
-        assert reason(v3, codecs=[sharding([1, 76, 76], index_codecs=[LITTLE, "zstd"])]) == "metadata-invalid"
+        assert reason(v3, codecs=[sharding([1, 76, 76], index_codecs=[LITTLE, ZSTD])]) == "metadata-invalid"
 
     @pytest.mark.parametrize(
         "codec",
@@ -379,8 +390,42 @@ class TestVersion3Arrays:
     def test_a_shard_that_its_inner_chunks_do_not_fill_is_invalid(self, codec: Any) -> None:
         assert reason(v3, codecs=[codec, LITTLE]) == "metadata-invalid"
 
-    def test_a_codec_may_be_named_by_a_bare_string(self) -> None:
-        assert v3(codecs=[LITTLE, "zstd"]) == v3()
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"codecs": ["bytes"], "data_type": "uint8"},
+            {"codecs": [LITTLE, "crc32c"]},
+            {"codecs": [LITTLE, {"name": "crc32c", "configuration": None}]},
+            {"codecs": [LITTLE, {"name": "gzip"}]},
+            {"codecs": [LITTLE, {"name": "zstd"}]},
+            {"codecs": [LITTLE, {"name": "blosc"}]},
+            {"codecs": [sharding([1, 76, 76], index_codecs=["bytes"])]},
+            {"chunk_key_encoding": "default"},
+            {"chunk_key_encoding": {"name": "default", "configuration": None}},
+            {"chunk_grid": "regular"},
+            {"chunk_grid": {"name": "regular"}},
+            {"data_type": {"name": "float32"}},
+            {"data_type": {"name": "float32", "configuration": None}},
+        ],
+    )
+    def test_a_form_that_no_reader_opens_is_invalid(self, changes: Mapping[str, Any]) -> None:
+        assert reason(v3, **changes) == "metadata-invalid"
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"codecs": [{"name": "bytes"}], "data_type": "uint8"},
+            {"codecs": [LITTLE, {"name": "crc32c"}]},
+            {"codecs": [LITTLE, {"name": "gzip", "configuration": {}}]},
+            {"codecs": [{"name": "transpose", "configuration": {"order": "F"}}, LITTLE]},
+            {"chunk_key_encoding": {"name": "default"}},
+            {"chunk_key_encoding": {"name": "v2", "configuration": {}}},
+            {"dimension_names": None},
+            {"data_type": "bool", "fill_value": 1},
+        ],
+    )
+    def test_a_form_that_some_reader_opens_is_read(self, changes: Mapping[str, Any]) -> None:
+        assert v3(**changes)["kind"] == "array"
 
     @pytest.mark.parametrize("codec", ["pickle", "numcodecs.pickle", {"name": "numcodecs.pickle"}])
     def test_a_codec_that_unpickles_is_a_pickle_wherever_it_stands(self, codec: Any) -> None:

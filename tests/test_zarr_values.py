@@ -202,7 +202,7 @@ def test_a_chunk_that_was_never_written_is_its_fill_value(tmp_path: Path, name: 
     metadata = path / "x" / "zarr.json"
     metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"fill_value": fill}))
     found = blocks(path)
-    assert len(found) == 18
+    assert sum(block.absent for block in found if isinstance(block, Block)) == 18
     for block in found:
         assert isinstance(block, Block)
         assert block.absent
@@ -235,12 +235,13 @@ def test_a_fill_value_that_is_none_is_no_array(tmp_path: Path, fill: Any) -> Non
     assert "the fill_value" in node["detail"]
 
 
-def test_chunks_missing_in_a_shard_are_told_one_by_one(tmp_path: Path) -> None:
+def test_chunks_missing_in_a_shard_are_counted_in_few_blocks(tmp_path: Path) -> None:
     values = numbers()
     values[:4, :3] = 0
     path = v3(tmp_path / "a.zarr", values, chunks=(2, 3, 5), shards=(4, 9, 10))
     found = blocks(path)
-    assert [block.absent for block in found if isinstance(block, Block)].count(True) == 4
+    absent = [block for block in found if isinstance(block, Block) and block.absent]
+    assert sum(block.absent for block in absent) == 4
     assert (whole(path, values) == values).all()
 
 
@@ -362,7 +363,7 @@ def test_a_shard_whose_index_is_damaged_is_one_damaged_chunk(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("offset", "length", "reason"),
-    [(10**9, 120, "truncated"), (0, 119, "truncated"), (0, 121, "wrong-length"), (2**64 - 1, 120, "truncated")],
+    [(10**9, 120, "truncated"), (0, 119, "truncated"), (2**64 - 1, 120, "truncated"), (120, 2**64 - 1, "truncated")],
 )
 def test_an_index_that_leads_nowhere_damages_its_chunk_alone(
     tmp_path: Path, offset: int, length: int, reason: str
@@ -410,9 +411,9 @@ def test_a_linked_folder_of_chunks_is_not_entered(tmp_path: Path) -> None:
     path = v3(tmp_path / "a.zarr", numbers())
     (path / "x" / "c" / "0").rename(tmp_path / "away")
     (path / "x" / "c" / "0").symlink_to(tmp_path / "away")
-    found = damage(path)
-    assert len(found) == 6
-    assert "a symbolic link, which is never followed" in found[0][2]
+    ((key, reason, words),) = damage(path)
+    assert (key, reason) == ("c/0", "undecodable")
+    assert "a symbolic link, which is never followed" in words
 
 
 def test_a_chunk_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
@@ -485,4 +486,4 @@ def test_a_folder_that_becomes_a_link_is_not_followed_though_it_was_entered(tmp_
         first, last = ([*values.read(piece)] for piece in (pieces[0], pieces[-1]))
         assert isinstance(first[0], Block)  # the folder that was entered, not what the link points at
         assert isinstance(last[0], Block)
-    assert damage(path)[0][:2] == ("c/0/0/0", "undecodable")
+    assert damage(path)[0][:2] == ("c/0", "undecodable")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from vizschema.bounds import MEMORY
+from vizschema.containers.decoded import undecoded
 from vizschema.containers.values import HasValues, Piece
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.facts import HASH
@@ -133,9 +134,10 @@ def _finished(arrays: Sequence[ScannedArray], threads: int) -> bool:
 
 
 def readable(description: Description) -> list[str]:
-    """The arrays whose values can be read."""
-    nodes = description["nodes"].items()
-    return [path for path, node in nodes if node["kind"] == "array" and node["dtype"] in ITEM_BYTES]
+    """The arrays whose values can be read: numbers or booleans, in codecs that are decoded here."""
+    container = description.get("container", {})
+    arrays = ((path, node) for path, node in description["nodes"].items() if node["kind"] == "array")
+    return [path for path, node in arrays if node["dtype"] in ITEM_BYTES and not undecoded(container, node)]
 
 
 def coverage_of(description: Description) -> dict[str, int]:

@@ -15,6 +15,7 @@ from vizschema.containers.values import (
     ChunkDamaged,
     Filled,
     HasValues,
+    Listed,
     Piece,
     Values,
     clipped,
@@ -231,6 +232,9 @@ class ScannedArray:
         }
         if not self.is_read:
             return facts
+        values: Any = self._values
+        if isinstance(values, Listed) and values.foreign():
+            facts["foreign"] = [escape_text(key) for key in values.foreign()]
         facts["absent_chunks"] = total.absent
         if total.absent:
             facts["absent_keys"] = [escape_text(key) for _, key in total.absent_in]

@@ -20,12 +20,20 @@ from vizschema.conformance.breaks.edits import (
     valid,
 )
 from vizschema.conformance.breaks.openfold import KINDS, moved_topk
+from vizschema.conformance.breaks.storage import V2
 from vizschema.conformance.breaks.values import FLOATS, INTEGERS, RAMP
 
 # A table reads better with a case a line.
 # fmt: off
 
 SELF = "/attention/self/layer_00"
+LAYER = "/activations/layer_00"
+ENCODED = (
+    ("v-three", {"format": "zarr", "version": 3, "store": "directory", "consolidated": False}, ["transpose", "sharding_indexed", "bytes", "crc32c", "blosc", "zstd", "gzip"], ["bytes", "zlib"]),
+    ("v-two", {"format": "zarr", "version": 2, "store": "directory", "consolidated": False}, list(V2), ["shuffle", "bitround"]),
+    ("v-five", {"format": "hdf5", "version": None, "store": "file"}, ["shuffle", "deflate", "fletcher32", "nbit", "scaleoffset"], ["hdf5-32004"]),
+)
+"""Containers of chunks, with all of their portable codecs, and with one that is not."""
 WHOLE = tuple(dtype for dtype in INTEGERS if dtype != "bool")
 PARTNERS: Mapping[tuple[str, str], tuple[str, str, str]] = {
     ("mnist", "/inputs/labels"): ("classifier-facts-measured", "beyond_axis", "integer-dtype"),
@@ -39,7 +47,7 @@ PARTNERS: Mapping[tuple[str, str], tuple[str, str, str]] = {
 
 def breaks() -> Iterator[Break]:
     """Every break of this table."""
-    for each in (*_any(), *_below_metadata(), *_attention(), *_partners(), *_interrupted()):
+    for each in (*_any(), *_below_metadata(), *_attention(), *_partners(), *_codecs(), *_interrupted()):
         yield Break(each.rule, each.profile, each.slug, each.why, each.edits, each.kind, True, each.also, each.base)
 
 
@@ -86,6 +94,16 @@ def _partners() -> Iterator[Break]:
     for kind in KINDS:
         path = f"/attention_topk/{kind}/layer_00/indices"
         yield broken("top-k-index-dtype", "openfold", f"{kind.replace('_', '-')}-floats-unmeasured", "beyond_axis of floats is not asked for.", *moved_topk(kind), measured(path, "dtype", value="float32"), unmeasured(path, "facts", "beyond_axis"), fact(path, non_finite=0, constant=False))
+
+
+def _codecs() -> Iterator[Break]:
+    """Of what nobody decodes nothing is measured; what a plain reader decodes is."""
+    bare = unmeasured(LAYER, "facts")
+    for slug, container, plain, foreign in ENCODED:
+        edits = (on_description(lambda parts, container=container: parts.__setitem__("container", container)), bare)
+        yield broken("portable-codec", "trace", f"{slug}-unmeasured", "No value in a codec that is not portable is measured.", *edits, measured(LAYER, "storage", "codecs", value=foreign))
+        yield broken("facts-measured", "trace", f"{slug}-encoded", "Codecs of every reader, and nothing was measured.", *edits, measured(LAYER, "storage", "codecs", value=plain))
+    yield broken("facts-measured", "trace", "without-chunks", "An array without chunks, and nothing was measured.", bare, measured(LAYER, "storage", value=None))
 
 
 def _partial() -> Edit:

@@ -61,6 +61,13 @@ def _chunks() -> Iterator[Break]:
     cut = [{"key": "0/0", "reason": "truncated", "detail": "ends early"}]
     yield broken("chunk-readable", "trace", "described", "A chunk that ends too early.", fact(LAYER, damaged_chunks=cut))
     yield broken("chunk-readable", "trace", "in-extra", "A damaged chunk below /extra.", fact(EXTRA, damaged_chunks=cut))
+    yield broken("chunk-keys", "trace", "moved", "A chunk under a key of another separator.", damage("chunk-moved", LAYER))
+    moved = [{"key": "0/0", "reason": "misplaced", "detail": "0.0 is there"}]
+    yield broken("chunk-keys", "trace", "described", "A chunk lies under a key of another encoding.", fact(LAYER, damaged_chunks=moved))
+    yield broken("chunk-keys", "trace", "in-extra", "A chunk below /extra lies under a key of another encoding.", fact(EXTRA, damaged_chunks=moved))
+    yield broken("chunk-keys", "trace", "and-truncated", "One chunk lies elsewhere, another ends too early.", fact(LAYER, damaged_chunks=[*moved, *cut]), also=("chunk-readable",))
+    yield valid("chunk-keys", "trace", "all-there", "Every chunk lies under its key.", put(LAYER, "chunks", [2, 8]))
+    yield broken("foreign-file", "trace", "in-an-array", "A file in the folder of an array.", fact(LAYER, foreign=["note.txt"]))
     yield valid("chunk-readable", "trace", "one-chunk-each", "Every row a chunk of its own.", put(LAYER, "chunks", [1, 8]))
 
 

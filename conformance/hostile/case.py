@@ -62,9 +62,9 @@ def broken(container: str, name: str, rule: str, why: str, build: Build, *, valu
     return Case(f"{container}-{name}", container, build, frozenset(rule.split()), why, frozenset(values.split()))
 
 
-def damaged(container: str, name: str, why: str, build: Build) -> Case:
+def damaged(container: str, name: str, why: str, build: Build, rule: str = "chunk-readable") -> Case:
     """A case whose structure conforms, and one of whose chunks is damaged."""
-    return Case(f"{container}-{name}", container, build, frozenset(), why, frozenset({"chunk-readable"}))
+    return Case(f"{container}-{name}", container, build, frozenset(), why, frozenset({rule}))
 
 
 def control(container: str, name: str, why: str, build: Build) -> Case:

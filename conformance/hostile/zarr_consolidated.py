@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,22 @@ def _many(copy: dict[str, Any]) -> None:
     copy.update({f"extra/{number}": GROUP for number in range(_MANY)})
 
 
+def _dotted(folder: Path) -> Path:
+    """Chunks under keys with dots, as the document says, and its copy does not."""
+    archive = write_v3(folder)
+    document = json.loads((archive / LAYER / "zarr.json").read_bytes())
+    document["chunk_key_encoding"]["configuration"]["separator"] = "."
+    put(archive / LAYER, "zarr.json", document)
+    (archive / LAYER / "c/0/0").rename(archive / LAYER / "c.0.0")
+    shutil.rmtree(archive / LAYER / "c")
+    return consolidate_v3(archive, _set(LAYER, chunk_key_encoding={"name": "default"}))
+
+
 CASES: tuple[Case, ...] = (
     broken(V3, "copy-shape", "metadata-conflict", "readers of the copy see another shape", c3(_set(LAYER, shape=[20, 30]))),
     broken(V3, "copy-codecs", "metadata-conflict", "readers of the copy decode by other codecs", c3(_set(LAYER, codecs=[{"name": "bytes", "configuration": {"endian": "big"}}]))),
+    broken(V3, "copy-default", "metadata-conflict", "a copy that leaves the separator out: its readers take another one", _dotted),
+    broken(V3, "copy-unopened", "metadata-conflict", "a copy that no reader opens", c3(_set(LAYER, codecs=["bytes"]))),
     broken(V3, "copy-attributes", "metadata-conflict", "readers of the copy see another model", c3(_set("metadata", attributes={"model_name": "another", "model_version": "1"}))),
     broken(V3, "copy-lacks-node", "metadata-conflict", "readers of the copy miss an array", c3(lambda copy: copy.pop(LAYER))),
     broken(V3, "copy-only", "metadata-conflict", "an array that only readers of the copy see", c3(_key("extra/ghost", ARRAY))),
@@ -94,6 +108,7 @@ CASES: tuple[Case, ...] = (
     broken(V3, "copy-kind", "unsupported", "a copy of a kind that may lie elsewhere", lambda folder: _kind(c3()(folder))),
     broken(V3, "copy-list", "metadata-invalid", "a copy that is no object", lambda folder: _copy_is(write_v3(folder), [1])),
     broken(V2, "copy-shape", "metadata-conflict", "readers of the copy see another shape", c2(_set(f"{LAYER}/.zarray", shape=[20, 30]))),
+    broken(V2, "copy-default", "metadata-conflict", "a copy with a compressor of another level than its default", c2(_set(f"{LAYER}/.zarray", compressor={"id": "zlib"}))),
     broken(V2, "copy-pickle", "metadata-conflict", "only readers of the copy would unpickle", c2(_set(f"{LAYER}/.zarray", dtype="|O", filters=[{"id": "pickle"}]))),
     broken(V2, "copy-hidden-pickle", "metadata-conflict", "an array that only the copy knows, pickled", c2(_add(extra__ghost__DOT=_OBJECTS), lambda copy: copy.update({"extra/ghost/.zarray": copy.pop("extra/ghost/DOT")}))),
     broken(V2, "copy-format", "metadata-invalid", "a copy of a format to come", lambda folder: _format(c2()(folder))),

@@ -85,6 +85,8 @@ CASES: tuple[Case, ...] = (
     control(V3, "spacing", "documents with space, escapes and keys in reverse", _spaced),
     control(V3, "separator-dot", "chunks under keys with dots", v3(content("extra/x/zarr.json", {**ARRAY, "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}}}), content("extra/x/c.0.0", VALUES))),
     control(V3, "keys-of-v2", "chunks under the keys of version 2", v3(content("extra/x/zarr.json", {**ARRAY, "chunk_key_encoding": {"name": "v2", "configuration": {"separator": "."}}}), content("extra/x/0.0", VALUES))),
+    control(V3, "files-beside-chunks", "files of nobody's in the folder of an array", v3(content("extra/x/zarr.json", ARRAY), content("extra/x/c/0/0", VALUES), content("extra/x/c/.DS_Store", b""), content("extra/x/note", b""))),
+    control(V2, "fill-number-text", "a fill value that its writer made text of", v2(content("extra/x/.zarray", {**ZARRAY, "fill_value": "0.0"}))),
     control(V2, "separator-slash", "chunks in folders", v2(content("extra/x/.zarray", {**ZARRAY, "dimension_separator": "/"}), content("extra/x/0/0", VALUES))),
     control(V2, "attributes-empty", "attributes of no entry, and none at all", v2(content("extra/x/.zarray", ZARRAY), content("extra/x/0.0", VALUES), content("extra/x/.zattrs", {}))),
     control(V3, "attributes-left-out", "a group without the field attributes", v3(content("extra/x/zarr.json", {"zarr_format": 3, "node_type": "group"}), content("extra/x/y/zarr.json", ARRAY))),

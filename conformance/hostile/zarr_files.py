@@ -131,6 +131,18 @@ def _chunk2(data: bytes, compressor: object) -> Build:
     return v2(content(f"{LAYER}/.zarray", {**ZARRAY, "compressor": compressor}), content(f"{LAYER}/0.0", data))
 
 
+def _moved(chunk: str, to: str) -> Change:
+    """Moves the chunk of the layer to another key."""
+
+    def change(archive: Path) -> None:
+        data = (archive / LAYER / chunk).read_bytes()
+        top = archive / LAYER / chunk.split("/")[0]
+        shutil.rmtree(top) if top.is_dir() else top.unlink()
+        content(f"{LAYER}/{to}", data)(archive)
+
+    return change
+
+
 def _shard(offset: int, length: int) -> Build:
     """Builds version 3 with one shard, whose index says this of its only chunk, and has no checksum."""
     configuration = {"chunk_shape": [2, 3], "codecs": [_BYTES], "index_codecs": [_BYTES]}
@@ -199,8 +211,12 @@ CASES: tuple[Case, ...] = (
     damaged(V3, "chunk-link-inside", "a chunk that is a link to another chunk", v3(content(f"{LAYER}/c/0/1", VALUES), _link(_CHUNK, "1"))),
     damaged(V3, "chunks-file", "the folder of the chunks is a file", v3(lambda archive: shutil.rmtree(archive / LAYER / "c"), content(f"{LAYER}/c", VALUES))),
     damaged(V3, "chunks-link", "the folder of the chunks is that of the open files of the process", v3(lambda archive: shutil.rmtree(archive / LAYER / "c"), _link(f"{LAYER}/c", "/proc/self/fd"))),
+    damaged(V3, "chunks-dotted", "chunks under keys of another separator: fill values to every reader", v3(_moved("c/0/0", "c.0.0")), "chunk-keys"),
+    damaged(V3, "chunks-of-v2", "chunks under the keys of version 2: fill values to every reader", v3(_moved("c/0/0", "0.0")), "chunk-keys"),
+    damaged(V2, "chunks-nested", "a copy that cut the keys of chunks at dots: fill values to every reader", v2(_moved("0.0", "0/0")), "chunk-keys"),
     damaged(V3, "chunk-1-tib", "a chunk of 1 TiB that takes no room on the disk", v3(lambda archive: os.truncate(archive / _CHUNK, 1 << 40))),
     damaged(V3, "shard-wraps", "an index whose offset and length add up to a small number in 64 bits", _shard((1 << 64) - 8, 24)),
+    damaged(V3, "shard-overlaps", "a chunk of a shard that shares bytes with the index", _shard(8, 24)),
     damaged(V3, "shard-beyond", "an index that points behind the shard", _shard(1 << 40, 24)),
     damaged(V3, "chunk-cut", "a chunk that was not written to its end", v3(content(_CHUNK, VALUES[:9]))),
     damaged(V3, "chunk-long", "a chunk that is longer than declared", v3(content(_CHUNK, VALUES + b"more"))),

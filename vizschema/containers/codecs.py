@@ -153,5 +153,6 @@ STAGES: Mapping[str, Callable[[Mapping[str, Any]], Stage]] = {
     "crc32c": _checksum("crc32c", google_crc32c.value, "end"),
     "fletcher32": _fletcher32,
     "shuffle": _shuffle,
+    "bitround": lambda _: Stage("bitround", lambda data, *_: data),  # what was rounded stays so
 }
 """Codecs by their names in Zarr; the value makes a stage of a configuration, and raises `ValueError` for a bad one."""

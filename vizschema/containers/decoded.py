@@ -28,6 +28,6 @@ DECODED: Mapping[tuple[str, int | None], frozenset[str]] = {
 
 def undecoded(container: Mapping[str, Any], node: Mapping[str, Any]) -> list[str]:
     """The codecs of an array that are not decoded here; `container` is the block of that name of the description."""
-    decoded = DECODED.get((container["format"], container["version"]))
+    decoded = DECODED.get((container.get("format", ""), container.get("version")))
     storage = node["storage"]
     return [] if decoded is None or storage is None else [name for name in storage["codecs"] if name not in decoded]

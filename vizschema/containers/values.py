@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit"]
+Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit", "misplaced"]
 
 
 SHOWN = 16
@@ -108,6 +108,14 @@ class Filled(Protocol):
 
 
 @runtime_checkable
+class Listed(Protocol):
+    """`Values` that know what else lies where their chunks do."""
+
+    def foreign(self) -> Sequence[str]:
+        """The first sixteen names of what is no chunk of the array and no document, once `pieces` was begun."""
+
+
+@runtime_checkable
 class Ahead(Protocol):
     """`Values` that fetch pieces before they are asked for."""
 
@@ -159,6 +167,14 @@ def place_of(index: int, counts: Sequence[int]) -> tuple[int, ...]:
         index, at = divmod(index, count)
         place.append(at)
     return tuple(place[::-1])
+
+
+def number_of(place: Sequence[int], counts: Sequence[int]) -> int:
+    """The number under which `places` gives a place."""
+    number = 0
+    for at, count in zip(place, counts, strict=True):
+        number = number * count + at
+    return number
 
 
 def extent_of(

@@ -16,6 +16,9 @@ _ARRAY_TO_ARRAY = frozenset({"transpose"})
 _ARRAY_TO_BYTES = frozenset({"bytes", "sharding_indexed"})
 _BYTES_TO_BYTES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
 _KNOWN = _ARRAY_TO_ARRAY | _ARRAY_TO_BYTES | _BYTES_TO_BYTES
+_CONFIGURED = frozenset({"blosc", "zstd", "gzip"})
+"""Codecs that no reader opens without a configuration, be it an empty one."""
+
 _INDEX_BYTES = 8
 
 
@@ -67,13 +70,16 @@ def _pipeline(
     for name, configuration in given:
         check(name, configuration, V3)
     _require_order([name for name, _ in given], place)
+    for codec in codecs:
+        if codec["name"] in _CONFIGURED and "configuration" not in codec:
+            raise Unreadable("metadata-invalid", f"{place}: {codec['name']} has no configuration")
     for name, configuration in given:
         if name == "bytes" and item_bytes > 1 and "endian" not in configuration:
             raise Unreadable(
                 "metadata-invalid", f"codec bytes in {place} has no endian, for entries of {item_bytes} bytes"
             )
         if name == "transpose":
-            order = _order(configuration["order"], len(axes))
+            order = order_of(configuration["order"], len(axes))
             chunk, axes = [chunk[axis] for axis in order], [axes[axis] for axis in order]
         elif name == "sharding_indexed":
             within, length, deeper = _shard(configuration, chunk, axes, item_bytes)
@@ -122,16 +128,17 @@ def _require_order(names: Sequence[str], place: str) -> None:
 
 
 def named(value: Any, place: str) -> tuple[str, Mapping[str, Any]]:
-    """Name and configuration of an extension: a string, or an object with a name."""
-    if type(value) is str:
-        return value, {}
+    """Name and configuration of an extension, an object; no reader opens the bare name, or no object in its place."""
+    if type(value) is str and is_pickle(value):
+        raise Unreadable("pickle", f"{place}: {quote(value)}: only unpickling could read the values")
     if type(value) is not dict or type(value.get("name")) is not str:
-        raise Unreadable("metadata-invalid", f"{place} holds {quote(value)}, which has no name")
-    configuration = value.get("configuration")
-    if configuration is None:
-        configuration = {}
+        raise Unreadable("metadata-invalid", f"{place}: expected an object with a name, found {quote(value)}")
+    configuration = value.get("configuration", {})
     if type(configuration) is not dict:
-        raise Unreadable("metadata-invalid", f"the configuration of {quote(value['name'])} is no object")
+        found = quote(configuration)
+        raise Unreadable(
+            "metadata-invalid", f"the configuration of {quote(value['name'])}: expected an object, found {found}"
+        )
     return value["name"], configuration
 
 
@@ -144,7 +151,8 @@ def _named(name: str, configuration: Mapping[str, Any]) -> str:
     return quote(name)
 
 
-def _order(order: Any, rank: int) -> list[int]:
+def order_of(order: Any, rank: int) -> list[int]:
+    """The permutation that a transposition of so many axes applies; C and F are names that older writers gave two."""
     if order == "C":
         return list(range(rank))
     if order == "F":

@@ -18,10 +18,12 @@ _LARGEST = 1 << 31
 
 
 class Fields(NamedTuple):
-    """The fields of a configuration, by name, each with what its value must be; and those that must be there."""
+    """The fields of a configuration, by name, each with what its value must be; those that must be there; and what
+    the others are where they are left out, in zarr-python and numcodecs."""
 
     known: Mapping[str, Check]
     required: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = {}
 
 
 def _whole(least: int, most: int = _LARGEST) -> Check:
@@ -66,10 +68,11 @@ V3: Mapping[str, Fields] = {
     "sharding_indexed": Fields(
         dict.fromkeys(("chunk_shape", "codecs", "index_codecs", "index_location"), _anything),
         ("chunk_shape", "codecs", "index_codecs"),
+        {"index_location": "end"},
     ),
     "crc32c": Fields({}),
-    "gzip": Fields({"level": _whole(0, 9)}),
-    "zstd": Fields({"level": _whole(-131072, 22), "checksum": _flag}),
+    "gzip": Fields({"level": _whole(0, 9)}, (), {"level": 5}),
+    "zstd": Fields({"level": _whole(-131072, 22), "checksum": _flag}, (), {"level": 0, "checksum": False}),
     "blosc": Fields(
         {
             "cname": _text,
@@ -77,12 +80,15 @@ V3: Mapping[str, Fields] = {
             "shuffle": _one_of("noshuffle", "shuffle", "bitshuffle"),
             "typesize": _whole(1, 255),
             "blocksize": _whole(0),
-        }
+        },
+        (),
+        {"cname": "zstd", "clevel": 5, "blocksize": 0},
     ),
 }
 """By name, as the specifications of the codecs have them; chunk shapes and orders are checked where they are used."""
 
 _LEVEL = {"level": _whole(-131072, 22)}
+_ASTYPE = {"astype": None}
 _CHECKSUM = Fields({"location": _one_of("start", "end")})
 V2: Mapping[str, Fields] = {
     "blosc": Fields(
@@ -92,28 +98,36 @@ V2: Mapping[str, Fields] = {
             "shuffle": _whole(-1, 2),
             "blocksize": _whole(0),
             "typesize": _anything,
-        }
+        },
+        (),
+        {"cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0, "typesize": None},
     ),
-    "zstd": Fields({**_LEVEL, "checksum": _flag}),
-    "gzip": Fields({"level": _whole(-1, 9)}),
-    "zlib": Fields({"level": _whole(-1, 9)}),
-    "bz2": Fields({"level": _whole(1, 9)}),
-    "lz4": Fields({"acceleration": _whole(-_LARGEST)}),
-    "lzma": Fields({"format": _whole(0, 3), "check": _whole(-1, 16), "preset": _anything, "filters": _filters}),
-    "shuffle": Fields({"elementsize": _whole(1, 1 << 16)}),
-    "delta": Fields({"dtype": _numbers, "astype": _numbers_or_null}, ("dtype",)),
+    "zstd": Fields({**_LEVEL, "checksum": _flag}, (), {"level": 0, "checksum": False}),
+    "gzip": Fields({"level": _whole(-1, 9)}, (), {"level": 1}),
+    "zlib": Fields({"level": _whole(-1, 9)}, (), {"level": 1}),
+    "bz2": Fields({"level": _whole(1, 9)}, (), {"level": 1}),
+    "lz4": Fields({"acceleration": _whole(-_LARGEST)}, (), {"acceleration": 1}),
+    "lzma": Fields(
+        {"format": _whole(0, 3), "check": _whole(-1, 16), "preset": _anything, "filters": _filters},
+        (),
+        {"format": 1, "check": -1, "preset": None, "filters": None},
+    ),
+    "shuffle": Fields({"elementsize": _whole(1, 1 << 16)}, (), {"elementsize": 4}),
+    "bitround": Fields({"keepbits": _whole(0, 64)}, ("keepbits",)),
+    "delta": Fields({"dtype": _numbers, "astype": _numbers_or_null}, ("dtype",), _ASTYPE),
     "fixedscaleoffset": Fields(
         {"offset": _number, "scale": _number, "dtype": _numbers, "astype": _numbers_or_null},
         ("offset", "scale", "dtype"),
+        _ASTYPE,
     ),
     "quantize": Fields(
-        {"digits": _whole(-400, 400), "dtype": _numbers, "astype": _numbers_or_null}, ("digits", "dtype")
+        {"digits": _whole(-400, 400), "dtype": _numbers, "astype": _numbers_or_null}, ("digits", "dtype"), _ASTYPE
     ),
     "astype": Fields({"encode_dtype": _numbers, "decode_dtype": _numbers}, ("encode_dtype", "decode_dtype")),
     "packbits": Fields({}),
-    "crc32": _CHECKSUM,
-    "crc32c": _CHECKSUM,
-    "adler32": _CHECKSUM,
+    "crc32": _CHECKSUM._replace(defaults={"location": "start"}),
+    "crc32c": _CHECKSUM._replace(defaults={"location": "end"}),
+    "adler32": _CHECKSUM._replace(defaults={"location": "start"}),
     "fletcher32": Fields({}),
 }
 """By id, as numcodecs has them; a field `id` is there besides."""

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from vizschema.containers.base import is_path
+from vizschema.containers.base import Limits, is_path
 from vizschema.containers.zarr_json import Document, Unreadable, quote
+from vizschema.containers.zarr_metadata import v2_array, v2_group, v3_node
+from vizschema.containers.zarr_settings import settings
 from vizschema.description import join, parent_of
 
 Accounts = Mapping[str, Document]
 """The documents of one node by name: `zarr.json`, or `.zarray`, `.zgroup`, `.zattrs`."""
 
 _COPY = "consolidated_metadata"
-_DEFAULTS: Mapping[str, Any] = {
-    "attributes": {},
-    "storage_transformers": [],
-    "dimension_names": None,
-    "dimension_separator": ".",
-}
-"""Fields that may be left out, and what that means."""
 
 
 class Copies:
     """What one consolidated document says of each node: `check` them one by one, then ask for the `leftover`."""
 
-    def __init__(self, accounts: Mapping[str, Accounts], *, without: str | None) -> None:
+    def __init__(self, accounts: Mapping[str, Accounts], limits: Limits, *, without: str | None) -> None:
         self._accounts = accounts
+        self._limits = limits
         self._without = without
         self._checked: set[str] = set()
         self._closed: set[str] = set()
@@ -55,10 +51,24 @@ class Copies:
         if copy is None:
             return "the consolidated copy does not list this node"
         for name in sorted(found.keys() | copy.keys()):
-            difference = _difference(name, found.get(name), copy.get(name))
+            difference = self._difference(name, found.get(name), copy.get(name), copy.get(".zattrs") or {})
             if difference is not None:
                 return difference
         return None
+
+    def _difference(self, name: str, found: Document | None, copy: Document | None, attributes: Document) -> str | None:
+        """What is different in the copy of the document `name`, everything filled in that either leaves out."""
+        if name == ".zattrs":
+            found, copy = found or {}, copy or {}
+        if found is None or copy is None:
+            return f"{name} is only in the {'folder' if copy is None else 'consolidated copy'}"
+        if orjson.dumps(found, option=orjson.OPT_SORT_KEYS) == orjson.dumps(copy, option=orjson.OPT_SORT_KEYS):
+            return None
+        try:
+            _CHECKS[name](copy, attributes, self._limits)
+        except Unreadable as unreadable:
+            return f"the consolidated copy of {name}: {unreadable.detail}"
+        return _first_difference(name, found, copy)
 
     def lists(self, path: str) -> bool:
         """Whether there is a copy of the node at `path`."""
@@ -78,7 +88,7 @@ class Copies:
         return counts
 
 
-def v3_copies(document: Document, path: str) -> Copies | None:
+def v3_copies(document: Document, path: str, limits: Limits) -> Copies | None:
     """The copies within the `zarr.json` of a group, if it holds any."""
     consolidated = document.get(_COPY)
     if consolidated is None:
@@ -89,10 +99,10 @@ def v3_copies(document: Document, path: str) -> Copies | None:
     if consolidated.get("kind") != "inline":
         raise Unreadable("unsupported", f"{_COPY} is of the kind {quote(consolidated.get('kind'))}")
     accounts = {_absolute(path, key): {"zarr.json": _object(key, documents[key])} for key in documents}
-    return Copies(accounts, without=path)
+    return Copies(accounts, limits, without=path)
 
 
-def v2_copies(document: Document, path: str) -> Copies:
+def v2_copies(document: Document, path: str, limits: Limits) -> Copies:
     """The copies in a `.zmetadata`."""
     documents = document.get("metadata")
     if type(documents) is not dict or document.get("zarr_consolidated_format") != 1:
@@ -103,7 +113,7 @@ def v2_copies(document: Document, path: str) -> Copies:
         if name not in (".zarray", ".zgroup", ".zattrs"):
             raise Unreadable("metadata-invalid", f".zmetadata lists {quote(key)}, which is no document of Zarr")
         accounts.setdefault(_absolute(path, node) if node else path, {})[name] = _object(key, documents[key])
-    return Copies(accounts, without=None)
+    return Copies(accounts, limits, without=None)
 
 
 def _absolute(path: str, key: str) -> str:
@@ -120,41 +130,39 @@ def _object(key: str, document: Any) -> Document:
     return document
 
 
-def _difference(name: str, found: Document | None, copy: Document | None) -> str | None:
-    if name == ".zattrs":
-        found, copy = found or {}, copy or {}
-    if found is None or copy is None:
-        return f"{name} is only in the {'folder' if copy is None else 'consolidated copy'}"
-    if orjson.dumps(found, option=orjson.OPT_SORT_KEYS) == orjson.dumps(copy, option=orjson.OPT_SORT_KEYS):
-        return None
-    same = _same if name == ".zattrs" else _same_settings
-    for key in sorted((found.keys() | copy.keys()) - {_COPY}):
-        if key not in found or key not in copy:
-            spelled = found.get(key, copy.get(key))
-            if name == ".zattrs" or key not in _DEFAULTS or spelled != _DEFAULTS[key]:
-                return f"{quote(key)} of {name} is only in the {'folder' if key in found else 'consolidated copy'}"
-        elif not (_same if key == "attributes" else same)(found[key], copy[key]):
-            return f"{quote(key)} of {name} is {quote(found[key])}, and {quote(copy[key])} in the consolidated copy"
+def _first_difference(name: str, found: Document, copy: Document) -> str | None:
+    ours, theirs = settings(name, found), settings(name, copy)
+    for key in sorted((ours.keys() | theirs.keys()) - {_COPY}):
+        if key not in ours or key not in theirs:
+            return f"{quote(key)} of {name} is only in the {'folder' if key in ours else 'consolidated copy'}"
+        if not _same(ours[key], theirs[key]):
+            shown = (quote(document.get(key, "left out")) for document in (found, copy))
+            return f"{quote(key)} of {name} is {next(shown)}, and {next(shown)} in the consolidated copy"
+    nested = _nested(copy)
+    if name == "zarr.json" and nested and not _same(nested, _nested(found)):
+        return f"{_COPY} of zarr.json is another one in the consolidated copy"
     return None
+
+
+def _nested(document: Document) -> Any:
+    """The documents of a consolidated copy within a document: none, or an empty object, where it has none."""
+    copy = document.get(_COPY)
+    return copy.get("metadata") if type(copy) is dict else None
 
 
 def _same(one: Any, other: Any) -> bool:
     """Equal as JSON: true is not 1, and 1 is 1.0."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(_same, one, other))
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _same_settings(one: Any, other: Any) -> bool:
-    """Likewise, but for settings that only one spells out: zarr-python writes every default into its copy."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return all(_same_settings(one[key], other[key]) for key in one.keys() & other.keys())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same_settings, one, other))
-    if isinstance(one, str) and isinstance(other, dict):
-        return bool(other.get("name") == one)
-    if isinstance(one, dict) and isinstance(other, str):
-        return bool(one.get("name") == other)
-    return _same(one, other)
+_CHECKS: Mapping[str, Callable[[Document, Document, Limits], Any]] = {
+    "zarr.json": lambda copy, _, limits: v3_node(copy, limits),
+    ".zarray": v2_array,
+    ".zgroup": v2_group,
+    ".zattrs": lambda *_: None,
+}
+"""What builds a node of a document, and refuses one that no reader would open."""

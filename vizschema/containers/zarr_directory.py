@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from vizschema.containers.base import Limits, Watch, unwatched
@@ -88,6 +89,15 @@ class DirectoryFolder:
         except OSError as error:
             raise self._refused("", error) from None
         return sorted(entries)
+
+    def members(self) -> Iterator[tuple[str, bool]]:
+        """The name of every member, and whether it is a folder; in any order, and however many there are."""
+        try:
+            with os.scandir(self._fd) as members:
+                for member in members:
+                    yield member.name, member.is_dir(follow_symlinks=False)
+        except OSError as error:
+            raise self._refused("", error) from None
 
     def enter(self, name: str) -> DirectoryFolder:
         """The folder of that name within this one."""
@@ -175,11 +185,19 @@ class ZarrDirectory:
                 folder.close()
                 folder = child
             chunks = FileChunks(self._folders, "/".join(names))
-            return zarr_values(folder, path, self._version, self._limits, chunks, self._rooms)
+            listed = lambda: self._entered(names)  # noqa: E731
+            return zarr_values(folder, path, self._version, self._limits, chunks, self._rooms, listed)
         except Unreadable as unreadable:
             raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
         finally:
             folder.close()
+
+    def _entered(self, names: Sequence[str]) -> DirectoryFolder:
+        folder = self._root.duplicate()
+        for name in names:
+            with closing(folder):
+                folder = folder.enter(name)
+        return folder
 
     def close(self) -> None:
         """Let go of the root and of the folders of chunks; every other one was let go of on the way."""

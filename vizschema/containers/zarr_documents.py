@@ -60,7 +60,7 @@ def _v3(folder: Folder, path: str, limits: Limits) -> Found | None:
         document = parse(raw, "zarr.json", limits)
         is_array = document.get("node_type") == "array"
         node = v3_node(document, limits)
-        copies = None if is_array else v3_copies(document, path)
+        copies = None if is_array else v3_copies(document, path, limits)
     except Unreadable as unreadable:
         return Found(unreadable.node(), is_array, None)
     return Found(node, is_array, {"zarr.json": document}, () if copies is None else (copies,))
@@ -90,7 +90,7 @@ def _v2_group(folder: Folder, names: Set[str], path: str, limits: Limits) -> Fou
         scopes: tuple[Copies, ...] = ()
         if ".zmetadata" in names:
             raw = folder.read(".zmetadata", limits.consolidated_bytes if path == "/" else limits.document_bytes)
-            scopes = (v2_copies(parse(raw or b"", ".zmetadata", limits), path),)
+            scopes = (v2_copies(parse(raw or b"", ".zmetadata", limits), path, limits),)
     except Unreadable as unreadable:
         return Found(unreadable.node(), False, None)
     return Found(node, False, accounts, scopes)

@@ -29,6 +29,13 @@ _V2_NUMBERS: Mapping[str, tuple[str, int]] = {
     **{f"c{size}": (f"complex{size * 8}", size) for size in (8, 16, 24, 32)},
 }
 _V2_SIZED: Mapping[str, tuple[str, int]] = {"S": ("bytes", 1), "U": ("string", 4), "V": ("opaque", 1)}
+_BY_BITS = "; store its bits as {0} with the attribute stored_dtype, or write Zarr v3"
+_ADVICE: Mapping[str, str] = {
+    "bfloat16": _BY_BITS.format("uint16"),
+    **dict.fromkeys(("float8_", "float6_", "float4_", "int4", "uint4", "int2", "uint2"), _BY_BITS.format("uint8")),
+}
+"""By the beginnings of names that tensorstore writes and no other reader knows: how to store the same values."""
+
 _V2_TIMES: Mapping[str, str] = {"m": "timedelta", "M": "datetime"}
 _OBJECT_CODECS: Mapping[str, str] = {
     "vlen-utf8": "string",
@@ -70,9 +77,9 @@ def v3_dtype(value: Any) -> Dtype:
         return _v3_named(value, {})
     if type(value) is not dict or type(value.get("name")) is not str:
         raise Unreadable("metadata-invalid", f"data_type {quote(value)} is neither a name nor an object with one")
-    configuration = value.get("configuration", {})
+    configuration = value.get("configuration")
     if type(configuration) is not dict:
-        raise Unreadable("metadata-invalid", "the configuration of data_type is no object")
+        raise Unreadable("metadata-invalid", f"data_type {quote(value)} has no object as its configuration")
     return _v3_named(value["name"], configuration)
 
 
@@ -84,7 +91,8 @@ def is_pickle(codec: str) -> bool:
 def _v2_named(value: str, filters: list[str]) -> Dtype:
     match = _V2.fullmatch(value)
     if match is None:
-        raise Unreadable("metadata-invalid", f"dtype {quote(value)} is no NumPy type string")
+        advice = next((words for start, words in _ADVICE.items() if value.startswith(start)), "")
+        raise Unreadable("metadata-invalid", f"dtype {quote(value)} is no NumPy type string{advice}")
     order, kind, digits, unit = match.groups()
     if kind == "O":
         return _v2_object(filters)

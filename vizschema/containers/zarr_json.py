@@ -19,6 +19,10 @@ _WRITABLE = 250
 _LONG = 200_000
 """The length of a list up to which orjson writes it: it sets aside 256 bytes an item, and dies where it gets none."""
 
+_SEARCHED = 4 << 20
+"""The size of a document up to which the place of a number that JSON lacks is looked for."""
+
+_NOT_FINITE = object()
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -85,8 +89,31 @@ def _not_json(raw: bytes, name: str, error: orjson.JSONDecodeError) -> Unreadabl
         raw.decode()
     except UnicodeDecodeError as undecodable:
         return Unreadable("metadata-malformed", f"{name} is not UTF-8 at byte {undecodable.start}")
-    hint = "; NaN and Infinity are no JSON" if b"NaN" in raw or b"Infinity" in raw else ""
-    return Unreadable("metadata-malformed", f"{name} is not JSON: {shorten(escape_text(str(error)))}{hint}")
+    words = shorten(escape_text(str(error)))
+    if b"NaN" in raw or b"Infinity" in raw:
+        place = _not_finite(raw) if len(raw) <= _SEARCHED else None
+        words = f"{quote(place)} is NaN or infinite" if place else words
+        words += "; NaN and Infinity are no JSON: store null or a text, and consolidate again"
+    return Unreadable("metadata-malformed", f"{name} is not JSON: {words}")
+
+
+def _not_finite(raw: bytes) -> str | None:
+    """The keys that lead to the first number that JSON lacks, in a document that is JSON but for such numbers."""
+    try:
+        level = [("", json.loads(raw, parse_constant=lambda _: _NOT_FINITE))]
+    except (ValueError, RecursionError):
+        return None
+    for _ in range(_WRITABLE):
+        found = next((path for path, item in level if item is _NOT_FINITE), None)
+        if found is not None:
+            return found.lstrip("/")
+        level = [
+            (f"{path}/{key}", value)
+            for path, item in level
+            if type(item) is dict or type(item) is list
+            for key, value in (item.items() if type(item) is dict else enumerate(item))
+        ]
+    return None
 
 
 def _longest(parsed: Any, depth: int) -> int:

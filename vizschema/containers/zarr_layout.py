@@ -19,9 +19,10 @@ from vizschema.containers.filters import FILTERS, packbits, stage_of
 from vizschema.containers.stages import Stage
 from vizschema.containers.texts import fill_text, stored_as
 from vizschema.containers.values import TEXTS, dtype_of
-from vizschema.containers.zarr_codecs import named
+from vizschema.containers.zarr_codecs import named, order_of
 from vizschema.containers.zarr_fill import fill_of
 from vizschema.containers.zarr_json import Document, quote
+from vizschema.containers.zarr_settings import separator_of
 from vizschema.text import escape_text
 
 _V3_STAGES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
@@ -30,12 +31,11 @@ _V2_STAGES = frozenset(STAGES)
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """How a chunk is cut into inner ones: their shape and pipeline, and how the index is stored."""
+    """How a chunk is cut into inner ones: their shape and pipeline, and that of the index [*chunks, 2]."""
 
     inner: tuple[int, ...]
     pipeline: Pipeline
-    index: list[Stage]
-    index_dtype: np.dtype[np.uint64]
+    index: Pipeline
     index_first: bool
 
 
@@ -66,6 +66,7 @@ class Layout:
     fill: npt.NDArray[Any]
     prefix: str
     separator: str
+    version: int
 
     def key(self, place: Sequence[int]) -> str:
         """The key of the chunk at a place of the grid."""
@@ -96,6 +97,7 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
         fill,
         "",
         separator,
+        2,
     )
 
 
@@ -109,13 +111,12 @@ def v3_layout(document: Document, dtype_name: str) -> Layout:
         fill_of(document["fill_value"], dtype, 3) if stored is dtype else fill_text(document["fill_value"], stored.kind)
     )
     chunk = named(document["chunk_grid"], "chunk_grid")[1]["chunk_shape"]
-    name, configuration = named(document["chunk_key_encoding"], "chunk_key_encoding")
+    name, separator = separator_of(document["chunk_key_encoding"])
     default = name == "default"
-    separator = configuration.get("separator", "/" if default else ".")
     rank = len(document["shape"])
     prefix = "" if not default else f"c{separator}" if rank else "c"
     pipeline = _pipeline(document["codecs"], stored, rank)
-    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, prefix, separator)
+    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, prefix, separator, 3)
 
 
 def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[str]) -> tuple[list[Stage], str | None]:
@@ -146,9 +147,7 @@ def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipelin
     for codec in codecs:
         name, configuration = named(codec, "codecs")
         if name == "transpose" and not serialised:
-            given = configuration["order"]
-            turn = axes if given == "C" else axes[::-1] if given == "F" else tuple(given)
-            order = tuple(order[axis] for axis in turn)
+            order = tuple(order[axis] for axis in order_of(configuration["order"], rank))
         elif name == "vlen-utf8" and dtype.kind == "O" and not serialised:
             serialised = True
         elif name == "bytes" and dtype.kind != "O" and not serialised:
@@ -170,22 +169,21 @@ def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipelin
 def _shard(configuration: Mapping[str, Any], dtype: np.dtype[Any], rank: int) -> Shard:
     index = _pipeline(configuration["index_codecs"], np.dtype(np.uint64), rank + 1)
     inner = _pipeline(configuration["codecs"], dtype, rank)
-    fixed = _index_bytes(index.stages, 1) is not None and index.shard is None and index.inverse is None
+    fixed = _index_bytes(index.stages, 1) is not None and index.shard is None
     foreign = inner.foreign or index.foreign
     if not foreign and not fixed:
         foreign = "the index of its shards has no fixed size"
     return Shard(
         tuple(configuration["chunk_shape"]),
         replace(inner, foreign=foreign),
-        index.stages,
-        index.stored,
+        index,
         configuration.get("index_location", "end") == "start",
     )
 
 
 def index_bytes(shard: Shard, entries: int) -> int:
     """How many bytes the index of so many inner chunks takes as it is stored."""
-    return _index_bytes(shard.index, entries) or 0
+    return _index_bytes(shard.index.stages, entries) or 0
 
 
 def _index_bytes(stages: Sequence[Stage], entries: int) -> int | None:

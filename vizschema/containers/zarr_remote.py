@@ -117,10 +117,10 @@ def _accounts(documents: Mapping[str, bytes], limits: Limits) -> tuple[Mapping[s
     try:
         if "zarr.json" in documents:
             document = parse(documents["zarr.json"], "zarr.json", limits)
-            copies = None if document.get("node_type") == "array" else v3_copies(document, "/")
+            copies = None if document.get("node_type") == "array" else v3_copies(document, "/", limits)
             return (None if copies is None else copies.accounts), document.get("node_type") == "array"
         if ".zmetadata" in documents:
-            return v2_copies(parse(documents[".zmetadata"], ".zmetadata", limits), "/").accounts, False
+            return v2_copies(parse(documents[".zmetadata"], ".zmetadata", limits), "/", limits).accounts, False
     except Unreadable:
         return None, True  # the root's own node says what is wrong with it
     return None, False

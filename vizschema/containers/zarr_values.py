@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from vizschema.containers.base import Limits
-from vizschema.containers.sources import Buffer, Held, Opener, Room, Rooms, Source, Undecoded, Window
-from vizschema.containers.stages import bound_of, run, unwrap
-from vizschema.containers.texts import texts_of
+from vizschema.containers.sources import Opener, Rooms, Undecoded
 from vizschema.containers.values import (
-    Block,
+    SHOWN,
     Box,
     ChunkDamaged,
     Grid,
@@ -23,26 +17,34 @@ from vizschema.containers.values import (
     absent_blocks,
     box_around,
     cells,
-    clipped,
-    grid_counts,
-    native,
+    gap,
     place_of,
     places,
 )
+from vizschema.containers.zarr_chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, damaged, innermost
 from vizschema.containers.zarr_documents import read_array
 from vizschema.containers.zarr_folder import Folder
-from vizschema.containers.zarr_layout import Layout, Pipeline, Shard, chunk_bytes, index_bytes, v2_layout, v3_layout
+from vizschema.containers.zarr_json import Unreadable
+from vizschema.containers.zarr_layout import Layout, v2_layout, v3_layout
+from vizschema.containers.zarr_listing import Listable, Listing, listing_of
 
-_ABSENT = np.iinfo(np.uint64).max
-
-Outcome = Block | ChunkDamaged
-Place = tuple[int, ...]
+_ASKED = 256
+"""Up to so many chunks are asked for by their keys, rather than that a folder is listed."""
 
 
-def zarr_values(folder: Folder, path: str, version: int, limits: Limits, opened: Opener, rooms: Rooms) -> ZarrValues:
+def zarr_values(
+    folder: Folder,
+    path: str,
+    version: int,
+    limits: Limits,
+    opened: Opener,
+    rooms: Rooms,
+    opened_folder: Callable[[], Listable] | None = None,
+) -> ZarrValues:
     """The values of the array whose documents are in `folder`, and whose chunks `opened` opens by their keys.
 
-    `path` is what to call the array. Raises `ChunkDamaged` where the documents describe no array of numbers any more.
+    `opened_folder` opens the folder of the array, where the store can list it. `path` is what to call the array.
+    Raises `ChunkDamaged` where the documents describe no array of numbers any more.
     """
     found = read_array(folder, path, version, limits)
     if found is None or found.accounts is None or found.node["kind"] != "array":
@@ -50,8 +52,8 @@ def zarr_values(folder: Folder, path: str, version: int, limits: Limits, opened:
     name = found.node["dtype"]
     try:
         if version == 3:
-            return ZarrValues(v3_layout(found.accounts["zarr.json"], name), opened, rooms)
-        return ZarrValues(v2_layout(found.accounts[".zarray"], name), opened, rooms)
+            return ZarrValues(v3_layout(found.accounts["zarr.json"], name), opened, rooms, opened_folder)
+        return ZarrValues(v2_layout(found.accounts[".zarray"], name), opened, rooms, opened_folder)
     except TypeError as error:
         raise ChunkDamaged(path, "undecodable", f"its dtype {name} cannot be read: {error}") from None
 
@@ -59,25 +61,48 @@ def zarr_values(folder: Folder, path: str, version: int, limits: Limits, opened:
 class ZarrValues:
     """The stored values of one Zarr array, as `Values`."""
 
-    def __init__(self, layout: Layout, opened: Opener, rooms: Rooms) -> None:
+    def __init__(
+        self, layout: Layout, opened: Opener, rooms: Rooms, opened_folder: Callable[[], Listable] | None = None
+    ) -> None:
         self.dtype = layout.dtype
         self.shape = layout.shape
         self._layout = layout
         self._opened = opened
         self._rooms = rooms
+        self._opened_folder = opened_folder
+        self._listing: Listing | None = None
         self.fill = layout.fill
         inner = layout.chunk if layout.pipeline.shard is None else innermost(layout.pipeline)
         self._grid = Grid(layout.shape, layout.chunk, inner)
         self._counts = self._grid.counts
 
     def pieces(self) -> Iterator[Piece]:
-        """Every chunk, or shard, once, in the order of the grid."""
+        """Every chunk or shard that is there, and gaps between them, in the order of the grid.
+
+        Every chunk or shard, there or not, once, where the store cannot list.
+        """
         decoded = self._decoded_bytes()
-        for index, place in enumerate(places(self._counts)):
-            yield self._piece(index, place, decoded)
+        listing = self._listed()
+        if listing is None:
+            for index, place in enumerate(places(self._counts)):
+                yield self._piece(index, place, decoded)
+            return
+        for first, end in listing.ranges():
+            if first == end:
+                yield self._piece(first, place_of(first, self._counts), decoded)
+            else:
+                yield gap(first, end, self._grid, self._key)
 
     def touching(self, box: Box) -> Iterator[Piece]:
-        """The chunks, or shards, that touch a box."""
+        """The pieces that touch a box: those of `pieces`, or, where that takes less time, every cell for itself."""
+        if any(first >= end for first, end in box):
+            return
+        sides = zip(box, self._grid.cell, strict=True)
+        near = math.prod(-(-end // length) - first // length for (first, end), length in sides)
+        listing = self._listed() if near > _ASKED else None
+        if listing is not None and near > listing.cells.size:
+            yield from (piece for piece in self.pieces() if _touches(self.extent(piece), box))
+            return
         decoded = self._decoded_bytes()
         for index in cells(box, self._counts, self._layout.chunk):
             yield self._piece(index, place_of(index, self._counts), decoded)
@@ -86,25 +111,60 @@ class ZarrValues:
         """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
         return box_around(piece, self._grid)
 
+    def foreign(self) -> Sequence[str]:
+        """The first sixteen names of what lies in the folder of the array, and is no chunk and no document of it."""
+        listing = self._listing
+        if listing is None:
+            return ()
+        # Chunks of another encoding are no files beside the point where those that the metadata name are absent.
+        return sorted([*listing.foreign, *(listing.others if listing.complete else ())])[:SHOWN]
+
     def read(self, piece: Piece) -> Iterator[Outcome]:
-        """The blocks of a chunk or shard; a damaged chunk in their place, and the others go on."""
+        """The blocks of a piece; a damaged chunk in their place, and the others go on."""
         return self.read_within(piece, None)
 
     def read_within(self, piece: Piece, box: Box | None) -> Iterator[Outcome]:
-        """Likewise; of a shard, only the blocks that touch a box."""
-        place = place_of(piece.index, self._counts)
-        start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
-        cell = _Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
+        """The blocks of a piece; of a shard, with a box, only those that touch it."""
+        source = None
         try:
-            source = self._opened(piece.key)
+            if piece.count == 1:
+                source = self._opened(piece.key)
         except Undecoded as problem:
-            yield _damaged(piece.key, problem)
+            yield damaged(piece.key, problem)
             return
         if source is None:
-            yield from absent_blocks(piece, self._grid, self._key, self.fill)
+            yield from self._absent(piece)
             return
+        place = place_of(piece.index, self._counts)
+        start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
+        cell = Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
         with closing(source), self._rooms.borrowed() as room:
-            yield from _chunk(self._layout, cell, source, room, box)
+            yield from chunk_blocks(self._layout, cell, source, room, box)
+
+    def _absent(self, piece: Piece) -> Iterator[Outcome]:
+        """The fill value in place of a piece, or why it is none: what lies in its place, or under other keys."""
+        listing = self._listed()
+        blocking = None if listing is None else listing.blocking(piece.index)
+        if blocking is not None:
+            yield ChunkDamaged(blocking, "undecodable", "a symbolic link, which is never followed, or no folder")
+        elif listing is not None and listing.others:
+            field = "dimension_separator in .zarray" if self._layout.version == 2 else "chunk_key_encoding in zarr.json"
+            words = (
+                f"expected a chunk under this key, found {listing.others[0]}: correct {field}, or the names of chunks"
+            )
+            yield ChunkDamaged(piece.key, "misplaced", words)
+        else:
+            yield from absent_blocks(piece, self._grid, self._key, self.fill)
+
+    def _listed(self) -> Listing | None:
+        """What lies in the folder of the array, listed once; None where the store cannot list."""
+        if self._listing is None and self._opened_folder is not None:
+            try:
+                with closing(self._opened_folder()) as folder:
+                    self._listing = listing_of(self._layout, self._counts, folder)
+            except Unreadable:
+                self._opened_folder = None  # without the right to list, each chunk is asked for by its key
+        return self._listing
 
     def _piece(self, index: int, place: Place, decoded_bytes: int) -> Piece:
         return Piece(index, self._layout.key(place), decoded_bytes, self._grid.chunks(place, (1,) * len(place)))
@@ -113,162 +173,8 @@ class ZarrValues:
         return self._layout.key(place_of(index, self._counts))
 
     def _decoded_bytes(self) -> int:
-        return _block_bytes(self._layout.pipeline, self._layout.chunk, self.dtype)
+        return block_bytes(self._layout.pipeline, self._layout.chunk, self.dtype)
 
 
-def innermost(pipeline: Pipeline) -> Place:
-    """The shape of the inner chunks of a sharded array, in the order of the array's axes."""
-    shard = pipeline.shard
-    assert shard is not None  # asked of sharded arrays only  # noqa: S101
-    inner = shard.inner if shard.pipeline.shard is None else innermost(shard.pipeline)
-    return inner if pipeline.inverse is None else tuple(inner[axis] for axis in pipeline.inverse)
-
-
-def _block_bytes(pipeline: Pipeline, shape: Place, dtype: np.dtype[np.generic]) -> int:
-    """The most bytes that are held for one block of a chunk of this shape; an index is held whole."""
-    if pipeline.shard is None or pipeline.stages:
-        return chunk_bytes(shape, dtype)
-    shape = _turned(shape, pipeline.forward)
-    index = index_bytes(pipeline.shard, math.prod(grid_counts(shape, pipeline.shard.inner)))
-    return max(index, _block_bytes(pipeline.shard.pipeline, pipeline.shard.inner, dtype))
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """A chunk, or a chunk within a shard: how it is decoded, where it lies, and what to call it.
-
-    `start` and `shape` are in the order of axes that its own pipeline begins with; `axes` turns that order into the
-    array's, null where it is the same.
-    """
-
-    pipeline: Pipeline
-    start: Place
-    shape: Place
-    key: str
-    axes: Place | None = None
-
-    def placed(self, layout: Layout) -> tuple[Place, Place]:
-        """Its first entry, and the shape of what lies within the array, which may hold numbers below 1."""
-        start = _turned(self.start, self.axes)
-        return start, clipped(start, _turned(self.shape, self.axes), layout.shape)
-
-    def inner(self, shard: Shard, box: Box | None = None) -> Iterator[tuple[int, _Cell]]:
-        """The chunks of a shard with their numbers, those beyond the array too; with a box, those that touch it."""
-        pipeline = self.pipeline
-        axes = pipeline.inverse
-        if self.axes is not None:
-            axes = self.axes if axes is None else tuple(axes[axis] for axis in self.axes)
-        start, shape = _turned(self.start, pipeline.forward), _turned(self.shape, pipeline.forward)
-        counts = grid_counts(shape, shard.inner)
-        wanted: Iterator[tuple[int, Place]] = enumerate(places(counts))
-        if box is not None:
-            order = range(len(box)) if axes is None else axes
-            sides = sorted(zip(order, box, strict=True))
-            within = [
-                (max(0, low - at), min(size, high - at))
-                for (_, (low, high)), at, size in zip(sides, start, shape, strict=True)
-            ]
-            wanted = ((number, place_of(number, counts)) for number in cells(within, counts, shard.inner))
-        for number, place in wanted:
-            first = tuple(begin + at * length for begin, at, length in zip(start, place, shard.inner, strict=True))
-            yield number, _Cell(shard.pipeline, first, shard.inner, f"{self.key}[{', '.join(map(str, place))}]", axes)
-
-
-def _chunk(layout: Layout, cell: _Cell, source: Source, room: Room, box: Box | None) -> Iterator[Outcome]:
-    """The blocks of what `source` holds; of a shard, those that touch the box, where there is one."""
-    pipeline = cell.pipeline
-    if pipeline.foreign is not None:
-        yield ChunkDamaged(cell.key, "undecodable", pipeline.foreign)
-        return
-    try:
-        if pipeline.shard is None:
-            yield _block(layout, cell, source, room)
-            return
-        if pipeline.stages:
-            source = _unwrapped(pipeline, source, cell.shape, layout)
-        index = _index(pipeline.shard, source, _entries(cell, pipeline.shard))
-    except Undecoded as problem:
-        yield _damaged(cell.key, problem)
-        return
-    for number, inner in cell.inner(pipeline.shard, box):
-        if min(inner.placed(layout)[1], default=1) <= 0:
-            continue
-        offset, length = int(index[number, 0]), int(index[number, 1])
-        if offset == length == _ABSENT:
-            yield from _absent(layout, inner)
-        elif offset + length > source.size:
-            words = f"the index says bytes {offset} to {offset + length}, and the shard has {source.size}"
-            yield ChunkDamaged(inner.key, "truncated", words)
-        else:
-            yield from _chunk(layout, inner, Window(source, offset, length), room, box)
-
-
-def _absent(layout: Layout, cell: _Cell) -> Iterator[Outcome]:
-    """The fill value in place of a chunk; of a shard, once for every chunk that it would hold."""
-    start, part = cell.placed(layout)
-    if min(part, default=1) <= 0:
-        return
-    if cell.pipeline.shard is not None:
-        for _, inner in cell.inner(cell.pipeline.shard):
-            yield from _absent(layout, inner)
-    else:
-        yield Block(start, np.broadcast_to(layout.fill, part), absent=1, absent_keys=(cell.key.partition("[")[0],))
-
-
-def _block(layout: Layout, cell: _Cell, source: Source, room: Room) -> Block:
-    pipeline = cell.pipeline
-    size, stored = chunk_bytes(cell.shape, pipeline.stored), source.size
-    if pipeline.stored.kind == "O":
-        return _placed(layout, cell, texts_of(source, pipeline.stages, math.prod(cell.shape)), stored)
-    if not pipeline.stages and stored != size:
-        raise Undecoded("truncated" if stored < size else "wrong-length", f"{stored} bytes, expected {size}")
-    if stored > bound_of(size):
-        raise Undecoded("wrong-length", f"{stored} bytes, more than {size} bytes can take in any encoding")
-    if not stored and size:
-        raise Undecoded("truncated", "it is empty")
-    raw = source.take(0, stored, room.encoded)
-    if pipeline.stages:
-        raw = run(pipeline.stages, raw, size, room.free)
-    return _placed(layout, cell, native(raw, layout.dtype, pipeline.stored), stored)
-
-
-def _placed(layout: Layout, cell: _Cell, values: np.ndarray[Any, Any], stored: int) -> Block:
-    pipeline = cell.pipeline
-    values = values.reshape(_turned(cell.shape, pipeline.forward))
-    for axes in (pipeline.inverse, cell.axes):
-        values = values if axes is None else values.transpose(axes)
-    start, part = cell.placed(layout)
-    if part != values.shape:
-        values = values[tuple(slice(length) for length in part)]
-    return Block(start, np.ascontiguousarray(values).reshape(part), stored)
-
-
-def _entries(cell: _Cell, shard: Shard) -> int:
-    return math.prod(grid_counts(_turned(cell.shape, cell.pipeline.forward), shard.inner))
-
-
-def _index(shard: Shard, source: Source, entries: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
-    """Offset and length of every inner chunk [chunk, 2], checked against its checksum."""
-    size = index_bytes(shard, entries)
-    if source.size < size:
-        raise Undecoded("truncated", f"{source.size} bytes, fewer than the {size} of its index")
-    raw = source.take(0 if shard.index_first else source.size - size, size, Buffer())
-    decoded = run(shard.index, raw, 16 * entries, lambda _: Buffer()) if shard.index else raw
-    return decoded.view(shard.index_dtype).reshape(entries, 2)
-
-
-def _unwrapped(pipeline: Pipeline, source: Source, shape: Place, layout: Layout) -> Source:
-    """A shard that was encoded again as a whole, in memory; how large it is, only the headers of codecs say."""
-    size = chunk_bytes(shape, layout.dtype)
-    most = bound_of(bound_of(size))
-    if source.size > most:
-        raise Undecoded("wrong-length", f"{source.size} bytes, more than {size} bytes can take in any encoding")
-    return Held(unwrap(pipeline.stages, source.take(0, source.size, Buffer()), most))
-
-
-def _turned(lengths: Place, axes: Place | None) -> Place:
-    return lengths if axes is None else tuple(lengths[axis] for axis in axes)
-
-
-def _damaged(key: str, problem: Undecoded) -> ChunkDamaged:
-    return ChunkDamaged(key, problem.reason, problem.detail)
+def _touches(extent: tuple[Place, Place], box: Box) -> bool:
+    return all(at < end and first < at + length for at, length, (first, end) in zip(*extent, box, strict=True))

@@ -65,6 +65,10 @@ class ZipFolder:
             found = found.get(step) if isinstance(found, dict) else None
         return None if isinstance(found, dict) else found
 
+    def members(self) -> Iterator[tuple[str, bool]]:
+        """The name of every member, and whether it is a folder."""
+        return ((name, isinstance(found, dict)) for name, found in self._tree.items())
+
     def close(self) -> None:
         """Nothing: the file is closed by the container."""
 
@@ -103,7 +107,8 @@ class ZarrZip:
                 folder = folder.enter(step)
         except Unreadable as unreadable:
             raise ChunkDamaged(path, "undecodable", unreadable.detail) from None
-        return zarr_values(folder, path, self._version, self._limits, lambda key: self._chunk(folder, key), self._rooms)
+        opened = lambda key: self._chunk(folder, key)  # noqa: E731
+        return zarr_values(folder, path, self._version, self._limits, opened, self._rooms, lambda: folder)
 
     def close(self) -> None:
         """Let go of the file."""

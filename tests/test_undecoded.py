@@ -1,0 +1,105 @@
+"""Codecs that are not decoded: one finding about the codec, and nothing about values that nobody has read."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numcodecs
+import numpy as np
+import pytest
+import zarr
+
+import vizschema
+from vizschema.conformance.examples import write_example
+from vizschema.containers.codecs import STAGES
+from vizschema.containers.decoded import DECODED
+from vizschema.containers.filters import FILTERS
+from vizschema.containers.hdf5_types import filter_name
+from vizschema.containers.hdf5_values import PLUG_INS
+
+LAYER = "activations/layer_00"
+
+
+def zarr_3(path: Path, codec: dict[str, Any]) -> Path:
+    write_example("trace", path)
+    file = path / LAYER / "zarr.json"
+    document = json.loads(file.read_text())
+    document["codecs"] = [{"name": "bytes", "configuration": {"endian": "little"}}, codec]
+    file.write_text(json.dumps(document))
+    for chunk in (path / LAYER / "c").rglob("*"):
+        if chunk.is_file():
+            chunk.write_bytes(zlib.compress(bytes(8)))
+    root = json.loads((path / "zarr.json").read_text())
+    root["consolidated_metadata"]["metadata"][LAYER] = document
+    (path / "zarr.json").write_text(json.dumps(root))
+    return path
+
+
+def zarr_2(path: Path, compressor: dict[str, Any]) -> Path:
+    write_example("trace", path, container="zarr-v2")
+    document = json.loads((path / LAYER / ".zarray").read_text())
+    (path / LAYER / ".zarray").write_text(json.dumps({**document, "compressor": compressor}))
+    copy = json.loads((path / ".zmetadata").read_text())
+    copy["metadata"][f"{LAYER}/.zarray"]["compressor"] = compressor
+    (path / ".zmetadata").write_text(json.dumps(copy))
+    return path
+
+
+def hdf5(path: Path, options: Any) -> Path:
+    write_example("trace", path)
+    with h5py.File(path, "r+") as file:
+        plain = file[LAYER]
+        values, axes = plain[...], [dimension.label for dimension in plain.dims]
+        del file[LAYER]
+        stored = file.create_dataset(LAYER, data=values, chunks=values.shape, **options)
+        for dimension, name in zip(stored.dims, axes, strict=True):
+            dimension.label = name
+    return path
+
+
+UNDECODED = [
+    (zarr_3, "a.zarr", {"name": "numcodecs.zlib", "configuration": {"level": 1}}),
+    (zarr_3, "a.zarr", {"name": "zlib", "configuration": {"level": 1}}),
+    (zarr_3, "a.zarr", {"name": "blosc", "configuration": {"cname": "snappy"}}),
+    (zarr_2, "a.zarr", {"id": "jpeg"}),
+    (zarr_2, "a.zarr", {"id": "blosc", "cname": "snappy"}),
+    (hdf5, "a.h5", hdf5plugin.LZ4()),
+    (hdf5, "a.h5", hdf5plugin.Bitshuffle()),
+]
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize(("write", "name", "codec"), UNDECODED)
+def test_a_codec_that_is_not_decoded_is_one_finding(
+    write: Any, name: str, codec: Any, isolated: bool, tmp_path: Path
+) -> None:
+    report = vizschema.validate(write(tmp_path / name, codec), isolated=isolated)
+    assert [(found.rule, found.path) for found in report.findings] == [("portable-codec", f"/{LAYER}")]
+    assert report.coverage is not None
+    assert report.coverage["chunks_read"] < report.coverage["chunks"]
+    assert report.coverage["bytes_read"] < report.coverage["bytes"]
+
+
+def test_an_archive_with_a_codec_that_is_not_decoded_has_no_digest(tmp_path: Path) -> None:
+    with pytest.raises(vizschema.NoDigest, match=f"/{LAYER}: not all of its values were read"):
+        vizschema.digest(zarr_2(tmp_path / "a.zarr", {"id": "jpeg"}))
+
+
+def test_the_codecs_that_are_decoded_are_those_with_a_decoder() -> None:
+    assert DECODED["zarr", 2] == STAGES.keys() | FILTERS.keys() | {"packbits"}
+    assert DECODED["hdf5", None] >= {filter_name(number) for number in PLUG_INS}
+
+
+def test_rounded_bits_are_read_as_they_were_rounded(tmp_path: Path) -> None:
+    values = np.linspace(0, 1, 12, dtype="<f4")
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("x", shape=(12,), chunks=(4,), dtype="<f4", filters=[numcodecs.BitRound(4)])[...] = values
+    with vizschema.open(tmp_path / "a.zarr") as archive:
+        assert (archive["/x"][...] == group["x"][...]).all()  # type: ignore[index, union-attr]
+    found = vizschema.validate(tmp_path / "a.zarr", profile="trace")
+    assert "chunk-readable" not in {finding.rule for finding in found.findings}

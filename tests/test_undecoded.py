@@ -19,8 +19,8 @@ from vizschema.conformance.examples import write_example
 from vizschema.containers.codecs import STAGES
 from vizschema.containers.decoded import DECODED
 from vizschema.containers.filters import FILTERS
+from vizschema.containers.hdf5_chunks import PLUG_INS
 from vizschema.containers.hdf5_types import filter_name
-from vizschema.containers.hdf5_values import PLUG_INS
 
 LAYER = "activations/layer_00"
 

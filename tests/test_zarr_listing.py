@@ -85,7 +85,7 @@ def is_refused(path: Path) -> str:
     found = measured(path)["damaged_chunks"]
     assert found
     assert "absent_keys" not in measured(path)
-    with pytest.raises(vizschema.NoDigest):
+    with pytest.raises(vizschema.Damaged):
         vizschema.digest(path)
     return str(found[0]["reason"])
 

@@ -36,7 +36,7 @@ def test_mutations_can_be_had_again_and_differ() -> None:
 def test_the_original_is_what_it_was(tmp_path: Path) -> None:
     archive = ORIGINALS["zarr-v3-blosc"](tmp_path)
     before = {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}
-    labels = list(fuzz._mutants(archive, random.Random(0), 20))
+    labels = list(fuzz.mutants_of(archive, random.Random(0), 20))
     assert len(labels) == 20
     assert {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()} == before
 

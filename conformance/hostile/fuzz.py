@@ -71,7 +71,7 @@ def fuzz(name: str, mutants: int, seed: int, folder: Path, keep: Path | None = N
     original = ORIGINALS[name](folder)
     shared = SharedWorker(folder, BOUNDS)
     try:
-        for number, label in enumerate(_mutants(original, random.Random(f"{name} {seed}"), mutants)):  # noqa: S311
+        for number, label in enumerate(mutants_of(original, random.Random(f"{name} {seed}"), mutants)):  # noqa: S311
             bug = _judge(shared, original, outcome)
             if bug is None:
                 continue
@@ -84,7 +84,7 @@ def fuzz(name: str, mutants: int, seed: int, folder: Path, keep: Path | None = N
     return outcome
 
 
-def _mutants(original: Path, chance: random.Random, count: int) -> Iterator[str]:
+def mutants_of(original: Path, chance: random.Random, count: int) -> Iterator[str]:
     """The original, mutated in place anew for each item, which says what was mutated; restored afterwards."""
     files = [original] if original.is_file() else sorted(path for path in original.rglob("*") if path.is_file())
     contents = {path: path.read_bytes() for path in files}

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vizschema.conformance.oracle.command import add_arguments as add_oracle
 from vizschema.errors import UsageError
 
 ROLES = ("validator", "reader", "writer")
@@ -37,6 +38,11 @@ def main(argv: Sequence[str]) -> int:
             return _freeze(Path(parsed.into), parsed.spec)
         case "export":
             return _export(Path(parsed.path), parsed.spec, parsed.only)
+        case "oracle":
+            from vizschema.conformance.oracle.command import oracle
+
+            found: int = oracle(parsed)
+            return found
         case _:
             return _score(parsed.spec, every=parsed.survivors)
 
@@ -60,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     export = actions.add_parser("export", help="write the cases out: archives, descriptions, and what is expected")
     export.add_argument("path", metavar="DIR", help="a new folder")
     export.add_argument("--only", action="append", default=[], metavar="CASE", help="a case or a rule (repeatable)")
+    add_oracle(actions)
     score = actions.add_parser("score", help="which mutants of the schemas the corpus tells from the released ones")
     score.add_argument("--survivors", action="store_true", help="list every survivor, not the first twenty")
     for each in (freeze, export, score):

@@ -217,7 +217,7 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         "conformance",
         "run the conformance suite against an implementation, in any language",
         "vizschema conformance run -- COMMAND …",
-        "`vizschema conformance run --help` says more; other actions: serve, export, score, freeze",
+        "`vizschema conformance run --help` says more; other actions: serve, export, score, freeze, oracle",
         arguments.rest,
     ),
     (

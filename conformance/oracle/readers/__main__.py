@@ -1,0 +1,47 @@
+"""`… LIBRARY`: one request a line on standard input, the nodes that the library reads on standard output."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import warnings
+from typing import Any
+
+from .common import refusal
+
+MEMORY = 12 << 30
+"""Bytes of address space; threads reserve much that they never use."""
+
+
+def main(library: str) -> None:
+    """Answer until standard input ends. Whatever the library prints goes nowhere."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    bound()
+    warnings.simplefilter("ignore")
+    reader: Any = importlib.import_module(f".of_{library}", __package__)
+    print(json.dumps({"version": reader.version()}), file=replies, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            reply = {"nodes": reader.read(request["path"], request["container"])}
+        except Exception as error:  # noqa: BLE001  (whatever a library raises is its refusal)
+            reply = {"refused": refusal(error)}
+        # Where the archive lies for now is no part of what is wrong with it.
+        print(json.dumps(reply).replace(json.dumps(request["path"])[1:-1], "ARCHIVE"), file=replies, flush=True)
+
+
+def bound() -> None:
+    """Bound this process, where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

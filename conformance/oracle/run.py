@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -92,10 +91,17 @@ def run(archives: Iterable[Named], order: Order, *, progress: bool = False) -> O
             peers[library] = _started(library, order)
             outcome.versions[library] = peers[library].version
         with ThreadPoolExecutor(max(1, len(peers))) as pool:
-            for batch in _batches(archives):
-                _batch(batch, own, peers, order, outcome, pool)
+            before: _Batch | None = None
+            for named in _batches(archives):
+                batch = _Batch.made(named, own, outcome)  # while the libraries read the one before
+                if before is not None:
+                    before.finish(order, outcome)
+                before = batch
+                batch.ask(peers, pool)
                 if progress:
                     print(f"\r{sum(outcome.archives.values())} archives", end="", file=sys.stderr, flush=True)
+            if before is not None:
+                before.finish(order, outcome)
     finally:
         for each in (own, *peers.values()):
             each.close()
@@ -127,39 +133,52 @@ def _batches(archives: Iterable[Named]) -> Iterator[list[Named]]:
         yield batch
 
 
-def _batch(
-    batch: Sequence[Named],
-    own: Peer,
-    peers: Mapping[str, Reads],
-    order: Order,
-    outcome: Outcome,
-    pool: ThreadPoolExecutor,
-) -> None:
-    with TemporaryDirectory(prefix="vizschema-oracle-", dir=scratch()) as folder:
-        places: list[tuple[Named, Path, Reply, str]] = []
+Place = tuple[Named, Path, Reply, str]
+"""An archive, where it lies, our account of it, and its container."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Archives in a folder of their own, and what is read of them."""
+
+    folder: TemporaryDirectory[str]
+    places: list[Place]
+    peers: Mapping[str, Reads] = field(default_factory=dict)
+    read: dict[str, Future[list[Reply | None]]] = field(default_factory=dict)
+
+    @classmethod
+    def made(cls, batch: Sequence[Named], own: Peer, outcome: Outcome) -> _Batch:
+        """Write the archives, and read them with vizschema."""
+        folder = TemporaryDirectory(prefix="vizschema-oracle-", dir=scratch(), ignore_cleanup_errors=True)
+        places: list[Place] = []
         for number, named in enumerate(batch):
-            inside = Path(folder) / str(number)
+            inside = Path(folder.name) / str(number)
             inside.mkdir()
             path = named.build(inside)
             mine = own.ask({"path": str(path)})
             container = _counted(outcome, named, mine)
             if container is not None:
                 places.append((named, path, mine, container))
-        read = {library: pool.submit(_read, library, peer, places) for library, peer in peers.items()}
-        replies = {library: each.result() for library, each in read.items()}
-        for number, (named, path, mine, container) in enumerate(places):
-            found = [
-                difference
-                for library in peers
-                if (reply := replies[library][number]) is not None
-                for difference in _judge(
-                    outcome, order, Asked(named.name, container, library, peers[library].version), mine, reply
-                )
-            ]
-            if found and order.keep is not None:
+        return cls(folder, places)
+
+    def ask(self, peers: Mapping[str, Reads], pool: ThreadPoolExecutor) -> None:
+        """Have every library read, each in a thread of its own."""
+        self.peers = peers
+        self.read = {library: pool.submit(_read, library, peer, self.places) for library, peer in peers.items()}
+
+    def finish(self, order: Order, outcome: Outcome) -> None:
+        """Compare, keep what is read otherwise, and remove the archives."""
+        replies = {library: each.result() for library, each in self.read.items()}
+        for number, (named, path, mine, container) in enumerate(self.places):
+            found = False
+            for library, peer in self.peers.items():
+                reply = replies[library][number]
+                if reply is not None:
+                    asked = Asked(named.name, container, library, peer.version)
+                    found |= bool(_judge(outcome, order, asked, mine, reply))
+            if order.keep is not None and (found or any("refused" in node for node in mine["nodes"].values())):
                 keep(path, named.name, order.keep)
-        shutil.rmtree(folder, ignore_errors=True)
-        Path(folder).mkdir(exist_ok=True)
+        self.folder.cleanup()
 
 
 def _counted(outcome: Outcome, named: Named, mine: Reply) -> str | None:
@@ -188,7 +207,7 @@ def container_of(container: Mapping[str, Any]) -> str:
     return f"zarr-v{container['version']}{'-zip' if container['store'] == 'zip' else ''}"
 
 
-def _read(library: str, peer: Reads, places: Sequence[tuple[Named, Path, Reply, str]]) -> list[Reply | None]:
+def _read(library: str, peer: Reads, places: Sequence[Place]) -> list[Reply | None]:
     return [
         peer.ask(request_of(named.name, path, mine)) if library in READS[container] else None
         for named, path, mine, container in places

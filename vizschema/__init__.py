@@ -5,6 +5,7 @@ A name is imported when it is first used, so that `import vizschema` costs nothi
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from vizschema.write import write
 
 __version__ = "0.1.0"
+
+# An installed package contains `spec` and `conformance`; in a checkout they are stored beside it (pyproject.toml).
+_FOLDER = os.path.dirname(__file__)  # noqa: PTH120  (imports less than pathlib)
+if not os.path.exists(f"{_FOLDER}/spec"):  # noqa: PTH110
+    __path__.append(os.path.dirname(_FOLDER))  # noqa: PTH120
 
 _HOME = {
     "Archive": "vizschema.read",

@@ -31,7 +31,16 @@ _SUFFIXES = {"hdf5": ".h5", "npz": ".npz", "asdf": ".asdf"}
 
 def seconds_of(paths: Sequence[str], *, trust: bool) -> float:
     """Seconds of one command that judges `paths`, in which every archive must conform."""
-    command = [sys.executable, "-m", "vizschema", "validate", "--no-values", *(["--trust"] if trust else []), *paths]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "vizschema",
+        "validate",
+        "--no-values",
+        *(["--trust"] if trust else []),
+        *paths,
+    ]
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  (our own module)
     return time.perf_counter() - start

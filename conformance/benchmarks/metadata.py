@@ -141,6 +141,7 @@ def rounds(folder: Path, repeats: int, nodes: int) -> dict[str, list[float]]:
         for name in CONTENDERS:
             command = [
                 sys.executable,
+                "-P",
                 "-m",
                 "vizschema.conformance.benchmarks.metadata",
                 "--measure",

@@ -106,7 +106,7 @@ def _peak() -> float:
 
 def _measured(contender: str, path: Path, small: Path | None, jobs: int) -> dict[str, Any]:
     """What a fresh process found: seconds, CPU seconds, its peak memory in MiB, and the bytes that were read."""
-    command = [sys.executable, "-m", "vizschema.conformance.benchmarks.scan", "--child", contender, str(path)]
+    command = [sys.executable, "-P", "-m", "vizschema.conformance.benchmarks.scan", "--child", contender, str(path)]
     ended = subprocess.run(  # noqa: S603  (our own module)
         [*command, str(small or ""), str(jobs)], capture_output=True, text=True, check=True
     )

@@ -77,13 +77,13 @@ def bare(command: Command) -> list[str]:
     program = f"import {', '.join(command.needs)}"
     if command.worker_needs:
         worker = f"import sys; sys.path[:] = sys.argv[1:]; import {', '.join(command.worker_needs)}"
-        program += f"; import sys; subprocess.run([sys.executable, '-I', '-S', '-B', '-c', {worker!r}, *sys.path[1:]])"
-    return [sys.executable, "-c", program]
+        program += f"; import sys; subprocess.run([sys.executable, '-I', '-S', '-B', '-c', {worker!r}, *sys.path])"
+    return [sys.executable, "-P", "-c", program]
 
 
 def whole(command: Command) -> list[str]:
     """`command`, as somebody would type it."""
-    return [sys.executable, "-m", "vizschema", *command.arguments]
+    return [sys.executable, "-P", "-m", "vizschema", *command.arguments]
 
 
 def cpu_seconds(process: Sequence[str], folder: str) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vizschema.conformance.oracle.command import add_arguments as add_oracle
 from vizschema.errors import UsageError
+from vizschema.parser import Parser
 
 ROLES = ("validator", "reader", "writer")
 FORMS = ("text", "json", "junit", "markdown", "badge")
@@ -57,7 +58,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vizschema conformance", description="The conformance suite.")
+    parser = Parser(prog="vizschema conformance", description="The conformance suite.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_run(actions)
     actions.add_parser("serve", help="this package behind the protocol, on standard input and output")
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:
     run = actions.add_parser(
         "run",
         help="run the suite against an implementation",

@@ -13,7 +13,7 @@ from vizschema.conformance.examples import write_example
 from vizschema.errors import UsageError
 from vizschema.findings import Report
 from vizschema.report import FORMATS
-from vizschema.report.options import Options
+from vizschema.report.options import Options, terminal_width
 from vizschema.report.text import count
 from vizschema.validate import validate
 
@@ -101,5 +101,5 @@ def _shorten(archive: Path) -> tuple[int, int]:
 
 
 def _show(report: Report) -> None:
-    for line in FORMATS["text"]([report], Options()):
+    for line in FORMATS["text"]([report], Options(width=terminal_width())):
         print(line)

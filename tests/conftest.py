@@ -14,6 +14,7 @@ from hdf5s import Fill, nodes_of
 from vizschema.containers.base import Limits
 from vizschema.description import Node
 
+os.environ["COLUMNS"] = "100"  # whatever the terminal that shows this run
 os.environ.pop("PYTEST_ADDOPTS", None)  # meant for this run, not for those that tests start
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"

@@ -206,7 +206,8 @@ def test_the_json_report_counts_what_was_accepted_and_holds_the_audit(
     configured(
         project,
         '[level]\nrecommended-metadata = "off"\n'
-        '[[suppress]]\nrule = "generator"\nreason = "old"\n[[suppress]]\nrule = "axes-named"\n',
+        '[[suppress]]\nrule = "generator"\nreason = "old"\nuntil = 2999-01-01\n'
+        '[[suppress]]\nrule = "axes-named"\nuntil = 2999-01-01\n',
     )
     assert main(["validate", "bad.zarr", "--format", "json"]) == 1
     document = json.loads(capsys.readouterr().out)
@@ -229,7 +230,7 @@ def test_the_audit_counts_where_strict(tmp_path: Path, capsys: pytest.CaptureFix
 
     path = str(tmp_path / "good.zarr")
     write_example("trace", path)
-    (tmp_path / "c.toml").write_text('[[suppress]]\nrule = "generator"\nreason = "old"\n')
+    (tmp_path / "c.toml").write_text('[[suppress]]\nrule = "generator"\nreason = "old"\nuntil = 2999-01-01\n')
     arguments = ["validate", path, "--config", str(tmp_path / "c.toml")]
     assert main(arguments) == 0
     assert "warning suppression-unused (1 place)" in capsys.readouterr().out
@@ -251,6 +252,37 @@ def test_a_level_is_for_should_rules_only(
     configured(project, f'[level]\n{rule} = "off"\n')
     assert main(["validate", "bad.zarr"]) == 4
     assert f"level.{rule}: expected a should-rule, {found}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ('rule = "finit"', "rule: expected the id of a rule, found 'finit'; did you mean finite?"),
+        ('rule = "zzz"', "rule: expected the id of a rule, found 'zzz'; `vizschema spec show"),
+        ('rule = "finite"', "until: expected a date, since finite is a must-rule, found none; add the day"),
+        ('rule = "expected-digest"', "until: expected a date, since expected-digest is a must-rule, found none"),
+    ],
+)
+def test_a_suppression_is_of_a_rule_that_exists_and_of_a_must_rule_with_an_end(
+    project: Path, entry: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured(project, f'[[suppress]]\nrule = "chunk-minimum"\nreason = "x"\n[[suppress]]\n{entry}\nreason = "x"\n')
+    assert main(["validate", "bad.zarr"]) == 4
+    assert f"vizschema.toml: suppress number 2: {expected}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("profile", ["trace", "vit"])
+def test_a_suppression_may_be_of_a_rule_of_any_profile(project: Path, profile: str) -> None:
+    rule = "finite" if profile == "trace" else own_rule(profile)
+    entry = f'rule = "{rule}"\nuntil = 2999-01-01'
+    configured(project, f'[[suppress]]\n{entry}\nreason = "x"\n')
+    assert main(["validate", "bad.zarr"]) == 1
+
+
+def own_rule(profile: str) -> str:
+    """A rule that this profile has and `trace` does not."""
+    spec = specs.newest()
+    return min(set(spec.profile(profile).rules) - set(spec.profile("trace").rules))
 
 
 def test_every_clause_of_the_audit_is_tested_here() -> None:

@@ -96,7 +96,7 @@ def test_describe_reads_values_where_asked(trust: list[str], good: str, capsys: 
 @pytest.mark.parametrize("typed", ["0", "-1", "two", "99999", "١"])
 def test_a_number_of_threads_is_1_or_more(typed: str, good: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "--jobs", typed, good]) == 2
-    assert "argument --jobs: invalid threads value" in capsys.readouterr().err
+    assert "argument --jobs: expected 1 to 1024 threads, found" in capsys.readouterr().err
 
 
 def test_what_does_not_conform_is_1(bad: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,7 @@ LAYERS = (
         "acceptance",
     ),
     ("refusal", "resume", "create", "write", "carrying"),
-    ("bugs", "report", "convert"),
+    ("bugs", "report", "convert", "hints"),
     ("details", "run"),
     ("commands", "convert_command", "spec_commands", "worker", "completion"),
     ("arguments",),

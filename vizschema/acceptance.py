@@ -6,7 +6,6 @@ The verdict on an archive stays what the spec says; what is accepted no longer c
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,8 @@ from vizschema.baseline import Baseline, name_of
 from vizschema.configuration import Configuration, Suppression
 from vizschema.errors import SpecError
 from vizschema.findings import Accepted, Finding, Report
-from vizschema.specs import Spec
+from vizschema.specs import Spec, load, versions
+from vizschema.text import shorten, suggestion
 
 CLAUSES: Mapping[str, str] = {
     "suppression-unused": "A suppression suppresses something.",
@@ -28,8 +28,12 @@ CLAUSES: Mapping[str, str] = {
 """The rules of this audit; they judge the configuration of a project, not an archive."""
 
 
+EXPECTED_DIGEST = "expected-digest"
+"""The finding of `--expect-digest`, which no schema states."""
+
+
 def require_levels(configuration: Configuration, spec: Spec, profile: str | None) -> None:
-    """Nothing; raises `SpecError` where a level is set of what is no should-rule."""
+    """Raise `SpecError` if a level is set for anything but a should-rule."""
     if not configuration.levels:
         return
     names = {*spec.profiles, *([] if profile is None else [profile])}
@@ -41,11 +45,31 @@ def require_levels(configuration: Configuration, spec: Spec, profile: str | None
             )
 
 
+def require_suppressions(configuration: Configuration, profile: str | None) -> None:
+    """Raise `SpecError` if a suppression names no rule of any installed version, or a must-rule without an end."""
+    if not configuration.suppressions:
+        return
+    severities = {EXPECTED_DIGEST: "error"}
+    for spec in map(load, versions()):
+        for name in [*spec.profiles, *([] if profile is None else [profile])]:
+            for rule in spec.profile(name).rules.values():
+                severities[rule.id] = min(rule.severity, severities.get(rule.id, rule.severity))  # error before warning
+    for each in configuration.suppressions:
+        place = f"{configuration.source}: suppress number {each.number}"
+        if each.rule not in severities:
+            hint = suggestion(each.rule, severities) or "; `vizschema spec show VERSION PROFILE` lists rules"
+            raise SpecError(f"{place}: rule: expected the id of a rule, found {shorten(repr(each.rule), 80)}{hint}")
+        if severities[each.rule] == "error" and each.until is None:
+            raise SpecError(
+                f"{place}: until: expected a date, since {each.rule} is a must-rule, found none; "
+                "add the day on which this suppression ends, such as until = 2027-06-30"
+            )
+
+
 def _found(rule_id: str, rules: Collection[str]) -> str:
     if rule_id in rules:
         return "a must-rule; suppress its findings, with a reason"
-    close = difflib.get_close_matches(rule_id, rules, n=1)
-    return "no rule of this name" + (f"; did you mean {close[0]}?" if close else "")
+    return f"no rule of this name{suggestion(rule_id, rules)}"
 
 
 def matches(glob: str, text: str) -> bool:
@@ -133,14 +157,14 @@ class Acceptance:
             mend = "add a reason: why is this accepted, and what would end that?"
             yield self._fault("suppression-unreasoned", suppression, f"a reason for {what}", "none", mend)
         if self._expired(suppression):
-            mend = "mend what it suppressed, or decide anew until when it is accepted."
+            mend = "fix what it suppressed, or set a later date in `until`."
             yield self._fault(
                 "suppression-expired", suppression, "a day to come", f"{what} until {suppression.until}", mend
             )
         elif use.exceeded:
             archive, hits = use.exceeded[0]
             expected = f"at most {suppression.maximum} findings of {what}"
-            mend = "mend the new ones, or raise max; until then none of them is suppressed."
+            mend = "fix the new ones, or raise max; until then none of them is suppressed."
             yield self._fault("suppression-exceeded", suppression, expected, f"{hits} in {archive}", mend)
         elif use.met and not use.used:
             yield self._fault(
@@ -148,7 +172,7 @@ class Acceptance:
                 suppression,
                 f"findings of {what}",
                 "none",
-                "remove the suppression: it is mended.",
+                "remove the suppression, or correct its path.",
             )
 
     def _fault(self, rule: str, suppression: Suppression, expected: str, found: str, mend: str) -> Finding:

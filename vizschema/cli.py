@@ -147,7 +147,7 @@ def _reading(arguments: argparse.Namespace) -> Reading:
 
 
 def _order(arguments: argparse.Namespace) -> Order:
-    from vizschema.report.options import Options
+    from vizschema.report.options import Options, terminal_width
     from vizschema.run import Order
 
     options = Options(
@@ -155,6 +155,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         strict=arguments.strict,
         quiet=arguments.quiet,
         colour=arguments.format == "text" and _coloured(),
+        width=terminal_width(),
         timestamp=None if arguments.no_timestamp else _now(),
     )
     return Order(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vizschema.bugs import reported_as_bug
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
 from vizschema.findings import INTERRUPTED
+from vizschema.hints import hinted, hints, part_of_archive
 from vizschema.progress import bar
 from vizschema.reading import Reading
 from vizschema.report import FORMATS
-from vizschema.report.options import Options
+from vizschema.report.options import Options, terminal_width
 from vizschema.run import Order, run
 from vizschema.text import escape_text
-from vizschema.urls import archive_name
+from vizschema.urls import archive_name, local_path
 
 if TYPE_CHECKING:
     from vizschema.findings import Details, Report
@@ -37,8 +39,9 @@ def describe(path: str, reading: Reading) -> int:
     """0 after the description of the archive was printed as JSON."""
     from vizschema.validate import measure_of
 
+    path = local_path(path)
     try:
-        with bar(path) as begin:
+        with hints(path), bar(path) as begin:
             measure = measure_of(path, None, None, reading.jobs, reading.bounds, begin, dask=reading.dask)
             if reading.trust:
                 description = measure.here(values=reading.values)
@@ -55,10 +58,10 @@ def digest(paths: Sequence[str], reading: Reading) -> int:
     from vizschema.digest import digest as digest_of
 
     codes = [0]
-    for path in paths:
+    for path in map(local_path, paths):
         shown = archive_name(path)
         try:
-            with reported_as_bug(), bar(path) as begin:
+            with reported_as_bug(), hints(path), bar(path) as begin:
                 found = digest_of(
                     path,
                     jobs=reading.jobs,
@@ -92,7 +95,7 @@ def example(profile: str, path: str, container: str | None, *, overwrite: bool) 
         report: Report = write_example(profile, path, container=container, overwrite=overwrite)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
-    for line in FORMATS["text"]([report], Options()):
+    for line in FORMATS["text"]([report], Options(width=terminal_width())):
         print(line)
     return report.exit_code
 
@@ -120,7 +123,7 @@ def _judge(path: str, spec: str | None, profile: str | None, reading: Reading) -
 
     try:
         with reported_as_bug(), bar(path) as begin:
-            return judged(
+            report = judged(
                 path,
                 spec=spec,
                 profile=profile,
@@ -134,4 +137,8 @@ def _judge(path: str, spec: str | None, profile: str | None, reading: Reading) -
                 dask=reading.dask,
             )
     except VizschemaError as error:
-        return Report(archive_name(path), "", "", "", "", "", error=error)
+        return Report(archive_name(path), "", "", "", "", "", error=hinted(path, error))
+    if report.error is not None:
+        return replace(report, error=hinted(path, report.error))
+    part = part_of_archive(path, report) if profile is None else None
+    return report if part is None else Report(report.archive, "", "", "", "", "", error=part)

@@ -27,6 +27,7 @@ from vizschema.digest import digest, require_portable
 from vizschema.errors import NoDigest, UsageError, VizschemaError
 from vizschema.layout import default_chunks
 from vizschema.target import replacing, require_free
+from vizschema.urls import local_path
 from vizschema.writers import form_of
 from vizschema.writers.base import BFLOAT16, Form, PlannedArray
 
@@ -67,7 +68,7 @@ def convert(
     32 MiB, in memory. Raises `NotCarried` where the target cannot hold the archive, `UsageError` where it exists or an
     argument does not fit, `NotAnArchive` where the source cannot be read (`Damaged`: a chunk); leaves nothing behind.
     """
-    place, path = os.fspath(source), Path(target)
+    place, path = local_path(os.fspath(source)), Path(target)
     form = form_of(path, container)
     require_free(path, overwrite=overwrite)
     with closing(open_container(place)) as opened:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vizschema.errors import UsageError
+from vizschema.hints import hints
 from vizschema.progress import bar
 from vizschema.report.text import count
 from vizschema.text import escape_text
+from vizschema.urls import local_path
 
 
 def convert(source: str, target: str, container: str | None, chunks: str, *, overwrite: bool) -> int:
@@ -20,8 +22,9 @@ def convert(source: str, target: str, container: str | None, chunks: str, *, ove
     from vizschema.convert import convert as converted
 
     lengths = _chunks(chunks)
+    source = local_path(source)
     try:
-        with _tidily(), bar(source) as begin:
+        with _tidily(), hints(source), bar(source) as begin:
             done = converted(source, target, container=container, chunks=lengths, overwrite=overwrite, progress=begin)
     except NotCarried as refused:
         for line in str(refused).splitlines():

@@ -11,11 +11,12 @@ from vizschema import description
 from vizschema.containers import open_container
 from vizschema.containers.base import Container, Limits
 from vizschema.description import Description, Node
+from vizschema.urls import local_path
 
 
 def describe(path: str | os.PathLike[str], *, limits: Limits = Limits()) -> Description:  # noqa: B008  (frozen)
     """The description of the archive at `path`, values not read; raises `NotAnArchive`. Reads no chunk."""
-    with closing(open_container(os.fspath(path), limits)) as container:
+    with closing(open_container(local_path(os.fspath(path)), limits)) as container:
         return describe_open(container)
 
 

@@ -53,7 +53,18 @@ class Finding:
     @property
     def message(self) -> str:
         """One line: where, what was expected, what was found."""
-        return f"{self.path}: expected {self.expected}, found {self.found}"
+        return f"{self.path}: {self.difference}"
+
+    @property
+    def difference(self) -> str:
+        """What was expected and what was found."""
+        return f"expected {self.expected}, found {self.found}"
+
+    @property
+    def difference_beside_title(self) -> str:
+        """`difference` for a reader who sees `title` too: without what was expected if that repeats the title."""
+        repeats = self.expected.strip("“”.") == self.title.rstrip(".")
+        return f"found {self.found}" if repeats else self.difference
 
 
 @dataclass(frozen=True, slots=True)

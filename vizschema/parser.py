@@ -6,10 +6,12 @@ Imports next to nothing, and a command gets its arguments (`arguments.py`) when 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from vizschema import arguments
+from vizschema.text import escape_text, suggestion
 
 Fill = Callable[[argparse.ArgumentParser], None]
 
@@ -56,13 +58,13 @@ def whole_parser() -> Parser:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that gets its arguments by `fill` once it is to parse.
+    """A parser that gets its arguments by `fill` once it is to parse. Options are not abbreviated.
 
-    Its messages escape what was typed, and mask what is secret in URLs.
+    Its messages suggest what was meant, escape what was typed, and mask what is secret in URLs.
     """
 
     def __init__(self, *args: Any, fill: Fill | None = None, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **options | {"allow_abbrev": False})
         self._fill = fill
 
     def filled(self) -> Parser:
@@ -73,12 +75,30 @@ class Parser(argparse.ArgumentParser):
         return self
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """What was typed, and the rest, as of any parser."""
-        return super(Parser, self.filled()).parse_known_args(args, namespace)
+        """Return what was typed; exit with the help where a command is missing, and with code 2 for unknown words."""
+        self.filled()
+        if not args and self._subparsers is not None:
+            self.print_help(sys.stderr)
+            self.exit(2)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            word = next((each for each in unknown if each.startswith("-")), unknown[0])
+            options = [each for each in self._option_string_actions if each.startswith("--")]
+            hint = suggestion(word.partition("=")[0], options)
+            if self._subparsers is not None and not hint:
+                hint = "; options of a command follow it"
+            self.error(f"unknown {'option' if word.startswith('-') else 'argument'} {word}{hint}")
+        return found, []
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Raise `ArgumentError` unless `value` is one of the choices of `action`."""
+        if action.choices is not None and value not in action.choices:
+            choices = [str(choice) for choice in action.choices]
+            hint = suggestion(str(value), choices)
+            raise argparse.ArgumentError(action, f"expected {', '.join(choices)}, found {value!r}{hint}")
 
     def error(self, message: str) -> NoReturn:
         """Exits with code 2, after usage and message were written to standard error."""
-        from vizschema.text import escape_text
         from vizschema.urls import scrubbed
 
         super().error(escape_text(scrubbed(message)))

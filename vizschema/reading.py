@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,23 +53,26 @@ def reading(
 
 
 def threads(text: str) -> int:
-    """A number of threads, 1 or more; raises `ValueError`."""
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _THREADS:
-        raise ValueError(f"{text!r} is no number of threads from 1 to {_THREADS}")
+    """Return a number of threads, 1 or more; raise `ArgumentTypeError` for anything else."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) <= _THREADS:
+        raise argparse.ArgumentTypeError(f"expected 1 to {_THREADS} threads, found {text}")
     return int(text)
 
 
 def size(text: str) -> int:
-    """Bytes, typed as `1048576`, `1024K`, `192M` or `2G` (powers of 1024); raises `ValueError`."""
+    """Return bytes, typed as `1048576`, `1024K`, `192M` or `2G` (powers of 1024); raise `ArgumentTypeError`."""
     match = _SIZE.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is no size; write 192M or 2G")
+    if match is None or not int(match[1]):
+        raise argparse.ArgumentTypeError(f"expected a size such as 192M or 2G, found {text}")
     return int(match[1]) * _FACTORS[match[2]]
 
 
 def duration(text: str) -> float:
-    """Seconds, more than 0; raises `ValueError`."""
-    seconds = float(text)
+    """Return seconds, more than 0; raise `ArgumentTypeError` for anything else."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(f"{text!r} is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, such as 60 or 0.5, found {text}")
     return seconds

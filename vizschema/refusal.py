@@ -22,7 +22,7 @@ def refusal(report: Report) -> str:
     lines = [f"{len(errors)} {'error' if len(errors) == 1 else 'errors'} by {report.profile} {report.spec_version}"]
     lines += [f"  {finding.message} [{finding.rule}]\n    {finding.mend}" for finding in errors[:_SHOWN]]
     if len(errors) > _SHOWN:
-        lines.append(f"  and {len(errors) - _SHOWN} more")
+        lines.append(f"  and {len(errors) - _SHOWN} more; `report.errors` of this exception has all of them")
     return "\n".join(lines)
 
 

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 from vizschema.errors import UsageError
 from vizschema.findings import INTERRUPTED
 from vizschema.ground import Choice, Ground, ground_of
+from vizschema.hints import holder
 from vizschema.report import FORMATS
-from vizschema.report.options import Options, exit_code, overall_exit_code
-from vizschema.urls import scheme_of
+from vizschema.report.options import WIDTH, Options, exit_code, overall_exit_code
+from vizschema.urls import local_path
 
 if TYPE_CHECKING:
     from vizschema.acceptance import Acceptance
     from vizschema.findings import Details, Report
-
-_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 
 Judge = Callable[[str, str | None, str | None], "Report"]
 """From a path, a version and a profile (None: what the archive declares) to the report."""
@@ -101,7 +100,8 @@ def _summarise(file: str, reports: Sequence[Report], options: Options) -> None:
 
 
 def _write(form: str, file: str, reports: Sequence[Report], options: Options) -> None:
-    text = "".join(f"{line}\n" for line in FORMATS[form](reports, replace(options, colour=False, quiet=False)))
+    whole = replace(options, colour=False, quiet=False, width=WIDTH)
+    text = "".join(f"{line}\n" for line in FORMATS[form](reports, whole))
     try:
         Path(file).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
@@ -114,11 +114,12 @@ def _acceptance(order: Order, ground: Ground) -> Acceptance | None:
     if not (configuration.levels or configuration.suppressions or order.baseline or order.write_baseline):
         return None
     from vizschema import specs
-    from vizschema.acceptance import Acceptance, require_levels
+    from vizschema.acceptance import Acceptance, require_levels, require_suppressions
     from vizschema.baseline import load
 
     version = specs.newest() if ground.spec is None else specs.load(ground.spec)
     require_levels(configuration, version, ground.profile)
+    require_suppressions(configuration, ground.profile)
     baseline = None if order.baseline is None else load(Path(order.baseline))
     return Acceptance(configuration, _today(), baseline)
 
@@ -145,18 +146,7 @@ def _archives(order: Order) -> Iterator[str]:
     if not order.enclosing:
         yield from _paths(order.paths)
         return
-    yield from dict.fromkeys(_holder(path) for path in _paths(order.paths))
-
-
-def _holder(path: str) -> str:
-    """The outermost Zarr folder that `path` lies in, by its metadata or its name; `path` itself where there is none."""
-    if scheme_of(path) is not None:
-        return path
-    above = [place for place in Path(path).parents if place.name]
-    for place in reversed(above):
-        if any((place / name).is_file() for name in _METADATA):
-            return str(place)
-    return next((str(place) for place in reversed(above) if place.suffix == ".zarr"), path)
+    yield from dict.fromkeys(holder(path) or path for path in _paths(order.paths))
 
 
 def _paths(paths: Sequence[str]) -> Iterator[str]:
@@ -165,7 +155,7 @@ def _paths(paths: Sequence[str]) -> Iterator[str]:
     for path in paths:
         for name in [path] if path != "-" else filter(None, map(_line, sys.stdin.buffer)):
             named = True
-            yield name
+            yield local_path(name)
     if not named:
         raise UsageError("expected paths of archives on standard input, one a line, found none")
 

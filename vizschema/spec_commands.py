@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vizschema.errors import UsageError
 from vizschema.ground import Choice, ground_of
+from vizschema.report.options import terminal_width
 from vizschema.report.text import count, wrapped
-from vizschema.text import escape_text
+from vizschema.text import escape_text, suggestion
 
 if TYPE_CHECKING:
+    from vizschema.compare import Side
     from vizschema.findings import Rule
     from vizschema.specs import Spec
 
@@ -23,18 +24,13 @@ def explain(rule_id: str, choice: Choice) -> int:
     spec = _spec(ground.spec)
     rules = _rules(spec, ground.profile)
     if rule_id not in rules:
-        close = difflib.get_close_matches(rule_id, rules, n=3)
-        hint = (
-            f"did you mean {' or '.join(close)}?"
-            if close
-            else "`vizschema spec show` names the profiles, and they their rules"
-        )
-        raise UsageError(f"spec {spec.version} has no rule {rule_id!r}; {hint}")
+        listed = f"; `vizschema spec show {spec.version} PROFILE` lists rules"
+        raise UsageError(f"spec {spec.version} has no rule {rule_id!r}{suggestion(rule_id, rules) or listed}")
     rule = rules[rule_id]
     print(f"{rule.id} ({rule.severity}, profile {rule.profile}, spec {spec.version})\n")
     for text in (rule.title, f"Why: {rule.reason}" if rule.reason else "", f"Mend: {rule.mend}" if rule.mend else ""):
         if text:
-            print(wrapped(text, "  "))
+            print(wrapped(text, "  ", width=terminal_width()))
     return 0
 
 
@@ -64,7 +60,7 @@ def show(version: str | None, profile: str | None) -> int:
     column = max((len(rule_id) for rule_id in shown.rules), default=0)
     for rule in sorted(shown.rules.values(), key=lambda rule: (rule.severity, rule.id)):
         start = f"  {rule.severity:<8} {rule.id:<{column}}  "
-        print(wrapped(rule.title, start, " " * len(start)))
+        print(wrapped(rule.title, start, " " * len(start), width=terminal_width()))
     return 0
 
 
@@ -83,12 +79,29 @@ def diff(old: str | None, new: str | None) -> int:
             return 0
         old = released[-1]
     before, after = side(old), side(specs.newest().version if new is None else new)
+    _require_alike(before, after)
     changes = compare(before, after)
     print(escape_text(f"{before.name} → {after.name}"))
     for change in changes:
         subject = f"{change.subject} ({change.profile})" if change.profile else change.subject
         print(escape_text(f"  {change.step:<6} {change.kind:<11}{subject}{change.detail and ': ' + change.detail}"))
     return _claim(before.version, after.version, len(changes), step(changes))
+
+
+def _require_alike(before: Side, after: Side) -> None:
+    """Raise `UsageError` unless both sides are versions, or both are profiles."""
+    kinds = ["a profile" if _is_profile(each.name) else "a version" for each in (before, after)]
+    if kinds[0] != kinds[1]:
+        raise UsageError(
+            f"expected two versions or two profiles, found {before.name}, {kinds[0]}, and {after.name}, {kinds[1]}; "
+            "name the folder of a profile on both sides"
+        )
+
+
+def _is_profile(name: str) -> bool:
+    from vizschema import specs
+
+    return name not in specs.versions() and (Path(name) / "must.schema.json").is_file()
 
 
 def _claim(old: str | None, new: str | None, differences: int, made: str) -> int:

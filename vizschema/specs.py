@@ -19,6 +19,7 @@ import orjson
 from vizschema.errors import SpecError
 from vizschema.findings import Rule, Severity
 from vizschema.released import require_unchanged
+from vizschema.text import suggestion
 
 Schema = dict[str, Any]
 
@@ -71,7 +72,7 @@ class Spec:
         if not (folder / "must.schema.json").is_file():
             raise SpecError(
                 f"profile {name_or_folder!r}: expected one of {', '.join(self.profiles)}, or a folder with a "
-                f"must.schema.json; found neither in version {self.version}"
+                f"must.schema.json; found neither in version {self.version}{suggestion(name_or_folder, self.profiles)}"
             )
         return _load_profile(folder, self.version)
 

@@ -25,7 +25,9 @@ def require_free(target: Path, *, overwrite: bool) -> None:
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise UsageError(f"{target}: exists already; choose another name, or pass overwrite=True to replace it")
+        raise UsageError(
+            f"{target}: exists already; choose another name, or pass overwrite=True (--overwrite) to replace it"
+        )
     if target.is_dir() and not target.is_symlink() and not _is_replaceable(target):
         raise UsageError(
             f"{target}: expected an archive to replace, found a folder of other things; remove it yourself"

@@ -1,8 +1,9 @@
-"""Escaping of hostile strings and shortening of long ones. Knows nothing of archives."""
+"""Escape hostile strings, shorten long ones, suggest known ones. Knows nothing of archives."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # C0 and C1 controls, line and paragraph separators, bidirectional marks, embeddings, overrides and isolates, zero-width
 # characters and the byte-order mark, lone surrogates, noncharacters, interlinear and tag characters.
@@ -45,3 +46,11 @@ def _escaped(match: re.Match[str]) -> str:
 def shorten(text: str, limit: int = 120) -> str:
     """`text`, or its beginning and its length where it is longer than `limit` characters."""
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` where something known is close to `word`, else nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from urllib.parse import unquote_to_bytes
 
 SCHEMES = ("s3", "s3a", "gs", "gcs", "https", "http", "memory")
 
@@ -21,6 +22,14 @@ def scheme_of(path: str) -> str | None:
     """The scheme of a URL in lower case, null for a path: `s3`, `zip::https`."""
     match = _URL.match(path)
     return None if match is None else match.group(1).lower()
+
+
+def local_path(path: str) -> str:
+    """Return the path that a `file://` URL of this machine stands for, and any other text as it is."""
+    if scheme_of(path) != "file":
+        return path
+    host, slash, rest = path[len("file://") :].partition("/")
+    return os.fsdecode(unquote_to_bytes(slash + rest)) if slash and host in ("", "localhost") else path
 
 
 def masked(path: str) -> str:

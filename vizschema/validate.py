@@ -15,7 +15,7 @@ from vizschema.judge import judge
 from vizschema.measure import Begin, Measure
 from vizschema.specs import Profile, Spec, load, newest, versions
 from vizschema.text import shorten
-from vizschema.urls import archive_name
+from vizschema.urls import archive_name, local_path
 
 BASE_PROFILE = "trace"
 
@@ -61,6 +61,7 @@ def validate(
     where it is `local` (the extra `dask`); each of their threads has `memory`.
     Raises `SpecError` where `spec` or `profile` is not there, `UsageError` where `expect_digest` is no digest.
     """
+    path = local_path(os.fspath(path))
     archive = archive_name(path)
     digest = digest or expect_digest is not None
     if digest:
@@ -141,7 +142,7 @@ def measure_of(
 
         return [*facts, ENTRY] if has_digest(description) else facts
 
-    return Measure(path, entries, jobs, bounds, progress, dask)
+    return Measure(local_path(os.fspath(path)), entries, jobs, bounds, progress, dask)
 
 
 def _choose_version(root: Mapping[str, Any], requested: str | None) -> tuple[Spec, str, tuple[str, ...]]:

@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from vizschema.parser import Parser
+
 SIZES = (64 << 10, 1 << 20, 4 << 20)
 """Bytes of a block; the definition has 1 MiB."""
 
@@ -124,7 +126,7 @@ def report(rates: Mapping[str, Sequence[Sequence[float]]]) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """0, once everything is measured and printed."""
-    parser = argparse.ArgumentParser(prog="vizschema benchmark hashes", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="vizschema benchmark hashes", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5, help="how often everything is measured (default: 5)")
     parser.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)

@@ -6,7 +6,6 @@ eight times over: what a further archive costs is the worker alone, without what
 
 from __future__ import annotations
 
-import argparse
 import re
 import statistics
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vizschema.conformance.examples import write_example
+from vizschema.parser import Parser
 from vizschema.writers import FORMS
 
 AIM = 0.300
@@ -88,9 +88,7 @@ def fill(page: Path, text: str) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """0, once everything is measured and printed."""
-    parser = argparse.ArgumentParser(
-        prog="vizschema benchmark isolation", description=(__doc__ or "").partition("\n")[0]
-    )
+    parser = Parser(prog="vizschema benchmark isolation", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5, help="how often everything is measured (default: 5)")
     parser.add_argument("--page", type=Path, help="a page with <!-- measured: isolation -->, to be filled")
     arguments = parser.parse_args(argv)

@@ -24,6 +24,7 @@ from vizschema import specs
 from vizschema.conformance.benchmarks.captures import KINDS, write
 from vizschema.describe import describe
 from vizschema.judge import judge
+from vizschema.parser import Parser
 
 
 class Files(NamedTuple):
@@ -177,9 +178,7 @@ def report(seconds: Mapping[str, Sequence[float]], arrays: int, nodes: int) -> s
 
 def main(argv: Sequence[str]) -> int:
     """0, once everything is measured and printed."""
-    parser = argparse.ArgumentParser(
-        prog="vizschema benchmark metadata", description=(__doc__ or "").partition("\n")[0]
-    )
+    parser = Parser(prog="vizschema benchmark metadata", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--arrays", type=int, default=10_000, help="how many arrays the archive has (default: 10000)")
     parser.add_argument("--repeats", type=int, default=5, help="how often everything is measured (default: 5)")
     parser.add_argument("--measure", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)

@@ -6,7 +6,6 @@ Needs the extra `test`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from unittest.mock import patch
 import numpy as np
 
 import vizschema
+from vizschema.parser import Parser
 
 _TERABYTES = 10
 _CHUNK = 16 << 20
@@ -165,7 +165,7 @@ def projection() -> str:
 
 def main(argv: Sequence[str]) -> int:
     """0, once everything is measured and printed."""
-    parser = argparse.ArgumentParser(prog="vizschema benchmark remote", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="vizschema benchmark remote", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--arrays", type=int, nargs="+", default=[100, 1000], help="arrays of an archive (100 1000)")
     parser.add_argument("--latency", type=float, default=30, help="milliseconds before each answer (default: 30)")
     parser.add_argument("--jobs", type=int, help="threads that decode (default: one a CPU)")

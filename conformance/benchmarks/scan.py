@@ -23,6 +23,7 @@ from vizschema.conformance.benchmarks.scan_archives import FORMS, UNIT_BYTES
 from vizschema.conformance.benchmarks.scan_large import LARGE
 from vizschema.conformance.benchmarks.scan_page import fill, peaks_table, table
 from vizschema.conformance.benchmarks.scan_peers import bare, memcpy, usual
+from vizschema.parser import Parser
 from vizschema.validate import validate
 
 
@@ -67,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vizschema benchmark scan", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="vizschema benchmark scan", description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add("--size", type=int, default=200, metavar="MIB", help="MiB of values; 0: no rounds (default: 200)")
     add("--repeats", type=int, default=3, help="rounds (default: 3)")

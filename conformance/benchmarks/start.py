@@ -6,7 +6,6 @@ a command needs is listed here, and a test holds that it imports nothing else. E
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import resource
@@ -19,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from vizschema.conformance.examples import write_example
+from vizschema.parser import Parser
 
 AIM = 1.5
 """How many times the CPU seconds of its imports a command may take."""
@@ -184,7 +184,7 @@ def _medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]
 
 def main(argv: Sequence[str]) -> int:
     """0, once everything is measured and printed."""
-    parser = argparse.ArgumentParser(prog="vizschema benchmark start", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="vizschema benchmark start", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=11, help="how often everything is measured (default: 11)")
     parser.add_argument("--modules", type=int, default=8, metavar="N", help="how many modules are named (default: 8)")
     parser.add_argument(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from hypothesis import seed as seeded
 from vizschema import specs
 from vizschema.conformance.generator.breaking import Broken, Unbreakable, broken_archives, can_be_broken
 from vizschema.judge import judge
+from vizschema.parser import Parser
 
 
 @dataclass
@@ -62,7 +62,7 @@ def run(profile: str, rule: str, examples: int, seed: int, version: str, tally: 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 where every archive broke its rule and no undeclared one, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m vizschema.conformance.generator", description=__doc__)
+    parser = Parser(prog="python -m vizschema.conformance.generator", description=__doc__)
     parser.add_argument("--examples", type=int, default=5000, help="how many archives to break, over all rules (5000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--spec", default=None, help="the version (default: the newest)")

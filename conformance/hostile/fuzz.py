@@ -6,7 +6,6 @@ confined worker reads all mutants, as `vizschema validate` would; it may die of 
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import sys
@@ -29,6 +28,7 @@ from vizschema.conformance.hostile.shared import SharedWorker
 from vizschema.conformance.hostile.zip_base import Entry, zipped
 from vizschema.errors import NotAnArchive
 from vizschema.isolation import Bounds
+from vizschema.parser import Parser
 from vizschema.validate import report_of
 
 CODES = frozenset({0, 1, 3})
@@ -142,9 +142,7 @@ def _copy(archive: Path, target: Path) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """0 where no mutant showed a bug, otherwise 1."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vizschema.conformance.hostile.fuzz", description=(__doc__ or "").partition("\n")[0]
-    )
+    parser = Parser(prog="python -m vizschema.conformance.hostile.fuzz", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mutants", type=int, default=10_000, help="how many in all (default: 10000)")
     parser.add_argument("--seed", type=int, default=0, help="another number gives other mutants (default: 0)")
     parser.add_argument("--only", choices=tuple(ORIGINALS), help="mutants of one original")

@@ -63,7 +63,7 @@ def _items(group: list[Finding], options: Options) -> Iterator[str]:
     heading = f"- **{first.weight} {first.rule}** ({count(len(group), 'place')})"
     yield f"{heading}: {_plain(first.title)} _Mend:_ {_plain(first.mend)}"
     shown = group if options.every_place else group[:PLACES]
-    yield from (f"  - {_plain(finding.message)}" for finding in shown)
+    yield from (f"  - {_plain(f'{finding.path}: {finding.difference_beside_title}')}" for finding in shown)
     if len(shown) < len(group):
         yield f"  - and {len(group) - len(shown)} more"
 
@@ -72,7 +72,7 @@ def _annotation(archive: str, group: list[Finding], options: Options) -> str:
     first = group[0]
     shown = group if options.every_place else group[:PLACES]
     more = f"\n… and {len(group) - len(shown)} more" if len(shown) < len(group) else ""
-    places = "\n".join(escape_text(finding.message) for finding in shown)
+    places = "\n".join(escape_text(f"{finding.path}: {finding.difference_beside_title}") for finding in shown)
     text = f"{first.title}\n{places}{more}\nMend: {first.mend}"
     return _command(first.weight, archive, f"{first.rule} ({count(len(group), 'place')})", text)
 

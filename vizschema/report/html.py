@@ -111,7 +111,7 @@ def _rule(archive: Archive, group: Sequence[Finding]) -> Iterator[str]:
         anchor = archive.anchor(finding.path)
         path = f"<code>{text(finding.path)}</code>"
         place = path if anchor is None else f'<a href="#{anchor}">{path}</a>'
-        yield f"<li>{place}: expected {text(finding.expected)}, found {text(finding.found)}</li>"
+        yield f"<li>{place}: {text(finding.difference_beside_title)}</li>"
     yield "</ul>"
     yield "</details>"
 
@@ -146,7 +146,6 @@ def _audit(options: Options) -> Iterator[str]:
     yield f'<h2 id="audit">{text(options.configuration or "baseline")}</h2>'
     yield "<ul>"
     for finding in findings:
-        found = f"expected {text(finding.expected)}, found {text(finding.found)}"
-        yield f"<li>{text(finding.rule)}: {found}. {_prose(finding.mend)}</li>"
+        yield f"<li>{text(finding.rule)}: {text(finding.difference)}. {_prose(finding.mend)}</li>"
     yield "</ul>"
     yield "</section>"

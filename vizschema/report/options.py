@@ -7,6 +7,18 @@ from dataclasses import dataclass
 
 from vizschema.findings import Details, Finding, Report
 
+WIDTH = 100
+"""Columns of a report that no terminal shows."""
+
+_NARROWEST = 20
+
+
+def terminal_width() -> int:
+    """Return the columns of `COLUMNS` or of the terminal that standard output is, else `WIDTH`."""
+    import shutil
+
+    return max(_NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
+
 
 def _nothing() -> Sequence[Finding]:
     return ()
@@ -23,12 +35,14 @@ class Options:
     `configuration` is the file of the project's configuration, `audit` gives the warnings about it once every report
     was seen. `quiet` shows only what does not pass, `colour` marks severities for a terminal. `timestamp` is the time
     that formats with one show (RFC 3339, UTC), `details` gives what the page shows of an archive beside its findings.
+    Text is wrapped to `width` columns, but for the first line of an archive.
     """
 
     every_place: bool = False
     strict: bool = False
     quiet: bool = False
     colour: bool = False
+    width: int = WIDTH
     configuration: str | None = None
     audit: Callable[[], Sequence[Finding]] = _nothing
     timestamp: str | None = None

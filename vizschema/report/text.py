@@ -6,15 +6,15 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
 from vizschema.findings import Finding, Report, Severity
 from vizschema.report.inert import inert
-from vizschema.report.options import Options, exit_code
+from vizschema.report.options import WIDTH, Options, exit_code
 from vizschema.text import escape_text
 
-WIDTH = 100
 PLACES = 3
 
 _CHOSEN = {
@@ -74,11 +74,14 @@ def _lines(reports: Iterable[Report], options: Options) -> Iterator[str]:
         yield _summary(codes)
 
 
-def wrapped(text: str, indent: str = "", hanging: str | None = None) -> str:
-    """`text` in lines of `WIDTH` columns, the first after `indent`, the others after `hanging`; words stay whole."""
+def wrapped(text: str, indent: str = "", hanging: str | None = None, *, width: int = WIDTH) -> str:
+    """Return `text` in lines of `width` columns, the first after `indent`, the others after `hanging`.
+
+    Words stay whole.
+    """
     return textwrap.fill(
         text,
-        width=WIDTH,
+        width=width,
         initial_indent=indent,
         subsequent_indent=indent if hanging is None else hanging,
         break_long_words=False,
@@ -94,7 +97,7 @@ def count(number: int, noun: str) -> str:
 def _archive(report: Report, options: Options) -> Iterator[str]:
     yield first_line(report, options)
     if report.error is None:
-        yield from (wrapped(line, "  ", "    ") for line in grounds(report))
+        yield from (wrapped(line, "  ", "    ", width=options.width) for line in grounds(report))
     yield from _rules(report.findings, options)
 
 
@@ -177,21 +180,22 @@ def _unit(size: int) -> tuple[int, str]:
 
 
 def _rule(group: list[Finding], options: Options) -> Iterator[str]:
+    wrap = partial(wrapped, width=options.width)
     first = group[0]
     level = f"{first.weight} (as configured)" if first.level else first.severity
-    yield wrapped(f"{level} {first.rule} ({count(len(group), 'place')}): {first.title}", "  ", "    ")
+    yield wrap(f"{level} {first.rule} ({count(len(group), 'place')}): {first.title}", "  ", "    ")
     shown = group if options.every_place else group[:PLACES]
     left_out = len(group) - len(shown)
     more = f" and {left_out} more (--all lists them)" if left_out else ""
-    if len(group) > 1 and len({(finding.expected, finding.found) for finding in group}) == 1:
-        yield wrapped(f"expected {first.expected}, found {first.found}", "    ", "      ")
-        yield wrapped(f"at {', '.join(finding.path for finding in shown)}{more}", "    ", "      ")
+    if len(group) > 1 and len({finding.difference for finding in group}) == 1:
+        yield wrap(first.difference_beside_title, "    ", "      ")
+        yield wrap(f"at {', '.join(finding.path for finding in shown)}{more}", "    ", "      ")
     else:
-        yield from (wrapped(finding.message, "    ", "      ") for finding in shown)
+        yield from (wrap(f"{finding.path}: {finding.difference_beside_title}", "    ", "      ") for finding in shown)
         if more:
             yield f"    …{more}"
     if first.mend:
-        yield wrapped(f"mend: {first.mend}", "    ", "      ")
+        yield wrap(f"mend: {first.mend}", "    ", "      ")
 
 
 def _summary(codes: list[int]) -> str:

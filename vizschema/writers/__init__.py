@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vizschema.errors import UsageError
+from vizschema.text import suggestion
 from vizschema.writers.asdf import ASDF
 from vizschema.writers.base import Form
 from vizschema.writers.hdf5 import HDF5
@@ -33,11 +34,12 @@ def form_of(path: Path, container: str | None) -> Form:
     if container is not None:
         if container in FORMS:
             return FORMS[container]
-        raise UsageError(f"container: expected one of {', '.join(FORMS)}, found {container!r}")
+        hint = suggestion(container, FORMS)
+        raise UsageError(f"container: expected one of {', '.join(FORMS)}, found {container!r}{hint}")
     if path.suffix.lower() in SUFFIXES:
         return FORMS[SUFFIXES[path.suffix.lower()]]
     known = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
     raise UsageError(
         f"{path.name}: expected one of the suffixes {known}, found {path.suffix or 'none'}; "
-        f"rename the target, or pass container= as one of {', '.join(FORMS)}"
+        f"rename the target, or choose with --container (in Python container=) one of {', '.join(FORMS)}"
     )

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from vizschema.parser import Parser
+
 WORKLOADS = ("size", "write", "full", "files", "layer", "random", "parallel", "remote")
 NEEDS = "pip install 'vizschema[benchmark]'"
 
@@ -57,7 +59,7 @@ def _plan(arguments: argparse.Namespace) -> object:
 
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vizschema benchmark formats",
         description="Write and read the same trace in nine formats; a CSV, figures and tables in DIR.",
     )

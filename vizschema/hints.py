@@ -1,0 +1,116 @@
+"""What a user may have meant by a path that is no archive: the archive around it, those in it, a name close to it.
+
+Looks at the names of files near the path, and opens nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.findings import Report
+from vizschema.text import suggestion
+from vizschema.urls import scheme_of
+
+_METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zmetadata"})
+_SUFFIXES = frozenset({".zarr", ".zip", ".h5", ".hdf5", ".nc", ".npz", ".asdf"})
+_MAXIMUM_NAMES = 10_000
+
+_MISSING = {
+    "az": "Azure (az://) is not supported; copy the archive here, or pass an https:// URL with a SAS token",
+    "abfs": "Azure (abfs://) is not supported; copy the archive here, or pass an https:// URL with a SAS token",
+    "hf": "Hugging Face (hf://) is not supported; copy the archive here with `hf download`, or pass its https:// URL",
+    "ftp": "FTP is not supported; copy the archive here",
+    "file": "expected file:///PATH, since a file URL names no other host",
+}
+
+
+def holder(path: str) -> str | None:
+    """Return the outermost Zarr folder that contains `path`, by its metadata or its name; None if there is none."""
+    if scheme_of(path) is not None:
+        return None
+    above = [place for place in Path(path).parents if place.name]
+    for place in reversed(above):
+        if any((place / name).is_file() for name in _METADATA_NAMES):
+            return str(place)
+    return next((str(place) for place in reversed(above) if place.suffix == ".zarr"), None)
+
+
+def hinted(path: str, error: VizschemaError) -> VizschemaError:
+    """Return `error`, with what the user may have meant by `path`."""
+    if type(error) not in (NotAnArchive, UsageError):
+        return error
+    archives = _archives_in(path)
+    if archives:
+        return NotAnArchive(f"{path}: {archives}")
+    hint = _hint(path)
+    return type(error)(f"{error}{hint}") if hint else error
+
+
+@contextmanager
+def hints(path: str) -> Iterator[None]:
+    """Add hints to the exceptions of a block that reads the archive at `path`."""
+    try:
+        yield
+    except (NotAnArchive, UsageError) as error:
+        raise hinted(path, error) from error
+
+
+def part_of_archive(path: str, report: Report) -> VizschemaError | None:
+    """Return the error that names the archive around `path`, if this is only a part that declares nothing itself."""
+    if report.conforms or report.error is not None:
+        return None
+    if report.profile_chosen != "default" or report.spec_chosen == "declared":
+        return None
+    around = holder(path)
+    return None if around is None else NotAnArchive(f"{path}: a part of the archive {around}; {_instead(around)}")
+
+
+def _hint(path: str) -> str:
+    scheme = scheme_of(path)
+    if scheme is not None:
+        return f"; {_MISSING[scheme]}" if scheme in _MISSING else ""
+    around = holder(path)
+    if around is not None:
+        return f"; it is within the archive {around}: {_instead(around)}"
+    file = next((place for place in Path(path).parents if place.is_file()), None)
+    if file is not None:
+        return f"; {file} is a file, and an archive is read as a whole: pass {shlex.quote(str(file))} instead"
+    return "" if os.path.lexists(path) else _close(Path(path))
+
+
+def _instead(around: str) -> str:
+    return f"pass {shlex.quote(around)} instead (`validate --enclosing` does so)"
+
+
+def _archives_in(folder: str) -> str:
+    """Return how to pass the archives that are directly in `folder`, by their names; nothing if there are none."""
+    if scheme_of(folder) is not None or holder(folder) is not None or not Path(folder).is_dir():
+        return ""
+    names = _names(Path(folder))
+    found = [name for name in names if Path(name).suffix.lower() in _SUFFIXES]
+    if not found or not _METADATA_NAMES.isdisjoint(names):
+        return ""
+    start = shlex.quote(folder.rstrip("/"))
+    if len(found) == 1:
+        return f"a folder with one archive, and not one itself; pass {start}/{shlex.quote(found[0])} instead"
+    patterns = " ".join(f"{start}/*{suffix}" for suffix in sorted({Path(name).suffix for name in found}))
+    return f"a folder with {len(found)} archives, and not one itself; pass these: {patterns}"
+
+
+def _close(path: Path) -> str:
+    hint = suggestion(path.name, _names(path.parent))
+    return hint.replace("did you mean ", f"did you mean {path.parent}{os.sep}") if str(path.parent) != "." else hint
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in islice(entries, _MAXIMUM_NAMES))
+    except (OSError, ValueError):  # there is no such folder, or it may not be read
+        return []

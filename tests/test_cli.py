@@ -121,6 +121,160 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith("usage: vizschema")
 
 
+@pytest.mark.parametrize("arguments", [[], ["spec"], ["conformance"]])
+def test_no_command_is_the_help_and_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    main([*arguments, "--help"])
+    assert (captured.out, captured.err) == ("", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("typed", "program", "words"),
+    [
+        ("validat x", "vizschema", "found 'validat'; did you mean validate?"),
+        ("spec shwo", "vizschema spec", "found 'shwo'; did you mean show?"),
+        ("conformance rn", "vizschema conformance", "found 'rn'; did you mean run?"),
+        ("benchmark metdata", "vizschema benchmark", "found 'metdata'; did you mean metadata?"),
+        ("benchmark metadata --arays 1", "vizschema benchmark metadata", "--arays; did you mean --arrays?"),
+        ("validate x --strct", "vizschema validate", "unknown option --strct; did you mean --strict?"),
+        ("validate x --profil trace", "vizschema validate", "unknown option --profil; did you mean --profile?"),
+        ("validate x --profil=trace", "vizschema validate", "; did you mean --profile?"),
+        ("validate x --format josn", "vizschema validate", "found 'josn'; did you mean json?"),
+        ("spec list --jsn", "vizschema spec list", "unknown option --jsn"),
+        ("describe a b", "vizschema describe", "unknown argument b"),
+        ("--vers", "vizschema", "unknown option --vers; did you mean --version?"),
+        ("validate --strct", "vizschema validate", "unknown option --strct; did you mean --strict?"),
+        ("--strict validate x", "vizschema", "unknown option --strict; options of a command follow it"),
+    ],
+)
+def test_a_slip_names_what_was_meant_and_shows_the_usage_of_its_command(
+    typed: str, program: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(typed.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"usage: {program} ")
+    assert words in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_option_is_abbreviated(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in [each for each in words_of(whole_parser())[command] if each.startswith("--")]:
+        main([*command.split(), option[:-1]])
+        assert f"unknown option {option[:-1]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "typed", "words"),
+    [
+        ("--jobs", "0", "expected 1 to 1024 threads, found 0"),
+        ("--memory", "2X", "expected a size such as 192M or 2G, found 2X"),
+        ("--memory", "0", "expected a size such as 192M or 2G, found 0"),
+        ("--timeout", "soon", "expected seconds above 0, such as 60 or 0.5, found soon"),
+        ("--timeout", "-1", "expected seconds above 0, such as 60 or 0.5, found -1"),
+        ("--timeout", "inf", "expected seconds above 0, such as 60 or 0.5, found inf"),
+    ],
+)
+def test_a_quantity_says_what_is_expected(
+    option: str, typed: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", "x", option, typed]) == 2
+    assert f"argument {option}: {words}\n" in capsys.readouterr().err
+
+
+# Paths that are no archive
+
+
+@pytest.mark.parametrize("command", ["validate", "describe", "digest"])
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("c.zar", "c.zar: no such file or folder; did you mean c.zarr?"),
+        ("runs/a.zar", "did you mean runs/a.zarr?"),
+        ("runs", "runs: a folder with 2 archives, and not one itself; pass these: runs/*.h5 runs/*.zarr"),
+        (".", ".: a folder with one archive, and not one itself; pass ./c.zarr instead"),
+        ("c.zarr/zarr.json", "it is within the archive c.zarr: pass c.zarr instead"),
+        ("c.zarr/activatons", "it is within the archive c.zarr: pass c.zarr instead"),
+        ("runs/b.h5/activations", "runs/b.h5 is a file, and an archive is read as a whole: pass runs/b.h5 instead"),
+        ("az://container/a.zarr", "Azure (az://) is not supported; copy the archive here"),
+        ("hf://datasets/a/b.zarr", "Hugging Face (hf://) is not supported; copy the archive here"),
+        ("file://host/a.zarr", "expected file:///PATH"),
+    ],
+)
+def test_a_path_that_is_no_archive_says_what_to_pass(
+    command: str, typed: str, words: str, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, typed]) in (2, 3)
+    captured = capsys.readouterr()
+    assert words in captured.out + captured.err
+
+
+@pytest.mark.parametrize("part", ["activations", "activations/layer_00", "activations/layer_00/c"])
+def test_a_part_of_an_archive_is_not_judged_as_one(part: str, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", f"c.zarr/{part}"]) == 3
+    said = capsys.readouterr().out
+    instead = "pass c.zarr instead (`validate --enclosing` does so) — not judged\n\n"
+    assert said == f"c.zarr/{part}: a part of the archive c.zarr; {instead}"
+
+
+def test_an_archive_that_lies_in_a_zarr_folder_is_judged(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_example("vit", runs / "c.zarr" / "inner")
+    assert main(["validate", "c.zarr/inner"]) == 0
+    assert main(["validate", "c.zarr/inner", "--profile", "openfold"]) == 1
+    assert "not judged" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("start", ["file://", "FILE://localhost"])
+def test_a_file_url_is_read(start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a b%c.zarr"
+    write_example("trace", path)
+    url = start + str(path).replace("%", "%25").replace(" ", "%20")
+    assert main(["validate", url]) == 0
+    assert capsys.readouterr().out.startswith(f"{path}: conforms")
+    assert main(["digest", url]) == 0
+    assert main(["convert", url, str(tmp_path / "b.h5")]) == 0
+    assert vizschema.validate(url).conforms
+    assert vizschema.describe(url) == vizschema.describe(path)
+
+
+def test_names_of_containers_and_options_are_those_of_the_command_line(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["convert", "c.zarr", "c.foo"]) == 2
+    assert "found .foo; rename the target, or choose with --container" in capsys.readouterr().err
+    assert main(["convert", "c.zarr", "d.h5", "--container", "hdf"]) == 2
+    assert "found 'hdf'; did you mean hdf5?" in capsys.readouterr().err
+    assert main(["convert", "c.zarr", "runs/b.h5"]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_a_profile_that_is_misspelt_names_the_closest(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "c.zarr", "--profile", "openfld"]) == 4
+    assert "did you mean openfold?" in capsys.readouterr().out
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with an archive, and a folder of two."""
+    (tmp_path / "runs").mkdir()
+    for name in ("c.zarr", "runs/a.zarr", "runs/b.h5"):
+        write_example("trace", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("40", 40), ("72", 72), ("160", 160)])
+def test_a_report_is_as_wide_as_the_terminal(
+    columns: str, widest: int, bad: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["validate", bad]) == 1
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert widest - 25 < max(map(len, lines)) <= widest
+    assert main(["explain", "axis-one-size"]) == 0
+    assert widest - 25 < max(map(len, capsys.readouterr().out.splitlines()[1:])) <= widest
+
+
 @pytest.mark.parametrize("command", ["validate", "describe"])
 def test_what_is_no_archive_is_3_with_one_sentence(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -209,7 +209,7 @@ def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path, monk
         raise ImportError
 
     monkeypatch.setattr(cluster, "import_module", missing)
-    assert "pip install 'vizschema[dask]'" in str(vizschema.validate(path, dask="local").error)
+    assert "in a copy of the repository: pip install '.[dask]'" in str(vizschema.validate(path, dask="local").error)
 
 
 @pytest.mark.parametrize("container", ["zarr-v3", "hdf5"])

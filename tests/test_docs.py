@@ -253,18 +253,34 @@ def test_what_gitlab_runs_runs(folder: Path) -> None:
     assert (folder / job["artifacts"]["reports"]["junit"]).read_text().startswith("<?xml")
     assert all((folder / path).is_file() for path in job["artifacts"]["paths"])
     (install,) = job["before_script"]
-    assert install == f"pip install git+{titled('pre-commit')['repos'][0]['repo']}@v{vizschema.__version__}"
+    assert install == f"pip install git+{titled('pre-commit')['repos'][0]['repo']}@COMMIT"
 
 
 def test_the_examples_name_our_hook_and_our_inputs() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     (repository,) = titled("pre-commit")["repos"]
     assert [each["id"] for each in repository["hooks"]] == [hook["id"]]
-    assert repository["rev"] == f"v{vizschema.__version__}"
+    assert repository["rev"] == "COMMIT"
     inputs = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
     step = titled("action")["jobs"]["archives"]["steps"][1]
-    assert step["uses"].endswith(f"/vizschema@v{vizschema.__version__}")
+    assert step["uses"] == "OWNER/vizschema@COMMIT"
     assert set(step["with"]) <= set(inputs)
+
+
+def test_no_page_names_a_release_or_a_package_index_before_there_is_one() -> None:
+    for page in [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"@v[0-9]|rev: v[0-9]|pip install [^\n`]*\bvizschema\b(?!@)", text), page
+    for module in [*(ROOT / "vizschema").rglob("*.py"), *(ROOT / "conformance").rglob("*.py")]:
+        assert not re.search(r"pip install '?\"?vizschema", module.read_text(encoding="utf-8")), module
+
+
+@pytest.mark.parametrize("name", ["mnist", "vit", "openfold"])
+def test_a_page_that_names_a_raw_capture_says_that_it_is_no_archive(name: str) -> None:
+    page = (ROOT / "docs" / "models" / f"{name}.md").read_text(encoding="utf-8")
+    data = f"conformance/fixtures/data/{name}.npz"
+    assert f"`{data}`, is raw data and\nnot an archive" in page or f"`{data}`, is raw data and not an archive" in page
+    assert not vizschema.validate(ROOT / data, values=False).conforms
 
 
 def test_the_suppressions_of_the_page_name_rules() -> None:

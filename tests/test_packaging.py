@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,3 +80,26 @@ def test_the_wheel_holds_everything_and_works(wheel: Path, tmp_path: Path) -> No
 
 def test_an_editable_install_works(sources: Path, tmp_path: Path) -> None:
     works(installed(tmp_path, "--editable", sources), tmp_path / "elsewhere")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The blocks of a page in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_the_readme_runs_as_it_stands_in_a_fresh_checkout(sources: Path) -> None:
+    (install,) = blocks("README.md", "sh")
+    assert blocks("docs/index.md", "sh") == [install]
+    example, *_ = blocks("README.md", "python")
+    lines = [
+        *install.splitlines(),
+        *(block.partition("\n")[0].removeprefix("$ ") for block in blocks("README.md", "console")),
+        "vizschema benchmark metadata --arrays 20 --repeats 1",
+    ]
+    # The code of an exit that says what was found: the README shows an archive that does not conform.
+    script = "".join(
+        f"{line} || test $? = 1\n" if line.startswith("vizschema validate") else f"{line}\n" for line in lines
+    )
+    printed = call("bash", "-euc", f"{script}\npython - <<'END'\n{example}END\n", cwd=sources)
+    assert "All of this went as it should." in printed
+    assert printed.endswith("\nconforms\n")

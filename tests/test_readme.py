@@ -47,14 +47,16 @@ def test_every_command_prints_what_the_readme_shows(
         assert shows(expected, output), f"{command}\n{output}"
 
 
-def test_the_python_example_runs(
+def test_the_python_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (example,) = blocks("python")
-    (tmp_path / "example.py").write_text(example, encoding="utf-8")
-    runpy.run_path(os.fspath(tmp_path / "example.py"))
+    assert len(blocks("python")) == 2
+    for example in blocks("python"):
+        (tmp_path / "example.py").write_text(example, encoding="utf-8")
+        runpy.run_path(os.fspath(tmp_path / "example.py"))
     out = capsys.readouterr().out
+    assert out.startswith("conforms\n")
     assert "recommended-metadata /metadata: expected the attribute dataset, found none" in out
     assert "('sample', 'token', 'hidden')" in out
 

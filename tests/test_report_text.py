@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from reports import EVERY_KIND, UNREADABLE, finding, report
@@ -131,6 +132,13 @@ def test_colours_mark_severities_and_nothing_else() -> None:
 def test_quiet_is_one_line_for_what_does_not_pass() -> None:
     lines = list(text.render([report(), EVERY_KIND, UNREADABLE], Options(quiet=True)))
     assert [line.partition(":")[0] for line in lines] == ["run.zarr", "no.h5"]
+
+
+def test_what_is_expected_is_not_said_again_where_the_title_says_it() -> None:
+    same = finding("rule", "/a/b", expected="“One thing holds”", found="two", title="One thing holds.")
+    assert "    /a/b: found two" in rendered(report(same))
+    assert "    found two" in rendered(report(same, replace(same, path="/a/c")))
+    assert same.message == "/a/b: expected “One thing holds”, found two"
 
 
 def test_lines_stay_within_a_hundred_columns_but_for_the_first() -> None:

@@ -280,6 +280,13 @@ def test_a_folder_without_number_claims_nothing(tmp_path: Path, capsys: pytest.C
     assert "nothing is claimed" in out
 
 
+@pytest.mark.parametrize("profile_first", [True, False])
+def test_a_version_and_a_profile_are_not_compared(profile_first: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    sides = ["1.0.0", str(specs.root() / "1.0.0" / "vit")]
+    assert main(["spec", "diff", *(sides[::-1] if profile_first else sides)]) == 2
+    assert "expected two versions or two profiles, found " in capsys.readouterr().err
+
+
 def test_what_is_no_spec_is_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["spec", "diff", "1.0.0", str(tmp_path)]) == 4
     assert "expected an installed version, the folder of a version" in capsys.readouterr().err

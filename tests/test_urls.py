@@ -93,7 +93,10 @@ def test_a_missing_backend_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     report = vizschema.validate("s3://bucket/run.zarr")
     assert report.exit_code == 2
-    assert "needs fsspec, s3fs: install the extra `remote` (pip install 'vizschema[remote]')" in str(report.error)
+    assert (
+        "needs fsspec, s3fs: install the extra `remote` (in a copy of the repository: pip install '.[remote]')"
+        in str(report.error)
+    )
 
 
 def test_wrong_usage_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:

@@ -213,7 +213,7 @@ def test_a_refused_write_names_the_faults_and_leaves_nothing_behind(container: s
 
 def test_a_refusal_of_many_faults_counts_them(tmp_path: Path) -> None:
     faulty = {f"/activations/Layer{number}": hidden() for number in range(5)}
-    with pytest.raises(NotConforming, match="and 2 more"):
+    with pytest.raises(NotConforming, match=r"and 2 more; `report.errors` of this exception has all of them"):
         write(tmp_path, arrays={**arrays(), **faulty})
 
 

@@ -113,7 +113,9 @@ def _client(address: str, processes: int) -> Iterator[Any]:
     try:
         distributed: Any = import_module("distributed")
     except ImportError:
-        raise UsageError("--dask needs the package distributed: pip install 'vizschema[dask]'") from None
+        raise UsageError(
+            "--dask needs the package distributed; in a copy of the repository: pip install '.[dask]'"
+        ) from None
     with ExitStack() as stack:
         try:
             at: Any = address

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from vizschema import arguments
@@ -80,15 +81,28 @@ class Parser(argparse.ArgumentParser):
         if not args and self._subparsers is not None:
             self.print_help(sys.stderr)
             self.exit(2)
+        # Before argparse asks for what is missing. Where another parser reads the rest, only the first words are ours.
+        first = self._leaves_rest()
+        for word in takewhile(lambda word: word != "--" and (word.startswith("-") or not first), args or ()):
+            if word.startswith("--") and word.partition("=")[0] not in self._option_string_actions:
+                self._refuse_unknown(word)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            word = next((each for each in unknown if each.startswith("-")), unknown[0])
-            options = [each for each in self._option_string_actions if each.startswith("--")]
-            hint = suggestion(word.partition("=")[0], options)
-            if self._subparsers is not None and not hint:
-                hint = "; options of a command follow it"
-            self.error(f"unknown {'option' if word.startswith('-') else 'argument'} {word}{hint}")
+            self._refuse_unknown(unknown[0])
         return found, []
+
+    def _leaves_rest(self) -> bool:
+        """Whether another parser reads what follows a command or a name."""
+        rest = (argparse.PARSER, argparse.REMAINDER)
+        return any(action.nargs in rest for action in self._actions)
+
+    def _refuse_unknown(self, word: str) -> NoReturn:
+        """Exit with code 2, and the option that was probably meant."""
+        options = [each for each in self._option_string_actions if each.startswith("--")]
+        hint = suggestion(word.partition("=")[0], options)
+        if self._subparsers is not None and not hint:
+            hint = "; options of a command follow it"
+        self.error(f"unknown {'option' if word.startswith('-') else 'argument'} {word}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Raise `ArgumentError` unless `value` is one of the choices of `action`."""

@@ -73,7 +73,7 @@ def connect(url: str, patience: Patience = Patience()) -> Remote:  # noqa: B008 
     if lacking:
         raise UsageError(
             f"{shown}: reading {scheme}:// needs {', '.join(lacking)}: install the extra `remote` "
-            "(pip install 'vizschema[remote]')"
+            "(in a copy of the repository: pip install '.[remote]')"
         )
     parts = urlsplit(url)
     if not parts.netloc.rpartition("@")[2] and scheme != "memory":

@@ -15,7 +15,7 @@ from pathlib import Path
 from vizschema.parser import Parser
 
 WORKLOADS = ("size", "write", "full", "files", "layer", "random", "parallel", "remote")
-NEEDS = "pip install 'vizschema[benchmark]'"
+NEEDS = "pip install '.[benchmark]' in a copy of the repository"
 
 
 def main(argv: Sequence[str]) -> int:

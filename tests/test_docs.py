@@ -21,6 +21,7 @@ from vizschema import configuration, specs
 from vizschema.cli import main
 from vizschema.completion import words_of
 from vizschema.conformance.examples import write_example
+from vizschema.conformance.fixtures import first_screen
 from vizschema.errors import SpecError
 from vizschema.parser import parsed, whole_parser
 
@@ -289,3 +290,12 @@ def test_the_suppressions_of_the_page_name_rules() -> None:
         re.findall(r'^([a-z-]+) = "(?:off|error|warning)"', shown.text, re.MULTILINE)
     )
     assert found <= rules()
+
+
+def test_the_picture_of_the_first_screen_shows_what_is_found(tmp_path: Path) -> None:
+    good, broken = first_screen.write_pair(tmp_path)
+    assert vizschema.validate(good).conforms
+    assert [finding.rule for finding in vizschema.validate(broken).errors] == ["self-attention-axes"]
+    for page, picture in ((ROOT / "README.md", "docs/img/first.png"), (ROOT / "docs" / "index.md", "img/first.png")):
+        assert f"]({picture})" in page.read_text(encoding="utf-8")
+        assert (page.parent / picture).stat().st_size < 150_000

@@ -23,8 +23,8 @@ def validate(parser: argparse.ArgumentParser) -> None:
     )
     _add_choice_options(parser)
     parser.add_argument("--no-values", action="store_false", dest="values", help="structure only: read no chunk")
-    parser.add_argument("--digest", action="store_true", help="report the digest too, which the same reading gives")
-    parser.add_argument("--expect-digest", metavar="D", help="an error unless every archive has this digest")
+    parser.add_argument("--digest", action="store_true", help="also report the digest")
+    parser.add_argument("--expect-digest", metavar="D", help="fail if the digest differs")
     parser.add_argument("--strict", action="store_true", help="warnings count as errors for the exit code")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="how to report (default: text)")
     parser.add_argument(
@@ -33,15 +33,15 @@ def validate(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_report_file,
         metavar="FORMAT:FILE",
-        help="write a report to a file besides; may be repeated",
+        help="also write a report to FILE; repeatable",
     )
-    parser.add_argument("--no-timestamp", action="store_true", help="the same bytes in every run, in any format")
-    parser.add_argument("--quiet", "-q", action="store_true", help="as text: only the first line of what does not pass")
+    parser.add_argument("--no-timestamp", action="store_true", help="omit timestamps (reproducible output)")
+    parser.add_argument("--quiet", "-q", action="store_true", help="as text: one line for each archive that does not pass")
     parser.add_argument(
-        "--enclosing", action="store_true", help="a path within a Zarr folder stands for that archive, named once"
+        "--enclosing", action="store_true", help="validate the archive that contains PATH"
     )
-    parser.add_argument("--baseline", metavar="FILE", help="findings that are known and do not count")
-    parser.add_argument("--write-baseline", metavar="FILE", help="write the findings of today, so that none counts")
+    parser.add_argument("--baseline", metavar="FILE", help="known findings, which do not count")
+    parser.add_argument("--write-baseline", metavar="FILE", help="save the current findings as the baseline")
     parser.add_argument("--all", action="store_true", help="list every place, not the first three of each rule")
     _add_reading_options(parser)
 
@@ -145,12 +145,12 @@ def rest(parser: argparse.ArgumentParser) -> None:
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--jobs", type=threads, metavar="N", help="threads that read values (default: the CPUs that it may use)"
+        "--jobs", type=threads, metavar="N", help="threads that read values (default: one per CPU)"
     )
     parser.add_argument(
         "--trust",
         action="store_true",
-        help="read in this process, without the worker that confines what strangers wrote",
+        help="read in this process, without the sandbox; for archives you trust",
     )
     parser.add_argument(
         "--dask",

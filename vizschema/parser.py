@@ -25,7 +25,7 @@ exit codes:
   2  wrong usage
   3  cannot be read as an archive
   4  a problem with the spec, the pin or the configuration
-  70 a bug of vizschema: please report it
+  70 internal error of vizschema: please report it
 Of several archives the largest code counts."""
 
 
@@ -178,7 +178,7 @@ SPEC_COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
 COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     (
         "validate",
-        "judge archives and say what is wrong with them",
+        "validate archives and say what is wrong with them",
         "vizschema validate run.zarr other.h5 --profile openfold",
         EXIT_CODES,
         arguments.validate,
@@ -192,7 +192,7 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     ),
     (
         "explain",
-        "print a rule: the clause, why it is there, how to mend a breach",
+        "print a rule: its clause, the reason for it, how to fix a breach",
         "vizschema explain axis-one-size",
         "",
         arguments.explain,
@@ -206,7 +206,7 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     ),
     (
         "completion",
-        "print a script by which a shell completes our commands and options",
+        "print a script that lets a shell complete commands and options",
         "vizschema completion bash > ~/.local/share/bash-completion/completions/vizschema",
         "zsh: write it as _vizschema into a folder of $fpath; fish: into ~/.config/fish/completions/vizschema.fish.",
         arguments.completion,

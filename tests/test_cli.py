@@ -121,7 +121,7 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith("usage: vizschema")
 
 
-@pytest.mark.parametrize("arguments", [[], ["spec"], ["conformance"]])
+@pytest.mark.parametrize("arguments", [[], ["spec"]])
 def test_no_command_is_the_help_and_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     captured = capsys.readouterr()
@@ -218,7 +218,7 @@ def test_a_part_of_an_archive_is_not_judged_as_one(part: str, runs: Path, capsys
 
 
 def test_an_archive_that_lies_in_a_zarr_folder_is_judged(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_example("vit", runs / "c.zarr" / "inner")
+    write_example("vit", runs / "c.zarr" / "inner", container="zarr-v3")
     assert main(["validate", "c.zarr/inner"]) == 0
     assert main(["validate", "c.zarr/inner", "--profile", "openfold"]) == 1
     assert "not judged" not in capsys.readouterr().out
@@ -269,10 +269,11 @@ def test_a_report_is_as_wide_as_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert main(["validate", bad]) == 1
-    _, *lines = capsys.readouterr().out.splitlines()
+    _, *lines = [line for line in capsys.readouterr().out.splitlines() if len(line.split()) > 1]  # words stay whole
     assert widest - 25 < max(map(len, lines)) <= widest
     assert main(["explain", "axis-one-size"]) == 0
-    assert widest - 25 < max(map(len, capsys.readouterr().out.splitlines()[1:])) <= widest
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert widest - 25 < max(map(len, lines)) <= widest
 
 
 @pytest.mark.parametrize("command", ["validate", "describe"])

@@ -36,10 +36,10 @@ def validate(parser: argparse.ArgumentParser) -> None:
         help="also write a report to FILE; repeatable",
     )
     parser.add_argument("--no-timestamp", action="store_true", help="omit timestamps (reproducible output)")
-    parser.add_argument("--quiet", "-q", action="store_true", help="as text: one line for each archive that does not pass")
     parser.add_argument(
-        "--enclosing", action="store_true", help="validate the archive that contains PATH"
+        "--quiet", "-q", action="store_true", help="as text: one line for each archive that does not pass"
     )
+    parser.add_argument("--enclosing", action="store_true", help="validate the archive that contains PATH")
     parser.add_argument("--baseline", metavar="FILE", help="known findings, which do not count")
     parser.add_argument("--write-baseline", metavar="FILE", help="save the current findings as the baseline")
     parser.add_argument("--all", action="store_true", help="list every place, not the first three of each rule")
@@ -144,9 +144,7 @@ def rest(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--jobs", type=threads, metavar="N", help="threads that read values (default: one per CPU)"
-    )
+    parser.add_argument("--jobs", type=threads, metavar="N", help="threads that read values (default: one per CPU)")
     parser.add_argument(
         "--trust",
         action="store_true",

@@ -271,7 +271,7 @@ def test_the_examples_name_our_hook_and_our_inputs() -> None:
 def test_no_page_names_a_release_or_a_package_index_before_there_is_one() -> None:
     for page in [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
         text = page.read_text(encoding="utf-8")
-        assert not re.search(r"@v[0-9]|rev: v[0-9]|pip install [^\n`]*\bvizschema\b(?!@)", text), page
+        assert not re.search(r"vizschema@v[0-9]|rev: v[0-9]|pip install [^\n`]*\bvizschema\b(?!@)", text), page
     for module in [*(ROOT / "vizschema").rglob("*.py"), *(ROOT / "conformance").rglob("*.py")]:
         assert not re.search(r"pip install '?\"?vizschema", module.read_text(encoding="utf-8")), module
 

@@ -6,7 +6,6 @@ Looks at the names of files near the path, and opens nothing.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -80,12 +79,12 @@ def _hint(path: str) -> str:
         return f"; it is within the archive {around}: {_instead(around)}"
     file = next((place for place in Path(path).parents if place.is_file()), None)
     if file is not None:
-        return f"; {file} is a file, and an archive is read as a whole: pass {shlex.quote(str(file))} instead"
+        return f"; {file} is a file, and an archive is read as a whole: pass {_quoted(str(file))} instead"
     return "" if os.path.lexists(path) else _close(Path(path))
 
 
 def _instead(around: str) -> str:
-    return f"pass {shlex.quote(around)} instead (`validate --enclosing` does so)"
+    return f"pass {_quoted(around)} instead (`validate --enclosing` does so)"
 
 
 def _archives_in(folder: str) -> str:
@@ -96,11 +95,17 @@ def _archives_in(folder: str) -> str:
     found = [name for name in names if Path(name).suffix.lower() in _SUFFIXES]
     if not found or not _METADATA_NAMES.isdisjoint(names):
         return ""
-    start = shlex.quote(folder.rstrip("/"))
+    start = _quoted(folder.rstrip("/"))
     if len(found) == 1:
-        return f"a folder with one archive, and not one itself; pass {start}/{shlex.quote(found[0])} instead"
+        return f"a folder with one archive, and not one itself; pass {start}/{_quoted(found[0])} instead"
     patterns = " ".join(f"{start}/*{suffix}" for suffix in sorted({Path(name).suffix for name in found}))
     return f"a folder with {len(found)} archives, and not one itself; pass these: {patterns}"
+
+
+def _quoted(name: str) -> str:
+    from shlex import quote  # for messages only
+
+    return quote(name)
 
 
 def _close(path: Path) -> str:

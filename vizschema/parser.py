@@ -12,7 +12,6 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from vizschema import arguments
-from vizschema.text import escape_text, suggestion
 
 Fill = Callable[[argparse.ArgumentParser], None]
 
@@ -98,6 +97,8 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse_unknown(self, word: str) -> NoReturn:
         """Exit with code 2, and the option that was probably meant."""
+        from vizschema.text import suggestion
+
         options = [each for each in self._option_string_actions if each.startswith("--")]
         hint = suggestion(word.partition("=")[0], options)
         if self._subparsers is not None and not hint:
@@ -107,12 +108,15 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Raise `ArgumentError` unless `value` is one of the choices of `action`."""
         if action.choices is not None and value not in action.choices:
+            from vizschema.text import suggestion
+
             choices = [str(choice) for choice in action.choices]
             hint = suggestion(str(value), choices)
             raise argparse.ArgumentError(action, f"expected {', '.join(choices)}, found {value!r}{hint}")
 
     def error(self, message: str) -> NoReturn:
         """Exits with code 2, after usage and message were written to standard error."""
+        from vizschema.text import escape_text
         from vizschema.urls import scrubbed
 
         super().error(escape_text(scrubbed(message)))

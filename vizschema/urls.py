@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import unquote_to_bytes
 
 SCHEMES = ("s3", "s3a", "gs", "gcs", "https", "http", "memory")
 
@@ -28,6 +27,8 @@ def local_path(path: str) -> str:
     """Return the path that a `file://` URL of this machine stands for, and any other text as it is."""
     if scheme_of(path) != "file":
         return path
+    from urllib.parse import unquote_to_bytes  # a worker that describes needs none of it
+
     host, slash, rest = path[len("file://") :].partition("/")
     return os.fsdecode(unquote_to_bytes(slash + rest)) if slash and host in ("", "localhost") else path
 

@@ -189,6 +189,21 @@ class TestOwnProfiles:
         with pytest.raises(SpecError, match=r"'zzz' is no keyword of the dialect: expected one of .*, maxProperties"):
             SPEC.profile(str(tmp_path / "own"))
 
+    @pytest.mark.parametrize(
+        ("title", "description", "said"),
+        [
+            ("x", "y. Mend: z.", "allOf/0/title: expected a sentence that ends with a full stop, found 'x'"),
+            ("x.", "y.", "allOf/0/description: expected the reason for the rule, then how to fix a breach"),
+        ],
+    )
+    def test_the_texts_of_a_rule_say_what_is_expected_of_them_and_no_pattern(
+        self, title: str, description: str, said: str, tmp_path: Path
+    ) -> None:
+        rule = {"$anchor": "own-rule", "title": title, "description": description, "properties": {}}
+        self.write(tmp_path / "own", must=self.document("own", rule))
+        with pytest.raises(SpecError, match=re.escape(said)):
+            SPEC.profile(str(tmp_path / "own"))
+
     def test_an_unknown_profile_lists_the_known_ones(self) -> None:
         with pytest.raises(SpecError, match="mnist, openfold, trace, vit"):
             SPEC.profile("gpt2")

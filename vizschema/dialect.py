@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from vizschema.text import shorten
+from vizschema.text import shorten, suggestion
 
 
 def breaches(document: Any, dialect: Path) -> list[str]:
@@ -21,14 +20,22 @@ def breaches(document: Any, dialect: Path) -> list[str]:
     ]
 
 
+_EXPECTED = {
+    "title": "a sentence that ends with a full stop",
+    "description": "the reason for the rule, then how to fix a breach: “Reason. Mend: what to do.”",
+}
+"""Texts of a rule that have a form."""
+
+
 def _words(error: Any, dialect: Path) -> str:
     """What is wrong; of a keyword that is none, the one that may be meant."""
+    if error.kind.name == "pattern" and error.instance_path[-1] in _EXPECTED:
+        return f"expected {_EXPECTED[error.instance_path[-1]]}, found {shorten(repr(error.instance), 120)}"
     if error.kind.name != "propertyNames" or error.kind.error.kind.name != "enum":
         return shorten(str(error.message), 200)
     found = str(error.kind.error.instance)
     keywords = orjson.loads(dialect.read_bytes())["$defs"]["schema"]["propertyNames"]["enum"]
-    close = difflib.get_close_matches(found, keywords, n=1)
-    hint = f"; did you mean {close[0]}?" if close else f": expected one of {', '.join(keywords)}"
+    hint = suggestion(found, keywords) or f": expected one of {', '.join(keywords)}"
     return f"{shorten(repr(found), 60)} is no keyword of the dialect{hint}"
 
 

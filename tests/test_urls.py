@@ -64,7 +64,7 @@ def test_a_path_is_called_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://user:secret@host/run.zarr", "zip::https://host/a.zip?secret", "file:///run.zarr"]
+    "url", ["ftp://user:secret@host/run.zarr", "zip::https://host/a.zip?secret", "file://host/run.zarr"]
 )
 def test_other_schemes_are_wrong_usage(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     report = vizschema.validate(url)

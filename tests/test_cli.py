@@ -393,7 +393,7 @@ def test_paths_come_from_standard_input_too(good: str, bad: str) -> None:
 def test_no_path_on_standard_input_is_2_and_never_a_pass(text: str) -> None:
     result = run("validate", "-", input=text)
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.endswith("expected paths of archives on standard input, one a line, found none\n")
+    assert result.stderr.endswith("expected paths of archives on standard input, one per line, found none\n")
 
 
 # Hostile surroundings

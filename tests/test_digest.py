@@ -319,7 +319,7 @@ def test_what_is_no_digest_cannot_be_expected(written: dict[str, Path], text: st
 
 
 def test_a_digest_needs_the_values(written: dict[str, Path]) -> None:
-    with pytest.raises(UsageError, match="expected that they are read"):
+    with pytest.raises(UsageError, match="a digest needs all values; remove --no-values"):
         vizschema.validate(written["npz"], digest=True, values=False)
 
 

@@ -98,7 +98,7 @@ def require_digest(text: str | None, *, values: bool) -> None:
             f"{shorten(escape_text(text))!r}"
         )
     if not values:
-        raise UsageError("a digest is one of all values: expected that they are read, found that they are not")
+        raise UsageError("a digest needs all values; remove --no-values (values=False)")
 
 
 def with_digest(report: Report, description: Description, expected: str | None) -> Report:

@@ -157,7 +157,7 @@ def _paths(paths: Sequence[str]) -> Iterator[str]:
             named = True
             yield local_path(name)
     if not named:
-        raise UsageError("expected paths of archives on standard input, one a line, found none")
+        raise UsageError("expected paths of archives on standard input, one per line, found none")
 
 
 def _line(line: bytes) -> str:

@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 from broken import write_broken
-from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
 import vizschema
 from vizschema import specs
@@ -22,6 +22,7 @@ from vizschema.report import FORMATS
 
 GOLDEN = Path(__file__).parent / "golden"
 SUFFIX = {"text": "txt", "json": "json", "sarif": "sarif", "junit": "xml", "github": "log", "html": "html"}
+SARIF = jsonschema.Draft202012Validator(json.loads((Path(__file__).parent / "sarif-2.1.0.schema.json").read_bytes()))
 ARCHIVES = ("good.zarr", "run.zarr", "no.h5")
 
 
@@ -137,27 +138,26 @@ def test_reports_are_written_to_files_besides(folder: Path, capsys: pytest.Captu
 
 
 class TestSarif:
-    """Against models made from the OASIS schema of SARIF 2.1.0 (errata 01), which allow no property that it lacks."""
+    """Against the OASIS schema of SARIF 2.1.0 (errata 01), which allows no property that it lacks."""
 
     def test_it_obeys_the_oasis_schema(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for extra in ((), ("--strict",), ("--no-config",)):
-            Sarif.model_validate_json(printed("sarif", capsys, *extra))
+            SARIF.validate(json.loads(printed("sarif", capsys, *extra)))
 
     def test_without_archives_that_can_be_read_it_does_too(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         main(["validate", "https:", "::error::x", "a b%\udcff.zarr", "--format", "sarif"])
         document = json.loads(capsys.readouterr().out)
-        Sarif.model_validate(document)
+        SARIF.validate(document)
         assert document["runs"][0]["invocations"][0]["executionSuccessful"] is False
 
     @pytest.mark.parametrize(
         "change", [{"version": "2.2"}, {"runs": [{}]}, {"runs": [{"tool": {"driver": {"name": "a", "nothing": 1}}}]}]
     )
-    def test_the_models_turn_down_what_the_schema_does(self, change: dict[str, object]) -> None:
+    def test_the_schema_turns_down_what_is_no_sarif(self, change: dict[str, object]) -> None:
         document = {"version": "2.1.0", "runs": []} | change
-        with pytest.raises(ValueError, match="validation error"):
-            Sarif.model_validate(document)
+        assert list(SARIF.iter_errors(document))
 
     def test_every_result_has_a_fingerprint_and_a_rule(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         run = json.loads(printed("sarif", capsys))["runs"][0]

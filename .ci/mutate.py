@@ -3,9 +3,10 @@
 
     .venv/bin/python .ci/mutate.py [--into DIR] [--write] [--only-report] [GROUP …]
 
-Runs mutmut (extra `dev`) in copies of the tree, one a group of modules, with only the tests of that group, one process
-at a time. Interrupted, it goes on where it stopped; where modules or tests were changed since, the mutants that
-survived are asked once more. `--write` puts the result into `docs/conformance.md`. Takes about an hour for everything.
+Runs mutmut (extras `dev`, `mutation`) in copies of the tree, one a group of modules, with only the tests of that group,
+one process at a time. Interrupted, it goes on where it stopped; where modules or tests were changed since, the mutants
+that survived are asked once more. `--write` puts the result into `docs/conformance.md`. Takes about an hour for
+everything.
 
 A mutant counts as killed where a test fails, or never ends. Survivors that no test could kill are listed with the
 reason in `.ci/equivalent_mutants.json`; they count as survivors all the same.

@@ -90,7 +90,10 @@ class TestPreCommit:
         clone = committed(sources(tmp_path / "clone"))
         committed(project)
         environment = {**ENVIRONMENT, "PRE_COMMIT_HOME": str(tmp_path / "cache")}
-        command = [sys.executable, "-m", "pre_commit", "try-repo", str(clone), "vizschema-validate", "--all-files"]
+        subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+        python = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "pre-commit>=4"], check=True, env=ENVIRONMENT)
+        command = [python, "-m", "pre_commit", "try-repo", str(clone), "vizschema-validate", "--all-files"]
         result = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
         assert "bad.zarr: does not conform to trace 1.0.0" in result.stdout, result.stdout + result.stderr
         assert result.stdout.count("structure conforms to trace 1.0.0") == 2

@@ -1,8 +1,7 @@
-"""Servers on loopback for tests of remote archives: static HTTP, that counts and may misbehave, and S3 by moto."""
+"""A server on loopback for tests of remote archives: static HTTP, that counts and may misbehave."""
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
@@ -116,39 +115,6 @@ def static(
     thread.start()
     try:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class S3Server(NamedTuple):
-    """A server that speaks S3; `requests` are (method, path with query) in the order of their coming."""
-
-    url: str
-    requests: list[tuple[str, str]]
-
-
-@contextmanager
-def s3() -> Iterator[S3Server]:
-    """A server of moto, until the block ends."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    requests: list[tuple[str, str]] = []
-    application = DomainDispatcherApplication(create_backend_app)
-
-    def counted(environ: dict[str, Any], start_response: Any) -> Any:
-        query = environ.get("QUERY_STRING", "")
-        requests.append((environ["REQUEST_METHOD"], f"{environ['PATH_INFO']}{'?' if query else ''}{query}"))
-        return application(environ, start_response)
-
-    server = make_server("127.0.0.1", 0, counted, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield S3Server(f"http://127.0.0.1:{server.server_port}", requests)
     finally:
         server.shutdown()
         server.server_close()

@@ -11,13 +11,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-import s3fs
-from moto.s3.models import s3_backends
-from servers import s3
 
 import vizschema
 from vizschema import Array, cluster
 from vizschema.cli import main
+from vizschema.conformance.benchmarks.store_server import store_server
 from vizschema.errors import UsageError
 
 distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed (2026-11-21)")
@@ -217,28 +215,22 @@ def test_a_cluster_reads_from_s3_what_one_machine_does(
     container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / CONTAINERS[container], container)
-    with s3() as server:
+    with store_server() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        s3fs.S3FileSystem.clear_instance_cache()
-        backend = s3_backends["123456789012"]["aws"]
-        bucket = f"cluster-{container}"  # moto keeps buckets as long as the process lives
-        backend.create_bucket(bucket, "us-east-1")
         for file in [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]:
-            backend.put_object(bucket, file.relative_to(tmp_path).as_posix(), file.read_bytes())
-        url = f"s3://{bucket}/{path.name}"
+            server.put("cluster", file.relative_to(tmp_path).as_posix(), file.read_bytes())
+        url = f"s3://cluster/{path.name}"
         options = ["--trust", "--digest", "--no-config", "--format", "json"]
         assert main(["validate", url, *options]) == 0
         alone, requests = capsys.readouterr().out, len(server.requests)
         # Started here, so that its processes have the endpoint and the credentials in their environment.
         assert main(["validate", url, *options, "--dask", "local", "--jobs", "2"]) == 0
         assert capsys.readouterr().out == alone
-        fetched = [path for _, path in server.requests[requests:]]
+        fetched = [request.path for request in server.requests[requests:]]
         assert len(fetched) >= requests  # the processes opened the archive themselves, for every range
         for row in range(8 if container == "zarr-v3" else 0):
-            key = f"/{bucket}/{path.name}/attention/self/layer_00/c/{row // 4}/{row % 4}/0/0"
+            key = f"/cluster/{path.name}/attention/self/layer_00/c/{row // 4}/{row % 4}/0/0"
             assert fetched.count(key) == 1, key
-        s3fs.S3FileSystem.clear_instance_cache()

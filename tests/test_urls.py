@@ -80,6 +80,10 @@ def test_other_schemes_are_wrong_usage(url: str, capsys: pytest.CaptureFixture[s
         ("https://", "names no host"),
         ("s3:///run.zarr", "names no bucket"),
         ("s3://key:secret@bucket/run.zarr", "credentials in a URL of s3:// are not used"),
+        (
+            "az://container/run.zarr",
+            "run.zarr: names no storage account: set AZURE_STORAGE_ACCOUNT_NAME",
+        ),
     ],
 )
 def test_a_url_that_cannot_be_meant_is_wrong_usage(url: str, words: str) -> None:
@@ -94,7 +98,7 @@ def test_a_missing_backend_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     report = vizschema.validate("s3://bucket/run.zarr")
     assert report.exit_code == 2
     assert (
-        "needs fsspec, s3fs: install the extra `remote` (in a copy of the repository: pip install '.[remote]')"
+        "needs aiohttp, fsspec, obstore: install the extra `remote` (in a copy of the repository: pip install '.[remote]')"
         in str(report.error)
     )
 

@@ -1,27 +1,25 @@
 """What remote archives cost: requests, bytes and seconds to describe and to validate them on S3, with a given latency.
 
-The store is moto on this machine, which every request reaches through a counter that waits for the latency first.
-Needs the extra `test`.
+The store is a server in this process, which waits for the latency before each answer. Needs the extra `remote`.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 
 import vizschema
+from vizschema.conformance.benchmarks.store_server import StoreServer, store_server
 from vizschema.parser import Parser
 
 _TERABYTES = 10
@@ -39,59 +37,18 @@ class Cost(NamedTuple):
     seconds: float
 
 
-class Counter:
-    """Counts what reaches an application (WSGI), after `latency` seconds."""
-
-    def __init__(self, application: Any, latency: float) -> None:
-        self._application = application
-        self._latency = latency
-        self._lock = threading.Lock()
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin again."""
-        self.requests, self.listings, self.bytes, self.at_once, self._running = 0, 0, 0, 0, 0
-
-    def __call__(self, environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
-        """The answer of the application, late."""
-        with self._lock:
-            self._running += 1
-            self.at_once = max(self.at_once, self._running)
-        time.sleep(self._latency)
-        body = b"".join(self._application(environ, start_response))
-        with self._lock:
-            self._running -= 1
-            self.requests += 1
-            self.listings += "list-type=2" in environ.get("QUERY_STRING", "")
-            self.bytes += len(body)
-        return [body]
-
-
 @contextmanager
-def store(latency: float) -> Iterator[Counter]:
-    """The counter of an S3 server, which this process talks to until the block ends."""
-    import s3fs
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    counter = Counter(DomainDispatcherApplication(create_backend_app), latency)
-    server = make_server("127.0.0.1", 0, counter, threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-        "AWS_ACCESS_KEY_ID": "benchmark",
-        "AWS_SECRET_ACCESS_KEY": "benchmark",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    s3fs.S3FileSystem.clear_instance_cache()
-    try:
+def store(latency: float) -> Iterator[StoreServer]:
+    """An S3 server, which this process talks to until the block ends."""
+    with store_server(latency) as server:
+        settings = {
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_ACCESS_KEY_ID": "benchmark",
+            "AWS_SECRET_ACCESS_KEY": "benchmark",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
         with patch.dict(os.environ, settings):
-            yield counter
-    finally:
-        s3fs.S3FileSystem.clear_instance_cache()
-        server.shutdown()
-        server.server_close()
+            yield server
 
 
 def archives(folder: Path, count: int) -> dict[str, Path]:
@@ -115,27 +72,24 @@ def archives(folder: Path, count: int) -> dict[str, Path]:
     return found
 
 
-def upload(place: Path, bucket: str) -> str:
+def upload(server: StoreServer, place: Path, bucket: str) -> str:
     """The URL of an archive, once it is in a bucket of its own."""
-    from moto.s3.models import s3_backends
-
-    backend = s3_backends["123456789012"]["aws"]
-    backend.create_bucket(bucket, "us-east-1")
-    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
-    for path in files:
-        backend.put_object(bucket, path.relative_to(place.parent).as_posix(), path.read_bytes())
+    for path in [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]:
+        server.put(bucket, path.relative_to(place.parent).as_posix(), path.read_bytes())
     return f"s3://{bucket}/{place.name}"
 
 
-def cost_of(counter: Counter, url: str, *, values: bool, jobs: int | None) -> Cost:
+def cost_of(server: StoreServer, url: str, *, values: bool, jobs: int | None) -> Cost:
     """What it takes to judge an archive, which has to conform."""
-    counter.clear()
+    server.clear()
     start = time.perf_counter()
     report = vizschema.validate(url, values=values, jobs=jobs)
     seconds = time.perf_counter() - start
     if not report.conforms:
         raise RuntimeError(f"{url} does not conform: {report.error or report.errors[:1]}")
-    return Cost(counter.requests, counter.listings, counter.at_once, counter.bytes, seconds)
+    listings = sum("list-type=2" in request.path for request in server.requests)
+    sent = sum(request.bytes for request in server.requests)
+    return Cost(len(server.requests), listings, server.at_once, sent, seconds)
 
 
 def rows(counts: Sequence[int], latency: float, jobs: int | None) -> Iterator[str]:
@@ -143,13 +97,13 @@ def rows(counts: Sequence[int], latency: float, jobs: int | None) -> Iterator[st
     columns = "  ".join(f"{name:>9}" for name in ("requests", "listings", "at once", "KiB", "s"))
     yield f"{'':34}{'structure':>53}   {'structure and values':>53}"
     yield f"{'form':26}{'arrays':>8}{columns}   {columns}"
-    with store(latency) as counter, TemporaryDirectory(prefix="vizschema-benchmark-") as folder:
+    with store(latency) as server, TemporaryDirectory(prefix="vizschema-benchmark-") as folder:
         for count in counts:
             (Path(folder) / str(count)).mkdir()
             for number, (form, place) in enumerate(archives(Path(folder) / str(count), count).items()):
-                url = upload(place, f"benchmark-{count}-{number}")
-                cost_of(counter, url, values=False, jobs=jobs)  # connects
-                costs = [cost_of(counter, url, values=values, jobs=jobs) for values in (False, True)]
+                url = upload(server, place, f"benchmark-{count}-{number}")
+                cost_of(server, url, values=False, jobs=jobs)  # connects
+                costs = [cost_of(server, url, values=values, jobs=jobs) for values in (False, True)]
                 cells = ["  ".join(f"{cell:>9}" for cell in (*c[:3], c.bytes >> 10, f"{c.seconds:.2f}")) for c in costs]
                 yield f"{form:26}{count:>8}{cells[0]}   {cells[1]}"
 
@@ -172,7 +126,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if min(arguments.arrays) < 1 or arguments.latency < 0:
         parser.error("--arrays are 1 or more, --latency 0 or more")
-    print(f"one run, S3 by moto on this machine, {arguments.latency:g} ms before each answer\n")
+    print(f"one run, an S3 server in the same process, {arguments.latency:g} ms before each answer\n")
     for line in rows(arguments.arrays, arguments.latency / 1000, arguments.jobs):
         print(line, flush=True)
     print(f"\n{projection()}")

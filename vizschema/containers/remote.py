@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vizschema.containers.base import Container, Limits, Watch, unwatched
-from vizschema.containers.remote_failures import hush
 from vizschema.containers.remote_files import BLOCK, RemoteRanges, SeekableFile, open_ranges
 from vizschema.containers.remote_store import Missing, Patience, Remote, Wire, WiredRemote
 from vizschema.containers.zarr_remote import open_zarr_remote
@@ -82,9 +82,20 @@ def connect(url: str, patience: Patience = Patience()) -> Remote:  # noqa: B008 
         raise UsageError(f"{shown}: credentials in a URL of {scheme}:// are not used: set them as its tools do")
     from fsspec.asyn import get_loop
 
-    hush()
+    _hush()
+    try:
+        wire = load()(f"{scheme}{url[len(scheme) :]}", patience)
+    except UsageError as error:
+        raise UsageError(f"{shown}: {error}") from None
+    return WiredRemote(wire, shown, patience, get_loop())
 
-    return WiredRemote(load()(f"{scheme}{url[len(scheme) :]}", patience), shown, patience, get_loop())
+
+def _hush() -> None:
+    """Keeps what the backends log off the terminal, unless somebody asked for it."""
+    for name in ("aiohttp", "fsspec"):
+        logger = logging.getLogger(name)
+        if not logger.hasHandlers():
+            logger.addHandler(logging.NullHandler())
 
 
 def _http() -> Callable[[str, Patience], Wire]:
@@ -93,26 +104,16 @@ def _http() -> Callable[[str, Patience], Wire]:
     return HttpWire
 
 
-def _s3() -> Callable[[str, Patience], Wire]:
-    from vizschema.containers.remote_s3 import S3Wire
+def _objects() -> Callable[[str, Patience], Wire]:
+    from vizschema.containers.remote_objects import ObjectsWire
 
-    return S3Wire
-
-
-def _files() -> Callable[[str, Patience], Wire]:
-    from vizschema.containers.remote_objects import FilesWire
-
-    return FilesWire
+    return ObjectsWire
 
 
 _BACKENDS: Mapping[str, tuple[Sequence[str], Callable[[], Callable[[str, Patience], Wire]]]] = {
-    "s3": (("fsspec", "s3fs"), _s3),
-    "s3a": (("fsspec", "s3fs"), _s3),
-    "gs": (("fsspec", "gcsfs"), _files),
-    "gcs": (("fsspec", "gcsfs"), _files),
-    "https": (("fsspec", "aiohttp"), _http),
-    "http": (("fsspec", "aiohttp"), _http),
-    "memory": (("fsspec",), _files),
+    **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az"), (("aiohttp", "fsspec", "obstore"), _objects)),
+    **dict.fromkeys(("https", "http"), (("aiohttp", "fsspec"), _http)),
+    "memory": (("aiohttp", "fsspec", "obstore"), _objects),
 }
 
 

@@ -36,7 +36,6 @@ class HttpWire:
     """What lies below a URL of a static server, which lists nothing, as a `Wire`."""
 
     lists = False
-    insists = False
 
     def __init__(self, url: str, patience: Patience) -> None:
         self._url = url.partition("#")[0]

@@ -67,8 +67,6 @@ class Wire(Protocol):
     """Objects below a URL, asked for on fsspec's event loop. A failure is `Transient`, `Refused` or `TimeoutError`."""
 
     lists: bool
-    insists: bool
-    """Whether the backend tries again by itself."""
 
     async def fetch(self, key: str, start: int | None, most: int, clock: asyncio.Timeout) -> Answer:
         """`most` bytes from `start`; where that is null, the whole object, no byte of it if it is larger than `most`.
@@ -150,7 +148,7 @@ class WiredRemote:
     ) -> _T:
         """What an attempt gives, tried again where that may help; raised with no cause, which could hold secrets."""
         patience = self._patience
-        tries = tries or (1 if self._wire.insists else patience.tries)
+        tries = tries or patience.tries
         words = ""
         for number in range(tries):
             if number:

@@ -103,3 +103,14 @@ def test_the_readme_runs_as_it_stands_in_a_fresh_checkout(sources: Path) -> None
     printed = call("bash", "-euc", f"{script}\npython - <<'END'\n{example}END\n", cwd=sources)
     assert "All of this went as it should." in printed
     assert printed.endswith("\nconforms\n")
+
+
+def test_the_extra_remote_is_enough_to_read_from_object_stores(wheel: Path, tmp_path: Path) -> None:
+    programs = installed(tmp_path, f"{wheel}[remote]")
+    said = call(programs / "vizschema", "benchmark", "remote", "--arrays", "1", "--latency", "0", cwd=tmp_path)
+    assert said.count("zarr-v3") == 3
+
+
+def test_the_development_environment_stays_small() -> None:
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert len(pinned) + len(("pip", "setuptools", "vizschema")) < 110

@@ -367,6 +367,28 @@ class TestStoresThatMisbehave:
         assert not [secret for secret in SECRETS if secret in said]
 
 
+def test_a_listing_that_fails_once_is_asked_for_again(
+    store: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def once(handler: Handler) -> bool:
+        if "list-type" not in handler.path:
+            return refuse(404, "NoSuchKey")(handler)
+        asked.append(handler.path)
+        if len(asked) == 1:
+            return refuse(503, "SlowDown")(handler)
+        handler.answer(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+        return True
+
+    connect = remote.connect
+    monkeypatch.setattr(remote, "connect", lambda url, *_: connect(url, HASTY))
+    with static(tmp_path, misbehave=once) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert "nothing there (404)" in str(vizschema.validate("s3://archives/run.zarr").error)
+    assert len(asked) == 2
+
+
 class TestListing:
     """What a listing shows is what a folder shows: through fsspec's memory, which needs no server."""
 

@@ -138,6 +138,13 @@ class TestDescribing:
         assert len(counted.requests) == 2 + 2 + 1
 
     @pytest.mark.usefixtures("store")
+    def test_an_endpoint_that_is_no_url_is_wrong_usage(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+        report = vizschema.validate("s3://archives/run.zarr")
+        assert report.exit_code == 2
+        assert "expected a URL with http:// or https:// in AWS_ENDPOINT_URL" in str(report.error)
+
+    @pytest.mark.usefixtures("store")
     def test_a_folder_above_is_said_to_be_one(self) -> None:
         error = vizschema.validate("s3://archives/zarr-v2").error
         assert "did you mean s3://archives/zarr-v2/trace.zarr?" in str(error)
@@ -387,6 +394,13 @@ def test_a_listing_that_fails_once_is_asked_for_again(
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         assert "nothing there (404)" in str(vizschema.validate("s3://archives/run.zarr").error)
     assert len(asked) == 2
+
+
+def test_settings_that_make_no_store_are_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "very-secret.json"))
+    report = vizschema.validate("gs://archives/run.zarr")
+    assert report.exit_code == 2
+    assert str(report.error).endswith("the settings make no store: look at GOOGLE_APPLICATION_CREDENTIALS")
 
 
 class TestListing:

@@ -67,6 +67,8 @@ def make_store(scheme: str, bucket: str, patience: Patience, tries: int, more: d
     config: dict[str, Any] = dict(more)
     if backend is _GOOGLE and endpoint:
         config["base_url"] = endpoint = endpoint if "://" in endpoint else f"http://{endpoint}"
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise UsageError(f"expected a URL with http:// or https:// in {' or '.join(backend.endpoints)}, found none")
     if backend is _AZURE and not first_set(("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_USE_EMULATOR")):
         raise UsageError("names no storage account: set AZURE_STORAGE_ACCOUNT_NAME")
     if not first_set(backend.credentials) and not (backend is _GOOGLE and _google_file().is_file()):
@@ -84,8 +86,8 @@ def make_store(scheme: str, bucket: str, patience: Patience, tries: int, more: d
     try:
         return backend.kind(bucket, client_options=client, retry_config=retries, **config)
     except BaseError:
-        names = f"{', '.join(backend.endpoints)} and the like"
-        raise UsageError(f"expected settings that obstore takes, found others: look at {names}") from None
+        names = [name for name in (*backend.endpoints, *backend.credentials) if os.environ.get(name)]
+        raise UsageError(f"the settings make no store: look at {', '.join(names) or 'the environment'}") from None
 
 
 def _memory() -> MemoryStore:

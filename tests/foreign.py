@@ -1,7 +1,6 @@
 """Archives as other software writes them, none of them a trace: by the libraries, or in the layout they document.
 
-Those of netCDF4, AnnData and tensorstore are kept in `foreign.zip`, which `foreign_packed.py` writes: the libraries
-are large.
+Those of netCDF4, AnnData and tensorstore are kept in `foreign.zip`, which `foreign_packed.py` writes.
 """
 
 from __future__ import annotations

@@ -21,8 +21,7 @@ _SUFFIXES = frozenset({".zarr", ".zip", ".h5", ".hdf5", ".nc", ".npz", ".asdf"})
 _MAXIMUM_NAMES = 10_000
 
 _MISSING = {
-    "az": "Azure (az://) is not supported; copy the archive here, or pass an https:// URL with a SAS token",
-    "abfs": "Azure (abfs://) is not supported; copy the archive here, or pass an https:// URL with a SAS token",
+    "abfs": "abfs:// is not supported; write az://CONTAINER/PATH",
     "hf": "Hugging Face (hf://) is not supported; copy the archive here with `hf download`, or pass its https:// URL",
     "ftp": "FTP is not supported; copy the archive here",
     "file": "expected file:///PATH, since a file URL names no other host",

@@ -22,7 +22,15 @@ READING = frozenset(
     (
         *("metadata-missing", "metadata-malformed", "metadata-invalid", "metadata-conflict", "over-limit", "damaged"),
         *("crashed", "unsupported", "external-link", "internal-link", "external-storage", "virtual-dataset"),
-        *("named-type", "pickle", "special-file", "chunk-readable", "container-readings", "distinct-names"),
+        *(
+            "named-type",
+            "pickle",
+            "special-file",
+            "chunk-keys",
+            "chunk-readable",
+            "container-readings",
+            "distinct-names",
+        ),
         *("portable-attribute", "portable-codec", "portable-dtype", "printable-text"),
     )
 )

@@ -34,13 +34,13 @@ EQUIVALENT = ROOT / ".ci" / "equivalent_mutants.json"
 BEGIN, END = "<!-- mutation: written by .ci/mutate.py -->\n", "<!-- /mutation -->\n"
 
 GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "judge": (("vizschema/judge.py",), ("tests/test_judge.py",)),
-    "facts": (("vizschema/facts/*.py",), ("tests/test_facts.py",)),
+    "judge": (("vizschema/rules/judge.py",), ("tests/test_judge.py",)),
+    "facts": (("vizschema/scan/facts/*.py",), ("tests/test_facts.py",)),
     "describe": (
-        ("vizschema/describe.py", "vizschema/description.py"),
+        ("vizschema/describing.py", "vizschema/description.py"),
         ("tests/test_description.py", "tests/test_describe.py", "tests/test_judge.py"),
     ),
-    "zarr": (("vizschema/containers/zarr_metadata.py",), ("tests/test_zarr_metadata.py",)),
+    "zarr": (("vizschema/containers/zarr/metadata.py",), ("tests/test_zarr_metadata.py",)),
 }
 """The modules that are mutated together, and the tests that have to notice."""
 

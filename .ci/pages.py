@@ -14,11 +14,11 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from vizschema import specs
 from vizschema.conformance.cases import Case, corpus
 from vizschema.conformance.examples import example
 from vizschema.findings import Rule
-from vizschema.judge import judge
+from vizschema.rules import versions
+from vizschema.rules.judge import judge
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,7 +37,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def rules() -> dict[str, Rule]:
     """Every rule of the newest version by its id, sorted."""
-    spec = specs.newest()
+    spec = versions.newest()
     found = {rule.id: rule for name in spec.profiles for rule in spec.profile(name).rules.values()}
     return {name: found[name] for name in sorted(found)}
 
@@ -63,7 +63,7 @@ def _with_those_above(path: str) -> Iterator[str]:
 
 def _rule_pages() -> Iterator[tuple[str, str]]:
     cases: dict[str, list[Case]] = {}
-    for case in corpus(specs.newest().version):
+    for case in corpus(versions.newest().version):
         cases.setdefault(case.rule, []).append(case)
     named = rules()
     yield "rules/index.md", "\n".join(_table(named))
@@ -72,7 +72,7 @@ def _rule_pages() -> Iterator[tuple[str, str]]:
 
 
 def _table(named: dict[str, Rule]) -> Iterator[str]:
-    yield f"# Rules of {specs.newest().version}\n"
+    yield f"# Rules of {versions.newest().version}\n"
     yield "A MUST is an error, a SHOULD a warning. A profile has the rules of `trace` and its own.\n"
     yield "| rule | | profile | clause |"
     yield "|---|---|---|---|"
@@ -90,7 +90,7 @@ def _cell(text: str) -> str:
 
 def _page(rule: Rule, cases: list[Case]) -> Iterator[str]:
     yield f"# {rule.id}\n"
-    yield f"**{_level(rule)}**, profile `{rule.profile}`, spec {specs.newest().version}.\n"
+    yield f"**{_level(rule)}**, profile `{rule.profile}`, spec {versions.newest().version}.\n"
     yield f"{rule.title}\n"
     yield f"## Why\n\n{rule.reason}\n"
     yield f"## How to mend it\n\n{rule.mend}\n"
@@ -106,7 +106,7 @@ def _page(rule: Rule, cases: list[Case]) -> Iterator[str]:
         yield f"The archive `{broken[0].base}` of the corpus as it is, without that change."
     number = len(cases)
     yield f"\nThe corpus has {number} case{'s' if number != 1 else ''} of this rule: `conformance/cases/"
-    yield f"{specs.newest().version}/{rule.id}/`."
+    yield f"{versions.newest().version}/{rule.id}/`."
 
 
 def _example(case: Case) -> Iterator[str]:
@@ -124,14 +124,14 @@ def _example(case: Case) -> Iterator[str]:
 
 
 def _prose() -> Iterator[tuple[str, str]]:
-    spec = specs.newest()
+    spec = versions.newest()
     prose = (spec.folder / "spec.md").read_text(encoding="utf-8")
     linked = re.sub(r"\(`([a-z]+(?:-[a-z]+)*)`\)", _linked, prose)
     yield f"spec/{spec.version}/index.md", _within_site(linked)
     for path in sorted(spec.folder.glob("*.md")):
         if path.name != "spec.md":
             yield f"spec/{spec.version}/{path.name}", _within_site(path.read_text(encoding="utf-8"))
-    yield "spec/index.md", _within_site((specs.root() / "README.md").read_text(encoding="utf-8"))
+    yield "spec/index.md", _within_site((versions.root() / "README.md").read_text(encoding="utf-8"))
     yield "changelog.md", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
@@ -150,5 +150,5 @@ def _within_site(text: str) -> str:
 
 def _schemas() -> Iterator[tuple[str, str]]:
     """Every schema at the path of its `$id` below https://vizschema.org/."""
-    for path in sorted(specs.root().rglob("*.json")):
-        yield f"spec/{path.relative_to(specs.root()).as_posix()}", path.read_text(encoding="utf-8")
+    for path in sorted(versions.root().rglob("*.json")):
+        yield f"spec/{path.relative_to(versions.root()).as_posix()}", path.read_text(encoding="utf-8")

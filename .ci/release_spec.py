@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from vizschema import specs
+from vizschema.rules import versions
 
 
 def main(version: str) -> int:
@@ -21,9 +21,9 @@ def main(version: str) -> int:
     if version in document["released"]:
         print(f"{version} is released already; a correction is a new version", file=sys.stderr)
         return 1
-    document["released"][version] = dict(specs.load(version).files)
+    document["released"][version] = dict(versions.load(version).files)
     lock.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    print(f"{version} is locked: sha256 {specs.load(version).digest}")
+    print(f"{version} is locked: sha256 {versions.load(version).digest}")
     return 0
 
 

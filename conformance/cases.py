@@ -15,7 +15,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from vizschema import description, specs
+from vizschema import description
 from vizschema.conformance.damage import inflict
 from vizschema.conformance.documents import describe_document, write_document
 from vizschema.conformance.materialise import Document
@@ -24,7 +24,8 @@ from vizschema.conformance.patch import apply as apply_patch
 from vizschema.conformance.raw import SUFFIXES
 from vizschema.description import Description
 from vizschema.errors import UsageError
-from vizschema.specs import Profile
+from vizschema.rules import versions
+from vizschema.rules.versions import Profile
 
 FOLDER = Path(__file__).resolve().parent / "cases"
 
@@ -59,7 +60,7 @@ class Case:
     @property
     def loaded_profile(self) -> Profile:
         """The profile that it is judged by."""
-        return specs.load(self.spec).profile(self.profile)
+        return versions.load(self.spec).profile(self.profile)
 
     def document(self) -> Document:
         """The archive document; raises `UsageError` where a generator makes the archive."""
@@ -109,12 +110,12 @@ def described(
 @functools.cache
 def base(spec: str, name: str) -> Document:
     """A base of the corpus: a conforming archive document."""
-    return specs.read_json(FOLDER / spec / "bases" / f"{name}.json")
+    return versions.read_json(FOLDER / spec / "bases" / f"{name}.json")
 
 
 def unbreakable(spec: str = "1.0.0") -> dict[tuple[str, str], str]:
     """Why an archive of a container cannot break a rule, by (rule, container)."""
-    listed = specs.read_json(FOLDER / spec / "unbreakable.json")["unbreakable"]
+    listed = versions.read_json(FOLDER / spec / "unbreakable.json")["unbreakable"]
     return {
         (rule, container): entry["reason"]
         for entry in listed
@@ -131,7 +132,7 @@ def corpus(spec: str = "1.0.0", folder: Path = FOLDER) -> list[Case]:
 
 def read(path: Path, check: Any = None) -> Case:
     """The case in one file; raises `UsageError` where it is none."""
-    content = specs.read_json(path)
+    content = versions.read_json(path)
     error = next((check or _validator()).iter_errors(content), None)
     if error is not None:
         raise UsageError(f"{path}: expected a case as in spec/case.schema.json: {error.message}")
@@ -180,4 +181,4 @@ def _paths(folder: Path) -> Iterator[Path]:
 
 @functools.cache
 def _validator() -> Any:
-    return jsonschema_rs.Draft202012Validator(specs.read_json(specs.root() / "case.schema.json"))
+    return jsonschema_rs.Draft202012Validator(versions.read_json(versions.root() / "case.schema.json"))

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vizschema.cli.parser import Parser
 from vizschema.conformance.oracle.command import add_arguments as add_oracle
 from vizschema.errors import UsageError
-from vizschema.parser import Parser
 
 ROLES = ("validator", "reader", "writer")
 FORMS = ("text", "json", "junit", "markdown", "badge")
@@ -168,11 +168,11 @@ def _export(target: Path, spec: str, only: list[str]) -> int:
 
 
 def _score(version: str, *, every: bool) -> int:
-    from vizschema import specs
     from vizschema.conformance.cases import corpus
     from vizschema.conformance.score import lines_of, score
+    from vizschema.rules import versions
 
-    result = score(specs.load(version), corpus(version))
+    result = score(versions.load(version), corpus(version))
     for line in lines_of(result, every=every):
         print(line)
     return 1 if result.survivors or result.stale else 0

@@ -15,7 +15,7 @@ from vizschema.findings import Report
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
 from vizschema.report.text import count
-from vizschema.validate import validate
+from vizschema.validation import validate
 
 PROFILE = "openfold"
 BROKEN_ARRAY = "outputs/confidence"

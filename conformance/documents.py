@@ -19,7 +19,7 @@ from vizschema.conformance.raw.nodes import RawNode
 from vizschema.conformance.raw.zarr import sharded
 from vizschema.containers.base import clean_attributes
 from vizschema.description import ITEM_BYTES, Description, Node
-from vizschema.specs import Profile
+from vizschema.rules.versions import Profile
 
 IDENTITIES: Mapping[str, Node] = {
     "zarr-v3": {"format": "zarr", "version": 3, "store": "directory", "consolidated": False},

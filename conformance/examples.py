@@ -6,26 +6,26 @@ import os
 from pathlib import Path
 from typing import Any
 
-from vizschema import specs
 from vizschema.conformance.materialise import materialise
 from vizschema.errors import UsageError
 from vizschema.findings import Report
-from vizschema.write import write
+from vizschema.rules import versions
+from vizschema.writer.write import write
 
 
 def profiles(spec: str | None = None) -> tuple[str, ...]:
     """The profiles of a version (the newest by default) that have an example."""
-    version = specs.newest() if spec is None else specs.load(spec)
+    version = versions.newest() if spec is None else versions.load(spec)
     return tuple(name for name in version.profiles if (version.folder / name / "example.json").is_file())
 
 
 def example(profile: str, spec: str | None = None) -> dict[str, Any]:
     """The archive document of the example of `profile`; raises `UsageError` where there is none."""
-    version = specs.newest() if spec is None else specs.load(spec)
+    version = versions.newest() if spec is None else versions.load(spec)
     known = profiles(spec)
     if profile not in known:
         raise UsageError(f"profile {profile!r} has no example in {version.version}; there is one of {', '.join(known)}")
-    return specs.read_json(version.folder / profile / "example.json")
+    return versions.read_json(version.folder / profile / "example.json")
 
 
 def write_example(

@@ -23,9 +23,9 @@ from vizschema.conformance.patch import diff
 from vizschema.conformance.raw import CONTAINERS, SUFFIXES, scratch
 from vizschema.description import Description
 from vizschema.errors import VizschemaError
-from vizschema.isolation import Bounds
 from vizschema.measure import Measure
-from vizschema.specs import Profile
+from vizschema.rules.versions import Profile
+from vizschema.worker.process import Bounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vizschema import specs
 from vizschema.conformance.cases import Case
 from vizschema.conformance.freeze import Refused
 from vizschema.conformance.hostile import CASES
@@ -21,9 +20,10 @@ from vizschema.conformance.judging import ablated, found, rules_found
 from vizschema.conformance.raw import scratch
 from vizschema.description import REASONS, Description
 from vizschema.errors import NotAnArchive
-from vizschema.isolation import Bounds
 from vizschema.measure import Measure
-from vizschema.specs import Profile
+from vizschema.rules import versions
+from vizschema.rules.versions import Profile
+from vizschema.worker.process import Bounds
 
 NO_ARCHIVE, LEGAL = "no-archive", "legal"
 """Topics of cases that are about no rule."""
@@ -36,7 +36,7 @@ LEFT_OUT: Mapping[str, str] = {
 
 def freeze_hostile(spec: str = "1.0.0") -> Iterator[Case | Refused]:
     """The cases of every generator: controls once with their values and once without, the others once."""
-    profile = specs.load(spec).profile("trace")
+    profile = versions.load(spec).profile("trace")
     for made in (made for made in CASES if made.name not in LEFT_OUT):
         for values in (bool(made.values),) if made.exit_code else (False, True):
             yield case_of(made, profile, values=values)

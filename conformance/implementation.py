@@ -13,13 +13,13 @@ import ml_dtypes
 import numpy as np
 
 import vizschema
-from vizschema import specs
 from vizschema.conformance.raw import CONTAINERS
 from vizschema.errors import NotAnArchive, NotConforming, UsageError, VizschemaError
 from vizschema.findings import Finding
-from vizschema.judge import judge
-from vizschema.read import StoredArray
-from vizschema.write import Array, write
+from vizschema.reader.archive import StoredArray
+from vizschema.rules import versions
+from vizschema.rules.judge import judge
+from vizschema.writer.write import Array, write
 
 Message = dict[str, Any]
 
@@ -28,7 +28,7 @@ class Own:
     """The package as an implementation: a method a command, from the fields of a request to those of the reply."""
 
     def __init__(self) -> None:
-        self._spec = specs.newest()
+        self._spec = versions.newest()
 
     def hello(self, _: Mapping[str, Any]) -> Message:
         """Who we are, and what we can do."""
@@ -43,9 +43,9 @@ class Own:
 
     def spec(self, request: Mapping[str, Any]) -> Message:
         """Whether we have this version, by which everything after is judged."""
-        if request["version"] not in specs.versions():
+        if request["version"] not in versions.versions():
             return {"ok": False}
-        self._spec = specs.load(request["version"])
+        self._spec = versions.load(request["version"])
         return {"ok": True}
 
     def validate(self, request: Mapping[str, Any]) -> Message:

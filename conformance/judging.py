@@ -12,10 +12,10 @@ import jsonschema_rs
 from vizschema.conformance.locator import Locator
 from vizschema.description import Description
 from vizschema.errors import SpecError
-from vizschema.faults import Fault
-from vizschema.judge import entry_of, settle
-from vizschema.phrases import place_of
-from vizschema.specs import Profile, Schema
+from vizschema.rules.faults import Fault
+from vizschema.rules.judge import entry_of, settle
+from vizschema.rules.versions import Profile, Schema
+from vizschema.rules.wording import place_of
 
 Found = frozenset[tuple[str, str]]
 
@@ -33,7 +33,7 @@ def rules_found(description: Description, profile: Profile) -> tuple[str, ...]:
 
 
 def faults(description: Description, profile: Profile) -> list[Fault]:
-    """Every fault, settled as `vizschema.judge` does."""
+    """Every fault, settled as `vizschema.rules.judge` does."""
     engine, locator = _engine(profile)
     return settle(
         locator.fault(error.evaluation_path, error.instance_path, named(error))

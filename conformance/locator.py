@@ -1,6 +1,6 @@
 """From the error of any engine to its rule: the nearest enclosing `$anchor` of the absolute keyword location.
 
-`vizschema.judge` needs no such path: it asks its engine place by place. This is for engines that report errors.
+`vizschema.rules.judge` needs no such path: it asks its engine place by place. This is for engines that report errors.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from vizschema.errors import SpecError
-from vizschema.faults import Fault, Tokens
 from vizschema.findings import Rule
-from vizschema.judge import entry_of
-from vizschema.specs import NAMED_MEMBERS, Profile, Schema, resolve
+from vizschema.rules.faults import Fault, Tokens
+from vizschema.rules.judge import entry_of
+from vizschema.rules.versions import NAMED_MEMBERS, Profile, Schema, resolve
 
 
 class Locator:

@@ -20,7 +20,7 @@ import ml_dtypes
 import numpy as np
 
 from vizschema.errors import UsageError
-from vizschema.write import Array
+from vizschema.writer.write import Array
 
 Values = np.ndarray[Any, Any]
 Document = Mapping[str, Any]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from vizschema.specs import LEVELS, NAMED_MEMBERS, Schema, Spec, read_json
+from vizschema.rules.versions import LEVELS, NAMED_MEMBERS, Schema, Spec, read_json
 
 Path = tuple[str | int, ...]
 

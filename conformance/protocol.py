@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import jsonschema_rs
 
-from vizschema import specs
+from vizschema.rules import versions
 
 PROTOCOL = 1
 STARTING = 60.0
@@ -192,8 +192,8 @@ def _pump(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:
 
 @functools.cache
 def _validator(kind: str) -> Any:
-    schema = specs.read_json(specs.root() / "protocol.schema.json")
-    description = specs.read_json(specs.root() / "description.schema.json")
+    schema = versions.read_json(versions.root() / "protocol.schema.json")
+    description = versions.read_json(versions.root() / "description.schema.json")
     registry = jsonschema_rs.Registry([(schema["$id"], schema), (description["$id"], description)])
     return jsonschema_rs.Draft202012Validator({"$ref": f"{schema['$id']}#/$defs/{kind}"}, registry=registry)
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
-from vizschema import specs
 from vizschema.conformance.cases import FOLDER, Case
 from vizschema.conformance.judging import engine_of, named
 from vizschema.conformance.locator import Locator
 from vizschema.conformance.mutants import Mutant, mutants, mutated
 from vizschema.description import Description
 from vizschema.errors import SpecError
-from vizschema.judge import entry_of, settle
-from vizschema.specs import Profile, Schema, Spec
+from vizschema.rules import versions
+from vizschema.rules.judge import entry_of, settle
+from vizschema.rules.versions import Profile, Schema, Spec
 
 HOME = "https://vizschema.org/spec/"
 
@@ -74,7 +74,7 @@ _LOADED: dict[str, tuple[Spec, Corpus, int]] = {}
 
 
 def _load(version: str, cases: Sequence[Case], processes: int) -> None:
-    _LOADED["now"] = specs.load(version), Corpus(cases), processes
+    _LOADED["now"] = versions.load(version), Corpus(cases), processes
 
 
 def _killed(start: int) -> list[str]:

@@ -10,13 +10,13 @@ from referencing import Registry, Resource
 
 from vizschema.conformance.locator import Locator
 from vizschema.description import Description
-from vizschema.faults import Fault
-from vizschema.judge import entry_of, settle
-from vizschema.specs import Profile
+from vizschema.rules.faults import Fault
+from vizschema.rules.judge import entry_of, settle
+from vizschema.rules.versions import Profile
 
 
 def second_opinion(description: Description, profile: Profile) -> list[Fault]:
-    """The faults in `description`, as `vizschema.judge` settles them, found by `jsonschema`."""
+    """The faults in `description`, as `vizschema.rules.judge` settles them, found by `jsonschema`."""
     documents = [(url, Resource.from_contents(schema)) for url, schema in profile.documents.items()]
     registry: Registry[Any] = Registry().with_resources(documents)
     engine = jsonschema.Draft202012Validator(entry_of(profile), registry=registry)

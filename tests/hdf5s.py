@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 
 from vizschema.containers.base import Limits
-from vizschema.containers.hdf5 import open_hdf5
+from vizschema.containers.hdf5.file import open_hdf5
 from vizschema.description import Node
 
 Fill = Callable[[h5py.File], Any]

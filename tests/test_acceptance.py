@@ -11,12 +11,12 @@ import jsonschema
 import pytest
 from reports import finding, report
 
-from vizschema import specs
-from vizschema.acceptance import CLAUSES, Acceptance, matches
-from vizschema.baseline import Baseline, name_of
-from vizschema.cli import main
-from vizschema.configuration import Configuration, Suppression
+from vizschema.cli.main import main
 from vizschema.errors import VizschemaError
+from vizschema.project.acceptance import CLAUSES, Acceptance, matches
+from vizschema.project.baseline import Baseline, name_of
+from vizschema.project.configuration import Configuration, Suppression
+from vizschema.rules import versions
 
 TODAY = datetime.date(2026, 11, 21)
 FAULTS = report(
@@ -211,7 +211,7 @@ def test_the_json_report_counts_what_was_accepted_and_holds_the_audit(
     )
     assert main(["validate", "bad.zarr", "--format", "json"]) == 1
     document = json.loads(capsys.readouterr().out)
-    schema = json.loads((specs.root() / "report.schema.json").read_bytes())
+    schema = json.loads((versions.root() / "report.schema.json").read_bytes())
     jsonschema.Draft202012Validator(schema).validate(document)
     archive = document["archives"][0]
     assert archive["counts"]["accepted"]["suppression"] == 1
@@ -281,7 +281,7 @@ def test_a_suppression_may_be_of_a_rule_of_any_profile(project: Path, profile: s
 
 def own_rule(profile: str) -> str:
     """A rule that this profile has and `trace` does not."""
-    spec = specs.newest()
+    spec = versions.newest()
     return min(set(spec.profile(profile).rules) - set(spec.profile("trace").rules))
 
 

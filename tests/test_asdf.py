@@ -19,7 +19,7 @@ from asdfs import HEADER, Stored, asdf_file, ndarray
 from vizschema.containers import open_container
 from vizschema.containers.base import Limits
 from vizschema.containers.values import ChunkDamaged, read_whole
-from vizschema.describe import describe
+from vizschema.describing import describe
 from vizschema.errors import NotAnArchive
 
 SIX = np.arange(6, dtype="<f4").reshape(2, 3)

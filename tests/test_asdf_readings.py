@@ -15,7 +15,7 @@ from asdfs import HEADER, YAML, Stored, asdf_file, ndarray
 
 import vizschema
 from vizschema import validate
-from vizschema.describe import describe
+from vizschema.describing import describe
 
 ONES = Stored(np.ones((2, 3), np.float32).tobytes())
 TWOS = Stored((2 * np.ones((2, 3), np.float32)).tobytes())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vizschema.cli import main
+from vizschema.cli.main import main
 from vizschema.conformance.benchmarks import formats
 from vizschema.conformance.benchmarks.formats import access, archives, pages, server, tables
 from vizschema.conformance.benchmarks.formats.base import chunks_of

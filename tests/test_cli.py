@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import vizschema
-from vizschema import specs
-from vizschema.cli import main
-from vizschema.completion import words_of
+from vizschema.cli.completion import words_of
+from vizschema.cli.main import main
+from vizschema.cli.parser import whole_parser
 from vizschema.conformance.examples import write_example
-from vizschema.parser import whole_parser
+from vizschema.rules import versions
 
 COMMANDS = tuple(typed for typed in words_of(whole_parser()) if typed and " --" not in typed)
 
@@ -41,7 +41,7 @@ def bad(good: str, tmp_path: Path) -> str:
 
 def judging(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Let every judging raise `error`, but for paths with `good` in them."""
-    module = importlib.import_module("vizschema.validate")
+    module = importlib.import_module("vizschema.validation")
     validate = module.validate
 
     def raising(path: str, **options: Any) -> Any:
@@ -63,7 +63,7 @@ def test_what_conforms_is_0(good: str, capsys: pytest.CaptureFixture[str]) -> No
     assert main(["validate", good]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{good}: conforms to openfold 1.0.0 (structure and values)\n")
-    assert f"spec 1.0.0 (sha256 {specs.load('1.0.0').digest[:12]}…), which the archive declares" in out
+    assert f"spec 1.0.0 (sha256 {versions.load('1.0.0').digest[:12]}…), which the archive declares" in out
 
 
 @pytest.mark.parametrize("how", [[], ["--trust"], ["--jobs", "1", "--memory", "1M"]])
@@ -324,7 +324,7 @@ def test_a_bug_shows_its_traceback_where_asked(
 
 
 def test_a_bug_of_a_command_is_70_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(specs, "versions", lambda: 1 / 0)
+    monkeypatch.setattr(versions, "versions", lambda: 1 / 0)
     assert main(["spec", "list"]) == 70
     assert capsys.readouterr().err.startswith("vizschema: internal error: ZeroDivisionError")
 
@@ -453,7 +453,7 @@ def test_explain_says_clause_reason_and_mend(capsys: pytest.CaptureFixture[str])
 
 
 def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    spec = specs.newest()
+    spec = versions.newest()
     for rule_id in {rule_id for name in spec.profiles for rule_id in spec.profile(name).rules}:
         assert main(["explain", rule_id]) == 0
 
@@ -468,7 +468,7 @@ def test_an_unknown_rule_is_2_and_names_close_ones(capsys: pytest.CaptureFixture
 
 def test_spec_list_names_version_digest_and_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["spec", "list"]) == 0
-    spec = specs.load("1.0.0")
+    spec = versions.load("1.0.0")
     state = "released" if spec.released else "draft"
     assert f"1.0.0  sha256 {spec.digest}  {state}  {', '.join(spec.profiles)}\n" in capsys.readouterr().out
 
@@ -476,19 +476,19 @@ def test_spec_list_names_version_digest_and_profiles(capsys: pytest.CaptureFixtu
 def test_spec_show_lists_profiles_then_rules(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["spec", "show"]) == 0
     out = capsys.readouterr().out
-    assert all(f"\n  {name} " in out for name in specs.newest().profiles)
+    assert all(f"\n  {name} " in out for name in versions.newest().profiles)
     assert main(["spec", "show", "1.0.0", "openfold"]) == 0
     out = capsys.readouterr().out
-    assert all(f" {rule_id} " in out for rule_id in specs.newest().profile("openfold").rules)
+    assert all(f" {rule_id} " in out for rule_id in versions.newest().profile("openfold").rules)
 
 
 def test_version_names_those_of_the_spec(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"vizschema {vizschema.__version__} (spec {', '.join(specs.versions())})\n"
+    assert capsys.readouterr().out == f"vizschema {vizschema.__version__} (spec {', '.join(versions.versions())})\n"
 
 
 @pytest.mark.parametrize("container", ["zarr", "h5"])
-@pytest.mark.parametrize("profile", specs.newest().profiles)
+@pytest.mark.parametrize("profile", versions.newest().profiles)
 def test_an_example_conforms(profile: str, container: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(tmp_path / f"example.{container}")
     assert main(["example", profile, path]) == 0
@@ -541,7 +541,7 @@ def test_the_help_of_every_command_has_an_example(command: str, capsys: pytest.C
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["spec", "list"], ["validate", "--help"]])
 def test_no_array_library_is_imported_before_it_is_needed(arguments: list[str]) -> None:
     program = (
-        "import sys; from vizschema.cli import main; code = main(sys.argv[1:]); "
+        "import sys; from vizschema.cli.main import main; code = main(sys.argv[1:]); "
         "sys.exit(code or ', '.join({'numpy', 'zarr', 'h5py', 'jsonschema_rs'} & set(sys.modules)) or 0)"
     )
     result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import vizschema
-from vizschema import Array, cluster
-from vizschema.cli import main
+from vizschema import Array
+from vizschema.cli.main import main
 from vizschema.conformance.benchmarks.store_server import store_server
 from vizschema.errors import UsageError
+from vizschema.scan import dask
 
 distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed (2026-11-21)")
 
@@ -35,7 +36,7 @@ def address() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges of 64 KiB, so that a small archive makes many tasks."""
-    monkeypatch.setattr(cluster, "RANGE_BYTES", 64 << 10)
+    monkeypatch.setattr(dask, "RANGE_BYTES", 64 << 10)
 
 
 def write(path: Path, container: str) -> Path:
@@ -168,7 +169,7 @@ def test_an_interrupt_gives_a_partial_report(address: str, tmp_path: Path) -> No
 
 def test_a_scheduler_that_does_not_answer_is_said_to_be_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "trace.h5", "hdf5")
-    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    monkeypatch.setattr(dask, "_PATIENCE", 1)
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         report = vizschema.validate(path, dask=address)
         assert report.exit_code == 2
@@ -206,7 +207,7 @@ def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path, monk
     def missing(_: str) -> Any:
         raise ImportError
 
-    monkeypatch.setattr(cluster, "import_module", missing)
+    monkeypatch.setattr(dask, "import_module", missing)
     assert "in a copy of the repository: pip install '.[dask]'" in str(vizschema.validate(path, dask="local").error)
 
 

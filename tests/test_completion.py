@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from vizschema.cli import main
-from vizschema.completion import SHELLS, script, words_of
-from vizschema.parser import whole_parser
+from vizschema.cli.completion import SHELLS, script, words_of
+from vizschema.cli.main import main
+from vizschema.cli.parser import whole_parser
 
 WORDS = words_of(whole_parser())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vizschema import describe, description, specs
+from vizschema import describe, description
 from vizschema.conformance.cases import FOLDER, Case, base, corpus, unbreakable
 from vizschema.conformance.documents import describe_document, write_document
 from vizschema.conformance.freeze_hostile import LEFT_OUT, LEGAL, NO_ARCHIVE
@@ -19,9 +19,10 @@ from vizschema.conformance.mutants import mutants
 from vizschema.conformance.patch import apply, diff
 from vizschema.conformance.raw import CONTAINERS, SUFFIXES, scratch
 from vizschema.conformance.score import Corpus, equivalents, kills, lines_of, tally
-from vizschema.specs import Profile
+from vizschema.rules import versions
+from vizschema.rules.versions import Profile
 
-SPEC = specs.load("1.0.0")
+SPEC = versions.load("1.0.0")
 CASES = corpus("1.0.0")
 RULES = {rule for name in SPEC.profiles for rule in SPEC.profile(name).rules}
 BY_RULE: dict[str, list[Case]] = defaultdict(list)

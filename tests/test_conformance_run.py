@@ -12,8 +12,7 @@ import fakes
 import jsonschema
 import pytest
 
-from vizschema import specs
-from vizschema.cli import main
+from vizschema.cli.main import main
 from vizschema.conformance import runner
 from vizschema.conformance.cases import Case, corpus
 from vizschema.conformance.implementation import Own
@@ -24,9 +23,10 @@ from vizschema.conformance.reports import FORMATS
 from vizschema.conformance.runner import Order, run
 from vizschema.conformance.subjects import InProcess, OneShot, entry_point
 from vizschema.errors import UsageError
+from vizschema.rules import versions
 
 FAKES = Path(fakes.__file__)
-REPORT = jsonschema.Draft202012Validator(specs.read_json(specs.root() / "conformance_report.schema.json"))
+REPORT = jsonschema.Draft202012Validator(versions.read_json(versions.root() / "conformance_report.schema.json"))
 
 
 def few(cases: list[Case]) -> tuple[str, ...]:

@@ -18,10 +18,11 @@ from stored import portable
 from traces import CONTAINERS, arrays, attributes, listing
 
 import vizschema
-from vizschema import Array, NotAnArchive, UsageError, cli
-from vizschema.carrying import NotCarried
-from vizschema.convert import convert
-from vizschema.writers import base
+from vizschema import Array, NotAnArchive, UsageError
+from vizschema.cli import main
+from vizschema.writer.convert import convert
+from vizschema.writer.forms import base
+from vizschema.writer.source import NotCarried
 
 CREATED = {"/": {"created_at": "2026-11-21T09:00:00Z"}}
 
@@ -240,7 +241,7 @@ def test_a_target_is_replaced_only_when_asked(tmp_path: Path) -> None:
 def test_the_command_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path / "a")
     (path / "notes.txt").write_text("x", encoding="utf-8")
-    assert cli.main(["convert", str(path), str(tmp_path / "b.asdf"), "--chunks", "token=2,hidden=4"]) == 0
+    assert main.main(["convert", str(path), str(tmp_path / "b.asdf"), "--chunks", "token=2,hidden=4"]) == 0
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'b.asdf'}: 9 arrays, 978 bytes, digest {vizschema.digest(path)}\n"
     assert err == "vizschema: /notes.txt: left behind, since it is part of no archive\n"
@@ -264,7 +265,7 @@ def test_the_command_ends_with_a_documented_code(
 ) -> None:
     start = written(tmp_path / "a")
     given = [each.format(a=start, b=tmp_path / "b") for each in arguments]
-    assert cli.main(["convert", *given]) == code
+    assert main.main(["convert", *given]) == code
     assert words in capsys.readouterr().err
 
 
@@ -285,10 +286,10 @@ def test_what_ends_the_command_in_the_midst_leaves_nothing(
         seen.extend(path.name for path in (tmp_path / "b").iterdir())
         os.kill(os.getpid(), sign)
 
-    monkeypatch.setattr(sys.modules["vizschema.convert"], "_compare", end)
+    monkeypatch.setattr(sys.modules["vizschema.writer.convert"], "_compare", end)
     before = signal.getsignal(sign)
     target = tmp_path / "b" / CONTAINERS[container]
-    assert cli.main(["convert", str(source), str(target), "--container", container]) == 130
+    assert main.main(["convert", str(source), str(target), "--container", container]) == 130
     assert len(seen) == 1  # it was being written
     assert list((tmp_path / "b").iterdir()) == []
     assert "interrupted" in capsys.readouterr().err
@@ -299,7 +300,7 @@ def test_the_command_lists_what_cannot_be_carried(tmp_path: Path, capsys: pytest
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for number in range(30):
             file[f"text_{number:02}"] = ["a"]
-    assert cli.main(["convert", str(tmp_path / "a.h5"), str(tmp_path / "b.zarr")]) == 1
+    assert main.main(["convert", str(tmp_path / "a.h5"), str(tmp_path / "b.zarr")]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert "nothing was written: 30 of its nodes cannot be carried over to zarr-v3" in lines[0]
     assert "/text_00: " in lines[1]

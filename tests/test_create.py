@@ -238,7 +238,7 @@ def test_the_memory_of_a_trace_is_that_of_one_array(tmp_path: Path) -> None:
 
 
 def test_the_thousandth_array_is_judged_beside_a_few_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("vizschema.create")
+    module = importlib.import_module("vizschema.writer.create")
     judged = vars(module)["report_of"]
     sizes = []
     monkeypatch.setattr(

@@ -18,7 +18,7 @@ import zarr
 
 import vizschema
 from vizschema import Damaged, NotAnArchive
-from vizschema.convert import convert
+from vizschema.writer.convert import convert
 
 VALUES = np.arange(1, 257, dtype=np.float64).reshape(4, 64)
 ROW = VALUES[1].tobytes()

@@ -13,7 +13,7 @@ import pytest
 import zarr
 
 from vizschema import description
-from vizschema.describe import describe
+from vizschema.describing import describe
 from vizschema.errors import NotAnArchive
 
 

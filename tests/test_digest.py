@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 from traces import CONTAINERS, METADATA, arrays, attributes
 
 import vizschema
-from vizschema import Array, specs
-from vizschema.cli import main
+from vizschema import Array
+from vizschema.cli.main import main
 from vizschema.containers.values import Values
 from vizschema.description import Description, Node, array, complete, fault, group
-from vizschema.digest import ENTRY, digest_of
+from vizschema.digests import ENTRY, digest_of
 from vizschema.errors import Damaged, NoDigest, NotAnArchive, UsageError
-from vizschema.scan import Bounds, describe_scanned, scan
+from vizschema.rules import versions
+from vizschema.scan.threads import Bounds, describe_scanned, scan
 
-VECTORS = json.loads((specs.root() / "1.0.0" / "digest_vectors.json").read_bytes())
+VECTORS = json.loads((versions.root() / "1.0.0" / "digest_vectors.json").read_bytes())
 ROOT = {"/": {"created_at": "2026-11-21T09:00:00Z", "generator": "test 1"}}
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import digest_vectors
 import pytest
 
-from vizschema import specs
+from vizschema.rules import versions
 
-PATH = specs.root() / "1.0.0" / "digest_vectors.json"
+PATH = versions.root() / "1.0.0" / "digest_vectors.json"
 VECTORS = json.loads(PATH.read_bytes())
 TESTS = Path(__file__).parent
 

@@ -17,13 +17,14 @@ import yaml
 from test_readme import shows
 
 import vizschema
-from vizschema import configuration, specs
-from vizschema.cli import main
-from vizschema.completion import words_of
+from vizschema.cli.completion import words_of
+from vizschema.cli.main import main
+from vizschema.cli.parser import parsed, whole_parser
 from vizschema.conformance.examples import write_example
 from vizschema.conformance.fixtures import first_screen
 from vizschema.errors import SpecError
-from vizschema.parser import parsed, whole_parser
+from vizschema.project import configuration
+from vizschema.rules import versions
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -62,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rules() -> set[str]:
-    spec = specs.newest()
+    spec = versions.newest()
     return {rule for name in spec.profiles for rule in spec.profile(name).rules}
 
 
@@ -86,7 +87,7 @@ def test_every_rule_page_has_an_example_of_both_kinds(site: Path) -> None:
 
 
 def test_every_schema_is_at_the_path_of_its_id(site: Path) -> None:
-    schemas = [path for path in specs.root().rglob("*.schema.json") if "$id" in json.loads(path.read_bytes())]
+    schemas = [path for path in versions.root().rglob("*.schema.json") if "$id" in json.loads(path.read_bytes())]
     assert len(schemas) > 8
     for path in schemas:
         document = json.loads(path.read_bytes())

@@ -11,12 +11,13 @@ from descriptions import array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vizschema import description, specs
+from vizschema import description
 from vizschema.conformance.second_opinion import second_opinion
 from vizschema.containers.base import clean_attributes, name_node
-from vizschema.judge import judge
+from vizschema.rules import versions
+from vizschema.rules.judge import judge
 
-SPEC = specs.load("1.0.0")
+SPEC = versions.load("1.0.0")
 HOSTILE = st.one_of(
     st.text(max_size=12),
     st.text(
@@ -31,7 +32,7 @@ VALUES = st.one_of(
 )
 
 
-def both(document: description.Description, profile: specs.Profile) -> list[tuple[str, str]]:
+def both(document: description.Description, profile: versions.Profile) -> list[tuple[str, str]]:
     """The findings of both engines, once they are the same."""
     findings = [(finding.rule, finding.instance) for finding in judge(document, profile)]
     assert findings == [(fault.rule.id, fault.pointer) for fault in second_opinion(document, profile)]

@@ -13,13 +13,14 @@ from stored import portable
 from traces import CONTAINERS, arrays, attributes
 
 import vizschema
-from vizschema import Array, specs
+from vizschema import Array
 from vizschema.conformance.examples import example, profiles
 from vizschema.conformance.fixtures import openfold
 from vizschema.conformance.materialise import materialise
 from vizschema.findings import Report
-from vizschema.write import plan_whole, write_planned
-from vizschema.writers import FORMS
+from vizschema.rules import versions
+from vizschema.writer.forms import FORMS
+from vizschema.writer.write import plan_whole, write_planned
 
 CREATED = "2026-11-21T09:00:00Z"
 STORAGE = ("chunk-", "shard-", "portable-codec", "chunks-")
@@ -59,7 +60,7 @@ def written(folder: Path, logical: Logical) -> dict[str, Path]:
     for container, name in CONTAINERS.items():
         paths[container] = folder / container / name
         paths[container].parent.mkdir()
-        planned = plan_whole(given, groups, FORMS[container], specs.newest(), profile)
+        planned = plan_whole(given, groups, FORMS[container], versions.newest(), profile)
         write_planned(paths[container], FORMS[container], *planned)
     return paths
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import vizschema
-from vizschema import UsageError, specs
+from vizschema import UsageError
 from vizschema.conformance.examples import example, profiles, write_example
 from vizschema.conformance.materialise import materialise
+from vizschema.rules import versions
 
 PROFILES = ("mnist", "openfold", "trace", "vit")
 SUFFIXES = {"zarr-v2": ".zarr", "zarr-v3": ".zarr", "hdf5": ".h5"}
@@ -28,7 +29,7 @@ def filled(contents: dict[str, Any], shape: tuple[int, ...] = (4, 3), dtype: str
 
 
 def test_every_profile_has_an_example() -> None:
-    assert profiles() == PROFILES == specs.newest().profiles
+    assert profiles() == PROFILES == versions.newest().profiles
 
 
 @pytest.mark.parametrize("container", SUFFIXES)

@@ -18,17 +18,17 @@ import row_sum_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vizschema import specs
 from vizschema.errors import SpecError
-from vizschema.facts import FACTS, Context, asked_of, base
-from vizschema.facts.base import Extremes, Seen, quiet
-from vizschema.hashing.array import ArrayHash, Memory
+from vizschema.rules import versions
+from vizschema.scan.facts import FACTS, Context, asked_of, base
+from vizschema.scan.facts.base import Extremes, Seen, quiet
+from vizschema.scan.hashing.array import ArrayHash, Memory
 
 FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
 
 Blocks = list[tuple[tuple[int, ...], Any]]
 
-ROW_SUMS = json.loads((specs.root() / "1.0.0" / "row_sum_vectors.json").read_bytes())["row_sums"]
+ROW_SUMS = json.loads((versions.root() / "1.0.0" / "row_sum_vectors.json").read_bytes())["row_sums"]
 
 
 def cut(values: Any, grid: tuple[int, ...]) -> Blocks:

@@ -18,7 +18,7 @@ from vizschema import Array, NotConforming
 from vizschema.conformance.fixtures import digits, mnist, openfold, openfold_extract, pages, pictures, vit
 from vizschema.conformance.fixtures.classifiers import DATA, load
 from vizschema.findings import Report
-from vizschema.writers import FORMS
+from vizschema.writer.forms import FORMS
 
 READERS = {"mnist": mnist.read, "vit": vit.read, "openfold": openfold_extract.read}
 Capture = tuple[dict[str, Array], dict[str, dict[str, Any]]]

@@ -13,7 +13,7 @@ import zarr
 from foreign import WRITERS
 
 import vizschema
-from vizschema import cli
+from vizschema.cli import main
 from vizschema.containers import open_container
 from vizschema.containers.values import read_whole
 
@@ -79,7 +79,7 @@ def test_the_report_says_that_it_is_probably_no_trace(
         software.partition(",")[0], "no group of the root is called after activation, attention or logits"
     )
     assert any(f"is probably no inference trace, because {because}" in note for note in report.notes)
-    assert cli.main(["validate", "--trust", "--no-values", str(archives[software])]) == 1
+    assert main.main(["validate", "--trust", "--no-values", str(archives[software])]) == 1
     assert "is probably no inference" in capsys.readouterr().out
 
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vizschema.containers.values import Block, ChunkDamaged, Grid, Piece, absent_blocks, box_around, cells, gap, gaps
-from vizschema.hashing import array as array_module
-from vizschema.hashing import tree as tree_module
-from vizschema.hashing.tree import Tree, hash_of
-from vizschema.scan import Bounds, scan
+from vizschema.scan.hashing import array as array_module
+from vizschema.scan.hashing import tree as tree_module
+from vizschema.scan.hashing.tree import Tree, hash_of
+from vizschema.scan.threads import Bounds, scan
 
 AXES = ["head", "sample", "row", "column"]
 ENTRIES = [

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from vizschema import specs, validate, write
+from vizschema import validate, write
 from vizschema.conformance.cases import FOLDER
 from vizschema.conformance.generator import Archive, Broken, archives, broken_archives
 from vizschema.conformance.generator.__main__ import check, main
@@ -25,11 +25,12 @@ from vizschema.conformance.generator.constraints import holds
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.values import BUILDERS
 from vizschema.conformance.raw import CONTAINERS, SUFFIXES
-from vizschema.judge import judge
-from vizschema.specs import Profile
+from vizschema.rules import versions
+from vizschema.rules.judge import judge
+from vizschema.rules.versions import Profile
 
 VERSION = "1.0.0"
-PROFILES = specs.load(VERSION).profiles
+PROFILES = versions.load(VERSION).profiles
 WORDS = {"$schema", "$id", "$ref", "$anchor", "$defs", "$comment", "title", "description"}
 Test = Callable[..., Any]
 
@@ -73,7 +74,8 @@ def test_what_is_drawn_conforms_in_every_container(
 
 
 def test_an_array_in_the_place_of_attention_is_cut_and_measured(tmp_path: Path) -> None:
-    archive = Archive(specs.read_json(FOLDER / VERSION / "bases" / "trace.json"), specs.load(VERSION).profile("trace"))
+    base = versions.read_json(FOLDER / VERSION / "bases" / "trace.json")
+    archive = Archive(base, versions.load(VERSION).profile("trace"))
     arrays, attributes = archive.arrays()
     arrays["/attention"] = arrays.pop("/attention/self/layer_00")
     groups = {path: given for path, given in attributes.items() if not path.startswith("/attention")}
@@ -82,7 +84,7 @@ def test_an_array_in_the_place_of_attention_is_cut_and_measured(tmp_path: Path) 
 
 
 def test_every_keyword_of_the_dialect_has_a_builder() -> None:
-    dialect = specs.read_json(specs.root() / "dialect.schema.json")
+    dialect = versions.read_json(versions.root() / "dialect.schema.json")
     keywords = set(dialect["$defs"]["schema"]["propertyNames"]["enum"])
     assert keywords - WORDS == set(BUILDERS)
 
@@ -153,7 +155,7 @@ def test_what_is_broken_raises_its_rule_and_no_undeclared_one(profile: str) -> N
     assert len(seen) == 15
 
 
-@pytest.mark.parametrize("rule", sorted(specs.load(VERSION).profile("trace").rules))
+@pytest.mark.parametrize("rule", sorted(versions.load(VERSION).profile("trace").rules))
 def test_every_rule_can_be_broken_by_name(rule: str) -> None:
     @bounded(1)
     @given(broken_archives("trace", rule=rule))
@@ -168,7 +170,7 @@ def test_what_a_profile_cannot_break_is_known() -> None:
     cannot = {
         name: {rule for rule in profile.rules if not can_be_broken(profile, rule)}
         for name in PROFILES
-        for profile in (specs.load(VERSION).profile(name),)
+        for profile in (versions.load(VERSION).profile(name),)
     }
     assert cannot["trace"] == set()
     assert cannot["vit"] == {"coordinate-dtype", "series-alike"}
@@ -208,14 +210,14 @@ def test_the_simplest_base_is_small_whatever_breaks_it(rule: str | None) -> None
 
 
 def test_every_field_and_keyword_of_the_released_schemas_has_a_break() -> None:
-    used = {pair for name in PROFILES for pair in pairs(specs.load(VERSION).profile(name))}
+    used = {pair for name in PROFILES for pair in pairs(versions.load(VERSION).profile(name))}
     assert not used - set(BREAKS)
     assert len(used) > 60
 
 
 def test_every_keyword_of_the_dialect_has_a_break() -> None:
     """Those that lead elsewhere are broken where they lead: names and items have steps of their own."""
-    dialect = specs.read_json(specs.root() / "dialect.schema.json")
+    dialect = versions.read_json(versions.root() / "dialect.schema.json")
     keywords = set(dialect["$defs"]["schema"]["propertyNames"]["enum"]) - WORDS
     leading = {"allOf", "if", "then", "properties", "patternProperties", "additionalProperties"}
     steps = {"propertyNames": "(names)", "items": "[]", "prefixItems": "[0]"}
@@ -302,7 +304,7 @@ def test_a_field_that_no_table_knows_is_refused(own: Path) -> None:
     score = schema["allOf"][1]["properties"]["nodes"]["properties"]["/outputs/score"]["properties"]
     score["bytes"] = {"maximum": 100000}
     (own / "must.schema.json").write_text(json.dumps(schema), encoding="utf-8")
-    assert ("nodes/*/bytes", "maximum") in pairs(specs.load(VERSION).profile(str(own)))
+    assert ("nodes/*/bytes", "maximum") in pairs(versions.load(VERSION).profile(str(own)))
 
     @bounded(1)
     @given(archives(str(own)))
@@ -317,7 +319,7 @@ def test_a_field_that_no_table_knows_is_refused(own: Path) -> None:
 
 def later_versions() -> list[str]:
     """The installed versions after 1.0.0 that promise to accept what it accepts."""
-    return [version for version in specs.versions() if version.startswith("1.") and version != VERSION]
+    return [version for version in versions.versions() if version.startswith("1.") and version != VERSION]
 
 
 def refused(profile: str, later: Profile, examples: int) -> list[str]:
@@ -337,15 +339,15 @@ def refused(profile: str, later: Profile, examples: int) -> list[str]:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_later_versions_accept_what_1_0_0_accepts(profile: str) -> None:
     for version in later_versions():
-        assert refused(profile, specs.load(version).profile(profile), 30) == []
+        assert refused(profile, versions.load(version).profile(profile), 30) == []
 
 
 def test_a_stricter_version_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "1.1.0" / "trace"
-    shutil.copytree(specs.load(VERSION).folder / "trace", folder)
+    shutil.copytree(versions.load(VERSION).folder / "trace", folder)
     for path in folder.glob("*.schema.json"):
         path.write_text(path.read_text(encoding="utf-8").replace("spec/1.0.0/", "spec/1.1.0/"), encoding="utf-8")
-    same = specs.load(VERSION).profile(str(folder))
+    same = versions.load(VERSION).profile(str(folder))
     assert same.must.endswith("spec/1.1.0/trace/must.schema.json")
     assert refused("trace", same, 5) == []
     must = folder / "must.schema.json"
@@ -355,7 +357,7 @@ def test_a_stricter_version_is_told(tmp_path: Path) -> None:
     assert stricter != text
     shutil.copytree(folder, tmp_path / "1.2.0" / "trace")
     (tmp_path / "1.2.0" / "trace" / "must.schema.json").write_text(stricter, encoding="utf-8")
-    assert refused("trace", specs.load(VERSION).profile(str(tmp_path / "1.2.0" / "trace")), 5) == ["model-identity"]
+    assert refused("trace", versions.load(VERSION).profile(str(tmp_path / "1.2.0" / "trace")), 5) == ["model-identity"]
 
 
 def test_the_long_run_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:

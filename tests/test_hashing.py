@@ -18,18 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from vizschema import specs
 from vizschema.containers.values import Block, ChunkDamaged, Values, boxes
-from vizschema.hashing import array as array_module
-from vizschema.hashing import finish as finish_module
-from vizschema.hashing import tree as tree_module
-from vizschema.hashing.array import ArrayHash, Memory, logical
-from vizschema.hashing.finish import _Cursor, finish
-from vizschema.hashing.reading import Reader
-from vizschema.hashing.tree import Tree, hash_of
-from vizschema.hashing.window import Window, slab, span
+from vizschema.rules import versions
+from vizschema.scan.hashing import array as array_module
+from vizschema.scan.hashing import finish as finish_module
+from vizschema.scan.hashing import tree as tree_module
+from vizschema.scan.hashing.array import ArrayHash, Memory, logical
+from vizschema.scan.hashing.finish import _Cursor, finish
+from vizschema.scan.hashing.tree import Tree, hash_of
+from vizschema.scan.hashing.window import Window, slab, span
+from vizschema.scan.pool import Reader
 
-VECTORS = json.loads((specs.root() / "1.0.0" / "digest_vectors.json").read_bytes())
+VECTORS = json.loads((versions.root() / "1.0.0" / "digest_vectors.json").read_bytes())
 DTYPES = ["bool", "uint8", "int16", "<f4", ">f8", "complex64"]
 
 

@@ -16,7 +16,7 @@ from h5py import h5d, h5p, h5s, h5t, h5z
 from hdf5s import RTL, Fill, nodes_of, patched
 
 from vizschema.containers.base import Limits
-from vizschema.containers.hdf5 import open_hdf5
+from vizschema.containers.hdf5.file import open_hdf5
 from vizschema.description import Node
 from vizschema.errors import NotAnArchive
 
@@ -261,7 +261,7 @@ _FUZZ = """
 import random, sys
 from pathlib import Path
 from vizschema.containers.base import Limits
-from vizschema.containers.hdf5 import open_hdf5
+from vizschema.containers.hdf5.file import open_hdf5
 from vizschema.errors import NotAnArchive
 
 path = Path(sys.argv[1])

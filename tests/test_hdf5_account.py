@@ -12,7 +12,7 @@ import pytest
 
 from vizschema import validate
 from vizschema.conformance.hostile.zip_base import Entry, zipped
-from vizschema.describe import describe
+from vizschema.describing import describe
 
 ZIP = zipped([Entry("x.npy", b"values")])
 

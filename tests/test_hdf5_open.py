@@ -17,7 +17,7 @@ import xarray
 from hdf5s import nodes_of
 
 import vizschema
-from vizschema.containers.hdf5_file import LOCKED, MARKED
+from vizschema.containers.hdf5.opening import LOCKED, MARKED
 from vizschema.errors import NotAnArchive, VizschemaError
 
 WRITE = "import h5py, sys, os\nfile = h5py.File(sys.argv[1], sys.argv[2], libver=sys.argv[3])\n"
@@ -136,7 +136,7 @@ def test_a_mark_behind_a_user_block_is_found(tmp_path: Path) -> None:
 
 def test_no_writer_is_kept_from_a_file_that_is_being_read(tmp_path: Path) -> None:
     path = sound(tmp_path / "a.h5")
-    from vizschema.containers.hdf5 import open_hdf5
+    from vizschema.containers.hdf5.file import open_hdf5
 
     container = open_hdf5(str(path))
     subprocess.run([sys.executable, "-c", WRITE, str(path), "r+", "earliest"], check=True)

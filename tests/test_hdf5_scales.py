@@ -15,8 +15,8 @@ from hdf5s import nodes_of
 
 import vizschema
 from vizschema.description import Node
-from vizschema.writers import hdf5_scales
-from vizschema.writers.hdf5 import HDF5
+from vizschema.writer.forms import hdf5_scales
+from vizschema.writer.forms.hdf5 import HDF5
 
 PURE = "This is a netCDF dimension but not a netCDF variable.%10d"
 ROOT = {"spec_version": "1.0.0", "profile": "trace", "created_at": "2026-01-01T00:00:00Z", "generator": "x 1"}

@@ -17,10 +17,10 @@ from hdf5s import patched, unfiltered_edges
 from stored import CHUNKS, SHAPE, blocks, damage, numbers, whole
 
 from vizschema.containers import open_container
-from vizschema.containers.hdf5 import OPEN_DATASETS
+from vizschema.containers.hdf5.file import OPEN_DATASETS
 from vizschema.containers.values import Block, ChunkDamaged, Placed
-from vizschema.describe import describe_open
-from vizschema.scan import describe_scanned, scan
+from vizschema.describing import describe_open
+from vizschema.scan.threads import describe_scanned, scan
 
 DTYPES = ["bool", "|i1", "<u2", ">i4", "<i8", ">u8", "<f2", ">f4", "<f8", ">f8", "<c8", ">c16"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from vizschema.cli import main
+from vizschema.cli.main import main
 from vizschema.conformance.examples import write_example
 
 ROOT = Path(__file__).resolve().parents[1]

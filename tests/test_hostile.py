@@ -16,22 +16,22 @@ from typing import NamedTuple
 import jsonschema
 import pytest
 
-from vizschema import specs
-from vizschema.cli import main
+from vizschema.cli.main import main
 from vizschema.conformance.hostile import CASES, Case
 from vizschema.conformance.hostile.case import MARKER
 from vizschema.conformance.hostile.shared import SharedWorker
 from vizschema.errors import NotAnArchive
 from vizschema.findings import Report
-from vizschema.isolation import Bounds
 from vizschema.report import FORMATS
+from vizschema.rules import versions
+from vizschema.worker.process import Bounds
 
 SECONDS = 10
 MEMORY = 256 << 20
 NAMES = [case.name for case in CASES]
 BY_NAME = {case.name: case for case in CASES}
 EACH_CASE = pytest.mark.parametrize("name", NAMES)
-REPORT = jsonschema.Draft202012Validator(specs.read_json(specs.root() / "report.schema.json"))
+REPORT = jsonschema.Draft202012Validator(versions.read_json(versions.root() / "report.schema.json"))
 
 Snapshot = dict[str, tuple[int, int, int, int]]
 

@@ -15,12 +15,12 @@ import pytest
 import traces
 
 import vizschema
-from vizschema import frames, isolated, isolation
-from vizschema.cli import main
+from vizschema.cli.main import main
 from vizschema.conformance.benchmarks import isolation as benchmark
 from vizschema.containers.base import Limits
 from vizschema.errors import NotAnArchive, VizschemaError
-from vizschema.isolation import Bounds, Worker
+from vizschema.worker import client, messages, process
+from vizschema.worker.process import Bounds, Worker, WorkerDied
 
 Start = Callable[[str], None]
 
@@ -46,8 +46,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
     """Lets every worker run some code once its modules are imported, before it does anything."""
 
     def prepend(code: str) -> None:
-        line = isolation._START.replace("sys.exit(main())", f"exec({code!r}); sys.exit(main())")
-        monkeypatch.setattr(isolation, "_START", line)
+        line = process._START.replace("sys.exit(main())", f"exec({code!r}); sys.exit(main())")
+        monkeypatch.setattr(process, "_START", line)
 
     return prepend
 
@@ -56,7 +56,7 @@ def die_at(path: str, how: str) -> str:
     """Code with which a worker does `how` as soon as HDF5 opens the object at `path`."""
     return (
         "import os, sys, time, ctypes\n"
-        "from vizschema.containers import hdf5\n"
+        "from vizschema.containers.hdf5 import file as hdf5\n"
         "follow = hdf5._follow\n"
         "def _follow(holder, link, path, seen, watch):\n"
         "    instead = watch(path)\n"
@@ -94,14 +94,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     def follow(process: Worker) -> list[Any]:
         try:
             message = following(process)
-        except isolation.WorkerDied:
+        except WorkerDied:
             clock.go_on()
             raise
         if "/extra/mask" in message:
             clock.hang()
         return message
 
-    monkeypatch.setattr(isolation, "time", clock)
+    monkeypatch.setattr(process, "time", clock)
     monkeypatch.setattr(Worker, "_next", follow)
     return clock
 
@@ -110,12 +110,12 @@ def probe(code: str) -> str:
     """Code that makes `probe` a function of the worker, which gives the value of `found`."""
     indented = "\n".join(f"    {line}" for line in code.splitlines())
     return (
-        "from vizschema import worker\nimport ctypes, os, resource, signal, socket, sys, threading\n"
+        "from vizschema.worker import child\nimport ctypes, os, resource, signal, socket, sys, threading\n"
         "def refused(action, *arguments):\n"
         "    try:\n        action(*arguments)\n    except OSError as error:\n        return type(error).__name__\n"
         "    return 'done'\n"
         f"def probe(arguments, channel):\n{indented}\n    channel.send('end', found)\n"
-        "worker.FUNCTIONS['probe'] = probe\n"
+        "child.FUNCTIONS['probe'] = probe\n"
     )
 
 
@@ -130,12 +130,12 @@ def probed(path: str, arguments: dict[str, Any] | None = None, **bounds: Any) ->
 
 
 def test_a_worker_describes_what_this_process_describes(archive: str) -> None:
-    description, _ = isolated.describe(archive)
+    description, _ = client.describe(archive)
     assert description == vizschema.describe(archive)
 
 
 def test_the_limits_are_those_that_were_asked_for(archive: str) -> None:
-    description, _ = isolated.describe(archive, limits=Limits(nodes=3))
+    description, _ = client.describe(archive, limits=Limits(nodes=3))
     assert [node["reason"] for node in description["nodes"].values() if "reason" in node] == ["over-limit"]
 
 
@@ -151,14 +151,14 @@ def test_what_is_no_archive_is_said_in_the_same_words(tmp_path: Path) -> None:
     with pytest.raises(NotAnArchive) as here:
         vizschema.describe(path)
     with pytest.raises(NotAnArchive) as there:
-        isolated.describe(path)
+        client.describe(path)
     assert str(there.value) == str(here.value)
 
 
 def test_a_path_need_not_be_text(tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.zarr")
     vizschema.write(path, traces.arrays(), traces.attributes(), profile="trace")
-    assert isolated.describe(path)[0] == vizschema.describe(path)
+    assert client.describe(path)[0] == vizschema.describe(path)
 
 
 def test_a_relative_path_and_a_link_to_an_archive_are_followed(archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_a_relative_path_and_a_link_to_an_archive_are_followed(archive: str, mon
     (folder / "elsewhere").mkdir()
     (folder / "elsewhere" / "link").symlink_to(archive)
     monkeypatch.chdir(folder / "elsewhere")
-    assert isolated.describe("link")[0] == vizschema.describe(archive)
+    assert client.describe("link")[0] == vizschema.describe(archive)
 
 
 # What it may not do
@@ -217,7 +217,7 @@ def test_a_worker_has_limits_on_memory_time_and_files(hdf5: str, start: Start) -
     start(probe(f"found = [list(resource.getrlimit(getattr(resource, 'RLIMIT_' + name))) for name in {names}]"))
     memory, time, *rest = probed(hdf5, memory=1 << 20, seconds=9)
     cpus = os.cpu_count() or 1
-    assert memory == [(1 << 20) + isolation.ALLOWANCE] * 2
+    assert memory == [(1 << 20) + process.ALLOWANCE] * 2
     assert time == [10 * cpus, 10 * cpus + 1]
     assert rest == [[0, 0], [0, 0], [256, 256]]
 
@@ -246,7 +246,7 @@ def test_a_worker_inherits_no_file_and_next_to_no_environment(
 
 def test_what_a_library_prints_is_no_message(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "os.write(1, b'junk'), print('junk', flush=True), os.write(2, b'junk')"))
-    assert isolated.describe(hdf5)[0] == vizschema.describe(hdf5)
+    assert client.describe(hdf5)[0] == vizschema.describe(hdf5)
 
 
 @pytest.mark.parametrize(("container", "absent"), [("zarr-v3", {"numpy", "h5py", "zarr"}), ("hdf5", {"zarr"})])
@@ -272,7 +272,7 @@ DEATHS = {
 @pytest.mark.parametrize("how", DEATHS)
 def test_the_death_of_a_worker_is_one_node_and_the_rest_is_described(hdf5: str, start: Start, how: str) -> None:
     start(die_at("/extra/mask", how))
-    description, _ = isolated.describe(hdf5)
+    description, _ = client.describe(hdf5)
     whole = vizschema.describe(hdf5)
     node = description["nodes"]["/extra/mask"]
     reason, words = DEATHS[how]
@@ -286,7 +286,7 @@ def test_the_death_of_a_worker_is_one_node_and_the_rest_is_described(hdf5: str, 
 @pytest.mark.usefixtures("clock")
 def test_a_worker_that_hangs_is_ended_and_the_rest_is_described(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "time.sleep(9999)"))
-    description, notes = isolated.describe(hdf5, bounds=Bounds(seconds=1e9, silence=1000))
+    description, notes = client.describe(hdf5, bounds=Bounds(seconds=1e9, silence=1000))
     node = description["nodes"]["/extra/mask"]
     assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 1000 seconds")
     assert set(description["nodes"]) == set(vizschema.describe(hdf5)["nodes"])
@@ -296,7 +296,7 @@ def test_a_worker_that_hangs_is_ended_and_the_rest_is_described(hdf5: str, start
 @pytest.mark.usefixtures("clock")
 def test_the_time_for_an_archive_is_up_only_once(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "time.sleep(9999)"))
-    description, notes = isolated.describe(hdf5, bounds=Bounds(seconds=1000, silence=1e9))
+    description, notes = client.describe(hdf5, bounds=Bounds(seconds=1000, silence=1e9))
     node = description["nodes"]["/extra/mask"]
     assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 1000 seconds")
     assert notes[-1].startswith("nothing after /extra/mask was looked at")
@@ -304,13 +304,13 @@ def test_the_time_for_an_archive_is_up_only_once(hdf5: str, start: Start) -> Non
 
 def test_too_much_cpu_time_is_a_limit(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "os.kill(os.getpid(), 24)"))
-    assert isolated.describe(hdf5)[0]["nodes"]["/extra/mask"]["reason"] == "over-limit"
+    assert client.describe(hdf5)[0]["nodes"]["/extra/mask"]["reason"] == "over-limit"
 
 
 def test_a_node_that_takes_cpu_time_without_an_end_ends_the_reading(hdf5: str, start: Start) -> None:
-    code = "from vizschema import worker\nworker.NODE_SECONDS = 0.3\n"
+    code = "from vizschema.worker import child\nchild.NODE_SECONDS = 0.3\n"
     start(code + die_at("/extra/mask", "all(True for _ in iter(int, 1))"))
-    description, notes = isolated.describe(hdf5)
+    description, notes = client.describe(hdf5)
     node = description["nodes"]["/extra/mask"]
     assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more CPU time than a node may")
     assert notes[-1].startswith("nothing after /extra/mask was looked at")
@@ -331,7 +331,7 @@ def test_a_heap_whose_free_space_leads_to_itself_is_a_finding(tmp_path: Path) ->
 
 
 def test_an_answer_that_never_ends_is_a_limit(hdf5: str) -> None:
-    description, notes = isolated.describe(hdf5, bounds=Bounds(answer=2000))
+    description, notes = client.describe(hdf5, bounds=Bounds(answer=2000))
     found = {path: node["reason"] for path, node in description["nodes"].items() if "reason" in node}
     assert list(found.values()) == ["over-limit"]
     assert notes[-1].startswith(f"nothing after {next(iter(found))} was looked at")
@@ -348,24 +348,30 @@ def test_a_copy_that_takes_all_memory_is_a_limit(tmp_path: Path, item: bytes) ->
 
 def test_workers_are_started_again_a_few_times_only(hdf5: str, start: Start) -> None:
     start(
-        "import os\nfrom vizschema.containers import hdf5\nfollow = hdf5._follow\n"
+        "import os\nfrom vizschema.containers.hdf5 import file as hdf5\nfollow = hdf5._follow\n"
         "def _follow(holder, link, path, seen, watch):\n"
         "    instead = watch(path)\n"
         "    if instead is None and path.count('/') == 2:\n        os.abort()\n"
         "    return follow(holder, link, path, seen, lambda _: instead)\n"
         "hdf5._follow = _follow\n"
     )
-    description, notes = isolated.describe(hdf5)
+    description, notes = client.describe(hdf5)
     crashed = [path for path, node in description["nodes"].items() if node.get("reason") == "crashed"]
-    assert len(crashed) == isolated.RESTARTS + 1
+    assert len(crashed) == client.RESTARTS + 1
     assert "/" in description["nodes"]
     assert notes[-1].startswith("nothing after ")
 
 
-@pytest.mark.parametrize("module", ["hdf5", "zarr_directory"])
-def test_a_death_while_the_archive_is_opened_is_the_root(tmp_path: Path, start: Start, module: str) -> None:
-    path = written(tmp_path, "hdf5" if module == "hdf5" else "zarr-v3")
-    start(f"import os\nfrom vizschema.containers import {module}\n{module}.open_{module} = lambda *_: os.abort()\n")
+@pytest.mark.parametrize(
+    ("room", "module", "name"), [("hdf5", "file", "hdf5"), ("zarr", "directory", "zarr_directory")]
+)
+def test_a_death_while_the_archive_is_opened_is_the_root(
+    tmp_path: Path, start: Start, room: str, module: str, name: str
+) -> None:
+    path = written(tmp_path, "hdf5" if room == "hdf5" else "zarr-v3")
+    start(
+        f"import os\nfrom vizschema.containers.{room} import {module} as module\nmodule.open_{name} = lambda *_: os.abort()\n"
+    )
     report = vizschema.validate(path, isolated=True)
     assert [finding.rule for finding in report.findings] == ["crashed"]
     assert report.container["format"] == vizschema.describe(path)["container"]["format"]
@@ -380,7 +386,7 @@ def test_a_node_that_killed_a_worker_is_not_opened_under_another_name(tmp_path: 
         file["a"] = 1
         file["b"] = file["a"]
     start(die_at("/a", "os.abort()"))
-    nodes = isolated.describe(path)[0]["nodes"]
+    nodes = client.describe(path)[0]["nodes"]
     assert (nodes["/a"]["reason"], nodes["/b"]["reason"]) == ("crashed", "internal-link")
 
 
@@ -409,7 +415,7 @@ def test_a_bug_in_the_worker_is_a_bug_of_ours(hdf5: str, start: Start) -> None:
 def test_a_worker_that_cannot_start_says_what_to_do(hdf5: str, start: Start) -> None:
     start("raise SystemExit(5)")
     with pytest.raises(VizschemaError, match=r"could not be started: .*exit code 5.*VIZSCHEMA_DEBUG=1.*--trust"):
-        isolated.describe(hdf5)
+        client.describe(hdf5)
 
 
 def test_trust_needs_no_worker(hdf5: str, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
@@ -463,22 +469,22 @@ def test_the_benchmark_fills_a_page(tmp_path: Path) -> None:
 
 def test_a_message_is_read_as_it_was_sent(tmp_path: Path) -> None:
     path = tmp_path / "frames"
-    path.write_bytes(frames.pack(["a", {"b": 1}]) + frames.pack([]))
+    path.write_bytes(messages.pack(["a", {"b": 1}]) + messages.pack([]))
     with path.open("rb") as stream:
-        assert frames.unpack(frames.read(stream)) == ["a", {"b": 1}]
-        assert frames.unpack(frames.read(stream)) == []
+        assert messages.unpack(messages.read(stream)) == ["a", {"b": 1}]
+        assert messages.unpack(messages.read(stream)) == []
         with pytest.raises(EOFError):
-            frames.read(stream)
+            messages.read(stream)
 
 
 @pytest.mark.parametrize("raw", [b"\0\0", b"\xff\xff\xff\xff", b"\0\0\0\1{"])
 def test_what_is_no_message_is_said_to_be_none(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "frames").write_bytes(raw)
-    with (tmp_path / "frames").open("rb") as stream, pytest.raises(frames.Malformed):
-        frames.unpack(frames.read(stream))
+    with (tmp_path / "frames").open("rb") as stream, pytest.raises(messages.Malformed):
+        messages.unpack(messages.read(stream))
 
 
-@pytest.mark.parametrize("message", ["\ud800", object(), "x" * (frames.LARGEST + 1)])
+@pytest.mark.parametrize("message", ["\ud800", object(), "x" * (messages.LARGEST + 1)])
 def test_what_cannot_be_a_message_is_not_sent(message: Any) -> None:
-    with pytest.raises(frames.Malformed):
-        frames.pack(message)
+    with pytest.raises(messages.Malformed):
+        messages.pack(message)

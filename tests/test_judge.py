@@ -12,17 +12,18 @@ import jsonschema
 import pytest
 from descriptions import Nodes, array
 
-from vizschema import description, specs
+from vizschema import description
 from vizschema.conformance.locator import Locator
 from vizschema.conformance.second_opinion import second_opinion
 from vizschema.errors import SpecError
-from vizschema.faults import Fault
 from vizschema.findings import Finding, Rule
-from vizschema.judge import judge, settle
-from vizschema.specs import Profile
+from vizschema.rules import versions
+from vizschema.rules.faults import Fault
+from vizschema.rules.judge import judge, settle
+from vizschema.rules.versions import Profile
 
-SPEC = specs.load("1.0.0")
-DESCRIPTION = jsonschema.Draft202012Validator(specs.read_json(specs.root() / "description.schema.json"))
+SPEC = versions.load("1.0.0")
+DESCRIPTION = jsonschema.Draft202012Validator(versions.read_json(versions.root() / "description.schema.json"))
 Break = Callable[[Nodes], object]
 
 
@@ -457,11 +458,12 @@ def test_an_assertion_that_no_rule_holds_is_a_fault_of_the_profile() -> None:
 
 _MEASURED = """
 import resource, sys
-from vizschema import description, specs
-from vizschema.judge import judge
+from vizschema import description
+from vizschema.rules import versions
+from vizschema.rules.judge import judge
 
 nodes = {"/": description.group({}), **{f"/odd_{number}x": description.group({}) for number in range(int(sys.argv[1]))}}
-findings = judge(description.complete({}, nodes), specs.load("1.0.0").profile("openfold"))
+findings = judge(description.complete({}, nodes), versions.load("1.0.0").profile("openfold"))
 print(len(findings), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -14,9 +14,9 @@ from zips import headed
 
 import vizschema
 from vizschema.conformance.hostile.zip_base import Entry, zipped
-from vizschema.containers.npy import Header, read_header
-from vizschema.containers.zarr_json import Unreadable
-from vizschema.describe import describe
+from vizschema.containers.document import Unreadable
+from vizschema.containers.npz.npy import Header, read_header
+from vizschema.describing import describe
 
 PLAIN = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
 DATA = np.arange(6, dtype="<f4").tobytes()

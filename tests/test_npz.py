@@ -19,12 +19,12 @@ import vizschema
 from vizschema.conformance.hostile.zip_base import Entry, zipped
 from vizschema.containers import open_container
 from vizschema.containers.base import Limits
-from vizschema.containers.flat_values import FlatValues
-from vizschema.containers.npy import literal
-from vizschema.containers.runs import crc32_combine
+from vizschema.containers.bytes.flat import FlatValues
+from vizschema.containers.bytes.packed import crc32_combine
+from vizschema.containers.document import Unreadable
+from vizschema.containers.npz.npy import literal
 from vizschema.containers.values import ChunkDamaged
-from vizschema.containers.zarr_json import Unreadable
-from vizschema.describe import describe
+from vizschema.describing import describe
 from vizschema.errors import NotAnArchive
 
 ONES = npy(np.ones((2, 3), np.float32))

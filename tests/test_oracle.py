@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vizschema.cli import main
+from vizschema.cli.main import main
 from vizschema.conformance.hostile import BY_NAME
 from vizschema.conformance.oracle import command, known, peers, recorded, report, run, sources
 from vizschema.conformance.oracle.compare import Asked, differences

@@ -61,7 +61,7 @@ def works(programs: Path, elsewhere: Path) -> None:
     assert call(programs / "vizschema", "spec", "list", cwd=elsewhere).startswith("1.0.0  sha256 ")
     assert call(programs / "python", "-m", "vizschema", "--version", cwd=elsewhere).startswith("vizschema ")
     call(programs / "python", "-c", "import vizschema.conformance, vizschema.conformance.examples", cwd=elsewhere)
-    schema = "from vizschema import specs; assert (specs.root() / 'report.schema.json').is_file()"
+    schema = "from vizschema.rules import versions; assert (versions.root() / 'report.schema.json').is_file()"
     call(programs / "python", "-c", schema, cwd=elsewhere)
     assert not list(elsewhere.iterdir())
 

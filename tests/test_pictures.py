@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vizschema.containers.values import Block, Piece
-from vizschema.pictures import picture
+from vizschema.scan.pictures import picture
 
 
 class Unwritten:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from vizschema import configuration, released, specs
-from vizschema.cli import main
+from vizschema.cli.main import main
 from vizschema.conformance.examples import write_example
 from vizschema.errors import SpecError
+from vizschema.project import configuration
+from vizschema.rules import released, versions
 
-DIGEST = specs.load("1.0.0").digest
+DIGEST = versions.load("1.0.0").digest
 
 
 @pytest.fixture
@@ -163,7 +164,7 @@ def own_profile(folder: Path) -> None:
         "description": "own",
         "allOf": [{"$ref": "https://vizschema.org/spec/1.0.0/trace/must.schema.json"}, rule],
     }
-    (folder / "must.schema.json").write_bytes(specs.orjson.dumps(document))
+    (folder / "must.schema.json").write_bytes(versions.orjson.dumps(document))
 
 
 @pytest.mark.parametrize(
@@ -217,8 +218,8 @@ def test_a_named_configuration_holds(project: Path, capsys: pytest.CaptureFixtur
 
 class TestLock:
     def test_released_files_are_as_they_were_released(self) -> None:
-        for version, files in released.released(specs.root()).items():
-            assert released.changes(files, specs.load(version).files) == []
+        for version, files in released.released(versions.root()).items():
+            assert released.changes(files, versions.load(version).files) == []
 
     def test_what_was_ever_locked_in_this_history_stays_locked(self) -> None:
         root = Path(__file__).resolve().parents[1]
@@ -230,9 +231,9 @@ class TestLock:
 
         locked: dict[str, Any] = {}
         for commit in git("log", "--reverse", "--format=%H", "--", "spec/lock.json").split():
-            for version, files in specs.orjson.loads(git("show", f"{commit}:spec/lock.json"))["released"].items():
+            for version, files in versions.orjson.loads(git("show", f"{commit}:spec/lock.json"))["released"].items():
                 assert locked.setdefault(version, files) == files
-        now = released.released(specs.root())
+        now = released.released(versions.root())
         assert all(now.get(version) == files for version, files in locked.items())
 
     @pytest.mark.parametrize(
@@ -252,22 +253,22 @@ class TestLock:
     ) -> None:
         root = tmp_path / "spec"
         assert main(["spec", "export", os.fspath(root)]) == 0
-        lock = {"released": {"1.0.0": dict(specs.load("1.0.0").files)}}
-        (root / "lock.json").write_bytes(specs.orjson.dumps(lock))
-        monkeypatch.setattr(specs, "root", lambda: root)
-        specs.load.cache_clear()
+        lock = {"released": {"1.0.0": dict(versions.load("1.0.0").files)}}
+        (root / "lock.json").write_bytes(versions.orjson.dumps(lock))
+        monkeypatch.setattr(versions, "root", lambda: root)
+        versions.load.cache_clear()
         try:
-            assert specs.load("1.0.0").released
+            assert versions.load("1.0.0").released
             (root / "1.0.0" / "spec.md").write_text("another")
-            specs.load.cache_clear()
+            versions.load.cache_clear()
             with pytest.raises(SpecError, match=r"expected the files that were released, found that spec\.md changed"):
-                specs.load("1.0.0")
+                versions.load("1.0.0")
             (root / "lock.json").write_text("[]")
             released.released.cache_clear()
             with pytest.raises(SpecError, match="expected the lock of released versions"):
-                specs.load("1.0.0")
+                versions.load("1.0.0")
         finally:
-            specs.load.cache_clear()
+            versions.load.cache_clear()
             released.released.cache_clear()
 
 
@@ -278,7 +279,7 @@ class TestExport:
         assert len(schemas) > 8
         for path in schemas:
             place = path.relative_to(tmp_path / "out").as_posix()
-            assert specs.read_json(path)["$id"] == f"https://vizschema.org/spec/{place}"
+            assert versions.read_json(path)["$id"] == f"https://vizschema.org/spec/{place}"
         assert "written" in capsys.readouterr().out
 
     def test_nothing_is_overwritten(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from traces import CONTAINERS, arrays, attributes, hidden
 
 import vizschema
 from vizschema import Archive, Damaged, NotAnArchive, UsageError
-from vizschema.read import StoredArray, StoredGroup
+from vizschema.reader.archive import StoredArray, StoredGroup
 
 container = pytest.mark.parametrize("container", CONTAINERS)
 
@@ -219,7 +219,7 @@ def test_members_in_any_order_of_bytes_and_axes_are_read(save: object, tmp_path:
 
 
 def test_a_large_packed_member_is_decoded_once_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.selection.IN_MEMORY", 100)
+    monkeypatch.setattr("vizschema.reader.selection.IN_MEMORY", 100)
     large = np.arange(999.0).reshape(9, 111)
     np.savez_compressed(tmp_path / "a.npz", a=large)
     with vizschema.open(tmp_path / "a.npz") as archive:

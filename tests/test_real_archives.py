@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vizschema.findings import Report
-from vizschema.validate import validate
+from vizschema.validation import validate
 
 UNDECLARED = {"spec-version": 1, "profile-declared": 1, "creation-time": 1, "generator": 1}
 BENCHMARK = {"axes-named": 11, "attention-source": 3, "index-width": 2, "metadata-group": 1, "series-declared": 2}

@@ -24,7 +24,8 @@ import pytest
 import traces
 
 import vizschema
-from vizschema import NotAnArchive, cli
+from vizschema import NotAnArchive
+from vizschema.cli import main
 
 DATA = {"weights": np.arange(6.0)}
 LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2)
@@ -156,7 +157,7 @@ def test_a_file_of_another_format_is_named_as_what_it_is(
     assert str(opened.value).startswith(f"{path}: {words}")
     report = vizschema.validate(path)
     assert (report.verdict, report.exit_code, str(report.error)) == ("not judged", 3, str(opened.value))
-    assert cli.main(["convert", str(path), str(tmp_path / "b.zarr")]) == 3
+    assert main.main(["convert", str(path), str(tmp_path / "b.zarr")]) == 3
     assert words in capsys.readouterr().err
 
 

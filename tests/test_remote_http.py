@@ -18,10 +18,10 @@ import zarr
 from servers import Handler, StaticServer, static
 
 import vizschema
-from vizschema.cli import main
-from vizschema.containers import remote, remote_files, remote_http
-from vizschema.containers.remote_store import Missing, Patience
-from vizschema.writers.zarr_consolidate import consolidate_v3
+from vizschema.cli.main import main
+from vizschema.containers.remote import files, http, opening
+from vizschema.containers.remote.store import Missing, Patience
+from vizschema.writer.forms.zarr_consolidate import consolidate_v3
 
 HASTY = Patience(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
 
@@ -44,8 +44,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for a server."""
-    connect = remote.connect
-    monkeypatch.setattr(remote, "connect", lambda url, *_: connect(url, HASTY))
+    connect = opening.connect
+    monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, HASTY))
 
 
 @pytest.fixture
@@ -332,13 +332,13 @@ class TestServersThatMisbehave:
         assert "cannot be reached" in error_of("http://nowhere.invalid/run.zarr")
 
     def test_https_to_http_is_not_followed(self) -> None:
-        wire = remote_http.HttpWire("https://host/run.zarr", HASTY)
-        with pytest.raises(remote_http.Refused, match="from https to http"):
-            wire._next(remote_http._parsed("https://host/a"), "http://host/a")
+        wire = http.HttpWire("https://host/run.zarr", HASTY)
+        with pytest.raises(http.Refused, match="from https to http"):
+            wire._next(http._parsed("https://host/a"), "http://host/a")
 
     def test_no_key_leaves_the_archive(self, written: Path) -> None:
         with static(written) as server:
-            connected = remote.connect(f"{server.url}/zarr-v3/trace.zarr")
+            connected = opening.connect(f"{server.url}/zarr-v3/trace.zarr")
             assert connected.fetch("../../plain.npz", None, 1 << 20) is Missing.ABSENT
             assert not server.requests
 
@@ -355,7 +355,7 @@ class TestServersThatMisbehave:
     def test_credentials_stay_with_the_server_that_was_named(
         self, written: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(remote_http, "_is_public", lambda _: True)
+        monkeypatch.setattr(http, "_is_public", lambda _: True)
         with static(written) as other:
 
             def moved(handler: Handler) -> bool:
@@ -438,22 +438,22 @@ class TestServersThatMisbehave:
             assert "an HDF5 file that cannot be opened" in error_of(f"{server.url}/x.h5")
 
     def test_a_large_file_needs_ranges(self, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(remote_files, "BLOCK", 100)
-        monkeypatch.setattr(remote_files, "WHOLE", 1000)
+        monkeypatch.setattr(files, "BLOCK", 100)
+        monkeypatch.setattr(files, "WHOLE", 1000)
         with static(written, ranges=False) as server:
             assert "the server gives no ranges of bytes" in error_of(f"{server.url}/hdf5/trace.h5")
 
 
 class TestRanges:
-    def ranges(self, server: StaticServer, name: str) -> remote_files.RemoteRanges:
-        found = remote_files.open_ranges(remote.connect(f"{server.url}/{name}"), "")
-        assert isinstance(found, remote_files.RemoteRanges)
+    def ranges(self, server: StaticServer, name: str) -> files.RemoteRanges:
+        found = files.open_ranges(opening.connect(f"{server.url}/{name}"), "")
+        assert isinstance(found, files.RemoteRanges)
         return found
 
     def test_every_range_is_right_whatever_is_cached(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(remote_files, "BLOCK", 64)
-        monkeypatch.setattr(remote_files, "KEPT", 4)
-        monkeypatch.setattr(remote_files, "LARGE", 500)
+        monkeypatch.setattr(files, "BLOCK", 64)
+        monkeypatch.setattr(files, "KEPT", 4)
+        monkeypatch.setattr(files, "LARGE", 500)
         data = np.random.default_rng(0).bytes(3000)
         (tmp_path / "f").write_bytes(data)
         with static(tmp_path) as server:
@@ -464,7 +464,7 @@ class TestRanges:
             assert len(file._blocks) <= 4
 
     def test_reads_that_follow_one_another_take_ever_more_at_once(self, tmp_path: Path) -> None:
-        size = 64 * remote_files.BLOCK
+        size = 64 * files.BLOCK
         (tmp_path / "f").write_bytes(bytes(size))
         with static(tmp_path) as server:
             file = self.ranges(server, "f")

@@ -18,12 +18,13 @@ import zarr
 from servers import Handler, static
 
 import vizschema
-from vizschema.cli import main
+from vizschema.cli.main import main
 from vizschema.conformance.benchmarks import remote as benchmark
 from vizschema.conformance.benchmarks.store_server import StoreServer, store_server
-from vizschema.containers import remote, remote_tree
 from vizschema.containers.base import Limits
-from vizschema.containers.remote_store import Patience
+from vizschema.containers.remote import opening
+from vizschema.containers.remote.store import Patience
+from vizschema.containers.zarr import remote_tree
 
 HASTY = Patience(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
 SECRETS = ("AKIASECRETKEY", "very-secret")
@@ -224,7 +225,7 @@ class TestValues:
         assert len(listings(counted)) == 1
 
     def test_a_large_shard_is_read_by_ranges(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: Put) -> None:
-        monkeypatch.setattr("vizschema.containers.remote_values.CHUNK", 1000)
+        monkeypatch.setattr("vizschema.containers.zarr.ahead.CHUNK", 1000)
         data = np.random.default_rng(0).random((64, 64))
         zarr.create_array(tmp_path / "a.zarr", data=data, chunks=(8, 64), shards=(64, 64))
         for path in (tmp_path / "a.zarr").rglob("*"):
@@ -362,8 +363,8 @@ class TestStoresThatMisbehave:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        connect = remote.connect
-        monkeypatch.setattr(remote, "connect", lambda url, *_: connect(url, HASTY))
+        connect = opening.connect
+        monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, HASTY))
         with static(tmp_path, misbehave=misbehave) as server:
             monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
             assert main(["validate", "--trust", "s3://archives/run.zarr"]) == 3
@@ -388,8 +389,8 @@ def test_a_listing_that_fails_once_is_asked_for_again(
         handler.answer(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
         return True
 
-    connect = remote.connect
-    monkeypatch.setattr(remote, "connect", lambda url, *_: connect(url, HASTY))
+    connect = opening.connect
+    monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, HASTY))
     with static(tmp_path, misbehave=once) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         assert "nothing there (404)" in str(vizschema.validate("s3://archives/run.zarr").error)
@@ -545,8 +546,8 @@ class TestOtherStores:
         monkeypatch: pytest.MonkeyPatch,
         capfd: pytest.CaptureFixture[str],
     ) -> None:
-        connect = remote.connect
-        monkeypatch.setattr(remote, "connect", lambda url, *_: connect(url, HASTY))
+        connect = opening.connect
+        monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, HASTY))
         with static(tmp_path, misbehave=misbehave) as server:
             monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
             monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", server.url)

@@ -21,13 +21,13 @@ from chromium import Page, page
 from reports import finding, report
 
 import vizschema
-from vizschema.details import details
+from vizschema.cli.details import details
 from vizschema.findings import Details, Picture
-from vizschema.isolation import Bounds
-from vizschema.pictures import BYTES, SIDE
 from vizschema.report import html
 from vizschema.report.html_tree import NODES, png
 from vizschema.report.options import Options
+from vizschema.scan.pictures import BYTES, SIDE
+from vizschema.worker.process import Bounds
 
 AXE = Path(str(importlib.util.find_spec("axe_core_python").submodule_search_locations[0])) / "axe.min.js"  # type: ignore[union-attr]
 SELF = "/attention/self/layer_00"

@@ -11,14 +11,14 @@ import pytest
 from reports import EVERY_KIND, UNREADABLE, finding, report
 
 import vizschema
-from vizschema import specs
 from vizschema.errors import SpecError, VizschemaError
 from vizschema.findings import Report
 from vizschema.report import FORMATS
 from vizschema.report import json as json_report
 from vizschema.report.options import Options
+from vizschema.rules import versions
 
-SCHEMA = json.loads((specs.root() / "report.schema.json").read_bytes())
+SCHEMA = json.loads((versions.root() / "report.schema.json").read_bytes())
 BUG = report(archive="a\x1b\udcff", error=VizschemaError("internal error"))
 
 

@@ -22,16 +22,17 @@ import traces
 import zarr
 
 import vizschema
-from vizschema import Array, specs
-from vizschema.cli import main
+from vizschema import Array
+from vizschema.cli.main import main
 from vizschema.conformance.examples import write_example
 from vizschema.containers import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Piece
-from vizschema.isolated_scan import IsolatedScan
-from vizschema.isolation import Bounds as WorkerBounds
-from vizschema.isolation import WorkerDied
-from vizschema.scan import Bounds, Scanned, describe_scanned, scan
-from vizschema.validate import report_of
+from vizschema.rules import versions
+from vizschema.scan.threads import Bounds, Scanned, describe_scanned, scan
+from vizschema.validation import report_of
+from vizschema.worker.client_scan import IsolatedScan
+from vizschema.worker.process import Bounds as WorkerBounds
+from vizschema.worker.process import WorkerDied
 
 NPZ = {"format": "npz", "version": None}
 ENTRIES = [
@@ -217,15 +218,15 @@ class _Holding:
 
 
 def test_an_array_of_nothing_but_damage_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.scan._DAMAGED", 1000)
+    monkeypatch.setattr("vizschema.scan.threads._DAMAGED", 1000)
     node = {"kind": "array", "dtype": "float32", "shape": [1 << 40], "bytes": 1 << 42, "axes": None, "storage": None}
     description = {"nodes": {"/x": node}, "axes": {}, "container": NPZ}
     found = scan(_Holding(_Endless()), description, ENTRIES)  # type: ignore[arg-type]
     facts = found.facts["/x"]
     assert len(facts["damaged_chunks"]) == 16
     assert found.coverage["chunks_read"] == 0
-    monkeypatch.setattr("vizschema.scan._DAMAGED", 1 << 40)
-    monkeypatch.setattr("vizschema.scan._PIECES", 100)
+    monkeypatch.setattr("vizschema.scan.threads._DAMAGED", 1 << 40)
+    monkeypatch.setattr("vizschema.scan.threads._PIECES", 100)
     assert scan(_Holding(_Endless()), description, ENTRIES).coverage["chunks_read"] == 0  # type: ignore[arg-type]
 
 
@@ -372,14 +373,14 @@ def test_an_interrupt_gives_what_was_measured_until_then(tmp_path: Path) -> None
     whole = scanned(path).facts
     for place, facts in found.facts.items():
         assert facts in ({"damaged_chunks": []}, whole[place])
-    report = report_of(partial, str(path), profile=specs.newest().profile("trace"))
+    report = report_of(partial, str(path), profile=versions.newest().profile("trace"))
     assert report.verdict == "structure conforms"
     assert report.exit_code == 130
 
 
 _INTERRUPTED = """
 import contextlib, os, signal, sys
-from vizschema import cli, commands
+from vizschema.cli import main, commands
 
 @contextlib.contextmanager
 def bar(name):
@@ -391,7 +392,7 @@ def bar(name):
     yield lambda total: advance
 
 commands.bar = bar
-sys.exit(cli.main(sys.argv[1:]))
+sys.exit(main.main(sys.argv[1:]))
 """
 """The command line, interrupted at the first news of how far it is."""
 
@@ -424,7 +425,7 @@ def test_ctrl_c_gives_a_partial_report_and_130(tmp_path: Path, trust: list[str])
 def test_progress_is_shown_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vizschema import progress
+    from vizschema.cli import progress
 
     with progress.bar("a.zarr") as begin:
         assert begin is None
@@ -440,7 +441,7 @@ def test_progress_is_shown_on_a_terminal_only(
 
 @pytest.mark.parametrize(("name", "value"), [("CI", "true"), ("TERM", "dumb")])
 def test_progress_is_silent_in_ci_and_on_dumb_terminals(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vizschema import progress
+    from vizschema.cli import progress
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.delenv("CI", raising=False)
@@ -564,7 +565,7 @@ class _Dies:
 
 
 def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.isolated_scan.Worker", _Dies)
+    monkeypatch.setattr("vizschema.worker.client_scan.Worker", _Dies)
     node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
     description = {
         "nodes": dict.fromkeys(("/a", "/b", "/c"), node),
@@ -583,7 +584,7 @@ def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: p
 
 
 def test_workers_that_die_again_and_again_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.isolated_scan.Worker", _Dies)
+    monkeypatch.setattr("vizschema.worker.client_scan.Worker", _Dies)
     monkeypatch.setattr(_Dies, "started", 0)
     node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
     paths = [f"/b{number}" for number in range(20)]

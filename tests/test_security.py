@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import vizschema
-from vizschema import isolated, isolation, sandbox
-from vizschema.cli import main
+from vizschema.cli.main import main
+from vizschema.cli.options import MEMORY, TIMEOUT, duration, size
 from vizschema.containers.base import Limits
 from vizschema.description import REASONS
-from vizschema.isolation import Bounds
-from vizschema.reading import MEMORY, TIMEOUT, duration, size
+from vizschema.worker import client, process, sandbox
+from vizschema.worker.process import Bounds
 
 TEXT = (Path(__file__).parents[1] / "docs" / "security.md").read_text(encoding="utf-8")
 UNITS = {"": 1, "s": 1, "KiB": 1 << 10, "MiB": 1 << 20}
@@ -105,9 +105,9 @@ def test_the_options_have_the_defaults_of_the_bounds() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        f"{isolation.ALLOWANCE >> 20} MiB for interpreter",
+        f"{process.ALLOWANCE >> 20} MiB for interpreter",
         f"`RLIMIT_NOFILE` {sandbox.OPEN_FILES}",
-        {3: "up to three times"}[isolated.RESTARTS],
+        {3: "up to three times"}[client.RESTARTS],
         *(f"`{reason}`" for reason in ("over-limit", "crashed") if reason in REASONS),
     ],
 )

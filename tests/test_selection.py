@@ -16,7 +16,7 @@ from traces import CONTAINERS
 import vizschema
 from vizschema import Array, Damaged
 from vizschema.containers.values import Piece, Values
-from vizschema.selection import Selectable
+from vizschema.reader.selection import Selectable
 
 
 def keys(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[Any]:

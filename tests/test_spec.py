@@ -11,13 +11,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from vizschema import specs
 from vizschema.description import REASONS
 from vizschema.errors import SpecError
+from vizschema.rules import versions
 
-SPEC = specs.load("1.0.0")
+SPEC = versions.load("1.0.0")
 SCHEMAS = sorted(SPEC.folder.glob("*/*.schema.json"))
-DIALECT = jsonschema.Draft202012Validator(json.loads((specs.root() / "dialect.schema.json").read_text()))
+DIALECT = jsonschema.Draft202012Validator(json.loads((versions.root() / "dialect.schema.json").read_text()))
 ASSERTIONS = {
     *("type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "pattern"),
     *("minItems", "maxItems", "uniqueItems", "contains", "required", "maxProperties", "anyOf", "not"),
@@ -34,7 +34,7 @@ def walk(schema: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
         return
     yield place, schema
     for keyword, value in schema.items():
-        if keyword in specs.NAMED_MEMBERS:
+        if keyword in versions.NAMED_MEMBERS:
             for name, member in value.items():
                 yield from walk(member, (*place, keyword, name))
         elif keyword not in ("const", "enum"):
@@ -53,7 +53,7 @@ class TestEverySchema:
         assert [error.message for error in DIALECT.iter_errors(schema_of(path))] == []
 
     def test_has_the_id_under_which_it_is_found(self, path: Path) -> None:
-        relative = path.relative_to(specs.root()).as_posix()
+        relative = path.relative_to(versions.root()).as_posix()
         assert schema_of(path)["$id"] == f"https://vizschema.org/spec/{relative}"
 
     def test_makes_every_assertion_inside_a_rule(self, path: Path) -> None:
@@ -123,7 +123,7 @@ def test_severity_is_the_file_that_states_the_rule() -> None:
 
 
 def test_facts_are_asked_for_by_patterns_that_compile_and_fields_that_descriptions_know() -> None:
-    described = json.loads((specs.root() / "description.schema.json").read_text())
+    described = json.loads((versions.root() / "description.schema.json").read_text())
     known = set(described["$defs"]["node"]["allOf"][1]["then"]["properties"]["facts"]["properties"])
     groups = {"range": {"minimum", "maximum"}, "row_sum": {"row_sum_minimum", "row_sum_maximum"}}
     for name in SPEC.profiles:
@@ -210,7 +210,7 @@ class TestOwnProfiles:
 
     def test_a_version_that_is_not_installed_lists_the_installed_ones(self) -> None:
         with pytest.raises(SpecError, match=r"'9\.9\.9' is not installed; found 1\.0\.0"):
-            specs.load("9.9.9")
+            versions.load("9.9.9")
 
 
 def test_a_profile_of_ones_own_measures_what_the_rules_that_it_builds_on_are_about(tmp_path: Path) -> None:
@@ -226,11 +226,11 @@ def test_a_profile_of_ones_own_measures_what_the_rules_that_it_builds_on_are_abo
     (folder / "must.schema.json").write_text(json.dumps(schema))
     assert SPEC.profile(str(folder)).facts == SPEC.profile("trace").facts
     (folder / "facts.json").write_text(json.dumps({"facts": [{"at": "^/extra/", "measure": ["range"]}]}))
-    specs._load_profile.cache_clear()
+    versions._load_profile.cache_clear()
     assert SPEC.profile(str(folder)).facts[-1]["at"] == "^/extra/"
     assert len(SPEC.profile(str(folder)).facts) == len(SPEC.profile("trace").facts) + 1
     (folder / "facts.json").write_text(json.dumps({"extends": []}))
-    specs._load_profile.cache_clear()
+    versions._load_profile.cache_clear()
     assert SPEC.profile(str(folder)).facts == ()
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from vizschema import specs
-from vizschema.assertions import profiles_of
-from vizschema.cli import main
-from vizschema.compare import STEPS, Change, claimed, compare, side, step
+from vizschema.cli.main import main
+from vizschema.rules import versions
+from vizschema.rules.assertions import profiles_of
+from vizschema.rules.diff import STEPS, Change, claimed, compare, side, step
 
 Edit = Callable[[Path], None]
 
@@ -40,11 +40,11 @@ def edit(folder: Path, name: str, change: Callable[[Any], object]) -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A working copy of the newest version."""
-    return Path(shutil.copytree(specs.newest().folder, tmp_path / "copy"))
+    return Path(shutil.copytree(versions.newest().folder, tmp_path / "copy"))
 
 
 def changes(copy: Path) -> list[Change]:
-    return compare(side(specs.newest().version), side(str(copy)))
+    return compare(side(versions.newest().version), side(str(copy)))
 
 
 def test_a_version_does_not_differ_from_itself_nor_from_its_copy(copy: Path) -> None:
@@ -52,8 +52,8 @@ def test_a_version_does_not_differ_from_itself_nor_from_its_copy(copy: Path) -> 
 
 
 def test_every_rule_is_flattened_with_an_assertion() -> None:
-    for name, flat in profiles_of(specs.newest().folder).items():
-        rules = specs.newest().profile(name).rules
+    for name, flat in profiles_of(versions.newest().folder).items():
+        rules = versions.newest().profile(name).rules
         assert set(flat.rules) == set(rules)
         assert {each.rule for each in flat.assertions} == set(rules)
         for each in flat.assertions:
@@ -200,7 +200,7 @@ def test_a_must_that_becomes_a_should_is_looser_and_the_other_way_round_tighter(
     edit(copy, SHOULD, lambda document: document["allOf"].append({"properties": {"nodes": {"allOf": [rule]}}}))
     found = {(each.kind, each.subject, each.detail, each.step) for each in changes(copy)}
     assert ("loosened", "root-group", "error → warning", "minor") in found
-    other = compare(side(str(copy)), side(specs.newest().version))
+    other = compare(side(str(copy)), side(versions.newest().version))
     assert ("tightened", "root-group", "warning → error", "major") in {
         (each.kind, each.subject, each.detail, each.step) for each in other
     }
@@ -210,7 +210,7 @@ def test_a_profile_that_is_new_is_a_minor_step_and_one_that_is_gone_a_major_one(
     shutil.rmtree(copy / "vit")
     found = {(each.kind, each.subject, each.step) for each in changes(copy)}
     assert ("dropped", "profile vit", "major") in found
-    back = compare(side(str(copy)), side(specs.newest().version))
+    back = compare(side(str(copy)), side(versions.newest().version))
     assert ("added", "profile vit", "minor") in {(each.kind, each.subject, each.step) for each in back}
 
 
@@ -282,7 +282,7 @@ def test_a_folder_without_number_claims_nothing(tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.parametrize("profile_first", [True, False])
 def test_a_version_and_a_profile_are_not_compared(profile_first: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    sides = ["1.0.0", str(specs.root() / "1.0.0" / "vit")]
+    sides = ["1.0.0", str(versions.root() / "1.0.0" / "vit")]
     assert main(["spec", "diff", *(sides[::-1] if profile_first else sides)]) == 2
     assert "expected two versions or two profiles, found " in capsys.readouterr().err
 
@@ -294,11 +294,11 @@ def test_what_is_no_spec_is_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_without_arguments_the_last_release_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["spec", "diff"]) == 0
-    if not any(specs.load(version).released for version in specs.versions()):
+    if not any(versions.load(version).released for version in versions.versions()):
         assert "no version is released yet" in capsys.readouterr().out
 
 
 def test_every_version_follows_the_one_before_with_a_number_that_claims_enough() -> None:
-    assert specs.versions()
-    for old, new in itertools.pairwise(specs.versions()):
+    assert versions.versions()
+    for old, new in itertools.pairwise(versions.versions()):
         assert STEPS.index(claimed(old, new)) >= STEPS.index(step(compare(side(old), side(new))))

@@ -12,14 +12,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from vizschema import specs
 from vizschema.description import ITEM_BYTES, REASONS, array, complete, fault, group, join, parent_of
-from vizschema.facts import FACTS, HASH
-from vizschema.judge import judge
+from vizschema.rules import versions
+from vizschema.rules.judge import judge
+from vizschema.scan.facts import FACTS, HASH
 
-SPEC = specs.load("1.0.0")
+SPEC = versions.load("1.0.0")
 PROSE = (SPEC.folder / "spec.md").read_text(encoding="utf-8")
-README = (specs.root() / "README.md").read_text(encoding="utf-8")
+README = (versions.root() / "README.md").read_text(encoding="utf-8")
 CONTAINER = {"format": "npz", "version": None, "store": "file", "consolidated": False}
 
 RULES = {rule.id: rule for name in SPEC.profiles for rule in SPEC.profile(name).rules.values()}
@@ -208,7 +208,7 @@ class TestTables:
 
 class TestReadme:
     @pytest.fixture
-    def profile(self, tmp_path: Path) -> specs.Profile:
+    def profile(self, tmp_path: Path) -> versions.Profile:
         folder = tmp_path / "gpt"
         folder.mkdir()
         names = ("must.schema.json", "should.schema.json", "facts.json")
@@ -220,19 +220,19 @@ class TestReadme:
         row = Row("gpt", "/activations/layer_00", ("token", "hidden"), ("float32",), "yes")
         return archive("gpt", [row])
 
-    def rules(self, profile: specs.Profile, nodes: Mapping[str, Any]) -> list[str]:
+    def rules(self, profile: versions.Profile, nodes: Mapping[str, Any]) -> list[str]:
         findings = judge(complete(CONTAINER, nodes), profile)
         return [finding.rule for finding in findings if finding.severity == "error"]
 
-    def test_the_example_keeps_to_the_dialect(self, profile: specs.Profile) -> None:
-        dialect = jsonschema.Draft202012Validator(json.loads((specs.root() / "dialect.schema.json").read_text()))
+    def test_the_example_keeps_to_the_dialect(self, profile: versions.Profile) -> None:
+        dialect = jsonschema.Draft202012Validator(json.loads((versions.root() / "dialect.schema.json").read_text()))
         for url in (profile.must, profile.should):
             assert [error.message for error in dialect.iter_errors(profile.documents[url])] == []
 
-    def test_the_example_extends_the_facts_of_trace(self, profile: specs.Profile) -> None:
+    def test_the_example_extends_the_facts_of_trace(self, profile: versions.Profile) -> None:
         assert profile.facts[:-1] == SPEC.profile("trace").facts
 
-    def test_an_archive_conforms_to_the_example(self, profile: specs.Profile) -> None:
+    def test_an_archive_conforms_to_the_example(self, profile: versions.Profile) -> None:
         assert self.rules(profile, self.nodes()) == []
 
     @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ class TestReadme:
         ],
     )
     def test_one_fault_is_one_finding_in_the_example(
-        self, profile: specs.Profile, path: str, node: dict[str, Any], rule: str
+        self, profile: versions.Profile, path: str, node: dict[str, Any], rule: str
     ) -> None:
         nodes = {**self.nodes(), path: node}
         if node["kind"] != "array":
@@ -262,6 +262,7 @@ class TestReadme:
 
     def test_every_file_of_the_specification_is_in_the_list(self) -> None:
         listed = set(re.findall(r"^\| `([^`]+\.(?:json|md))`", README, re.MULTILINE))
-        files = {path.relative_to(specs.root()) for path in specs.root().rglob("*") if path.suffix in (".json", ".md")}
+        root = versions.root()
+        files = {path.relative_to(root) for path in root.rglob("*") if path.suffix in (".json", ".md")}
         there = {re.sub(r"^(1\.0\.0/)[a-z]+/", r"\1<profile>/", path.as_posix()) for path in files}
         assert listed == there - {"README.md"}

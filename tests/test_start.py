@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from vizschema import isolation
 from vizschema.conformance.benchmarks import start
 from vizschema.conformance.examples import write_example
 from vizschema.containers.base import Limits
-from vizschema.isolation import Worker, hexed
+from vizschema.worker import process
+from vizschema.worker.process import Worker, hexed
 
 TELL = "print(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
-NOT_FOR_STRUCTURE = ("scan", "scanned", "facts", "hashing", "digest", "canonical", "writers", "read", "conformance")
+NOT_FOR_STRUCTURE = ("scan", "digests", "canonical", "writer", "reader", "conformance")
+
+HELP = {f"cli.{name}" for name in ("main", "parser", "arguments", "completion", "options")}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def loaded(program: str, folder: Path) -> set[str]:
 def of_command(name: str, folder: Path) -> tuple[set[str], set[str]]:
     """The modules that a command loads: ours, and those of others that do not come with what it needs."""
     command = start.COMMANDS[name]
-    found = loaded(f"from vizschema.cli import main; main({command.arguments!r})", folder)
+    found = loaded(f"from vizschema.cli.main import main; main({command.arguments!r})", folder)
     needed = loaded(f"import {', '.join(command.needs)}", folder)
     ours = {module for module in found if module.partition(".")[0] == "vizschema"}
     return {module.removeprefix("vizschema.") for module in ours}, found - ours - needed
@@ -50,24 +52,24 @@ def test_a_command_imports_what_it_needs_only(name: str, folder: Path) -> None:
 
 def test_help_imports_the_parser_only(folder: Path) -> None:
     ours, _ = of_command("--help", folder)
-    assert ours == {"vizschema", "cli", "bugs", "errors", "parser", "arguments", "completion", "reading", "report"}
+    assert ours == {"vizschema", "bugs", "errors", "report", "cli", *HELP}
 
 
 @pytest.mark.parametrize("name", ["validate --no-values --trust", "validate --no-values"])
 def test_judging_a_structure_imports_nothing_that_reads_values(name: str, folder: Path) -> None:
     tops = {module.partition(".")[0] for module in of_command(name, folder)[0]}
-    assert {"validate", "judge"} <= tops
+    assert {"validation", "rules"} <= tops
     assert not tops & set(NOT_FOR_STRUCTURE)
-    assert ("isolation" in tops) == ("--trust" not in name)
+    assert ("worker" in tops) == ("--trust" not in name)
 
 
 def test_a_worker_that_describes_imports_what_it_needs_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = (
-        "from vizschema import worker\n"
-        "worker.FUNCTIONS['loaded'] = lambda arguments, channel: channel.send('end', sorted(sys.modules))\n"
+        "from vizschema.worker import child\n"
+        "child.FUNCTIONS['loaded'] = lambda arguments, channel: channel.send('end', sorted(sys.modules))\n"
     )
-    line = isolation._START.replace("sys.exit(main())", f"exec({probe!r}); sys.exit(main())")
-    monkeypatch.setattr(isolation, "_START", line)
+    line = process._START.replace("sys.exit(main())", f"exec({probe!r}); sys.exit(main())")
+    monkeypatch.setattr(process, "_START", line)
     path = str(folder / start.ARCHIVE)
     with Worker([path]) as worker:
         asked = {"path": hexed(path), "limits": asdict(Limits()), "skipped": {}}
@@ -76,9 +78,9 @@ def test_a_worker_that_describes_imports_what_it_needs_only(folder: Path, monkey
     needed = ", ".join(start.COMMANDS["validate --no-values"].worker_needs)
     bare = f"import sys; sys.path[:] = sys.argv[1:]; import {needed}; {TELL}"
     places = [place for place in sys.path if place]
-    process = subprocess.run([sys.executable, "-ISBc", bare, *places], capture_output=True, text=True, check=True)
+    plain = subprocess.run([sys.executable, "-ISBc", bare, *places], capture_output=True, text=True, check=True)
     ours = {module for module in found if module.partition(".")[0] == "vizschema"}
-    assert found - ours - set(process.stderr.split()) == set()
+    assert found - ours - set(plain.stderr.split()) == set()
     assert not {module.split(".")[1] for module in ours if "." in module} & set(NOT_FOR_STRUCTURE)
 
 

@@ -25,7 +25,7 @@ from traces import METADATA, STEPWISE
 
 import vizschema
 from vizschema import NotConforming, Trace, UsageError
-from vizschema.writers.base import PlannedArray, Region
+from vizschema.writer.forms.base import PlannedArray, Region
 
 AXES = ["token", "hidden"]
 DTYPES = ["float32", "bfloat16"]
@@ -132,7 +132,7 @@ class Writing(RuleBasedStateMachine):
             return plain(planned, region)
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("vizschema.writers.base.AT_ONCE", 1)
+            patched.setattr("vizschema.writer.forms.base.AT_ONCE", 1)
             patched.setattr(PlannedArray, "part", dying)
             with pytest.raises(Killed):
                 self.add(f"/activations/layer_{self.layers:02}", layer(1, self.dtype), chunks=[1, 4])

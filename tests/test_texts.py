@@ -15,7 +15,7 @@ import zarr
 
 import vizschema
 from vizschema import Damaged, NotAnArchive
-from vizschema.carrying import NotCarried
+from vizschema.writer.source import NotCarried
 
 GIVEN = [["a", "müde", ""], ["日本語", "b c", "x" * 40]]
 PLAIN = [["a", "b c", ""], ["x" * 40, "d", "e"]]
@@ -134,7 +134,7 @@ def test_texts_that_end_early_are_damage(raw: bytes, words: str, tmp_path: Path)
 
 
 def test_more_text_than_is_held_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.containers.hdf5_texts.MOST", 50)
+    monkeypatch.setattr("vizschema.containers.hdf5.texts.MOST", 50)
     monkeypatch.setattr("vizschema.containers.texts.MOST", 50)
     hdf5(tmp_path / "a.h5", ["x" * 30] * 2, h5py.string_dtype())
     v2(tmp_path / "a.zarr", np.array([["x" * 30] * 3] * 2, object), str)

@@ -16,11 +16,11 @@ import zarr
 
 import vizschema
 from vizschema.conformance.examples import write_example
-from vizschema.containers.codecs import STAGES
-from vizschema.containers.decoded import DECODED
-from vizschema.containers.filters import FILTERS
-from vizschema.containers.hdf5_chunks import PLUG_INS
-from vizschema.containers.hdf5_types import filter_name
+from vizschema.containers.codecs.decoded import DECODED
+from vizschema.containers.codecs.filters import FILTERS
+from vizschema.containers.codecs.table import STAGES
+from vizschema.containers.hdf5.chunks import PLUG_INS
+from vizschema.containers.hdf5.types import filter_name
 
 LAYER = "activations/layer_00"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import vizschema
-from vizschema import progress
-from vizschema.cli import main
-from vizschema.containers import remote
-from vizschema.containers.remote_store import Patience
+from vizschema.cli import progress
+from vizschema.cli.main import main
+from vizschema.containers.remote import opening
+from vizschema.containers.remote.store import Patience
 from vizschema.report import FORMATS
 from vizschema.urls import archive_name, masked, scheme_of, scrubbed
 
@@ -115,8 +115,8 @@ class TestNothingSecretIsShown:
     @pytest.fixture(autouse=True)
     def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One try is enough: nobody listens there."""
-        connect = remote.connect
-        monkeypatch.setattr(remote, "connect", lambda url, *_: connect(url, Patience(tries=1)))
+        connect = opening.connect
+        monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, Patience(tries=1)))
 
     @pytest.mark.parametrize("form", FORMATS)
     def test_in_no_report(self, form: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +144,7 @@ class TestNothingSecretIsShown:
             raise RuntimeError(f"cannot read {url}")
 
         monkeypatch.setenv("VIZSCHEMA_DEBUG", "1")
-        monkeypatch.setattr(remote, "connect", fails)
+        monkeypatch.setattr(opening, "connect", fails)
         assert main(["validate", "--trust", self.URL]) == 70
         said = capsys.readouterr()
         assert "internal error: RuntimeError: cannot read http://***@127.0.0.1:9/run.zarr?***" in said.out

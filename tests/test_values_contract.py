@@ -19,7 +19,7 @@ import vizschema
 from vizschema import Array
 from vizschema.containers import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Values, read_whole
-from vizschema.scan import Bounds, scan
+from vizschema.scan.threads import Bounds, scan
 
 DTYPES = [
     *(np.dtype(name) for name in ("bool", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64")),

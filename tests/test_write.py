@@ -18,7 +18,7 @@ from traces import CONTAINERS, arrays, attributes, hidden, listing, values
 
 import vizschema
 from vizschema import Array, NotConforming, SpecError, UsageError
-from vizschema.layout import default_chunks
+from vizschema.writer.layout import default_chunks
 
 container = pytest.mark.parametrize("container", CONTAINERS)
 
@@ -36,7 +36,7 @@ def write(folder: Path, container: str = "zarr-v3", **changes: Any) -> Path:
 @container
 def test_what_was_judged_is_what_is_written(container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = []
-    module = importlib.import_module("vizschema.write")
+    module = importlib.import_module("vizschema.writer.write")
     judged = vars(module)["report_of"]
     monkeypatch.setattr(
         module, "report_of", lambda description, *a, **k: planned.append(description) or judged(description, *a, **k)
@@ -234,7 +234,7 @@ def test_attributes_that_not_every_container_holds_are_refused(value: Any, tmp_p
 
 @container
 def test_a_failing_write_leaves_nothing_behind(container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vizschema.writers.base import PlannedArray
+    from vizschema.writer.forms.base import PlannedArray
 
     def fails(*_: Any) -> None:
         raise OSError("no space left")

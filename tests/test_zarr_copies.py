@@ -13,10 +13,10 @@ import zarr.codecs
 
 import vizschema
 from vizschema.containers.base import Limits
-from vizschema.containers.zarr_configurations import V2, V3
-from vizschema.containers.zarr_consolidated import v2_copies, v3_copies
-from vizschema.containers.zarr_fill import fill_bits
-from vizschema.containers.zarr_settings import settings
+from vizschema.containers.zarr.configurations import V2, V3
+from vizschema.containers.zarr.consolidated import v2_copies, v3_copies
+from vizschema.containers.zarr.fill import fill_bits
+from vizschema.containers.zarr.settings import settings
 
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 GROUP = {"zarr_format": 3, "node_type": "group", "attributes": {}}

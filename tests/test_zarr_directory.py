@@ -14,7 +14,7 @@ import pytest
 import zarr
 
 from vizschema.containers.base import Limits
-from vizschema.containers.zarr_directory import open_zarr_directory
+from vizschema.containers.zarr.directory import open_zarr_directory
 from vizschema.errors import NotAnArchive
 
 pytestmark = [

@@ -20,10 +20,10 @@ from stored import damage
 import vizschema
 from vizschema.conformance.examples import write_example
 from vizschema.containers import open_container
+from vizschema.containers.document import Unreadable
 from vizschema.containers.values import Block, ChunkDamaged
-from vizschema.containers.zarr_json import Unreadable
-from vizschema.describe import describe_open
-from vizschema.scan import Bounds, scan
+from vizschema.describing import describe_open
+from vizschema.scan.threads import Bounds, scan
 
 SHAPE = (5, 6)
 KEYS_3: list[dict[str, Any]] = [
@@ -293,7 +293,7 @@ def test_a_store_that_may_not_be_listed_is_asked_for_every_chunk(
 
     path = array_2(tmp_path / "a.zarr", ".")
     (path / "x/1.1").unlink()
-    monkeypatch.setattr("vizschema.containers.zarr_values.listing_of", denied)
+    monkeypatch.setattr("vizschema.containers.zarr.values.listing_of", denied)
     with closing(open_container(str(path))) as container:
         values = container.values("/x")
         found = [found for piece in values.pieces() for found in values.read(piece)]
@@ -307,7 +307,7 @@ def test_running_out_of_handles_says_nothing_of_the_archive(tmp_path: Path, monk
         raise OSError(24, "Too many open files")
 
     path = array_2(tmp_path / "a.zarr", ".")
-    monkeypatch.setattr("vizschema.containers.zarr_values.listing_of", exhausted)
+    monkeypatch.setattr("vizschema.containers.zarr.values.listing_of", exhausted)
     with closing(open_container(str(path))) as container, pytest.raises(OSError, match="Too many"):
         list(container.values("/x").pieces())
 
@@ -335,7 +335,7 @@ def test_a_box_of_few_chunks_is_found_among_many_without_a_look_at_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = array_2(tmp_path / "a.zarr", ".")
-    monkeypatch.setattr("vizschema.containers.zarr_values._ASKED", 0)
+    monkeypatch.setattr("vizschema.containers.zarr.values._ASKED", 0)
     with closing(open_container(str(path))) as container:
         values: Any = container.values("/x")
         assert [piece.key for piece in values.touching(((0, 1), (2, 4)))] == ["0.0", "0.1"]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vizschema.containers.base import Limits
-from vizschema.containers.zarr_json import Unreadable, parse
-from vizschema.containers.zarr_metadata import v2_array, v2_group, v3_node
+from vizschema.containers.document import Unreadable, parse
+from vizschema.containers.zarr.metadata import v2_array, v2_group, v3_node
 
 LIMITS = Limits()
 

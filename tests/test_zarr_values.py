@@ -21,10 +21,10 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, Sharding
 
 import vizschema
 from vizschema.containers import open_container
-from vizschema.containers.sources import Held, Rooms, opener_of
+from vizschema.containers.bytes.sources import Held, Rooms, opener_of
 from vizschema.containers.values import Block
-from vizschema.containers.zarr_layout import v3_layout
-from vizschema.containers.zarr_values import ZarrValues
+from vizschema.containers.zarr.layout import v3_layout
+from vizschema.containers.zarr.values import ZarrValues
 
 
 def v2(path: Path, values: Any, **options: Any) -> Path:

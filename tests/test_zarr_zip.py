@@ -17,7 +17,7 @@ from vizschema.conformance.hostile.zip_base import Entry, zipped
 from vizschema.containers import open_container
 from vizschema.containers.base import Limits
 from vizschema.containers.values import ChunkDamaged, read_whole
-from vizschema.describe import describe
+from vizschema.describing import describe
 from vizschema.errors import NotAnArchive
 
 GROUP = b'{"zarr_format": 3, "node_type": "group"}'

@@ -20,7 +20,7 @@ from zips import npy
 import vizschema
 from vizschema import validate
 from vizschema.conformance.hostile.zip_base import Entry, descriptor, field, renamed, zipped
-from vizschema.describe import describe
+from vizschema.describing import describe
 from vizschema.errors import NotAnArchive
 
 ONES = npy(np.ones((2, 3), np.float32))

@@ -6,22 +6,20 @@ A name is imported when it is first used, so that `import vizschema` costs nothi
 from __future__ import annotations
 
 import os
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vizschema.convert import convert
-    from vizschema.create import Trace, create
-    from vizschema.describe import describe
-    from vizschema.digest import digest
+    from vizschema.describing import describe
+    from vizschema.digests import digest
     from vizschema.errors import Damaged, NoDigest, NotAnArchive, NotConforming, SpecError, UsageError, VizschemaError
     from vizschema.findings import Finding, Report, Rule
-    from vizschema.plan import Array
-    from vizschema.read import Archive, open
-    from vizschema.validate import validate
-    from vizschema.write import write
+    from vizschema.reader.archive import Archive, open
+    from vizschema.validation import validate
+    from vizschema.writer.convert import convert
+    from vizschema.writer.create import Trace, create
+    from vizschema.writer.plan import Array
+    from vizschema.writer.write import write
 
 __version__ = "0.1.0"
 
@@ -31,8 +29,8 @@ if not os.path.exists(f"{_FOLDER}/spec"):  # noqa: PTH110
     __path__.append(os.path.dirname(_FOLDER))  # noqa: PTH120
 
 _HOME = {
-    "Archive": "vizschema.read",
-    "Array": "vizschema.plan",
+    "Archive": "vizschema.reader.archive",
+    "Array": "vizschema.writer.plan",
     "Damaged": "vizschema.errors",
     "Finding": "vizschema.findings",
     "NoDigest": "vizschema.errors",
@@ -41,16 +39,16 @@ _HOME = {
     "Report": "vizschema.findings",
     "Rule": "vizschema.findings",
     "SpecError": "vizschema.errors",
-    "Trace": "vizschema.create",
+    "Trace": "vizschema.writer.create",
     "UsageError": "vizschema.errors",
     "VizschemaError": "vizschema.errors",
-    "convert": "vizschema.convert",
-    "create": "vizschema.create",
-    "describe": "vizschema.describe",
-    "digest": "vizschema.digest",
-    "open": "vizschema.read",
-    "validate": "vizschema.validate",
-    "write": "vizschema.write",
+    "convert": "vizschema.writer.convert",
+    "create": "vizschema.writer.create",
+    "describe": "vizschema.describing",
+    "digest": "vizschema.digests",
+    "open": "vizschema.reader.archive",
+    "validate": "vizschema.validation",
+    "write": "vizschema.writer.write",
 }
 
 __all__ = [
@@ -89,15 +87,3 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names."""
     return list(__all__)
-
-
-class _Package(ModuleType):
-    """This package: `describe`, `validate` and `write` stay functions when modules of these names are imported."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Bind `name`, unless the import system wants to bind a submodule over a public name."""
-        if name not in _HOME or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

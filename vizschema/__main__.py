@@ -2,7 +2,7 @@
 
 import sys
 
-from vizschema.cli import main
+from vizschema.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

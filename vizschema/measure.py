@@ -16,10 +16,10 @@ from vizschema.description import Description
 from vizschema.errors import UsageError
 
 if TYPE_CHECKING:
-    from vizschema.isolated import Start
-    from vizschema.isolation import Worker
-    from vizschema.scan import Scanned
-    from vizschema.scanned import Progress
+    from vizschema.scan.array import Progress
+    from vizschema.scan.threads import Scanned
+    from vizschema.worker.client import Start
+    from vizschema.worker.process import Worker
 
 Begin = Callable[[int], Callable[[int], object]]
 """From the bytes that will be read to what is told of every number of them that was."""
@@ -46,13 +46,13 @@ class Measure:
 
     def here(self, *, values: bool) -> Description:
         """The description, read in this process."""
-        from vizschema.describe import describe, describe_open
+        from vizschema.describing import describe, describe_open
 
         if not values:
             return describe(self.archive)
         from vizschema.containers import open_container
-        from vizschema.scan import Bounds as ScanBounds
-        from vizschema.scan import describe_scanned, scan
+        from vizschema.scan.threads import Bounds as ScanBounds
+        from vizschema.scan.threads import describe_scanned, scan
 
         with closing(open_container(os.fspath(self.archive))) as container:
             description = describe_open(container)
@@ -62,7 +62,7 @@ class Measure:
         return describe_scanned(description, found)
 
     def _on_cluster(self, address: str, asked: tuple[Any, ...]) -> Scanned:
-        from vizschema.cluster import scan_on
+        from vizschema.scan.dask import scan_on
 
         return scan_on(address, self.archive, *asked)
 
@@ -73,15 +73,15 @@ class Measure:
                 "the processes of a Dask cluster are not confined as a worker is: expected --trust (in Python: not "
                 "`isolated`) with --dask, found none"
             )
-        from vizschema.isolated import describe
-        from vizschema.isolation import Worker
+        from vizschema.worker.client import describe
+        from vizschema.worker.process import Worker
 
         then = self._scanned if values else None
         return describe(self.archive, bounds=self.bounds, then=then, start=self.start or Worker)
 
     def _scanned(self, description: Description, worker: Worker, asked: Mapping[str, Any]) -> Description:
-        from vizschema.isolated_scan import IsolatedScan
-        from vizschema.scan import describe_scanned
+        from vizschema.scan.threads import describe_scanned
+        from vizschema.worker.client_scan import IsolatedScan
 
         entries = self.entries(description)
         reading = IsolatedScan(os.fspath(self.archive), entries, self.bounds, self.jobs, self._begun(description))
@@ -90,6 +90,6 @@ class Measure:
     def _begun(self, description: Description) -> Progress | None:
         if self.begin is None:
             return None
-        from vizschema.scan import coverage_of
+        from vizschema.scan.threads import coverage_of
 
         return self.begin(coverage_of(description)["bytes"])

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from vizschema.parser import Parser
+from vizschema.cli.parser import Parser
 
 SIZES = (64 << 10, 1 << 20, 4 << 20)
 """Bytes of a block; the definition has 1 MiB."""

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from vizschema.cli.parser import Parser
 from vizschema.conformance.examples import write_example
-from vizschema.parser import Parser
-from vizschema.writers import FORMS
+from vizschema.writer.forms import FORMS
 
 AIM = 0.300
 """Seconds that isolation may cost for each archive."""

@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from vizschema import specs
+from vizschema.cli.parser import Parser
 from vizschema.conformance.benchmarks.captures import KINDS, write
-from vizschema.describe import describe
-from vizschema.judge import judge
-from vizschema.parser import Parser
+from vizschema.describing import describe
+from vizschema.rules import versions
+from vizschema.rules.judge import judge
 
 
 class Files(NamedTuple):
@@ -55,7 +55,7 @@ def _describe_hdf5(files: Files) -> Callable[[], Any]:
 
 
 def _describe_and_judge(files: Files) -> Callable[[], Any]:
-    profile = specs.load("1.0.0").profile("trace")
+    profile = versions.load("1.0.0").profile("trace")
 
     def run() -> Any:
         description = describe(files.zarr)
@@ -66,7 +66,7 @@ def _describe_and_judge(files: Files) -> Callable[[], Any]:
 
 
 def _judge(files: Files) -> Callable[[], Any]:
-    profile = specs.load("1.0.0").profile("trace")
+    profile = versions.load("1.0.0").profile("trace")
     description = describe(files.zarr)
 
     def run() -> Any:

@@ -19,8 +19,8 @@ from unittest.mock import patch
 import numpy as np
 
 import vizschema
+from vizschema.cli.parser import Parser
 from vizschema.conformance.benchmarks.store_server import StoreServer, store_server
-from vizschema.parser import Parser
 
 _TERABYTES = 10
 _CHUNK = 16 << 20

@@ -19,12 +19,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from vizschema.cli.parser import Parser
 from vizschema.conformance.benchmarks.scan_archives import FORMS, UNIT_BYTES
 from vizschema.conformance.benchmarks.scan_large import LARGE
 from vizschema.conformance.benchmarks.scan_page import fill, peaks_table, table
 from vizschema.conformance.benchmarks.scan_peers import bare, memcpy, usual
-from vizschema.parser import Parser
-from vizschema.validate import validate
+from vizschema.validation import validate
 
 
 def _validate(path: Path, jobs: int, *, digest: bool = False) -> int:

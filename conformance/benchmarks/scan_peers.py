@@ -20,7 +20,7 @@ import numpy as np
 from numcodecs import blosc, lz4, zstd
 from numcodecs.shuffle import Shuffle
 
-from vizschema.describe import describe
+from vizschema.describing import describe
 
 deflate: Any
 try:

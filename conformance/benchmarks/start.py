@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from vizschema.cli.parser import Parser
 from vizschema.conformance.examples import write_example
-from vizschema.parser import Parser
 
 AIM = 1.5
 """How many times the CPU seconds of its imports a command may take."""

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vizschema.conformance.breaks.edits import (
-    Break,
-    add,
-    array,
-    attribute,
-    broken,
-    group,
-    no_attribute,
-    valid,
-    without,
-)
+from vizschema.conformance.breaks.edits import Break, add, array, attribute, broken, group, no_attribute, valid, without
 from vizschema.conformance.breaks.openfold import KINDS, PLAIN, TOPK, moved_topk, slug_of
 
 # A table reads better with a case a line.

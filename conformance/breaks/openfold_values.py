@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vizschema.conformance.breaks.edits import (
-    Break,
-    broken,
-    fact,
-    filled,
-    put,
-    unmeasured,
-    valid,
-)
+from vizschema.conformance.breaks.edits import Break, broken, fact, filled, put, unmeasured, valid
 from vizschema.conformance.breaks.openfold import KINDS, TOPK, moved_topk, slug_of
 
 # A table reads better with a case a line.

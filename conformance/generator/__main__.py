@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
-from vizschema import specs
+from vizschema.cli.parser import Parser
 from vizschema.conformance.generator.breaking import Broken, Unbreakable, broken_archives, can_be_broken
-from vizschema.judge import judge
-from vizschema.parser import Parser
+from vizschema.rules import versions
+from vizschema.rules.judge import judge
 
 
 @dataclass
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--profile", action="append", help="a profile, any number of times (default: all)")
     parser.add_argument("--rule", action="append", help="a rule, any number of times (default: all)")
     given_: Any = parser.parse_args(arguments)
-    version = specs.newest() if given_.spec is None else specs.load(given_.spec)
+    version = versions.newest() if given_.spec is None else versions.load(given_.spec)
     profiles = {name: version.profile(name) for name in given_.profile or version.profiles}
     every = [(name, rule) for name, profile in profiles.items() for rule in given_.rule or sorted(profile.rules)]
     pairs = [(name, rule) for name, rule in every if can_be_broken(profiles[name], rule)]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vizschema.assertions import NAMES
 from vizschema.conformance.generator.constraints import ITEM, UNKNOWN, Place, holds, members_of, whole
 from vizschema.conformance.generator.languages import Language
 from vizschema.description import Description
-from vizschema.specs import Profile, Schema
+from vizschema.rules.assertions import NAMES
+from vizschema.rules.versions import Profile, Schema
 
 _STRUCTURE = frozenset(
     {"allOf", "if", "then", "properties", "patternProperties", "additionalProperties", "propertyNames", "items"}

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from vizschema import description
-from vizschema.assertions import NAMES
 from vizschema.conformance.breaks.edits import Edit, add, attribute, found_at, on_description, on_document, put, sized
 from vizschema.conformance.generator.changes import (
     Base,
@@ -25,6 +24,7 @@ from vizschema.conformance.generator.contents import COMPLEX
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.nodes import DTYPES
 from vizschema.conformance.generator.tree import WRITABLE
+from vizschema.rules.assertions import NAMES
 
 SCALAR = {"kind": "array", "dtype": "float32", "axes": [], "contents": {"pattern": "constant", "value": 0.5}}
 PLAIN = {"pattern": "listed", "values": [0, 1, 1]}

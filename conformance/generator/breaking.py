@@ -22,7 +22,7 @@ from vizschema.conformance.generator.drawing import Archive, drawn, profile_of
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.tree import Need, literal, names_of
 from vizschema.description import Description
-from vizschema.specs import Profile
+from vizschema.rules.versions import Profile
 
 BREAKS: Mapping[tuple[str, str], Breaker] = {
     **break_attributes.BREAKS,

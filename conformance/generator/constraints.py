@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vizschema.assertions import NAMES
-from vizschema.judge import entry_of
-from vizschema.specs import Profile, Schema, resolve
+from vizschema.rules.assertions import NAMES
+from vizschema.rules.judge import entry_of
+from vizschema.rules.versions import Profile, Schema, resolve
 
 Place = tuple[str, ...]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from vizschema import description, specs
+from vizschema import description
 from vizschema.conformance.documents import describe_document, write_document
 from vizschema.conformance.generator.constraints import Partial, holds
 from vizschema.conformance.generator.nodes import Draft, array_of, attributes_of, fill
@@ -18,8 +18,9 @@ from vizschema.conformance.generator.tree import Need, Tree, declared, first, tr
 from vizschema.conformance.generator.values import merged
 from vizschema.conformance.materialise import Document, materialise
 from vizschema.description import Description
-from vizschema.specs import Profile
-from vizschema.write import Array
+from vizschema.rules import versions
+from vizschema.rules.versions import Profile
+from vizschema.writer.write import Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +62,7 @@ class _Named(Profile):
 
 def profile_of(profile: str | Profile, version: str) -> Profile:
     """The profile of this name, or in this folder; a loaded one is itself. Raises `SpecError` where there is none."""
-    return _named(profile if isinstance(profile, Profile) else specs.load(version).profile(profile))
+    return _named(profile if isinstance(profile, Profile) else versions.load(version).profile(profile))
 
 
 @functools.lru_cache(maxsize=32)

@@ -15,7 +15,7 @@ from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.tree import Need
 from vizschema.conformance.generator.values import Wanted, merged, values
 from vizschema.description import ITEM_BYTES
-from vizschema.specs import Profile, Schema
+from vizschema.rules.versions import Profile, Schema
 
 DTYPES = ("float32", *(dtype for dtype in ITEM_BYTES if dtype != "float32"))
 FACTS = (

@@ -19,7 +19,7 @@ from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, Partial,
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.values import merged
 from vizschema.description import parent_of
-from vizschema.specs import Profile, Schema
+from vizschema.rules.versions import Profile, Schema
 
 WRITABLE = Language(("^(/[a-zA-Z0-9é]([a-zA-Z0-9_ é-]*[a-zA-Z0-9_é])?)+$",))
 """Paths that every container can hold as they are."""

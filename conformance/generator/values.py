@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vizschema.conformance.generator.constraints import holds, members_of
 from vizschema.conformance.generator.languages import Language
-from vizschema.specs import Schema
+from vizschema.rules.versions import Schema
 
 KINDS = ("string", "integer", "boolean", "number", "array")
 """Types of values, the simplest first; an object is drawn only where it is asked for."""

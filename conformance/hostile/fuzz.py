@@ -20,16 +20,16 @@ from typing import Any
 
 import jsonschema_rs
 
-from vizschema import specs
+from vizschema.cli.parser import Parser
 from vizschema.conformance.hostile import CASES
 from vizschema.conformance.hostile.case import Build
 from vizschema.conformance.hostile.mutate import mutated
 from vizschema.conformance.hostile.shared import SharedWorker
 from vizschema.conformance.hostile.zip_base import Entry, zipped
 from vizschema.errors import NotAnArchive
-from vizschema.isolation import Bounds
-from vizschema.parser import Parser
-from vizschema.validate import report_of
+from vizschema.rules import versions
+from vizschema.validation import report_of
+from vizschema.worker.process import Bounds
 
 CODES = frozenset({0, 1, 3})
 """The exit codes that an archive may have, whatever is in it."""
@@ -129,7 +129,7 @@ def _judge(shared: SharedWorker, archive: Path, outcome: Outcome) -> str | None:
 
 @cache
 def _schema() -> Any:
-    return jsonschema_rs.Draft202012Validator(specs.read_json(specs.root() / "description.schema.json"))
+    return jsonschema_rs.Draft202012Validator(versions.read_json(versions.root() / "description.schema.json"))
 
 
 def _copy(archive: Path, target: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from vizschema.description import Description
 from vizschema.errors import VizschemaError
 from vizschema.findings import Report
-from vizschema.isolation import Bounds, Worker
-from vizschema.validate import measure_of, report_of
+from vizschema.validation import measure_of, report_of
+from vizschema.worker.process import Bounds, Worker
 
 _FOR_ALL = 100
 """How many times the seconds of one archive a worker may compute in all."""

@@ -8,18 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vizschema.conformance.hostile.case import Build, Case, Payload, broken
-from vizschema.conformance.hostile.zarr_base import (
-    ARRAY,
-    GROUP,
-    array_text,
-    content,
-    put,
-    raw3,
-    v3,
-    write_v2,
-    x2,
-    x3,
-)
+from vizschema.conformance.hostile.zarr_base import ARRAY, GROUP, array_text, content, put, raw3, v3, write_v2, x2, x3
 
 V2, V3 = "zarr-v2", "zarr-v3"
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}

@@ -16,7 +16,7 @@ from vizschema.bounds import Bounds
 from vizschema.conformance.oracle.readers.__main__ import bound
 from vizschema.conformance.oracle.readers.common import LARGEST, Node, refusal, sha256
 from vizschema.errors import VizschemaError
-from vizschema.validate import measure_of, report_of
+from vizschema.validation import measure_of, report_of
 
 READING = frozenset(
     (

@@ -49,10 +49,10 @@ def corpus() -> Iterator[Named]:
 
 def generated(count: int, seed: int) -> Iterator[Named]:
     """Archives that the generator draws: of every profile, in every container in turn."""
-    from vizschema import specs
     from vizschema.conformance.generator.listing import listed
+    from vizschema.rules import versions
 
-    profiles = specs.load("1.0.0").profiles
+    profiles = versions.load("1.0.0").profiles
     drawn = {name: listed(name, -(-count // len(profiles)), seed) for name in profiles}
     for number in range(count):
         name = profiles[number % len(profiles)]

@@ -16,7 +16,7 @@ from vizschema.text import escape_text, shorten
 from vizschema.urls import scheme_of
 
 if TYPE_CHECKING:
-    from vizschema.containers.remote_store import Remote
+    from vizschema.containers.remote.store import Remote
 
 _HEAD = 2048
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -74,19 +74,19 @@ def recognise(path: str) -> Recognised:
 
 
 def _zarr_directory() -> Open:
-    from vizschema.containers.zarr_directory import open_zarr_directory
+    from vizschema.containers.zarr.directory import open_zarr_directory
 
     return open_zarr_directory
 
 
 def _hdf5() -> Open:
-    from vizschema.containers.hdf5_account import open_accounted
+    from vizschema.containers.hdf5.account import open_accounted
 
     return open_accounted
 
 
 def _zip() -> Open:
-    from vizschema.containers.zip_archive import open_zip
+    from vizschema.containers.zips.archive import open_zip
 
     return open_zip
 
@@ -94,9 +94,9 @@ def _zip() -> Open:
 @cache
 def borrow(shown: str, fd: int, lists: bool) -> Recognised:
     """What lies at a masked URL, where another process fetches, over the socket with this descriptor."""
-    from vizschema.containers.remote import open_connected
-    from vizschema.containers.remote_relay import Borrowed
-    from vizschema.containers.zarr_remote import ZarrRemote
+    from vizschema.containers.remote.opening import open_connected
+    from vizschema.containers.remote.relay import Borrowed
+    from vizschema.containers.zarr.remote import ZarrRemote
 
     remote = Borrowed(fd, shown, lists=lists)
     kept: dict[Limits, Container] = {}
@@ -113,13 +113,13 @@ def borrow(shown: str, fd: int, lists: bool) -> Recognised:
 
 def connect(url: str) -> Remote:
     """What lies at a URL, without a request; raises `UsageError`."""
-    from vizschema.containers.remote import connect as connected
+    from vizschema.containers.remote.opening import connect as connected
 
     return connected(url)
 
 
 def _remote() -> Open:
-    from vizschema.containers.remote import open_remote
+    from vizschema.containers.remote.opening import open_remote
 
     return lambda url, limits: open_remote(url, limits, _recognised_head)
 
@@ -131,13 +131,13 @@ def _recognised_head(head: bytes) -> tuple[str | None, str]:
 
 
 def _store_in_zip(path: str) -> str:
-    from vizschema.containers.zip_archive import store_in_zip
+    from vizschema.containers.zips.archive import store_in_zip
 
     return store_in_zip(path)
 
 
 def _asdf() -> Open:
-    from vizschema.containers.asdf import open_asdf
+    from vizschema.containers.asdf.file import open_asdf
 
     return open_asdf
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.containers.sources import Buffer, Source, Undecoded
-from vizschema.containers.stages import Stage, bound_of, unwrap
+from vizschema.containers.bytes.sources import Buffer, Source, Undecoded
+from vizschema.containers.codecs.stages import Stage, bound_of, unwrap
 from vizschema.containers.values import dtype_of
 
 MOST = 64 << 20

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from vizschema.parser import Parser
+from vizschema.cli.parser import Parser
 
 WORKLOADS = ("size", "write", "full", "files", "layer", "random", "parallel", "remote")
 NEEDS = "pip install '.[benchmark]' in a copy of the repository"

@@ -1,0 +1,184 @@
+"""The arguments of each command, as its parser gets them. What the commands do is in `commands.py`."""
+
+from __future__ import annotations
+
+import argparse
+
+from vizschema.cli.completion import SHELLS
+from vizschema.cli.options import MEMORY, TIMEOUT, duration, size, threads
+from vizschema.report import FORMATS
+
+
+def nothing(_: argparse.ArgumentParser) -> None:
+    """No arguments."""
+
+
+def validate(parser: argparse.ArgumentParser) -> None:
+    """Those of `validate`."""
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a file, folder or URL of an archive; - reads paths from stdin",
+    )
+    _add_choice_options(parser)
+    parser.add_argument("--no-values", action="store_false", dest="values", help="structure only: read no chunk")
+    parser.add_argument("--digest", action="store_true", help="also report the digest")
+    parser.add_argument("--expect-digest", metavar="D", help="fail if the digest differs")
+    parser.add_argument("--strict", action="store_true", help="warnings count as errors for the exit code")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="how to report (default: text)")
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        type=_report_file,
+        metavar="FORMAT:FILE",
+        help="also write a report to FILE; repeatable",
+    )
+    parser.add_argument("--no-timestamp", action="store_true", help="omit timestamps (reproducible output)")
+    parser.add_argument(
+        "--quiet", "-q", action="store_true", help="as text: one line for each archive that does not pass"
+    )
+    parser.add_argument("--enclosing", action="store_true", help="validate the archive that contains PATH")
+    parser.add_argument("--baseline", metavar="FILE", help="known findings, which do not count")
+    parser.add_argument("--write-baseline", metavar="FILE", help="save the current findings as the baseline")
+    parser.add_argument("--all", action="store_true", help="list every place, not the first three of each rule")
+    _add_reading_options(parser)
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    """Those of `describe`."""
+    parser.add_argument("--values", action="store_true", help="read the values too, and print what they hold")
+    parser.add_argument("path", metavar="PATH", help="an archive")
+    _add_reading_options(parser)
+
+
+def explain(parser: argparse.ArgumentParser) -> None:
+    """Those of `explain`."""
+    parser.add_argument("rule", metavar="RULE", help="the id of a rule, as findings name it")
+    _add_choice_options(parser)
+
+
+def pin(parser: argparse.ArgumentParser) -> None:
+    """Those of `pin`."""
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
+    parser.add_argument("--file", metavar="FILE", help="the file to write into (default: the configuration there is)")
+
+
+def completion(parser: argparse.ArgumentParser) -> None:
+    """Those of `completion`."""
+    parser.add_argument("shell", choices=tuple(SHELLS), help="the shell")
+
+
+def digest(parser: argparse.ArgumentParser) -> None:
+    """Those of `digest`."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="an archive")
+    _add_reading_options(parser)
+
+
+def demo(parser: argparse.ArgumentParser) -> None:
+    """Those of `demo`."""
+    parser.add_argument("--into", metavar="DIR", help="keep the archives in this folder (default: a temporary one)")
+
+
+def example(parser: argparse.ArgumentParser) -> None:
+    """Those of `example`."""
+    parser.add_argument(
+        "profile", metavar="PROFILE", help="a profile of the specification; `vizschema spec list` names them"
+    )
+    parser.add_argument("path", metavar="PATH", help="where to write it")
+    parser.add_argument("--container", metavar="C", help="the container, as for convert (default: by the suffix)")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is at PATH")
+
+
+def convert(parser: argparse.ArgumentParser) -> None:
+    """Those of `convert`."""
+    parser.add_argument("source", metavar="SRC", help="an archive")
+    parser.add_argument("target", metavar="DST", help="where to write it")
+    parser.add_argument("--container", metavar="C", help="the container of DST (default: by its suffix)")
+    parser.add_argument(
+        "--chunks",
+        metavar="HOW",
+        default="keep",
+        help="keep those of SRC, default (as for a new archive), or lengths by axis: head=1,token=64 (default: keep)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what is at DST")
+
+
+def benchmark(parser: argparse.ArgumentParser) -> None:
+    """Those of `benchmark`."""
+    parser.add_argument(
+        "name",
+        choices=("formats", "metadata", "scan", "isolation", "remote", "hashes", "start"),
+        help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
+        "metadata: describing and judging an archive of many arrays; scan: validating values; "
+        "isolation: what the worker costs; remote: requests and seconds on S3; hashes: what the digest adds to "
+        "reading; start: how long commands take to start",
+    )
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
+
+
+def show(parser: argparse.ArgumentParser) -> None:
+    """Those of `spec show`."""
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
+    parser.add_argument("profile", nargs="?", metavar="PROFILE", help="a profile, or a folder with one")
+
+
+def diff(parser: argparse.ArgumentParser) -> None:
+    """Those of `spec diff`."""
+    parser.add_argument(
+        "old", nargs="?", metavar="A", help="a version, or a folder with one (default: the last released)"
+    )
+    parser.add_argument("new", nargs="?", metavar="B", help="a version, or its folder (default: the newest)")
+
+
+def export(parser: argparse.ArgumentParser) -> None:
+    """Those of `spec export`."""
+    parser.add_argument("path", metavar="DIR", help="a folder that is not there yet, or is empty")
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="one version (default: all)")
+
+
+def rest(parser: argparse.ArgumentParser) -> None:
+    """Whatever follows, for a command that reads its own."""
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="the action and its arguments")
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=threads, metavar="N", help="threads that read values (default: one per CPU)")
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="read in this process, without the sandbox; for archives you trust",
+    )
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="read values on the Dask cluster at this address, or `local` for one of this machine; needs --trust",
+    )
+    parser.add_argument(
+        "--memory", type=size, default=MEMORY, metavar="SIZE", help=f"memory for decoded values (default: {MEMORY})"
+    )
+    parser.add_argument(
+        "--timeout", type=duration, default=TIMEOUT, metavar="S", help=f"seconds for an archive (default: {TIMEOUT})"
+    )
+
+
+def _add_choice_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spec", metavar="V", help="the version of the spec (default: pinned, declared by the archive, or the newest)"
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="P",
+        help="a profile, or a folder with one (default: configured, declared by the archive, or trace)",
+    )
+    parser.add_argument("--config", metavar="FILE", help="the configuration (default: the nearest here or above)")
+    parser.add_argument("--no-config", action="store_true", help="use no configuration")
+
+
+def _report_file(text: str) -> tuple[str, str]:
+    """A format and a file, typed as `sarif:report.sarif`; raises `argparse.ArgumentTypeError`."""
+    form, separator, file = text.partition(":")
+    if form not in FORMATS or not separator or not file:
+        raise argparse.ArgumentTypeError(f"expected FORMAT:FILE with one of {', '.join(FORMATS)}, found {text!r}")
+    return form, file

@@ -1,0 +1,144 @@
+"""What each command does, up to its exit code. Heavy modules are imported when a command needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vizschema.bugs import reported_as_bug
+from vizschema.cli.hints import hinted, hints, part_of_archive
+from vizschema.cli.options import Reading
+from vizschema.cli.progress import bar
+from vizschema.cli.validation import Order, run
+from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.findings import INTERRUPTED
+from vizschema.report import FORMATS
+from vizschema.report.options import Options, terminal_width
+from vizschema.text import escape_text
+from vizschema.urls import archive_name, local_path
+
+if TYPE_CHECKING:
+    from vizschema.findings import Details, Report
+
+
+def validate(order: Order, reading: Reading) -> int:
+    """The exit code after every archive was judged and reported."""
+
+    def details(report: Report) -> Details:
+        from vizschema.cli.details import details as read
+
+        return read(report, None if reading.trust else reading.bounds)
+
+    return run(order, lambda path, spec, profile: _judge(path, spec, profile, reading), details)
+
+
+def describe(path: str, reading: Reading) -> int:
+    """0 after the description of the archive was printed as JSON."""
+    from vizschema.validation import measure_of
+
+    path = local_path(path)
+    try:
+        with hints(path), bar(path) as begin:
+            measure = measure_of(path, None, None, reading.jobs, reading.bounds, begin, dask=reading.dask)
+            if reading.trust:
+                description = measure.here(values=reading.values)
+            else:
+                description, _ = measure.by_worker(values=reading.values)
+    except OSError as error:
+        raise NotAnArchive(f"{archive_name(path)}: cannot be read: {error.strerror or error}") from error
+    print(json.dumps(description, indent=2, sort_keys=True, allow_nan=False))
+    return INTERRUPTED if description["values"] == "partial" else 0
+
+
+def digest(paths: Sequence[str], reading: Reading) -> int:
+    """The exit code after the digest of every archive was printed beside its path, as `sha256sum` does."""
+    from vizschema.digests import digest as digest_of
+
+    codes = [0]
+    for path in map(local_path, paths):
+        shown = archive_name(path)
+        try:
+            with reported_as_bug(), hints(path), bar(path) as begin:
+                found = digest_of(
+                    path,
+                    jobs=reading.jobs,
+                    progress=begin,
+                    isolated=not reading.trust,
+                    bounds=reading.bounds,
+                    dask=reading.dask,
+                )
+            print(f"{found}  {escape_text(shown)}", flush=True)
+        except VizschemaError as error:
+            message = str(error)
+            said = message if message.startswith(shown) else f"{shown}: {message}"
+            print(f"vizschema: {escape_text(said)}", file=sys.stderr)
+            codes.append(error.exit_code)
+    return max(codes)
+
+
+def demo(into: str | None) -> int:
+    """0 when all went as the demonstration tells it, otherwise 1."""
+    from vizschema.conformance.demo import run
+
+    code: int = run(into)
+    return code
+
+
+def example(profile: str, path: str, container: str | None, *, overwrite: bool) -> int:
+    """0 after a small conforming archive of the profile was written and its verdict printed."""
+    from vizschema.conformance.examples import write_example
+
+    try:
+        report: Report = write_example(profile, path, container=container, overwrite=overwrite)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+    for line in FORMATS["text"]([report], Options(width=terminal_width())):
+        print(line)
+    return report.exit_code
+
+
+def conformance(arguments: Sequence[str]) -> int:
+    """The exit code of an action of the conformance suite."""
+    from vizschema.conformance.command import main
+
+    code: int = main(arguments)
+    return code
+
+
+def benchmark(name: str, arguments: Sequence[str]) -> int:
+    """The exit code of the benchmark of this name."""
+    from importlib import import_module
+
+    code: int = import_module(f"vizschema.conformance.benchmarks.{name}").main(list(arguments))
+    return code
+
+
+def _judge(path: str, spec: str | None, profile: str | None, reading: Reading) -> Report:
+    """The report on one archive; whatever goes wrong is in it, so that the next archive has its turn."""
+    from vizschema.findings import Report
+    from vizschema.validation import validate as judged
+
+    try:
+        with reported_as_bug(), bar(path) as begin:
+            report = judged(
+                path,
+                spec=spec,
+                profile=profile,
+                values=reading.values,
+                jobs=reading.jobs,
+                progress=begin,
+                isolated=not reading.trust,
+                bounds=reading.bounds,
+                digest=reading.digest,
+                expect_digest=reading.expect_digest,
+                dask=reading.dask,
+            )
+    except VizschemaError as error:
+        return Report(archive_name(path), "", "", "", "", "", error=hinted(path, error))
+    if report.error is not None:
+        return replace(report, error=hinted(path, report.error))
+    part = part_of_archive(path, report) if profile is None else None
+    return report if part is None else Report(report.archive, "", "", "", "", "", error=part)

@@ -1,0 +1,73 @@
+"""What a page shows of an archive beside its findings: the nodes of its description, and pictures. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+from vizschema.description import Description
+from vizschema.errors import VizschemaError
+from vizschema.findings import Details, Picture, Report
+from vizschema.worker.process import Bounds, Worker, WorkerDied
+
+
+def details(report: Report, bounds: Bounds | None) -> Details:
+    """The details of the archive of `report`, read by a worker within `bounds`, or by this process where it is None.
+
+    Pictures are made of the arrays with findings where values were read. What cannot be had is left out, with a note.
+    """
+    values = report.values != "not_read"
+    wanted = sorted({finding.path for finding in report.findings}) if values else []
+    try:
+        return _here(report.archive, wanted) if bounds is None else _by_worker(report.archive, wanted, bounds)
+    except VizschemaError as error:
+        return Details(notes=(f"no tree: {error}",))
+
+
+def _here(archive: str, wanted: list[str]) -> Details:
+    from vizschema.containers import open_container
+    from vizschema.describing import describe_open
+    from vizschema.scan.pictures import pictures
+
+    with closing(open_container(archive)) as container:
+        nodes = describe_open(container)["nodes"]
+        return Details(nodes, {path: _picture(drawn) for path, drawn in pictures(container, nodes, wanted)})
+
+
+def _by_worker(archive: str, wanted: list[str], bounds: Bounds) -> Details:
+    from vizschema.worker.client import describe
+
+    drawn: dict[str, Picture] = {}
+    notes: list[str] = []
+
+    def draw(description: Description, worker: Worker, asked: Mapping[str, Any]) -> Description:
+        try:
+            for message in worker.run("draw", {**asked, "wanted": wanted}):
+                match message:
+                    case ["picture", str(path), dict(picture)]:
+                        drawn[path] = _picture(picture)
+                    case ["end", *_]:
+                        break
+                    case _:
+                        raise worker.senseless()
+        except WorkerDied as died:
+            notes.append(f"pictures are not complete: {died}")
+        return description
+
+    description, _ = describe(archive, bounds=bounds, then=draw if wanted else None)
+    return Details(description["nodes"], drawn, tuple(notes))
+
+
+def _picture(drawn: Mapping[str, Any]) -> Picture:
+    """A picture from the answer of a worker, which is not trusted; raises `VizschemaError` for what is none."""
+    try:
+        levels, columns = bytes.fromhex(drawn.get("levels", "")), int(drawn.get("columns", 0))
+        counts = tuple(int(number) for number in drawn["counts"])
+        low, high = float(drawn["minimum"]), float(drawn["maximum"])
+        axes = drawn.get("axes", ("", ""))
+        if len(levels) > 1 << 16 or len(counts) > 256 or (levels and (columns < 1 or len(levels) % columns)):
+            raise ValueError("a picture larger than one is")
+        return Picture(low, high, counts, str(drawn["seen"]), levels, columns, (str(axes[0]), str(axes[1])))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise VizschemaError(f"the worker's answer is no picture: {error}") from error

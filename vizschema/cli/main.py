@@ -1,0 +1,183 @@
+"""The command line, from what was typed to an exit code. Arguments are in `parser.py`, commands in `commands.py`.
+
+What a command needs is imported when it runs.
+
+Exit codes: 0 conforms, 1 does not, 2 wrong usage, 3 cannot be read as an archive, 4 spec problem, 70 a bug of ours,
+130 interrupted, 141 nobody reads the output any more. Of several archives the largest counts.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vizschema.bugs import reported_as_bug
+from vizschema.cli.parser import parsed, whole_parser
+from vizschema.errors import VizschemaError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vizschema.cli.options import Reading
+    from vizschema.cli.validation import Order
+    from vizschema.project.choice import Choice
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of the command line `argv` (without the program's name; that of the process where it is None)."""
+    # A file name, or a terminal that is not UTF-8, must not decide whether there is a verdict.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _exit_code(argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("vizschema: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whatever is still buffered goes nowhere, or the interpreter complains about the pipe when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code
+
+
+def _exit_code(argv: Sequence[str] | None) -> int:
+    try:
+        with reported_as_bug():
+            return _run(parsed(sys.argv[1:] if argv is None else argv))
+    except VizschemaError as error:
+        from vizschema.text import escape_text
+        from vizschema.urls import scrubbed
+
+        print(f"vizschema: {escape_text(scrubbed(str(error)))}", file=sys.stderr)
+        return error.exit_code
+    except SystemExit as stop:  # argparse: help, version, wrong usage
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "explain" | "pin" | "spec":
+            return _spec_command(arguments)
+        case "completion":
+            from vizschema.cli.completion import script
+
+            print(script(arguments.shell, whole_parser()))
+            return 0
+        case "convert":
+            from vizschema.cli.convert_command import convert
+
+            return convert(
+                arguments.source,
+                arguments.target,
+                arguments.container,
+                arguments.chunks,
+                overwrite=arguments.overwrite,
+            )
+        case _:
+            return _archive_command(arguments)
+
+
+def _spec_command(arguments: argparse.Namespace) -> int:
+    from vizschema.cli import spec_commands
+
+    match (arguments.command, getattr(arguments, "action", None)):
+        case "explain", _:
+            return spec_commands.explain(arguments.rule, _choice(arguments))
+        case "pin", _:
+            return spec_commands.pin(arguments.version, arguments.file)
+        case _, "list":
+            return spec_commands.list_versions()
+        case _, "diff":
+            return spec_commands.diff(arguments.old, arguments.new)
+        case _, "export":
+            return spec_commands.export(arguments.path, arguments.version)
+        case _:
+            return spec_commands.show(arguments.version, arguments.profile)
+
+
+def _archive_command(arguments: argparse.Namespace) -> int:
+    from vizschema.cli import commands
+
+    match arguments.command:
+        case "validate":
+            return commands.validate(_order(arguments), _reading(arguments))
+        case "describe":
+            return commands.describe(arguments.path, _reading(arguments))
+        case "digest":
+            return commands.digest(arguments.paths, _reading(arguments))
+        case "demo":
+            return commands.demo(arguments.into)
+        case "example":
+            container = arguments.container
+            return commands.example(arguments.profile, arguments.path, container, overwrite=arguments.overwrite)
+        case "conformance":
+            return commands.conformance(arguments.arguments)
+        case _:
+            return commands.benchmark(arguments.name, arguments.arguments)
+
+
+def _choice(arguments: argparse.Namespace) -> Choice:
+    from vizschema.project.choice import Choice
+
+    return Choice(arguments.spec, arguments.profile, arguments.config, configured=not arguments.no_config)
+
+
+def _reading(arguments: argparse.Namespace) -> Reading:
+    from vizschema.cli.options import reading
+
+    return reading(
+        trust=arguments.trust,
+        memory=arguments.memory,
+        seconds=arguments.timeout,
+        values=getattr(arguments, "values", True),
+        jobs=arguments.jobs,
+        digest=getattr(arguments, "digest", False),
+        expect_digest=getattr(arguments, "expect_digest", None),
+        dask=arguments.dask,
+    )
+
+
+def _order(arguments: argparse.Namespace) -> Order:
+    from vizschema.cli.validation import Order
+    from vizschema.report.options import Options, terminal_width
+
+    options = Options(
+        every_place=arguments.all,
+        strict=arguments.strict,
+        quiet=arguments.quiet,
+        colour=arguments.format == "text" and _coloured(),
+        width=terminal_width(),
+        timestamp=None if arguments.no_timestamp else _now(),
+    )
+    return Order(
+        arguments.paths,
+        _choice(arguments),
+        arguments.format,
+        options,
+        arguments.baseline,
+        arguments.write_baseline,
+        arguments.report,
+        arguments.enclosing,
+    )
+
+
+def _now() -> str:
+    """The time in UTC, or that of `SOURCE_DATE_EPOCH` (https://reproducible-builds.org/specs/source-date-epoch/)."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(epoch) if epoch.isdecimal() else None))
+
+
+def _coloured() -> bool:
+    """Whether standard output shows colours: a terminal, unless `NO_COLOR` (https://no-color.org) says otherwise."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()

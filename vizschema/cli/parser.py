@@ -1,0 +1,269 @@
+"""The parser of the command line: the table of commands, each with its help and an example.
+
+Imports next to nothing, and a command gets its arguments (`arguments.py`) when it is typed: help is there at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import Any, NoReturn
+
+from vizschema.cli import arguments
+
+Fill = Callable[[argparse.ArgumentParser], None]
+
+DEFAULT_BENCHMARK = "formats"
+
+EXIT_CODES = """\
+exit codes:
+  0  conforms; with --strict: and without warnings
+  1  does not conform
+  2  wrong usage
+  3  cannot be read as an archive
+  4  a problem with the spec, the pin or the configuration
+  70 internal error of vizschema: please report it
+Of several archives the largest code counts."""
+
+
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """What `argv` (without the program's name) asks for; raises `SystemExit` after help, and for wrong usage."""
+    return parser().parse_args(_with_benchmark(argv))
+
+
+def parser() -> Parser:
+    """The parser of the command line; a command gets its arguments once it is `filled`."""
+    found = Parser(
+        prog="vizschema",
+        description="Validate archives of traced neural networks (Zarr, HDF5, NPZ, ASDF) against a specification.",
+        epilog=f"example:\n  vizschema validate run.zarr\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument("--version", action=_Version, nargs=0, help="print this version and those of the spec, and exit")
+    _add(found, "command", COMMANDS)
+    return found
+
+
+def whole_parser() -> Parser:
+    """The parser of the command line, with the arguments of every command."""
+    found = parser()
+    pending: list[Any] = [found]
+    while pending:
+        for action in pending.pop().filled()._actions:  # argparse has no public way to ask
+            if isinstance(action, argparse._SubParsersAction):
+                pending += action.choices.values()
+    return found
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that gets its arguments by `fill` once it is to parse. Options are not abbreviated.
+
+    Its messages suggest what was meant, escape what was typed, and mask what is secret in URLs.
+    """
+
+    def __init__(self, *args: Any, fill: Fill | None = None, **options: Any) -> None:
+        super().__init__(*args, **options | {"allow_abbrev": False})
+        self._fill = fill
+
+    def filled(self) -> Parser:
+        """This parser, with its arguments."""
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill(self)
+        return self
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return what was typed; exit with the help where a command is missing, and with code 2 for unknown words."""
+        self.filled()
+        if not args and self._subparsers is not None:
+            self.print_help(sys.stderr)
+            self.exit(2)
+        # Before argparse asks for what is missing. Where another parser reads the rest, only the first words are ours.
+        first = self._leaves_rest()
+        for word in takewhile(lambda word: word != "--" and (word.startswith("-") or not first), args or ()):
+            if word.startswith("--") and word.partition("=")[0] not in self._option_string_actions:
+                self._refuse_unknown(word)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self._refuse_unknown(unknown[0])
+        return found, []
+
+    def _leaves_rest(self) -> bool:
+        """Whether another parser reads what follows a command or a name."""
+        rest = (argparse.PARSER, argparse.REMAINDER)
+        return any(action.nargs in rest for action in self._actions)
+
+    def _refuse_unknown(self, word: str) -> NoReturn:
+        """Exit with code 2, and the option that was probably meant."""
+        from vizschema.text import suggestion
+
+        options = [each for each in self._option_string_actions if each.startswith("--")]
+        hint = suggestion(word.partition("=")[0], options)
+        if self._subparsers is not None and not hint:
+            hint = "; options of a command follow it"
+        self.error(f"unknown {'option' if word.startswith('-') else 'argument'} {word}{hint}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Raise `ArgumentError` unless `value` is one of the choices of `action`."""
+        if action.choices is not None and value not in action.choices:
+            from vizschema.text import suggestion
+
+            choices = [str(choice) for choice in action.choices]
+            hint = suggestion(str(value), choices)
+            raise argparse.ArgumentError(action, f"expected {', '.join(choices)}, found {value!r}{hint}")
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with code 2, after usage and message were written to standard error."""
+        from vizschema.text import escape_text
+        from vizschema.urls import scrubbed
+
+        super().error(escape_text(scrubbed(message)))
+
+
+class _Version(argparse.Action):
+    """Prints our version and those of the spec."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        import vizschema
+        from vizschema.rules import versions
+
+        print(f"vizschema {vizschema.__version__} (spec {', '.join(versions.versions())})")
+        parser.exit()
+
+
+def _add(found: argparse.ArgumentParser, name: str, commands: Sequence[tuple[str, str, str, str, Fill]]) -> None:
+    """Add commands, which help shows with their summary, and whose own help ends with an example and more."""
+    added = found.add_subparsers(dest=name, required=True, metavar=name.upper(), parser_class=Parser)
+    for command, summary, example, more, fill in commands:
+        added.add_parser(
+            command,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"example:\n  {example}" + (f"\n\n{more}" if more else ""),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            fill=fill,
+        )
+
+
+def _with_benchmark(argv: Sequence[str]) -> list[str]:
+    """The same, and where a benchmark has options but no name, the one of formats is meant."""
+    options = list(argv[1:2]) if list(argv[:1]) == ["benchmark"] else []
+    unnamed = bool(options) and options[0].startswith("-") and options[0] not in ("-h", "--help")
+    return ["benchmark", DEFAULT_BENCHMARK, *argv[1:]] if unnamed else list(argv)
+
+
+SPEC_COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
+    ("list", "list the versions, with digest and profiles", "vizschema spec list", "", arguments.nothing),
+    (
+        "show",
+        "show the profiles of a version, or the rules of a profile",
+        "vizschema spec show 1.0.0 openfold",
+        "",
+        arguments.show,
+    ),
+    (
+        "diff",
+        "compare two versions rule by rule, and the step that they make with the one that their numbers claim",
+        "vizschema spec diff 1.0.0 work/1.1.0",
+        "exit codes: 0, or 1 where the numbers claim a smaller step",
+        arguments.diff,
+    ),
+    (
+        "export",
+        "copy the schemas into a folder, each at the path of its $id",
+        "vizschema spec export schemas/",
+        "",
+        arguments.export,
+    ),
+)
+
+COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
+    (
+        "validate",
+        "validate archives and say what is wrong with them",
+        "vizschema validate run.zarr other.h5 --profile openfold",
+        EXIT_CODES,
+        arguments.validate,
+    ),
+    (
+        "describe",
+        "print what is in an archive, as the JSON that the rules are applied to",
+        "vizschema describe run.zarr > description.json",
+        "",
+        arguments.describe,
+    ),
+    (
+        "explain",
+        "print a rule: its clause, the reason for it, how to fix a breach",
+        "vizschema explain axis-one-size",
+        "",
+        arguments.explain,
+    ),
+    (
+        "pin",
+        "write a version of the spec and its digest into [tool.vizschema] of pyproject.toml, or into vizschema.toml",
+        "vizschema pin 1.0.0",
+        "",
+        arguments.pin,
+    ),
+    (
+        "completion",
+        "print a script that lets a shell complete commands and options",
+        "vizschema completion bash > ~/.local/share/bash-completion/completions/vizschema",
+        "zsh: write it as _vizschema into a folder of $fpath; fish: into ~/.config/fish/completions/vizschema.fish.",
+        arguments.completion,
+    ),
+    (
+        "spec",
+        "show the installed versions of the spec",
+        "vizschema spec show 1.0.0 openfold",
+        "",
+        lambda found: _add(found, "action", SPEC_COMMANDS),
+    ),
+    (
+        "digest",
+        "print what an archive holds as one line, the same in every container and chunking",
+        "vizschema digest run.zarr run.h5",
+        "An archive with damaged or not portable nodes has none: exit code 1; 3 where a chunk cannot be read.",
+        arguments.digest,
+    ),
+    (
+        "demo",
+        "write a conforming archive, break it, and show the finding",
+        "vizschema demo --into tryout",
+        "",
+        arguments.demo,
+    ),
+    (
+        "example",
+        "write a small conforming archive to start from",
+        "vizschema example openfold example.zarr",
+        "",
+        arguments.example,
+    ),
+    (
+        "convert",
+        "write the same archive in another container or chunking, and compare the digests",
+        "vizschema convert run.zarr run.h5",
+        "Containers: zarr-v3, zarr-v2 (folders), zarr-v3-zip, zarr-v2-zip, zarr-v3-sharded, hdf5, npz, asdf.\n"
+        "What the target cannot hold is listed, with exit code 1, before anything is written.",
+        arguments.convert,
+    ),
+    (
+        "conformance",
+        "run the conformance suite against an implementation, in any language",
+        "vizschema conformance run -- COMMAND …",
+        "`vizschema conformance run --help` says more; other actions: serve, export, score, freeze, oracle",
+        arguments.rest,
+    ),
+    (
+        "benchmark",
+        "measure, and print the figures",
+        "vizschema benchmark metadata\n  vizschema benchmark --n-res 64,128,256 --out results",
+        "",
+        arguments.benchmark,
+    ),
+)
+"""What can be typed: the command, a summary, an example, what else its help says, and what adds its arguments."""

@@ -1,0 +1,1 @@
+"""ASDF: a YAML tree, and blocks behind it."""

@@ -1,0 +1,1 @@
+"""Bytes of files: read by handle and range, packed or flat."""

@@ -1,0 +1,189 @@
+"""Values that lie in one run of bytes, row by row: the members of an NPZ and the blocks of an ASDF file.
+
+Raw runs without an MD5 are cut into ranges that are read independently; any other run is streamed as one piece.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from vizschema.containers.bytes.packed import STEP, Run, crc32_combine
+from vizschema.containers.bytes.sources import Buffer, Bytes, Room, Rooms
+from vizschema.containers.codecs.stages import deflate
+from vizschema.containers.values import (
+    BLOCK_BYTES,
+    Block,
+    Box,
+    ChunkDamaged,
+    Piece,
+    cells,
+    dtype_of,
+    extent_of,
+    grid_counts,
+    grid_of,
+    native,
+)
+
+
+class FlatValues:
+    """`Values` of an array of `shape` that begins `skip` bytes into the decoded bytes of `run`.
+
+    `stored` is the dtype as it lies there; `dtype` what is handed on (native, bfloat16 for its bits). With `fortran`
+    the first axis runs fastest. Blocks lie in the buffers of `rooms`.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        dtype: str,
+        stored: np.dtype[Any],
+        shape: Sequence[int],
+        skip: int = 0,
+        *,
+        fortran: bool = False,
+        rooms: Rooms | None = None,
+        most: int = BLOCK_BYTES,
+    ) -> None:
+        self.dtype = dtype_of(dtype)
+        self._name = dtype
+        self.shape = tuple(shape)
+        self._run = run
+        self._rooms = rooms or Rooms()
+        self._stored = stored
+        self._skip = skip
+        self._fortran = fortran
+        self._lying = self.shape[::-1] if fortran else self.shape
+        self._extent = grid_of(self._lying, stored.itemsize, most)
+        self._counts = grid_counts(self._lying, self._extent)
+        self._sums: dict[int, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def by_range(self) -> bool:
+        """Whether any part of the array can be read without what comes before."""
+        return not self._run.codec and self._run.md5 is None
+
+    def ranged(self, most: int) -> FlatValues | None:
+        """The same values in ranges of at most `most` bytes, without a checksum over all; None where it is packed."""
+        if self._run.codec:
+            return None
+        run = replace(self._run, md5=None, crc=None)
+        return FlatValues(
+            run, self._name, self._stored, self.shape, self._skip, fortran=self._fortran, rooms=self._rooms, most=most
+        )
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every piece once, in storage order: the blocks themselves of a raw run, otherwise one."""
+        if not math.prod(self.shape):
+            return
+        if not self.by_range:
+            yield Piece(0, self._run.key, 2 * max(STEP, math.prod(self._extent) * self._stored.itemsize), 1)
+            return
+        yield from map(self._piece, range(math.prod(self._counts)))
+
+    def extent(self, piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The index of the first entry of a piece, and the shape of what it holds."""
+        if not self.by_range:
+            return tuple(0 for _ in self.shape), self.shape
+        start, extent = self._place(piece.index)
+        return (start[::-1], extent[::-1]) if self._fortran else (start, extent)
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        """The pieces that touch a box, in storage order; the only one of what is streamed."""
+        if not self.by_range:
+            yield from self.pieces()
+            return
+        for index in cells(box[::-1] if self._fortran else box, self._counts, self._extent):
+            yield self._piece(index)
+
+    def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
+        """The blocks of a piece; after damage in a stream nothing more comes."""
+        with self._rooms.borrowed() as room:
+            try:
+                yield from self._range(piece.index, room) if self.by_range else self._streamed(room)
+            except ChunkDamaged as damaged:
+                yield damaged
+
+    def _range(self, index: int, room: Room) -> Iterator[Block | ChunkDamaged]:
+        start, extent = self._place(index)
+        item = self._stored.itemsize
+        offset = self._skip + int(np.ravel_multi_index(start, self._lying)) * item if start else self._skip
+        raw = self._run.fill(offset, room.encoded.sized(math.prod(extent) * item))
+        yield self._block(start, extent, raw, raw.size)
+        damaged = self._sum(index, raw)
+        if damaged is not None:
+            yield damaged
+
+    def _sum(self, index: int, raw: Bytes) -> ChunkDamaged | None:
+        """Notes the CRC-32 of one range; once all are known, the damage that their sum shows."""
+        if self._run.crc is None:
+            return None
+        crc = deflate.crc32(raw)
+        with self._lock:
+            self._sums[index] = crc, raw.size
+            if len(self._sums) < math.prod(self._counts):
+                return None
+            sums, self._sums = self._sums, {}
+        crc = deflate.crc32(self._run.fetch(0, self._skip))
+        for each in range(len(sums)):
+            crc = crc32_combine(crc, *sums[each])
+        if crc == self._run.crc:
+            return None
+        return self._run.damaged("checksum", f"CRC-32 {crc:08x} is not the declared {self._run.crc:08x}")
+
+    def _streamed(self, room: Room) -> Iterator[Block]:
+        grid = map(self._place, range(math.prod(self._counts)))
+        gathered = _Gathered(self._stored, room.encoded)
+        skip, left = self._skip, self._run.packed
+        following = next(grid, None)
+        for part in self._run.stream():
+            data = part[skip:]
+            skip -= min(skip, part.size)
+            while following is not None:
+                start, extent = following
+                raw, data = gathered.take(data, math.prod(extent) * self._stored.itemsize)
+                if raw is None:
+                    break
+                yield self._block(start, extent, raw, left)
+                left = 0
+                following = next(grid, None)
+
+    def _block(self, start: tuple[int, ...], extent: tuple[int, ...], raw: Bytes, stored_bytes: int) -> Block:
+        values = native(raw, self.dtype, self._stored).reshape(extent)
+        if self._fortran:
+            return Block(start[::-1], np.ascontiguousarray(values.T).reshape(extent[::-1]), stored_bytes)
+        return Block(start, values, stored_bytes)
+
+    def _piece(self, index: int) -> Piece:
+        return Piece(index, self._run.key, math.prod(self._place(index)[1]) * self._stored.itemsize, 1)
+
+    def _place(self, index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Where the block of this index begins, and its shape, as the array lies."""
+        return extent_of(index, self._counts, self._extent, self._lying)
+
+
+class _Gathered:
+    """Blocks out of a stream: where they lie if a part holds them whole, otherwise gathered in one buffer."""
+
+    def __init__(self, stored: np.dtype[Any], buffer: Buffer) -> None:
+        self._stored = stored
+        self._buffer = buffer
+        self._held = 0
+
+    def take(self, data: Bytes, size: int) -> tuple[Bytes | None, Bytes]:
+        """The next block of `size` bytes, null where `data` does not complete it, and what is left of `data`."""
+        if not self._held and data.size >= size and data[:size].view(self._stored).flags.aligned:
+            return data[:size], data[size:]
+        room, more = self._buffer.sized(size), min(size - self._held, data.size)
+        room[self._held : self._held + more] = data[:more]
+        self._held += more
+        if self._held < size:
+            return None, data[more:]
+        self._held = 0
+        return room, data[more:]

@@ -1,0 +1,209 @@
+"""Where the bytes of a chunk come from, and the buffers that they are read and decoded into. Decodes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vizschema.containers.bytes.ranges import fill
+from vizschema.containers.values import Damage
+
+Bytes = npt.NDArray[np.uint8]
+
+_KEPT = 64 << 20
+
+
+class Undecoded(Exception):
+    """Bytes that do not give a chunk: a `reason` from the closed list, and a `detail` in words."""
+
+    def __init__(self, reason: Damage, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: Damage = reason
+        self.detail = detail
+
+
+class Buffer:
+    """Memory that is used again and again, and grows with what is asked of it."""
+
+    __slots__ = ("_memory",)
+
+    def __init__(self) -> None:
+        self._memory: Bytes = np.empty(0, np.uint8)
+
+    def sized(self, size: int) -> Bytes:
+        """`size` bytes of it, holding anything; what was taken before is overwritten."""
+        if size > self._memory.size:
+            self._memory = np.empty(size, np.uint8)
+        return self._memory[:size]
+
+    def holds(self, data: Bytes) -> bool:
+        """Whether a byte of `data` lies in it."""
+        return bool(np.may_share_memory(self._memory, data))
+
+    @property
+    def capacity(self) -> int:
+        """How many bytes it holds."""
+        return self._memory.size
+
+
+class Room:
+    """The buffers of one reader: for what is stored, and two that decoders fill in turn."""
+
+    __slots__ = ("_turns", "encoded")
+
+    def __init__(self) -> None:
+        self.encoded = Buffer()
+        self._turns = (Buffer(), Buffer())
+
+    def free(self, data: Bytes) -> Buffer:
+        """A buffer in which `data` does not lie."""
+        first, second = self._turns
+        return second if first.holds(data) else first
+
+    @property
+    def capacity(self) -> int:
+        """How many bytes all of them hold."""
+        first, second = self._turns
+        return self.encoded.capacity + first.capacity + second.capacity
+
+
+class Rooms:
+    """Rooms for as many readers as there are at a time."""
+
+    def __init__(self) -> None:
+        self._free: list[Room] = []
+
+    def borrowed(self) -> _Borrowed:
+        """A room that nobody else has, in a `with`; a large one is not kept for later."""
+        return _Borrowed(self._free)
+
+
+class _Borrowed:
+    """A room out of those that are `free`, put back at the end; no generator, which would cost more than the rest."""
+
+    __slots__ = ("_free", "_room")
+
+    def __init__(self, free: list[Room]) -> None:
+        self._free = free
+
+    def __enter__(self) -> Room:
+        try:
+            self._room = self._free.pop()
+        except IndexError:
+            self._room = Room()
+        return self._room
+
+    def __exit__(self, *_: object) -> None:
+        if self._room.capacity <= _KEPT:
+            self._free.append(self._room)
+
+
+class Source(Protocol):
+    """The stored bytes under one key; `size` is how many there are."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+
+    def take(self, start: int, length: int, buffer: Buffer) -> Bytes:
+        """`length` bytes from `start`, in `buffer` or where they lie; raises `Undecoded` where there are fewer."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+Opener = Callable[[str], Source | None]
+"""From a key to its source, null where there is none; raises `Undecoded` for what is no regular file."""
+
+
+class Held:
+    """Bytes in memory, as a `Source`."""
+
+    def __init__(self, data: Any) -> None:
+        self._data: Bytes = np.frombuffer(data, np.uint8)
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self._data.size
+
+    def take(self, start: int, length: int, buffer: Buffer) -> Bytes:  # noqa: ARG002  (a `Source`)
+        """`length` bytes from `start`."""
+        part = self._data[start : start + length]
+        require_length(part.size, length)
+        return part
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class OpenFile:
+    """A range of an open file, as a `Source`; `close` closes the file where it is `owned`."""
+
+    def __init__(self, fd: int, size: int, start: int = 0, *, owned: bool = True) -> None:
+        self._fd = fd
+        self._start = start
+        self._size = size
+        self._owned = owned
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self._size
+
+    def take(self, start: int, length: int, buffer: Buffer) -> Bytes:
+        """`length` bytes from `start`, read into `buffer`."""
+        part = buffer.sized(length)
+        try:
+            done = fill(self._fd, self._start + start, part.data)
+        except OSError as error:
+            raise Undecoded("undecodable", f"it cannot be read: {error.strerror}") from None
+        require_length(done, length)
+        return part
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._owned:
+            os.close(self._fd)
+
+
+class Window:
+    """A part of another source, which stays open, as a `Source`."""
+
+    def __init__(self, source: Source, start: int, size: int) -> None:
+        self._source = source
+        self._start = start
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self._size
+
+    def take(self, start: int, length: int, buffer: Buffer) -> Bytes:
+        """`length` bytes from `start`."""
+        require_length(min(length, self._size - start), length)
+        return self._source.take(self._start + start, length, buffer)
+
+    def close(self) -> None:
+        """Nothing: the whole is closed by who opened it."""
+
+
+def opener_of(get: Callable[[str], bytes | None]) -> Opener:
+    """An opener over a store that gives whole values only, which has to mind their sizes itself."""
+
+    def opened(key: str) -> Source | None:
+        data = get(key)
+        return None if data is None else Held(data)
+
+    return opened
+
+
+def require_length(found: int, expected: int) -> None:
+    """Nothing; raises `Undecoded` where fewer bytes than expected are there."""
+    if found < expected:
+        raise Undecoded("truncated", f"expected {expected} bytes, found {max(found, 0)}")

@@ -1,0 +1,1 @@
+"""Decoders of chunks, each told its size before it decodes."""

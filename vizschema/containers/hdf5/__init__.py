@@ -1,0 +1,1 @@
+"""HDF5, by the low-level interface of h5py."""

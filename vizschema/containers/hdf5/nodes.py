@@ -1,0 +1,175 @@
+"""Nodes of open HDF5 groups and datasets: layout first, then type, shape, chunks, attributes and the axes among them.
+
+Opens no link and reads no value of a dataset.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from h5py import h5d, h5s
+
+from vizschema import description
+from vizschema.containers.base import Limits, clean_attributes, too_many_chunks
+from vizschema.containers.hdf5.attributes import OverLimit, message, read_attributes
+from vizschema.containers.hdf5.scales import Scales, is_dimension, is_own
+from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name, type_name
+from vizschema.description import Node, fault
+from vizschema.text import escape_text, shorten
+
+_LABELS = "DIMENSION_LABELS"
+_STORED = "stored_dtype"
+_MAXIMUM = 1 << 63
+
+
+class Layout(NamedTuple):
+    """What libhdf5 says of a dataset: canonical dtype, size of an item, shape, chunk (or None), filters."""
+
+    dtype: str
+    item_bytes: int
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...] | None
+    codecs: list[str]
+
+
+class NoAttributes(NamedTuple):
+    """Stands for attributes that cannot be had, and holds the node that says why."""
+
+    node: Node
+
+
+def group_node(group: Any, limits: Limits, scales: Scales) -> tuple[Node, list[str]]:
+    """The node of an open group, and what was escaped in it."""
+    raw = _attributes(group, limits, single=scales.netcdf)
+    if isinstance(raw, NoAttributes):
+        return raw.node, []
+    attributes, escaped = _clean(raw)
+    return description.group(attributes), escaped
+
+
+def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tuple[Node, list[str]] | None:
+    """The node of an open dataset, and what was escaped in its attributes; None for a dimension that is no variable.
+
+    Without `scales` no axes are named by them.
+    """
+    try:
+        layout = _layout(dataset)
+    except LIBRARY_ERRORS as error:
+        return fault("damaged", message(error)), []
+    if isinstance(layout, dict):
+        return layout, []
+    raw = _attributes(dataset, limits, single=scales is not None and scales.netcdf)
+    if isinstance(raw, NoAttributes):
+        return raw.node, []
+    dtype, item_bytes, shape, chunks, codecs = layout
+    if is_dimension(raw, len(shape)):
+        return None
+    if dtype == "uint16" and raw.get(_STORED) == "bfloat16":
+        dtype = raw.pop(_STORED)
+    axes, detail = _axes(raw.pop(_LABELS, None), len(shape))
+    if scales is not None:
+        axes, detail = _with_scales(axes, detail, *scales.names(dataset, len(shape), raw), first=scales.netcdf)
+    storage = None
+    if chunks is not None:
+        storage = description.storage(shape, axes, item_bytes, chunks=chunks, shard=None, codecs=codecs)
+    attributes, escaped = _clean(raw)
+    node = description.array(dtype, shape, axes, attributes, storage, item_bytes=item_bytes)
+    excess = too_many_chunks(node, limits)
+    if excess is not None:
+        return fault("over-limit", excess), []
+    if detail is not None:
+        node["axes_detail"] = detail
+    return node, escaped
+
+
+def _clean(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Attributes fit for a description, but for those that the libraries keep for themselves, and what was escaped."""
+    return clean_attributes({key: value for key, value in raw.items() if not is_own(key)})
+
+
+def _attributes(owner: Any, limits: Limits, *, single: bool) -> dict[str, Any] | NoAttributes:
+    """Raw attributes, or the node that stands for their owner if they cannot be had; lists of one as `single` values.
+
+    netCDF has no other scalars: it stores a number as a list of one.
+    """
+    try:
+        raw = read_attributes(owner, limits)
+        return {key: value[0] if single and _is_single(value) else value for key, value in raw.items()}
+    except OverLimit as error:
+        return NoAttributes(fault("over-limit", str(error)))
+    except LIBRARY_ERRORS as error:
+        return NoAttributes(fault("damaged", f"its attributes cannot be listed: {message(error)}"))
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1
+
+
+def _layout(dataset: Any) -> Layout | Node:
+    """The layout, or the node that stands for a dataset whose values lie elsewhere; raises one of `LIBRARY_ERRORS`."""
+    creation = dataset.get_create_plist()
+    layout = creation.get_layout()
+    if layout == h5d.VIRTUAL:
+        return fault("virtual-dataset", f"values assembled from {creation.get_virtual_count()} sources")
+    if creation.get_external_count():
+        file = creation.get_external(0)[0].decode("utf-8", "surrogateescape")
+        return fault("external-storage", f"values in the file {shorten(escape_text(file))}")
+    space = dataset.get_space()
+    if space.get_simple_extent_type() == h5s.NULL:
+        return fault("unsupported", "a null dataspace holds no value")
+    kind = dataset.get_type()
+    shape = space.get_simple_extent_dims()
+    chunks, codecs = None, []
+    if layout == h5d.CHUNKED:
+        chunks = creation.get_chunk()
+        if len(chunks) != len(shape):
+            return fault("damaged", f"chunks of {len(chunks)} dimensions for a shape of {len(shape)}")
+        codecs = [filter_name(creation.get_filter(i)[0]) for i in range(creation.get_nfilters())]
+    item_bytes = kind.get_size()
+    for name, sizes in (("shape", shape), ("chunk", chunks or ())):
+        if math.prod(size or 1 for size in sizes) * item_bytes >= _MAXIMUM:
+            return fault("metadata-invalid", f"the {name} {shorten(str(list(sizes)))} is one of 2^63 bytes or more")
+    return Layout(type_name(kind), item_bytes, shape, chunks, codecs)
+
+
+def _axes(labels: Any, rank: int) -> tuple[list[str | None] | None, str | None]:
+    """The axes that labels give an array of this rank, and why they give none where they should."""
+    if labels is None:
+        return None if rank else [], None
+    if isinstance(labels, dict):
+        return None, f"{_LABELS} cannot be read: {labels['unsupported']}"
+    if isinstance(labels, str) and rank == 1:
+        labels = [labels]
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        return None, f"{_LABELS} is not a list of text"
+    if len(labels) != rank:
+        return None, f"{_LABELS} has {len(labels)} entries for {rank} dimensions"
+    return [label or None for label in labels] if any(labels) or not rank else None, None
+
+
+def _with_scales(
+    labels: list[str | None] | None,
+    detail: str | None,
+    names: list[str | None],
+    problem: str | None,
+    *,
+    first: bool,
+) -> tuple[list[str | None] | None, str | None]:
+    """The axes by labels and by scales, and what is wrong with them.
+
+    Where both name a dimension the label holds, but in a file of netCDF the scale: that library keeps its scales, and
+    carries labels along as any text.
+    """
+    if not any(names):
+        return labels, detail or problem
+    known = labels or [None] * len(names)
+    pairs = list(enumerate(zip(known, names, strict=True)))
+    axes = [(name or label) if first else (label or name) for _, (label, name) in pairs]
+    differing = next((each for each in pairs if each[1][0] and each[1][1] and each[1][0] != each[1][1]), None)
+    if differing is not None:
+        axis, (label, name) = differing
+        holds = "scale" if first else "label"
+        detail = escape_text(f"dimension {axis} has the label {label} and the scale {name}: the {holds} holds")
+    return axes, None if first and differing is None else detail

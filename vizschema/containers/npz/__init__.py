@@ -1,0 +1,1 @@
+"""NPZ: .npy members of a zip file, and the document beside them."""

@@ -1,0 +1,93 @@
+"""`vizschema.json` of an NPZ file: what it says of each node, axes and attributes. Opens nothing.
+
+Source: spec.md, "The containers".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from vizschema.containers.base import Limits, clean_attributes, is_path, unsupported
+from vizschema.containers.document import Document, Unreadable, quote
+
+NAME = "vizschema.json"
+STORED = "stored_dtype"
+
+Steps = tuple[str, ...]
+
+
+class Account(NamedTuple):
+    """What the document says of one node; `axes` are not yet held against its shape."""
+
+    kind: str
+    axes: Sequence[str | None] | None
+    attributes: Document
+
+
+NOTHING = Account("array", None, {})
+"""What is known of a node that the document does not list."""
+
+
+def accounts(document: Document) -> dict[Steps, Account | Unreadable]:
+    """The account of each node by the steps of its path, or why it cannot be used; raises `Unreadable` for them all."""
+    nodes = document.get("nodes")
+    if type(nodes) is not dict:
+        raise Unreadable("metadata-invalid", f"{NAME} holds no object `nodes`")
+    _known(document, {"nodes"}, NAME)
+    found: dict[Steps, Account | Unreadable] = {}
+    for path, entry in nodes.items():
+        steps = tuple(path[1:].split("/")) if path != "/" else ()
+        if not path.startswith("/") or not is_path(steps):
+            raise Unreadable("metadata-invalid", f"{NAME} lists {quote(path)}, which is no path from the root")
+        try:
+            found[steps] = _account(path, entry)
+        except Unreadable as unreadable:
+            found[steps] = unreadable
+    return found
+
+
+def portable(account: Account, limits: Limits) -> tuple[dict[str, Any], list[str]]:
+    """The attributes fit for a description, and what was escaped in them."""
+    large = unsupported(f"larger than {limits.attribute_bytes} bytes")
+    sized = {
+        key: value if len(orjson.dumps(value)) <= limits.attribute_bytes else large
+        for key, value in account.attributes.items()
+    }
+    return clean_attributes(sized)
+
+
+def named_axes(axes: Sequence[str | None] | None, rank: int, what: str) -> tuple[list[str | None] | None, str | None]:
+    """The axes of an array of this rank, and why there are none where `what` should have named them."""
+    if axes is None:
+        return (None if rank else []), None
+    if len(axes) != rank:
+        return None, f"{what} has {len(axes)} names for {rank} dimensions"
+    return (list(axes) if not rank or any(name is not None for name in axes) else None), None
+
+
+def _account(path: str, entry: Any) -> Account:
+    if type(entry) is not dict or entry.get("kind") not in ("group", "array"):
+        raise Unreadable("metadata-invalid", f"{NAME} does not say that {quote(path)} is a group or an array")
+    attributes = entry.get("attributes", {})
+    if type(attributes) is not dict:
+        raise Unreadable("metadata-invalid", f"the attributes of {quote(path)} in {NAME} are no object")
+    is_array = entry["kind"] == "array"
+    _known(entry, {"kind", "axes", "attributes"} if is_array else {"kind", "attributes"}, quote(path))
+    return Account(entry["kind"], _axes(path, entry.get("axes")), attributes)
+
+
+def _axes(path: str, axes: Any) -> Sequence[str | None] | None:
+    if axes is None:
+        return None
+    if type(axes) is not list or any(name is not None and type(name) is not str for name in axes):
+        raise Unreadable("metadata-invalid", f"the axes of {quote(path)} in {NAME} are no list of names")
+    return axes
+
+
+def _known(document: Mapping[str, Any], known: set[str], where: str) -> None:
+    others = sorted(document.keys() - known)
+    if others:
+        raise Unreadable("unsupported", f"{NAME} has the field {quote(others[0])} at {where}, unknown to this reader")

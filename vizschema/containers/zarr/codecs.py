@@ -1,0 +1,173 @@
+"""Zarr's codecs: their names in order, and how a sharding codec cuts a chunk. Decodes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.zarr.configurations import V2, V3, check
+from vizschema.containers.zarr.dtypes import MAXIMUM, is_pickle
+
+_BLOSC_COMPRESSORS = ("blosclz", "lz4", "lz4hc", "zlib", "zstd")
+"""What every build of blosc has; snappy is the one that most lack."""
+
+_ARRAY_TO_ARRAY = frozenset({"transpose"})
+_ARRAY_TO_BYTES = frozenset({"bytes", "sharding_indexed"})
+_BYTES_TO_BYTES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
+_KNOWN = _ARRAY_TO_ARRAY | _ARRAY_TO_BYTES | _BYTES_TO_BYTES
+_CONFIGURED = frozenset({"blosc", "zstd", "gzip"})
+"""Codecs that no reader opens without a configuration, be it an empty one."""
+
+_INDEX_BYTES = 8
+
+
+class Pipeline(NamedTuple):
+    """The codecs of an array by name, and its inner chunk where it is sharded, in the order of the array's axes."""
+
+    names: list[str]
+    inner: list[int] | None
+
+
+def v2_codecs(filters: Any, compressor: Any) -> list[str]:
+    """The ids of the filters, then of the compressor."""
+    if filters is not None and type(filters) is not list:
+        raise Unreadable("metadata-invalid", f"filters {quote(filters)} is neither null nor a list")
+    names = []
+    for codec in [*(filters or ()), *(() if compressor is None else (compressor,))]:
+        if type(codec) is not dict or type(codec.get("id")) is not str:
+            raise Unreadable("metadata-invalid", f"the filter or compressor {quote(codec)} has no id")
+        names.append(_named(codec["id"], codec))
+    return names
+
+
+def require_v2_configurations(filters: Any, compressor: Any) -> None:
+    """Nothing; raises `Unreadable` unless every codec, whose names were read before, has a configuration of its own."""
+    for codec in [*(filters or ()), *(() if compressor is None else (compressor,))]:
+        check(codec["id"], codec, V2)
+
+
+def v3_codecs(codecs: Any, chunk: Sequence[int], item_bytes: int) -> Pipeline:
+    """The pipeline of an array whose chunk (or shard) has the shape `chunk`, and its entries `item_bytes` each."""
+    names, inner = _pipeline(codecs, list(chunk), list(range(len(chunk))), item_bytes, "codecs")
+    if inner is None:
+        return Pipeline(names, None)
+    restored = [0] * len(chunk)
+    for axis, length in inner:
+        restored[axis] = length
+    return Pipeline(names, restored)
+
+
+def _pipeline(
+    codecs: Any, chunk: list[int], axes: list[int], item_bytes: int, place: str
+) -> tuple[list[str], list[tuple[int, int]] | None]:
+    """Names, and (axis, length) of the innermost chunk; `axes` are the array's, in the order of `chunk`."""
+    if type(codecs) is not list or not codecs:
+        raise Unreadable("metadata-invalid", f"{place} is not a list of codecs")
+    inner: list[tuple[int, int]] | None = None
+    given = [named(codec, place) for codec in codecs]
+    names = [_named(name, configuration) for name, configuration in given]
+    for name, configuration in given:
+        check(name, configuration, V3)
+    _require_order([name for name, _ in given], place)
+    for codec in codecs:
+        if codec["name"] in _CONFIGURED and "configuration" not in codec:
+            raise Unreadable("metadata-invalid", f"{place}: {codec['name']} has no configuration")
+    for name, configuration in given:
+        if name == "bytes" and item_bytes > 1 and "endian" not in configuration:
+            raise Unreadable(
+                "metadata-invalid", f"codec bytes in {place} has no endian, for entries of {item_bytes} bytes"
+            )
+        if name == "transpose":
+            order = order_of(configuration["order"], len(axes))
+            chunk, axes = [chunk[axis] for axis in order], [axes[axis] for axis in order]
+        elif name == "sharding_indexed":
+            within, length, deeper = _shard(configuration, chunk, axes, item_bytes)
+            names += within
+            inner = list(zip(axes, length, strict=True)) if deeper is None else deeper
+    return names, inner
+
+
+def _shard(
+    configuration: Mapping[str, Any], chunk: list[int], axes: list[int], item_bytes: int
+) -> tuple[list[str], list[int], list[tuple[int, int]] | None]:
+    """The names of the codecs within a sharding codec, and the inner chunk, and what is within that."""
+    length = _inner_chunk(configuration["chunk_shape"], chunk)
+    place = "the codecs of sharding_indexed"
+    within, deeper = _pipeline(configuration["codecs"], length, axes, item_bytes, place)
+    # The index has one axis more, for offset and length, and its size must be known before it is read.
+    rank = len(axes) + 1
+    index, _ = _pipeline(configuration["index_codecs"], [1] * rank, list(range(rank)), _INDEX_BYTES, "the index_codecs")
+    compressing = [name for name in index if name in _BYTES_TO_BYTES and name != "crc32c"]
+    if compressing:
+        raise Unreadable("metadata-invalid", f"the index_codecs hold {compressing[0]}: the index has no fixed size")
+    if configuration.get("index_location", "end") not in ("start", "end"):
+        raise Unreadable("metadata-invalid", "the index_location of sharding_indexed is neither start nor end")
+    return within + index, length, deeper
+
+
+def _require_order(names: Sequence[str], place: str) -> None:
+    """Nothing; raises `Unreadable` unless one codec makes bytes of an array, arrays before and bytes behind it.
+
+    What a codec does that nobody knows is whatever its place asks for.
+    """
+    makes_bytes: str | None = None
+    unknown = False
+    for name in names:
+        if name in _ARRAY_TO_BYTES and makes_bytes is not None:
+            raise Unreadable("metadata-invalid", f"{place}: {name} makes bytes of an array, and so does {makes_bytes}")
+        if name in _ARRAY_TO_ARRAY and makes_bytes is not None:
+            raise Unreadable("metadata-invalid", f"{place}: {name} takes an array, and stands behind {makes_bytes}")
+        if name in _BYTES_TO_BYTES and makes_bytes is None and not unknown:
+            raise Unreadable("metadata-invalid", f"{place}: {name} takes bytes, and no codec before it makes any")
+        if name in _ARRAY_TO_BYTES or (name in _BYTES_TO_BYTES and makes_bytes is None):
+            makes_bytes = name
+        unknown = name not in _KNOWN or (unknown and name not in _ARRAY_TO_ARRAY)
+    if makes_bytes is None and not unknown:
+        raise Unreadable("metadata-invalid", f"{place} has no codec that makes bytes of an array")
+
+
+def named(value: Any, place: str) -> tuple[str, Mapping[str, Any]]:
+    """Name and configuration of an extension, an object; no reader opens the bare name, or no object in its place."""
+    if type(value) is str and is_pickle(value):
+        raise Unreadable("pickle", f"{place}: {quote(value)}: only unpickling could read the values")
+    if type(value) is not dict or type(value.get("name")) is not str:
+        raise Unreadable("metadata-invalid", f"{place}: expected an object with a name, found {quote(value)}")
+    configuration = value.get("configuration", {})
+    if type(configuration) is not dict:
+        found = quote(configuration)
+        raise Unreadable(
+            "metadata-invalid", f"the configuration of {quote(value['name'])}: expected an object, found {found}"
+        )
+    return value["name"], configuration
+
+
+def _named(name: str, configuration: Mapping[str, Any]) -> str:
+    if is_pickle(name):
+        raise Unreadable("pickle", f"the codec {quote(name)}: only unpickling could read the values")
+    compressor = configuration.get("cname") if name == "blosc" else None
+    if compressor is not None and compressor not in _BLOSC_COMPRESSORS:
+        return f"blosc-{quote(compressor)}"
+    return quote(name)
+
+
+def order_of(order: Any, rank: int) -> list[int]:
+    """The permutation that a transposition of so many axes applies; C and F are names that older writers gave two."""
+    if order == "C":
+        return list(range(rank))
+    if order == "F":
+        return list(range(rank))[::-1]
+    if type(order) is not list or any(type(axis) is not int for axis in order) or sorted(order) != list(range(rank)):
+        raise Unreadable("metadata-invalid", f"the order {quote(order)} of transpose is no permutation of {rank} axes")
+    return order
+
+
+def _inner_chunk(inner: Any, shard: list[int]) -> list[int]:
+    if type(inner) is not list or len(inner) != len(shard):
+        raise Unreadable(
+            "metadata-invalid", f"the inner chunk {quote(inner)} does not have the {len(shard)} axes of the shard"
+        )
+    for length, whole in zip(inner, shard, strict=True):
+        if type(length) is not int or not 0 < length < MAXIMUM or whole % length:
+            raise Unreadable("metadata-invalid", f"the inner chunk {inner} does not divide the shard {shard}")
+    return inner

@@ -1,0 +1,261 @@
+"""Zarr in a directory: folders by handle, no link followed below the root, every file looked at before it is read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from vizschema.containers.base import Limits, Watch, unwatched
+from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.others import FOLDERS, by_names
+from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry
+from vizschema.containers.zarr.missing import survey
+from vizschema.containers.zarr.walk import Walk
+from vizschema.description import Node
+from vizschema.errors import NotAnArchive
+from vizschema.text import escape_name
+
+if TYPE_CHECKING:
+    from vizschema.containers.bytes.sources import Rooms
+    from vizschema.containers.values import Values
+    from vizschema.containers.zarr.files import FolderHandles
+
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_ENTER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors that say nothing of the archive."""
+
+
+class DirectoryFolder:
+    """A folder of the file system, as a `Folder`."""
+
+    __slots__ = ("_fd", "_limits", "_names", "_root")
+
+    def __init__(self, fd: int, root: str, names: tuple[str, ...], limits: Limits) -> None:
+        self._fd = fd
+        self._root = root
+        self._names = names
+        self._limits = limits
+
+    @property
+    def handle(self) -> int:
+        """The descriptor, as long as the folder is open."""
+        return self._fd
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        """The document of that name, null where there is none."""
+        try:
+            fd = os.open(name, _READ, dir_fd=self._fd)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._refused(name, error) from None
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise _not_a_file(name, status.st_mode)
+            if status.st_size > limit:
+                raise Unreadable("over-limit", f"{name} has {status.st_size} bytes, more than {limit}")
+            return _read(fd, status.st_size)
+        except OSError as error:
+            raise self._refused(name, error) from None
+        finally:
+            os.close(fd)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a member of that name."""
+        return os.access(name, os.F_OK, dir_fd=self._fd, follow_symlinks=False)
+
+    def entries(self) -> Sequence[Entry]:
+        """Every member, sorted by name."""
+        entries: list[Entry] = []
+        try:
+            with os.scandir(self._fd) as members:
+                for member in members:
+                    if member.is_dir(follow_symlinks=False):
+                        entries.append(Entry(member.name, FOLDER))
+                    elif member.is_file(follow_symlinks=False):
+                        entries.append(Entry(member.name, FILE))
+                    elif member.is_symlink():
+                        entries.append(Entry(member.name, *self._link(member.name)))
+                    else:
+                        entries.append(Entry(member.name, "special-file", "a FIFO, socket or device"))
+                    if len(entries) > self._limits.nodes:
+                        raise Unreadable("over-limit", f"a folder of more than {self._limits.nodes} members")
+        except OSError as error:
+            raise self._refused("", error) from None
+        return sorted(entries)
+
+    def members(self) -> Iterator[tuple[str, bool]]:
+        """The name of every member, and whether it is a folder; in any order, and however many there are."""
+        try:
+            with os.scandir(self._fd) as members:
+                for member in members:
+                    yield member.name, member.is_dir(follow_symlinks=False)
+        except OSError as error:
+            raise self._refused("", error) from None
+
+    def enter(self, name: str) -> DirectoryFolder:
+        """The folder of that name within this one."""
+        try:
+            fd = os.open(name, _ENTER, dir_fd=self._fd)
+        except OSError as error:
+            raise self._refused(name, error) from None
+        return DirectoryFolder(fd, self._root, (*self._names, name), self._limits)
+
+    def duplicate(self) -> DirectoryFolder:
+        """The same folder, to be closed on its own."""
+        return DirectoryFolder(os.dup(self._fd), self._root, self._names, self._limits)
+
+    def named(self, shown: str) -> str:
+        """The name of the member that a description shows as `shown`."""
+        if "\\" not in shown:
+            return shown
+        return next((entry.name for entry in self.entries() if escape_name(entry.name) == shown), shown)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._fd)
+
+    def _link(self, name: str) -> tuple[str, str]:
+        """The reason and the words for a symbolic link, told by its text alone: what it points at is never touched."""
+        target = os.readlink(name, dir_fd=self._fd)
+        roots = {self._root, os.path.realpath(self._root)}
+        pointed = {
+            os.path.normpath(target if target.startswith("/") else "/".join((root, *self._names, target)))
+            for root in roots
+        }
+        inside = any(path == root or path.startswith(f"{root}/") for path in pointed for root in roots)
+        if inside:
+            return "internal-link", f"a symbolic link within the archive, to {quote(target)}"
+        return "external-link", "a symbolic link that leaves the archive"
+
+    def _refused(self, name: str, error: OSError) -> Exception:
+        if error.errno in _OURS:
+            return error
+        if error.errno == errno.ELOOP and name:
+            reason, detail = self._link(name)
+            return Unreadable(reason, f"{quote(name)} is {detail}")
+        if error.errno == errno.ENXIO:
+            return Unreadable("special-file", f"{quote(name)} is a FIFO, socket or device")
+        what = f"{quote(name)}: " if name else ""
+        return Unreadable("damaged", f"{what}{error.strerror}")
+
+
+class ZarrDirectory:
+    """An open Zarr archive in a directory, as a `Container`."""
+
+    def __init__(self, root: DirectoryFolder, version: int, limits: Limits) -> None:
+        self._root = root
+        self._walk = Walk(root, version, limits)
+        self._version = version
+        self._limits = limits
+        self._rooms: Rooms | None = None
+        self._folders: FolderHandles | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """The `container` block of the description."""
+        consolidated = self._walk.consolidated()
+        return {"format": "zarr", "version": self._version, "store": "directory", "consolidated": consolidated}
+
+    def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
+        """Every node once, as (path, node), the root first; damage is a node, not an exception."""
+        return self._walk.nodes(watch)
+
+    def values(self, path: str) -> Values:
+        """The values of the array under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
+        # Describing needs no NumPy and no codec: they are imported where values are read.
+        from vizschema.containers.bytes.sources import Rooms
+        from vizschema.containers.values import ChunkDamaged
+        from vizschema.containers.zarr.files import FileChunks, FolderHandles
+        from vizschema.containers.zarr.values import zarr_values
+
+        self._rooms = self._rooms or Rooms()
+        self._folders = self._folders or FolderHandles(self._root.handle)
+        folder = self._root.duplicate()
+        names: list[str] = []
+        try:
+            for shown in path.strip("/").split("/") if path != "/" else ():
+                names.append(folder.named(shown))
+                child = folder.enter(names[-1])
+                folder.close()
+                folder = child
+            chunks = FileChunks(self._folders, "/".join(names))
+            listed = lambda: self._entered(names)  # noqa: E731
+            return zarr_values(folder, path, self._version, self._limits, chunks, self._rooms, listed)
+        except Unreadable as unreadable:
+            raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
+        finally:
+            folder.close()
+
+    def _entered(self, names: Sequence[str]) -> DirectoryFolder:
+        folder = self._root.duplicate()
+        for name in names:
+            with closing(folder):
+                folder = folder.enter(name)
+        return folder
+
+    def close(self) -> None:
+        """Let go of the root and of the folders of chunks; every other one was let go of on the way."""
+        if self._folders is not None:
+            self._folders.close()
+        self._root.close()
+
+
+def open_zarr_directory(path: str, limits: Limits = Limits()) -> ZarrDirectory:  # noqa: B008  (frozen)
+    """The archive in the folder `path`, which may itself be a symbolic link; raises `NotAnArchive`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except OSError as error:
+        raise NotAnArchive(f"{quote(path)}: {error.strerror}") from None
+    root = DirectoryFolder(fd, os.path.abspath(path), (), limits)  # noqa: PTH100  (of links, the words alone count)
+    try:
+        return ZarrDirectory(root, _version(root, path), limits)
+    except BaseException:
+        root.close()
+        raise
+
+
+def _version(root: DirectoryFolder, path: str) -> int:
+    """The version of Zarr by what the root holds, and by what lies below where the root lost its metadata."""
+    if root.has("zarr.json"):
+        return 3
+    if any(root.has(name) for name in DOCUMENTS):
+        return 2
+    try:
+        names = [entry.name for entry in root.entries()]
+    except Unreadable as unreadable:
+        raise NotAnArchive(f"{quote(path)}: {unreadable.detail}") from None
+    version, archives = survey(root)
+    other = None if archives else by_names(names, FOLDERS)
+    if other is not None:
+        raise NotAnArchive(f"{quote(path)}: {other}")
+    if version is not None:
+        return version
+    if archives:
+        below = " or ".join(quote(f"{path.rstrip('/')}/{archive}") for archive in archives[:3])
+        raise NotAnArchive(f"{quote(path)}: a folder above an archive: did you mean {below}?")
+    if not names:
+        raise NotAnArchive(f"{quote(path)}: an empty folder")
+    some = ", ".join(quote(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
+    raise NotAnArchive(f"{quote(path)}: a folder without Zarr metadata; it holds {some}")
+
+
+def _not_a_file(name: str, mode: int) -> Unreadable:
+    if stat.S_ISDIR(mode):
+        return Unreadable("metadata-invalid", f"{name} is a folder, not a document")
+    return Unreadable("special-file", f"{name} is a FIFO, socket or device")
+
+
+def _read(fd: int, size: int) -> bytes:
+    raw = os.read(fd, size)
+    while len(raw) < size:
+        more = os.read(fd, size - len(raw))
+        if not more:
+            break
+        raw += more
+    return raw

@@ -1,0 +1,198 @@
+"""From a Zarr document that was checked to how its chunks are found and decoded. Opens nothing.
+
+A `Pipeline` is what the format calls codecs: transpositions, then a way to bytes (`bytes`, or the shards within), then
+stages from bytes to bytes. `foreign` names a codec that is not part of a plain installation: then nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vizschema.containers.codecs.filters import FILTERS, packbits, stage_of
+from vizschema.containers.codecs.stages import Stage
+from vizschema.containers.codecs.table import STAGES
+from vizschema.containers.document import Document, quote
+from vizschema.containers.texts import fill_text, stored_as
+from vizschema.containers.values import TEXTS, dtype_of
+from vizschema.containers.zarr.codecs import named, order_of
+from vizschema.containers.zarr.fill import fill_of
+from vizschema.containers.zarr.settings import separator_of
+from vizschema.text import escape_text
+
+_V3_STAGES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
+_V2_STAGES = frozenset(STAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """How a chunk is cut into inner ones: their shape and pipeline, and that of the index [*chunks, 2]."""
+
+    inner: tuple[int, ...]
+    pipeline: Pipeline
+    index: Pipeline
+    index_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """How to decode one chunk; `inverse` are the axes that undo all transpositions, null where there are none."""
+
+    stored: np.dtype[Any]
+    inverse: tuple[int, ...] | None
+    stages: list[Stage]
+    shard: Shard | None = None
+    foreign: str | None = None
+
+    @property
+    def forward(self) -> tuple[int, ...] | None:
+        """The transposition that a writer applies."""
+        return None if self.inverse is None else tuple(int(axis) for axis in np.argsort(self.inverse))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All that reading needs: `fill` in no dimensions, and how keys are made."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...]
+    pipeline: Pipeline
+    fill: npt.NDArray[Any]
+    prefix: str
+    separator: str
+    version: int
+
+    def key(self, place: Sequence[int]) -> str:
+        """The key of the chunk at a place of the grid."""
+        return self.prefix + (self.separator.join(map(str, place)) if place else "0" * (self.prefix != "c"))
+
+
+def v2_layout(document: Document, dtype_name: str) -> Layout:
+    """The layout that a checked `.zarray` states; `dtype_name` is that of the description."""
+    dtype = dtype_of(dtype_name)
+    stored = np.dtype(document["dtype"])
+    rank = len(document["shape"])
+    if dtype_name in TEXTS:
+        fill = fill_text(document["fill_value"], stored.kind)
+    else:
+        fill = fill_of(document["fill_value"], stored.newbyteorder("="), 2).view(dtype)
+    inverse = tuple(range(rank))[::-1] if document["order"] == "F" and rank > 1 else None
+    compressor = document["compressor"]
+    configurations = [*(document["filters"] or ()), *([] if compressor is None else [compressor])]
+    if stored.kind == "O" and configurations[:1] == [{"id": "vlen-utf8"}]:
+        configurations = configurations[1:]
+    stages, foreign = _stages([(codec["id"], codec) for codec in configurations], _V2_STAGES)
+    separator = document.get("dimension_separator", ".")
+    return Layout(
+        dtype,
+        tuple(document["shape"]),
+        tuple(document["chunks"]),
+        Pipeline(stored, inverse, stages, foreign=foreign),
+        fill,
+        "",
+        separator,
+        2,
+    )
+
+
+def v3_layout(document: Document, dtype_name: str) -> Layout:
+    """The layout that a checked `zarr.json` of an array states; `dtype_name` is that of the description."""
+    dtype = dtype_of(dtype_name)
+    stored = stored_as(document["data_type"]) if dtype_name in TEXTS else dtype
+    if stored is None:
+        raise TypeError("nothing reads text that is stored so")
+    fill = (
+        fill_of(document["fill_value"], dtype, 3) if stored is dtype else fill_text(document["fill_value"], stored.kind)
+    )
+    chunk = named(document["chunk_grid"], "chunk_grid")[1]["chunk_shape"]
+    name, separator = separator_of(document["chunk_key_encoding"])
+    default = name == "default"
+    rank = len(document["shape"])
+    prefix = "" if not default else f"c{separator}" if rank else "c"
+    pipeline = _pipeline(document["codecs"], stored, rank)
+    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, prefix, separator, 3)
+
+
+def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[str]) -> tuple[list[Stage], str | None]:
+    """The stages, and why there are none where a codec is foreign or its configuration is bad."""
+    stages: list[Stage] = []
+    for name, configuration in codecs:
+        try:
+            if name in plain:
+                stages.append(STAGES[name](configuration))
+            elif plain is _V2_STAGES and name in FILTERS:
+                stages.append(stage_of(name, configuration))
+            elif plain is _V2_STAGES and name == "packbits":
+                stages.append(packbits(configuration))
+            else:
+                return [], f"codec {quote(name)} is not part of a plain installation"
+        except (ValueError, TypeError, KeyError) as error:
+            return [], f"the configuration of codec {quote(name)}: {escape_text(str(error))[:200]}"
+    return stages, None
+
+
+def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipeline:
+    axes = tuple(range(rank))
+    order = axes
+    shard: Shard | None = None
+    endian = "little"
+    serialised = False
+    rest: list[tuple[str, Mapping[str, Any]]] = []
+    for codec in codecs:
+        name, configuration = named(codec, "codecs")
+        if name == "transpose" and not serialised:
+            order = tuple(order[axis] for axis in order_of(configuration["order"], rank))
+        elif name == "vlen-utf8" and dtype.kind == "O" and not serialised:
+            serialised = True
+        elif name == "bytes" and dtype.kind != "O" and not serialised:
+            serialised, endian = True, configuration.get("endian", "little")
+        elif name == "sharding_indexed" and not serialised:
+            serialised, shard = True, _shard(configuration, dtype, rank)
+        else:
+            rest.append((name, configuration))
+    stages, foreign = _stages(rest, _V3_STAGES)
+    if not serialised and foreign is None:
+        foreign = "its codecs lack one from array to bytes"
+    if endian not in ("little", "big"):
+        foreign = f"the endian {quote(endian)} of codec bytes is neither little nor big"
+    inverse = None if order == axes else tuple(int(axis) for axis in np.argsort(order))
+    stored = dtype.newbyteorder(">") if endian == "big" else dtype
+    return Pipeline(stored, inverse, stages, shard, foreign)
+
+
+def _shard(configuration: Mapping[str, Any], dtype: np.dtype[Any], rank: int) -> Shard:
+    index = _pipeline(configuration["index_codecs"], np.dtype(np.uint64), rank + 1)
+    inner = _pipeline(configuration["codecs"], dtype, rank)
+    fixed = _index_bytes(index.stages, 1) is not None and index.shard is None
+    foreign = inner.foreign or index.foreign
+    if not foreign and not fixed:
+        foreign = "the index of its shards has no fixed size"
+    return Shard(
+        tuple(configuration["chunk_shape"]),
+        replace(inner, foreign=foreign),
+        index,
+        configuration.get("index_location", "end") == "start",
+    )
+
+
+def index_bytes(shard: Shard, entries: int) -> int:
+    """How many bytes the index of so many inner chunks takes as it is stored."""
+    return _index_bytes(shard.index.stages, entries) or 0
+
+
+def _index_bytes(stages: Sequence[Stage], entries: int) -> int | None:
+    size: int | None = 16 * entries
+    for stage in stages:
+        size = stage.encoded(size)
+    return size
+
+
+def chunk_bytes(shape: Sequence[int], dtype: np.dtype[Any]) -> int:
+    """The decoded bytes of a chunk."""
+    return math.prod(shape) * dtype.itemsize

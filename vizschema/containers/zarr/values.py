@@ -1,0 +1,180 @@
+"""The values of a Zarr array, version 2 or 3, from any store that opens a key: chunk by chunk, shard by shard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+
+from vizschema.containers.base import Limits
+from vizschema.containers.bytes.sources import Opener, Rooms, Undecoded
+from vizschema.containers.document import Unreadable
+from vizschema.containers.values import (
+    SHOWN,
+    Box,
+    ChunkDamaged,
+    Grid,
+    Piece,
+    absent_blocks,
+    box_around,
+    cells,
+    gap,
+    place_of,
+    places,
+)
+from vizschema.containers.zarr.chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, damaged, innermost
+from vizschema.containers.zarr.documents import read_array
+from vizschema.containers.zarr.folder import Folder
+from vizschema.containers.zarr.layout import Layout, v2_layout, v3_layout
+from vizschema.containers.zarr.listing import Listable, Listing, listing_of
+
+_ASKED = 256
+"""Up to so many chunks are asked for by their keys, rather than that a folder is listed."""
+
+
+def zarr_values(
+    folder: Folder,
+    path: str,
+    version: int,
+    limits: Limits,
+    opened: Opener,
+    rooms: Rooms,
+    opened_folder: Callable[[], Listable] | None = None,
+) -> ZarrValues:
+    """The values of the array whose documents are in `folder`, and whose chunks `opened` opens by their keys.
+
+    `opened_folder` opens the folder of the array, where the store can list it. `path` is what to call the array.
+    Raises `ChunkDamaged` where the documents describe no array of numbers any more.
+    """
+    found = read_array(folder, path, version, limits)
+    if found is None or found.accounts is None or found.node["kind"] != "array":
+        raise ChunkDamaged(path, "undecodable", "its metadata cannot be read any more")
+    name = found.node["dtype"]
+    try:
+        if version == 3:
+            return ZarrValues(v3_layout(found.accounts["zarr.json"], name), opened, rooms, opened_folder)
+        return ZarrValues(v2_layout(found.accounts[".zarray"], name), opened, rooms, opened_folder)
+    except TypeError as error:
+        raise ChunkDamaged(path, "undecodable", f"its dtype {name} cannot be read: {error}") from None
+
+
+class ZarrValues:
+    """The stored values of one Zarr array, as `Values`."""
+
+    def __init__(
+        self, layout: Layout, opened: Opener, rooms: Rooms, opened_folder: Callable[[], Listable] | None = None
+    ) -> None:
+        self.dtype = layout.dtype
+        self.shape = layout.shape
+        self._layout = layout
+        self._opened = opened
+        self._rooms = rooms
+        self._opened_folder = opened_folder
+        self._listing: Listing | None = None
+        self.fill = layout.fill
+        inner = layout.chunk if layout.pipeline.shard is None else innermost(layout.pipeline)
+        self._grid = Grid(layout.shape, layout.chunk, inner)
+        self._counts = self._grid.counts
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every chunk or shard that is there, and gaps between them, in the order of the grid.
+
+        Every chunk or shard, there or not, once, where the store cannot list.
+        """
+        decoded = self._decoded_bytes()
+        listing = self._listed()
+        if listing is None:
+            for index, place in enumerate(places(self._counts)):
+                yield self._piece(index, place, decoded)
+            return
+        for first, end in listing.ranges():
+            if first == end:
+                yield self._piece(first, place_of(first, self._counts), decoded)
+            else:
+                yield gap(first, end, self._grid, self._key)
+
+    def touching(self, box: Box) -> Iterator[Piece]:
+        """The pieces that touch a box: those of `pieces`, or, where that takes less time, every cell for itself."""
+        if any(first >= end for first, end in box):
+            return
+        sides = zip(box, self._grid.cell, strict=True)
+        near = math.prod(-(-end // length) - first // length for (first, end), length in sides)
+        listing = self._listed() if near > _ASKED else None
+        if listing is not None and near > listing.cells.size:
+            yield from (piece for piece in self.pieces() if _touches(self.extent(piece), box))
+            return
+        decoded = self._decoded_bytes()
+        for index in cells(box, self._counts, self._layout.chunk):
+            yield self._piece(index, place_of(index, self._counts), decoded)
+
+    def extent(self, piece: Piece) -> tuple[Place, Place]:
+        """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
+        return box_around(piece, self._grid)
+
+    def foreign(self) -> Sequence[str]:
+        """The first sixteen names of what lies in the folder of the array, and is no chunk and no document of it."""
+        listing = self._listing
+        if listing is None:
+            return ()
+        # Chunks of another encoding are no files beside the point where those that the metadata name are absent.
+        return sorted([*listing.foreign, *(listing.others if listing.complete else ())])[:SHOWN]
+
+    def read(self, piece: Piece) -> Iterator[Outcome]:
+        """The blocks of a piece; a damaged chunk in their place, and the others go on."""
+        return self.read_within(piece, None)
+
+    def read_within(self, piece: Piece, box: Box | None) -> Iterator[Outcome]:
+        """The blocks of a piece; of a shard, with a box, only those that touch it."""
+        source = None
+        try:
+            if piece.count == 1:
+                source = self._opened(piece.key)
+        except Undecoded as problem:
+            yield damaged(piece.key, problem)
+            return
+        if source is None:
+            yield from self._absent(piece)
+            return
+        place = place_of(piece.index, self._counts)
+        start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
+        cell = Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
+        with closing(source), self._rooms.borrowed() as room:
+            yield from chunk_blocks(self._layout, cell, source, room, box)
+
+    def _absent(self, piece: Piece) -> Iterator[Outcome]:
+        """The fill value in place of a piece, or why it is none: what lies in its place, or under other keys."""
+        listing = self._listed()
+        blocking = None if listing is None else listing.blocking(piece.index)
+        if blocking is not None:
+            yield ChunkDamaged(blocking, "undecodable", "a symbolic link, which is never followed, or no folder")
+        elif listing is not None and listing.others:
+            field = "dimension_separator in .zarray" if self._layout.version == 2 else "chunk_key_encoding in zarr.json"
+            words = (
+                f"expected a chunk under this key, found {listing.others[0]}: correct {field}, or the names of chunks"
+            )
+            yield ChunkDamaged(piece.key, "misplaced", words)
+        else:
+            yield from absent_blocks(piece, self._grid, self._key, self.fill)
+
+    def _listed(self) -> Listing | None:
+        """What lies in the folder of the array, listed once; None where the store cannot list."""
+        if self._listing is None and self._opened_folder is not None:
+            try:
+                with closing(self._opened_folder()) as folder:
+                    self._listing = listing_of(self._layout, self._counts, folder)
+            except Unreadable:
+                self._opened_folder = None  # without the right to list, each chunk is asked for by its key
+        return self._listing
+
+    def _piece(self, index: int, place: Place, decoded_bytes: int) -> Piece:
+        return Piece(index, self._layout.key(place), decoded_bytes, self._grid.chunks(place, (1,) * len(place)))
+
+    def _key(self, index: int) -> str:
+        return self._layout.key(place_of(index, self._counts))
+
+    def _decoded_bytes(self) -> int:
+        return block_bytes(self._layout.pipeline, self._layout.chunk, self.dtype)
+
+
+def _touches(extent: tuple[Place, Place], box: Box) -> bool:
+    return all(at < end and first < at + length for at, length, (first, end) in zip(*extent, box, strict=True))

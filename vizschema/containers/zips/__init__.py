@@ -1,0 +1,1 @@
+"""Zip files: the directory, and every byte accounted for."""

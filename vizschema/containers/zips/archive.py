@@ -1,0 +1,69 @@
+"""A zip file is an NPZ or holds a Zarr archive: told by the names in its directory, from a file or anything like it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from vizschema.containers.base import Container, Limits
+from vizschema.containers.bytes.ranges import FileRanges, Ranges
+from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.npz.document import NAME
+from vizschema.containers.npz.file import SUFFIX, Npz
+from vizschema.containers.zarr.folder import DOCUMENTS
+from vizschema.containers.zips.members import Zip
+from vizschema.errors import NotAnArchive
+
+
+def open_zip(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  (frozen)
+    """The archive in the zip file at `path`; raises `NotAnArchive`."""
+    try:
+        file = FileRanges(path)
+    except OSError as error:
+        raise NotAnArchive(f"{quote(path)}: {error.strerror}") from None
+    return open_zip_ranges(file, path, limits, local=True)
+
+
+def store_in_zip(path: str) -> str:
+    """`zip` where the file at `path` would be opened as Zarr, otherwise `file`, also where it cannot be opened."""
+    try:
+        with closing(open_zip(path)) as container:
+            return "file" if isinstance(container, Npz) else "zip"
+    except NotAnArchive:
+        return "file"
+
+
+def open_zip_ranges(file: Ranges, shown: str, limits: Limits, *, local: bool = False) -> Container:
+    """The archive in a zip file that is open already, which is closed with it; raises `NotAnArchive`, and closes.
+
+    One that is `local` is accounted for byte by byte.
+    """
+    try:
+        try:
+            opened = Zip(file, limits, local=local)
+        except Unreadable as unreadable:
+            raise NotAnArchive(f"{quote(shown)}: {unreadable.detail}") from None
+        return _archive(opened, shown, limits)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _archive(opened: Zip, shown: str, limits: Limits) -> Container:
+    from vizschema.containers.others import MEMBERS, by_names
+    from vizschema.containers.zarr.zip import zarr_in_zip
+
+    members = opened.members
+    names = [member.name for member in members]
+    if not any(name.endswith(SUFFIX) or name.rpartition("/")[2] in DOCUMENTS for name in names):
+        other = by_names(names, MEMBERS)
+        if other is not None:
+            raise NotAnArchive(f"{quote(shown)}: {other}")
+    zarr = zarr_in_zip(opened, limits)
+    if zarr is not None:
+        return zarr
+    if any(member.name.endswith(SUFFIX) or member.name == NAME for member in members):
+        return Npz(opened, limits)
+    if not members:
+        raise NotAnArchive(f"{quote(shown)}: an empty zip file")
+    some = ", ".join(quote(member.name) for member in members[:3]) + (", …" if len(members) > 3 else "")
+    raise NotAnArchive(f"{quote(shown)}: a zip file without .npy arrays or a Zarr archive; it holds {some}")

@@ -1,0 +1,161 @@
+"""The logical digest of an archive: one line of text that is the same in every container and chunking.
+
+`spec/1.0.0/digest.md` defines it to the byte. Here: who has one, the text of a node, the hash over all nodes,
+and the reading of an archive for it. The hash of an array's values is in `hashing`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from vizschema.bounds import MEMORY, Bounds
+from vizschema.canonical import canonical
+from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.errors import Damaged, NoDigest, UsageError
+from vizschema.findings import Finding, Report
+from vizschema.measure import Begin, Measure
+from vizschema.scan.facts import HASH
+from vizschema.scan.hashing.tree import hash_of
+from vizschema.text import escape_text, shorten
+
+PREFIX = "vz1:blake3:"
+"""The version of the definition and the hash function: what a digest begins with."""
+
+ENTRY: Mapping[str, Any] = {"at": "^/", "measure": [HASH]}
+"""What asks a scan for all that a digest needs, beside the description."""
+
+_SHOWN = 3
+_DIGEST = re.compile(f"{PREFIX}[0-9a-f]{{64}}")
+
+
+def digest(
+    path: str | os.PathLike[str],
+    *,
+    jobs: int | None = None,
+    memory: int = MEMORY,
+    progress: Begin | None = None,
+    isolated: bool = False,
+    bounds: Bounds | None = None,
+    dask: str | None = None,
+) -> str:
+    """The digest of the archive at `path`: `vz1:blake3:` and 64 hexadecimal digits. Reads every value.
+
+    Values are read by `jobs` threads (null: one for each CPU that this process may use), in `memory` bytes; `progress`
+    is called with the number of bytes to read, and what it gives with every number that was read. With `isolated`, a
+    confined process reads the archive, within `bounds` (of memory too); with `dask`, the Dask cluster at this address
+    reads the values, or processes of our own where it is `local`.
+    Raises `NotAnArchive`, `Damaged` where a chunk cannot be read, `NoDigest` where a node is damaged or not portable.
+    """
+
+    def entries(description: Description) -> Sequence[Mapping[str, Any]]:
+        require_portable(description)  # before anything is read
+        return [ENTRY]
+
+    measure = Measure(path, entries, jobs, bounds or Bounds(memory=memory), progress, dask)
+    description = measure.by_worker(values=True)[0] if isolated else measure.here(values=True)
+    if description["values"] == "partial":
+        raise KeyboardInterrupt  # a scan ends with what it has; there is no part of a digest
+    return digest_of(description)
+
+
+def digest_of(description: Description) -> str:
+    """The digest of an archive with this description, whose arrays have `values_hash`; raises `NoDigest`, `Damaged`."""
+    require_portable(description)
+    hashes = [node_hash(path, node) for path, node in description["nodes"].items()]
+    return PREFIX + hash_of(b"".join(sorted(hashes))).hex()
+
+
+def node_hash(path: str, node: Node) -> bytes:
+    """The hash of one node; raises `NoDigest`, and `Damaged` for an array of which a chunk could not be read."""
+    told = {"path": path, "kind": node["kind"], "attributes": node["attributes"]}
+    if node["kind"] == "array":
+        told |= {"dtype": node["dtype"], "shape": node["shape"], "axes": node["axes"], "values": _values(path, node)}
+    return hash_of(canonical(told))
+
+
+def require_portable(description: Description) -> None:
+    """Nothing; raises `NoDigest` where a node is none that every container holds in the same way."""
+    faults = [f"{path}: {words}" for path, node in description["nodes"].items() for words in _faults(node)]
+    if faults:
+        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        raise NoDigest(f"it has no digest: {'; '.join(faults[:_SHOWN])}{more}. Mend what `validate` reports")
+
+
+def has_digest(description: Description) -> bool:
+    """Whether the archive has a digest, as far as can be seen before its values are read."""
+    return not any(True for node in description["nodes"].values() for _ in _faults(node))
+
+
+def require_digest(text: str | None, *, values: bool) -> None:
+    """Nothing; raises `UsageError` where `text` is no digest of ours, or `values` are not read."""
+    if text is not None and not _DIGEST.fullmatch(text):
+        raise UsageError(
+            f"expected a digest as `vizschema digest` prints it, {PREFIX} and 64 hexadecimal digits, found "
+            f"{shorten(escape_text(text))!r}"
+        )
+    if not values:
+        raise UsageError("a digest needs all values; remove --no-values (values=False)")
+
+
+def with_digest(report: Report, description: Description, expected: str | None) -> Report:
+    """`report` with the digest of what it is about; without one, with a note that says why.
+
+    Where the digest is not the `expected` one, with a finding `expected-digest`.
+    """
+    found, why = None, ""
+    try:
+        found = digest_of(description)
+    except (NoDigest, Damaged) as error:
+        why = str(error)
+    if expected is None or found == expected:
+        return replace(report, digest=found, notes=(*report.notes, why) if why else report.notes)
+    finding = Finding(
+        "expected-digest",
+        "error",
+        "/",
+        "",
+        f"the digest {expected}",
+        found or f"none: {why}",
+        "The archive has the digest that was asked for.",
+        "compare both archives node by node; where this one is right, ask for its digest.",
+    )
+    return replace(report, digest=found, findings=(*report.findings, finding))
+
+
+def _values(path: str, node: Node) -> str:
+    facts = node.get("facts", {})
+    damaged = facts.get("damaged_chunks", ())
+    if damaged:
+        raise Damaged(path, **damaged[0])
+    found = facts.get(HASH)
+    if found is None:
+        raise NoDigest(f"it has no digest: {path}: not all of its values were read")
+    return str(found)
+
+
+def _faults(node: Node) -> Iterator[str]:
+    if node["kind"] not in ("group", "array"):
+        yield f"expected a group or an array, found {node['kind']} ({node['reason']})"
+        return
+    if "escaped" in node:
+        yield f"expected printable names and texts, found something escaped in {', '.join(node['escaped'])}"
+    if node["kind"] == "array" and node["dtype"] not in ITEM_BYTES:
+        yield f"expected numbers, found {node['dtype']}"
+    for key, value in node["attributes"].items():
+        if not _is_portable(value):
+            yield f"attribute {escape_text(key)}: expected a number, a text, a boolean or a flat list of one of them"
+
+
+def _is_portable(value: Any) -> bool:
+    """As the rule `portable-attribute` has it."""
+    if isinstance(value, bool | int | float | str):
+        return True
+    if not isinstance(value, Sequence):
+        return False
+    if all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
+        return True
+    return all(isinstance(item, str) for item in value) or all(isinstance(item, bool) for item in value)

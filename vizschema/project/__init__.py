@@ -1,0 +1,1 @@
+"""What a project configures: version, profile, accepted findings, baseline."""

@@ -1,0 +1,1 @@
+"""`vizschema.open`."""

@@ -1,0 +1,168 @@
+"""`open`: arrays of an archive by path, read when they are asked for, with their axes and attributes.
+
+What may be opened is decided by the description: nothing that it calls a link, an object or unreadable is followed.
+Every container is read by its own `values`, as a scan reads it; the archive stays open until it is closed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from vizschema.containers import open_container
+from vizschema.containers.base import Container
+from vizschema.containers.codecs.decoded import undecoded
+from vizschema.containers.values import TEXTS, Ahead, ChunkDamaged, Values, dtype_of
+from vizschema.describing import describe_open
+from vizschema.description import ITEM_BYTES, Description, Node, parent_of
+from vizschema.errors import NotAnArchive, UsageError
+from vizschema.reader.selection import Selectable
+from vizschema.urls import archive_name
+
+KEPT = 8
+"""Arrays whose index of chunks, or whose metadata, are kept for the next time that they are read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredArray:
+    """An array in an archive; indexing it reads the chunks that it takes, and no others."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: tuple[str | None, ...] | None
+    attributes: Mapping[str, Any]
+    chunks: tuple[int, ...] | None
+    _source: Selectable
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions there are."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
+        return self._source[key]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy is False:
+            raise ValueError(f"{self.path}: is on disk, and cannot become an array without a copy")
+        values = self[...]
+        return values if dtype is None else values.astype(dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGroup:
+    """A group in an archive: its attributes, and the names of its members."""
+
+    path: str
+    attributes: Mapping[str, Any]
+    members: tuple[str, ...]
+
+
+class Archive:
+    """An open archive; made by `open`, and a context manager that closes it."""
+
+    def __init__(self, path: str, description: Description, container: Container) -> None:
+        self.description = description
+        self._path = path
+        self._remote = description["container"]["store"] == "remote"
+        self._values = lru_cache(KEPT)(container.values)
+        self._container = container
+        # Garbage is collected in any thread, also in that of the event loop, which closes connections.
+        self._closing = weakref.finalize(self, bool if self._remote else container.close)
+        self._closing.atexit = False
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.description["nodes"]
+
+    def __getitem__(self, path: str) -> StoredArray | StoredGroup:
+        node = self._node(path)
+        if node["kind"] == "group":
+            children = (each for each in self.description["nodes"] if each != "/" and parent_of(each) == path)
+            return StoredGroup(path, node["attributes"], tuple(each.rpartition("/")[2] for each in children))
+        chunks = node["storage"] and tuple(node["storage"]["chunks"])
+        axes = None if node["axes"] is None else tuple(node["axes"])
+        source = Selectable(path, self._opened, remote=self._remote)
+        return StoredArray(
+            path, tuple(node["shape"]), dtype_of(node["dtype"]), axes, node["attributes"], chunks, source
+        )
+
+    def paths(self) -> list[str]:
+        """The path of every node, sorted."""
+        return list(self.description["nodes"])
+
+    def close(self) -> None:
+        """Let go of every file and connection; arrays of it cannot be read afterwards."""
+        if self._closing.detach() is not None:
+            self._values.cache_clear()
+            self._container.close()
+
+    def _opened(self, path: str) -> Values:
+        """The values of an array, as the description has it; raises `ChunkDamaged`, `UsageError` once it is closed."""
+        if not self._closing.alive:
+            raise UsageError(f"{path}: expected an open archive, found a closed one; open {self._path} again")
+        values = self._values(path)
+        node = self.description["nodes"][path]
+        if values.shape != tuple(node["shape"]) or values.dtype != dtype_of(node["dtype"]):
+            raise ChunkDamaged(path, "undecodable", "its metadata are not those of when the archive was opened")
+        if self._remote and isinstance(values, Ahead):
+            values.until(-1)  # nothing is fetched but what is read
+        return values
+
+    def _node(self, path: str) -> Node:
+        """The node at `path`; raises `KeyError` where there is none, `NotAnArchive` where it cannot be opened."""
+        nodes = self.description["nodes"]
+        if path not in nodes:
+            near = difflib.get_close_matches(path, nodes, n=3, cutoff=0.5)
+            hint = f"; there is {', '.join(near)}" if near else ""
+            raise KeyError(f"{path} is not in {self._path.rstrip('/').rpartition('/')[2]}{hint}")
+        node: Node = nodes[path]
+        above = path
+        while above != "/" and "name" not in nodes[above].get("escaped", ()):
+            above = parent_of(above)
+        if above != "/":
+            raise NotAnArchive(f"{path}: cannot be read: its name holds characters that are shown escaped here")
+        if node["kind"] not in ("group", "array"):
+            raise NotAnArchive(f"{path}: cannot be read: {node['reason']}: {node['detail']}")
+        if node["kind"] == "array":
+            require_decodable(path, node, self.description["container"])
+        return node
+
+
+def open(path: str | os.PathLike[str]) -> Archive:
+    """The archive at `path` or at a URL, open for reading; raises `NotAnArchive` where there is none.
+
+    Of a remote archive, what an index touches is fetched when it is asked for.
+    """
+    place = os.fspath(path)
+    container = open_container(place)
+    try:
+        return Archive(archive_name(place), describe_open(container), container)
+    except BaseException:
+        container.close()
+        raise
+
+
+def require_decodable(path: str, node: Node, container: Mapping[str, Any]) -> None:
+    """Raise `NotAnArchive` for an array of no numbers, or in a codec that is not decoded here.
+
+    `container` is the block of that name of the description.
+    """
+    if node["dtype"] not in ITEM_BYTES and node["dtype"] not in TEXTS:
+        raise NotAnArchive(f"{path}: cannot be read: expected numbers, booleans or text, found {node['dtype']}")
+    unknown = [name for name in undecoded(container, node) if node["dtype"] != "string" or name != "vlen-utf8"]
+    if unknown:
+        raise NotAnArchive(f"{path}: cannot be read: expected codecs that are decoded here, found {', '.join(unknown)}")

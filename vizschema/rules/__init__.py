@@ -1,0 +1,1 @@
+"""Versions, profiles and rules: how a description is judged. Sees no array and no container."""

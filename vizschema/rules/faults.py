@@ -1,0 +1,209 @@
+"""What a description gets wrong: every assertion that it fails, by asking an engine whether parts of it are valid.
+
+Engines report an error together with a copy of the value at fault. Where that is the map of all nodes, an archive of
+ten thousand misnamed nodes takes terabytes. So the schemas are walked here, into nothing but what is invalid: a stock
+engine decides what that is, place by place, and copies nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
+
+from vizschema.errors import SpecError
+from vizschema.findings import Rule
+from vizschema.rules.versions import NAMED_MEMBERS, Profile, Schema, resolve
+
+Tokens = tuple[str | int, ...]
+
+_ABOUT = frozenset({"$schema", "$id", "$anchor", "$defs", "$comment", "title", "description", "then"})
+"""Keywords that assert nothing by themselves."""
+
+_SUBSCHEMAS = frozenset({"anyOf", "contains", "not"})
+"""Keywords whose schemas decide one assertion: what fails within them is no fault of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One error of an engine, in terms that all engines share.
+
+    `instance` leads to the value at fault in the description, `name` is the property that is missing or misnamed,
+    `keyword` and `value` are the assertion that failed.
+    """
+
+    rule: Rule
+    instance: Tokens
+    name: str | None
+    keyword: str
+    value: Any
+
+    @property
+    def pointer(self) -> str:
+        """The JSON Pointer of the fault; a missing or misnamed property is part of it."""
+        tokens = self.instance if self.name is None else (*self.instance, self.name)
+        return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A part of a document: its URL, the tokens that lead to it, what is there, and the nearest anchor around it."""
+
+    url: str
+    tokens: Tokens
+    value: Any
+    anchor: str | None
+    is_map: bool = False
+
+    def at(self, token: str | int) -> _Place:
+        """The place one token further."""
+        value = self.value[token]
+        is_map = not self.is_map and token in NAMED_MEMBERS
+        anchored = not is_map and isinstance(value, dict) and "$anchor" in value
+        return _Place(self.url, (*self.tokens, token), value, value["$anchor"] if anchored else self.anchor, is_map)
+
+    @property
+    def reference(self) -> Schema:
+        """A schema that is this one."""
+        pointer = "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in self.tokens)
+        return {"$ref": f"{self.url}#{quote(pointer)}"}
+
+
+class Faults:
+    """Finds the faults of descriptions by the schemas of one profile; fetches nothing."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._registry = jsonschema_rs.Registry(list(profile.documents.items()), retriever=_refuse)
+        self._options = jsonschema_rs.RegexOptions()  # linear time, whatever the text
+        self._compiled: dict[tuple[str, Tokens], Any] = {}
+
+    def engine(self, schema: Schema) -> Any:
+        """A compiled validator of `schema`."""
+        return jsonschema_rs.Draft202012Validator(schema, registry=self._registry, pattern_options=self._options)
+
+    def of(self, description: Any) -> Iterator[Fault]:
+        """Every fault of a description, some more than once."""
+        for url in (self._profile.must, self._profile.should):
+            yield from self._invalid(self._document(url), description, ())
+
+    def _document(self, url: str) -> _Place:
+        schema = self._profile.documents[url]
+        return _Place(url, (), schema, schema.get("$anchor"))
+
+    def _invalid(self, place: _Place, instance: Any, path: Tokens) -> Iterator[Fault]:
+        """The faults of `instance`, which is at `path`, by the schema at a place."""
+        if not self._is_valid(place, place.reference, instance):
+            yield from self._faults(self._followed(place), instance, path)
+
+    def _faults(self, place: _Place, instance: Any, path: Tokens) -> Iterator[Fault]:
+        for keyword in place.value:
+            if keyword in _ABOUT:
+                continue
+            within = _WITHIN.get(keyword)
+            if within is not None:
+                yield from within(self, place.at(keyword), instance, path, place)
+            elif not self._is_valid(place.at(keyword), self._alone(place, keyword), instance):
+                missing = place.value[keyword] if keyword == "required" else (None,)
+                for name in missing:
+                    if name is None or name not in instance:
+                        yield self._fault(place.at(keyword), path, name)
+
+    def _followed(self, place: _Place) -> _Place:
+        while "$ref" in place.value:
+            url, tokens = resolve(place.value["$ref"], place.url, self._profile.documents)
+            place = self._document(url)
+            for token in tokens:
+                place = place.at(token)
+        return place
+
+    def _is_valid(self, place: _Place, schema: Schema, instance: Any) -> bool:
+        known = (place.url, place.tokens)
+        if known not in self._compiled:
+            self._compiled[known] = self.engine(schema)
+        return bool(self._compiled[known].is_valid(instance))
+
+    def _alone(self, place: _Place, keyword: str) -> Schema:
+        """A schema of one assertion and nothing else."""
+        value = place.value[keyword]
+        if keyword not in _SUBSCHEMAS:
+            return {keyword: value}
+        inner = place.at(keyword)
+        alone = [inner.at(number).reference for number in range(len(value))] if keyword == "anyOf" else inner.reference
+        return {keyword: alone}
+
+    def _fault(self, place: _Place, path: Tokens, name: str | None = None) -> Fault:
+        if place.anchor is None:
+            where = "/".join(map(str, place.tokens))
+            raise SpecError(f"{place.url}: an assertion that no rule holds, at {where}")
+        return Fault(self._profile.rules[place.anchor], path, name, str(place.tokens[-1]), place.value)
+
+    def _all(self, place: _Place, instance: Any, path: Tokens, _: _Place) -> Iterator[Fault]:
+        for number in range(len(place.value)):
+            yield from self._invalid(place.at(number), instance, path)
+
+    def _if(self, place: _Place, instance: Any, path: Tokens, around: _Place) -> Iterator[Fault]:
+        if self._is_valid(place, place.reference, instance):
+            yield from self._invalid(around.at("then"), instance, path)
+
+    def _properties(self, place: _Place, instance: Any, path: Tokens, _: _Place) -> Iterator[Fault]:
+        for name in place.value if isinstance(instance, dict) else ():
+            if name in instance:
+                yield from self._invalid(place.at(name), instance[name], (*path, name))
+
+    def _patterns(self, place: _Place, instance: Any, path: Tokens, _: _Place) -> Iterator[Fault]:
+        for pattern in place.value if isinstance(instance, dict) else ():
+            inner = place.at(pattern)
+            # Asked as a whole, since the engine, not Python, says which names a pattern matches.
+            alone = {"patternProperties": {pattern: inner.reference}}
+            known = _Place(place.url, (*inner.tokens, ""), None, None)
+            if not self._is_valid(known, alone, instance):
+                for name, value in instance.items():
+                    if not self._is_valid(known, alone, {name: value}):
+                        yield from self._invalid(inner, value, (*path, name))
+
+    def _others(self, place: _Place, instance: Any, path: Tokens, around: _Place) -> Iterator[Fault]:
+        if not isinstance(instance, dict):
+            return
+        named: Schema = {name: {} for name in around.value.get("properties", ())}
+        patterns: Schema = {pattern: {} for pattern in around.value.get("patternProperties", ())}
+        alone = {"properties": named, "patternProperties": patterns, "additionalProperties": place.reference}
+        known = _Place(place.url, (*place.tokens, ""), None, None)
+        if not self._is_valid(known, alone, instance):
+            for name, value in instance.items():
+                if not self._is_valid(known, alone, {name: value}):
+                    yield from self._invalid(place, value, (*path, name))
+
+    def _names(self, place: _Place, instance: Any, path: Tokens, _: _Place) -> Iterator[Fault]:
+        for name in instance if isinstance(instance, dict) else ():
+            for fault in self._invalid(place, name, ()):
+                yield Fault(fault.rule, path, name, fault.keyword, fault.value)
+
+    def _items(self, place: _Place, instance: Any, path: Tokens, around: _Place) -> Iterator[Fault]:
+        first = len(around.value.get("prefixItems", ()))
+        for number, value in enumerate(instance[first:] if isinstance(instance, list) else (), first):
+            yield from self._invalid(place, value, (*path, number))
+
+    def _prefix(self, place: _Place, instance: Any, path: Tokens, _: _Place) -> Iterator[Fault]:
+        for number, value in enumerate(instance[: len(place.value)] if isinstance(instance, list) else ()):
+            yield from self._invalid(place.at(number), value, (*path, number))
+
+
+_WITHIN: Mapping[str, Callable[[Faults, _Place, Any, Tokens, _Place], Iterator[Fault]]] = {
+    "allOf": Faults._all,
+    "if": Faults._if,
+    "properties": Faults._properties,
+    "patternProperties": Faults._patterns,
+    "additionalProperties": Faults._others,
+    "propertyNames": Faults._names,
+    "items": Faults._items,
+    "prefixItems": Faults._prefix,
+}
+"""The keywords below which the faults are: what is at the place of the keyword, an instance, its path, the schema."""
+
+
+def _refuse(uri: str) -> Any:
+    raise SpecError(f"{uri} is not part of the installed specification, and schemas are never fetched")

@@ -1,0 +1,1 @@
+"""Values read once, on threads or a cluster, into facts and hashes."""

@@ -1,0 +1,104 @@
+"""What values hold: small accumulators over blocks, merged in any order to the same facts. Their table is here.
+
+A fact is asked for by name in `facts.json` of a profile, for the paths that a pattern names. Every accumulator is
+exact, so that neither the chunk grid nor the order of merging can be seen in its result. Knows no container.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from vizschema.description import ITEM_BYTES, Node
+from vizschema.errors import SpecError
+from vizschema.scan.facts.base import Accumulator, Context
+from vizschema.scan.facts.hashes import ValuesHash
+from vizschema.scan.facts.numbers import Constant, ConstantShare, NonFinite, Range
+from vizschema.scan.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero
+from vizschema.scan.facts.rows import RowSum
+from vizschema.scan.facts.slices import DuplicateSlices
+
+__all__ = ["FACTS", "HASH", "Accumulator", "Asked", "Context", "Fact", "asked_of", "axis_along"]
+
+_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+_COMPLEX = frozenset({"complex64", "complex128"})
+_INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+_BOOLEANS = frozenset({"bool"})
+_ALL = frozenset(ITEM_BYTES)
+
+
+HASH = "values_hash"
+"""The fact of which the digest of an archive is made."""
+
+
+class Fact(NamedTuple):
+    """What starts an accumulator, the dtypes that the fact is about, and what else `facts.json` has to say for it."""
+
+    start: Callable[[Context], Accumulator]
+    dtypes: frozenset[str]
+    needs: tuple[str, ...] = ()
+
+
+FACTS: Mapping[str, Fact] = {
+    "non_finite": Fact(NonFinite, _FLOATS | _COMPLEX),
+    "range": Fact(Range, _FLOATS | _INTEGERS | _BOOLEANS),
+    "row_sum": Fact(RowSum, _FLOATS),
+    "constant": Fact(Constant, _FLOATS),
+    "constant_share": Fact(ConstantShare, _FLOATS),
+    "duplicate_slices": Fact(DuplicateSlices, _FLOATS, ("along",)),
+    "beyond_axis": Fact(BeyondAxis, _INTEGERS, ("axis",)),
+    "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",)),
+    "decode_differs": Fact(DecodeDiffers, _INTEGERS, ("with", "table")),
+    "masked_nonzero": Fact(MaskedNonzero, _FLOATS, ("with",)),
+    HASH: Fact(ValuesHash, _ALL),
+}
+"""Every fact that can be asked for; `absent_chunks` and `damaged_chunks` are always measured, by `scan`."""
+
+
+class Asked(NamedTuple):
+    """One fact of one array: its name, and the entry of `facts.json` that asks for it."""
+
+    name: str
+    entry: Mapping[str, Any]
+
+
+def asked_of(entries: Sequence[Mapping[str, Any]], path: str, node: Node) -> tuple[Asked, ...]:
+    """The facts that `entries` of `facts.json` ask of the array at `path`, each once; a later entry wins.
+
+    Raises `SpecError` for an entry that names no fact, no pattern, or not what the fact needs.
+    """
+    asked: dict[str, Asked] = {}
+    for entry in entries:
+        if not _matches(entry, path) or node["dtype"] not in entry.get("dtypes", (node["dtype"],)):
+            continue
+        for name in entry.get("measure", ()):
+            if name not in FACTS:
+                raise SpecError(f"facts.json: expected facts among {', '.join(FACTS)}, found {name!r}")
+            missing = [key for key in FACTS[name].needs if key not in entry]
+            if missing:
+                raise SpecError(f"facts.json: {name} needs {' and '.join(missing)}, and the entry has none")
+            along = name != "duplicate_slices" or axis_along(entry, node) is not None
+            if node["dtype"] in FACTS[name].dtypes and along:
+                asked[name] = Asked(name, entry)
+    return tuple(asked.values())
+
+
+def axis_along(entry: Mapping[str, Any], node: Node) -> int | None:
+    """The number of the first axis whose name the pattern `along` matches."""
+    names = node["axes"] or ()
+    pattern = _compiled(entry["along"])
+    return next((number for number, name in enumerate(names) if name is not None and pattern.search(name)), None)
+
+
+def _matches(entry: Mapping[str, Any], path: str) -> bool:
+    if "at" not in entry:
+        raise SpecError("facts.json: expected a pattern of paths as `at` in every entry, found none")
+    return _compiled(entry["at"]).search(path) is not None
+
+
+def _compiled(pattern: Any) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, re.ASCII)
+    except (re.error, TypeError) as error:
+        raise SpecError(f"facts.json: expected a regular expression, found {pattern!r}: {error}") from None

@@ -1,0 +1,335 @@
+"""Chunks to facts: every chunk of every array read once, on threads, within a bound on decoded memory.
+
+A piece is read and decoded, given to every accumulator that `facts.json` asks for, and forgotten; what is kept are the
+accumulators, which are merged as they come. Nothing in the result depends on the number of threads or their order.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from vizschema.bounds import MEMORY
+from vizschema.containers.codecs.decoded import undecoded
+from vizschema.containers.values import HasValues, Piece
+from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.scan.array import Progress, ScannedArray
+from vizschema.scan.facts import HASH
+from vizschema.scan.hashing.array import Memory
+
+_BATCH_BYTES = 1 << 20, 8 << 20
+"""The fewest and the most bytes that a thread is given at once."""
+
+_BATCHES = 16
+"""How many batches every thread has at least, where arrays are large enough: so none waits long for the last one."""
+
+_BATCH_PIECES = 64
+_PIECES = 10_000_000
+_DAMAGED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How a scan may use the machine: threads (null: the CPUs that this process may use), bytes of decoded values."""
+
+    jobs: int | None = None
+    memory: int = MEMORY
+
+    @property
+    def threads(self) -> int:
+        """How many threads, at least one."""
+        if self.jobs is not None:
+            return max(1, self.jobs)
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Scanned(NamedTuple):
+    """What a scan found: facts by path, how much it read of how much, and whether it came to its end."""
+
+    facts: dict[str, Node]
+    coverage: dict[str, int]
+    complete: bool
+
+
+def scan(
+    container: HasValues,
+    description: Description,
+    entries: Sequence[Mapping[str, Any]],
+    bounds: Bounds = Bounds(),
+    progress: Progress | None = None,
+    paths: Collection[str] | None = None,
+) -> Scanned:
+    """The facts that `entries` of `facts.json` ask of the arrays of an open container, which `description` describes.
+
+    With `paths`, of these arrays only; `coverage` is of the whole archive.
+
+    An interrupt (Ctrl-C) ends the scan early: what was measured until then comes back, not `complete`; arrays of which
+    a part was not read have no facts but the damage that was found. Raises `SpecError` for entries that are none.
+    """
+    hashing = hashing_memory(entries, bounds)
+    wanted = [path for path in readable(description) if paths is None or path in paths]
+    arrays = (ScannedArray(container, description, path, entries, bounds.memory, progress, hashing) for path in wanted)
+    total = sum(description["nodes"][path]["bytes"] for path in wanted)
+    found = Found(description)
+    flight = bounds.memory if hashing is None else bounds.memory - hashing.most
+    complete = _Run(arrays, total, found, bounds, flight).complete()
+    if complete and hashing is not None:
+        complete = _finished(found.unsettled, bounds.threads)
+    return found.scanned(complete=complete)
+
+
+def hashing_memory(entries: Sequence[Mapping[str, Any]], bounds: Bounds) -> Memory | None:
+    """What values that wait to be hashed may take: half of the memory; null where none are hashed."""
+    hashed = any(HASH in entry.get("measure", ()) for entry in entries)
+    return Memory(bounds.memory // 2) if hashed else None
+
+
+class Found:
+    """What is found in arrays: of one that was read to its end its facts alone are kept, so any number may come."""
+
+    def __init__(self, description: Description) -> None:
+        self._description = description
+        self._facts: dict[str, Node] = {}
+        self._coverage = coverage_of(description)
+        self._unsettled: dict[str, ScannedArray] = {}
+
+    @property
+    def unsettled(self) -> Sequence[ScannedArray]:
+        """The arrays of which something may still come."""
+        return list(self._unsettled.values())
+
+    def begin(self, array: ScannedArray) -> None:
+        """Expect pieces of an array."""
+        self._unsettled[array.path] = array
+
+    def settle(self, array: ScannedArray) -> None:
+        """Take the facts of an array, once, and let go of it."""
+        if self._unsettled.pop(array.path, None) is None:
+            return
+        self._coverage["chunks_read"] += min(array.chunks_read, _chunk_count(array.node))
+        self._coverage["bytes_read"] += array.bytes_read
+        if array.seen:
+            self._facts[array.path] = array.facts()
+
+    def scanned(self, *, complete: bool) -> Scanned:
+        """All of it, in the order of the description."""
+        for array in self.unsettled:
+            self.settle(array)
+        facts = {path: self._facts[path] for path in self._description["nodes"] if path in self._facts}
+        return Scanned(facts, self._coverage, complete)
+
+
+def _finished(arrays: Sequence[ScannedArray], threads: int) -> bool:
+    """True once what hashes lack was read again; false after an interrupt."""
+    try:
+        for array in arrays:
+            array.finish(threads)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def readable(description: Description) -> list[str]:
+    """The arrays whose values can be read: numbers or booleans, in codecs that are decoded here."""
+    container = description.get("container", {})
+    arrays = ((path, node) for path, node in description["nodes"].items() if node["kind"] == "array")
+    return [path for path, node in arrays if node["dtype"] in ITEM_BYTES and not undecoded(container, node)]
+
+
+def coverage_of(description: Description) -> dict[str, int]:
+    """The coverage of a scan that has read nothing yet."""
+    arrays = [node for node in description["nodes"].values() if node["kind"] == "array"]
+    chunks = sum(_chunk_count(node) for node in arrays)
+    return {"chunks_read": 0, "chunks": chunks, "bytes_read": 0, "bytes": sum(node["bytes"] for node in arrays)}
+
+
+def describe_scanned(description: Description, scanned: Scanned) -> Description:
+    """`description` with what the scan found in it."""
+    nodes = {
+        path: {**node, "facts": scanned.facts[path]} if path in scanned.facts else node
+        for path, node in description["nodes"].items()
+    }
+    values = "read" if scanned.complete else "partial"
+    return {**description, "values": values, "nodes": nodes, "coverage": scanned.coverage}
+
+
+def _chunk_count(node: Node) -> int:
+    """The chunks of an array; without chunks it counts as one."""
+    return node["storage"]["chunk_count"] if node["storage"] is not None else int(math.prod(node["shape"]) > 0)
+
+
+def allowed_pieces(array: ScannedArray, memory: int) -> Iterator[Piece]:
+    """The pieces of an array that may be read in so many bytes; those that may not are noted as damage."""
+    for number, piece in enumerate(array.pieces()):
+        if number >= _PIECES or array.damaged_count >= _DAMAGED:
+            what = f"{_PIECES} chunks" if number >= _PIECES else f"{_DAMAGED} damaged chunks"
+            array.refuse(piece, f"more than {what}: this one and those after it were not read")
+            return
+        if piece.decoded_bytes > memory:
+            needed = -(-piece.decoded_bytes // (1 << 20))
+            array.refuse(
+                piece,
+                f"{piece.decoded_bytes} bytes to decode at once, and the bound is {memory}: "
+                f"raise it (--memory {needed}M), or write smaller chunks",
+            )
+        else:
+            yield piece
+
+
+class _Batch(NamedTuple):
+    """Pieces of one array that one thread reads; the `head` is the first piece, before which nothing else is begun."""
+
+    array: ScannedArray
+    pieces: list[Piece]
+    head: bool
+
+    @property
+    def weight(self) -> int:
+        """The most bytes that reading it holds at a time: a piece as it is decoded, and what that is decoded from."""
+        return 2 * max(piece.decoded_bytes for piece in self.pieces)
+
+
+class _Run:
+    """One scan over `arrays` of `total` bytes by threads that each take the next batch, while there is room for it.
+
+    Nobody hands batches out: a thread that had to wake another for every batch would cost more than reading some.
+    """
+
+    def __init__(self, arrays: Iterator[ScannedArray], total: int, found: Found, bounds: Bounds, flight: int) -> None:
+        self._arrays = arrays
+        self._total = total
+        self._found = found
+        self._flight = flight
+        self._most = bounds.threads
+        self._memory = bounds.memory
+        self._stop = threading.Event()
+        self._failures: list[BaseException] = []
+        self._next = self._batches()
+        self._taking = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._alive = 0
+        self._running = 0
+        self._held = 0
+
+    def complete(self) -> bool:
+        """True once all was read; false after an interrupt."""
+        self._start()
+        try:
+            self._wait()
+        except KeyboardInterrupt:
+            self._stop.set()
+            self._wait()
+            return False
+        if self._failures:
+            raise self._failures[0]
+        return True
+
+    def _wait(self) -> None:
+        """Until every thread has ended. Not by `join` alone: one that is interrupted takes its thread for ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alive)
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self) -> None:
+        """Start one more thread, or do with those that there are; called by one that lives, or the first time."""
+        thread = threading.Thread(target=self._work, name=f"scan_{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        with self._changed:
+            self._alive += 1
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads for this process
+            with self._changed:
+                self._alive -= 1
+            self._threads.remove(thread)
+            self._most = len(self._threads)
+            if not self._threads:
+                raise MemoryError("no thread can be started") from None
+
+    def _work(self) -> None:
+        """Read batches until there are none."""
+        try:
+            while (batch := self._take()) is not None:
+                self._read(batch)
+        except BaseException as error:  # noqa: BLE001  (raised again where the scan was asked for)
+            self._failures.append(error)
+            self._stop.set()
+        with self._changed:
+            self._alive -= 1
+            self._changed.notify_all()
+
+    def _take(self) -> _Batch | None:
+        """The next batch, null where none is left or none is wanted; the first of a thread starts another thread."""
+        with self._taking:
+            batch = None if self._stop.is_set() else next(self._next, None)
+            if batch is not None and len(self._threads) < self._most:
+                self._start()
+            return batch
+
+    def _read(self, batch: _Batch) -> None:
+        weight = min(batch.weight, self._flight)
+        with self._changed:
+            self._changed.wait_for(lambda: self._may_begin(batch, weight))
+            self._running += 1
+            self._held += weight
+        part = None
+        try:
+            part = batch.array.read(batch.pieces, self._stop)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._held -= weight
+                if part is not None:
+                    batch.array.merge(part)
+                    self._let_go(batch.array)
+                self._changed.notify_all()
+
+    def _may_begin(self, batch: _Batch, weight: int) -> bool:
+        if self._stop.is_set():
+            return True
+        room = not self._running or self._held + weight <= self._flight
+        return room and (batch.head or batch.array.begun)
+
+    def _batches(self) -> Iterator[_Batch]:
+        """The head of every array before the rest of the one before it, so that nobody waits for a head."""
+        least, most = _BATCH_BYTES
+        size = min(max(self._total // (_BATCHES * self._most), least), most)
+        rest: Iterator[_Batch] = iter(())
+        for array in self._arrays:
+            self._found.begin(array)
+            pieces = allowed_pieces(array, self._memory)
+            head = next(pieces, None)
+            if head is not None:
+                yield _Batch(array, [head], head=True)
+            yield from rest
+            rest = self._rest(array, pieces, size)
+        yield from rest
+
+    def _rest(self, array: ScannedArray, pieces: Iterator[Piece], size: int) -> Iterator[_Batch]:
+        yield from _grouped(array, pieces, size)
+        with self._changed:
+            self._let_go(array)
+
+    def _let_go(self, array: ScannedArray) -> None:
+        if array.is_settled:
+            self._found.settle(array)
+
+
+def _grouped(array: ScannedArray, pieces: Iterator[Piece], least: int) -> Iterator[_Batch]:
+    """Batches of pieces, of `least` bytes or more."""
+    batch: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += piece.decoded_bytes
+        if size >= least or len(batch) == _BATCH_PIECES:
+            yield _Batch(array, batch, head=False)
+            batch, size = [], 0
+    if batch:
+        yield _Batch(array, batch, head=False)

@@ -1,0 +1,1 @@
+"""The sandboxed process that reads untrusted archives, and this end of it."""

@@ -1,0 +1,1 @@
+"""`vizschema.create`, `write` and `convert`."""

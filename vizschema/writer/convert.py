@@ -1,0 +1,187 @@
+"""`convert`: the same archive in another container or chunking, part by part, and shown to be the same.
+
+Nothing is judged: what conforms conforms afterwards, but for rules about storage. Values are read by our own readers,
+a few MiB at a time; what the target cannot hold is named before anything is written.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from vizschema.containers import open_container
+from vizschema.containers.base import Container
+from vizschema.describing import describe, describe_open
+from vizschema.description import Description, Node
+from vizschema.digests import digest, require_portable
+from vizschema.errors import NoDigest, UsageError, VizschemaError
+from vizschema.rules import versions
+from vizschema.urls import local_path
+from vizschema.writer.forms import form_of
+from vizschema.writer.forms.base import BFLOAT16, Form, PlannedArray
+from vizschema.writer.layout import default_chunks
+from vizschema.writer.source import NotCarried, SourceValues, problems_of
+from vizschema.writer.target import replacing, require_free
+
+KEEP, DEFAULT = "keep", "default"
+"""Chunks as they are in the source (where it has any), or as a writer cuts an array for which nobody chose."""
+
+Chunks = str | Mapping[str, int]
+Begin = Callable[[int], Callable[[int], object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What was done: how many arrays and bytes, the digest of both archives, and what was left behind.
+
+    `digest` is null where the archive has none, and `no_digest` says why. `left` are files of no container's format.
+    """
+
+    arrays: int
+    bytes: int
+    digest: str | None
+    no_digest: str | None
+    left: tuple[str, ...]
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    container: str | None = None,
+    chunks: Chunks = KEEP,
+    overwrite: bool = False,
+    progress: Begin | None = None,
+) -> Converted:
+    """What was converted from `source` to the new archive `target`, which has the same description and digest.
+
+    `container` is one of `writers.FORMS`, by default what the suffix says. `chunks` is `keep`, `default`, or the
+    length of a chunk along axes by their names (without a role), the others as by default. Holds a few chunks, or
+    32 MiB, in memory. Raises `NotCarried` where the target cannot hold the archive, `UsageError` where it exists or an
+    argument does not fit, `NotAnArchive` where the source cannot be read (`Damaged`: a chunk); leaves nothing behind.
+    """
+    place, path = local_path(os.fspath(source)), Path(target)
+    form = form_of(path, container)
+    require_free(path, overwrite=overwrite)
+    with closing(open_container(place)) as opened:
+        description = describe_open(opened)
+        problems = dict(problems_of(description, form))
+        if problems:
+            raise NotCarried(place, form, problems)
+        planned = _plan(description, opened, form, chunks)
+        with replacing(path) as temporary:
+            _write(temporary, description, planned, form, progress)
+            found, why = _compare(place, temporary, description)
+    total = sum(node["bytes"] for node in description["nodes"].values() if node["kind"] == "array")
+    left = tuple(
+        f"{'' if group == '/' else group}/{name}"
+        for group, node in description["nodes"].items()
+        for name in node.get("foreign", ())
+    )
+    return Converted(len(planned), total, found, why, left)
+
+
+def _plan(description: Description, opened: Container, form: Form, chunks: Chunks) -> dict[str, PlannedArray]:
+    layout = versions.read_json(versions.newest().folder / "layout.json")
+    arrays = {path: node for path, node in description["nodes"].items() if node["kind"] == "array"}
+    if isinstance(chunks, Mapping):
+        known = {name.partition(":")[0] for node in arrays.values() for name in node["axes"] or () if name}
+        unknown = [name for name in chunks if name not in known]
+        if unknown:
+            raise UsageError(
+                f"chunks: no array has an axis {unknown[0]}; there is {', '.join(sorted(known)) or 'none'}"
+            )
+    elif chunks not in (KEEP, DEFAULT):
+        raise UsageError(f"chunks: expected keep, default, or lengths of axes like head=1, found {chunks!r}")
+    return {path: _planned(path, node, opened, form, chunks, layout) for path, node in arrays.items()}
+
+
+def _planned(
+    path: str, node: Node, opened: Container, form: Form, chunks: Chunks, layout: Mapping[str, Any]
+) -> PlannedArray:
+    dtype = np.dtype(ml_dtypes.bfloat16 if node["dtype"] == BFLOAT16 else node["dtype"])
+    shape, stored = tuple(node["shape"]), node["storage"]
+    axes = None if node["axes"] is None else tuple(node["axes"])
+    kept = chunks == KEEP and stored is not None
+    chosen = stored["chunks"] if kept else _chosen(path, shape, axes, dtype.itemsize, chunks, layout)
+    cut = tuple(min(max(1, length), max(1, size)) for length, size in zip(chosen, shape, strict=True))
+    shards = None
+    if form.shards and kept and stored["shards"] is not None and tuple(chosen) == cut:
+        shards = tuple(stored["shards"]["shape"])
+    if shards is None:
+        shards = form.default_shards(shape, cut, dtype.itemsize)
+    source = None if stored is None else tuple((stored["shards"] or {"shape": stored["chunks"]})["shape"])
+    values = SourceValues(path, opened, shape, dtype)
+    return PlannedArray(values, node["dtype"], axes, node["attributes"], cut, shards, source)
+
+
+def _chosen(
+    path: str,
+    shape: Sequence[int],
+    axes: Sequence[str | None] | None,
+    item_bytes: int,
+    chunks: Chunks,
+    layout: Mapping[str, Any],
+) -> tuple[int, ...]:
+    names = [name or "" for name in (axes or [""] * len(shape))]
+    default = default_chunks(path, shape, names, item_bytes, layout)
+    lengths = chunks if isinstance(chunks, Mapping) else {}
+    return tuple(lengths.get(name.partition(":")[0], length) for name, length in zip(names, default, strict=True))
+
+
+def _write(
+    temporary: Path,
+    description: Description,
+    planned: Mapping[str, PlannedArray],
+    form: Form,
+    progress: Begin | None,
+) -> None:
+    groups = {path: node["attributes"] for path, node in description["nodes"].items() if node["kind"] == "group"}
+    total = sum(math.prod(item.shape) * item.stored_dtype.itemsize for item in planned.values())
+    done = None if progress is None else progress(total)
+    with closing(form.begin(temporary)) as writer:
+        writer.outline(groups, planned)
+        for path, attributes in groups.items():
+            writer.group(path, attributes)
+        for path, item in planned.items():
+            assert isinstance(item.values, SourceValues)  # noqa: S101  (made above)
+            item.values.done = done
+            writer.array(path, item)
+            item.values.release()
+        writer.finish()
+
+
+def _compare(source: str, written: Path, description: Description) -> tuple[str | None, str | None]:
+    """The digest that both have, or why there is none; raises `VizschemaError` where they are not the same."""
+    difference = _difference(description, describe(written))
+    if difference is not None:
+        raise VizschemaError(f"{source}: not converted: {difference} would differ; please report it")
+    try:
+        require_portable(description)
+    except NoDigest as error:
+        return None, str(error)
+    expected = digest(source)
+    found = digest(written)
+    if found != expected:
+        raise VizschemaError(f"{source}: not converted: its digest is {expected}, and would be {found}")
+    return str(found), None
+
+
+def _difference(one: Description, other: Description) -> str | None:
+    """The first node that differs in more than its storage, null where none does."""
+    for path in sorted(one["nodes"].keys() | other["nodes"].keys()):
+        if _carried(one["nodes"].get(path)) != _carried(other["nodes"].get(path)):
+            return str(path)
+    return None
+
+
+def _carried(node: Node | None) -> Node | None:
+    return None if node is None else {key: value for key, value in node.items() if key not in ("storage", "foreign")}

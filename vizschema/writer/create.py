@@ -1,0 +1,260 @@
+"""`create`: an archive that is written array by array while a model runs, in the memory of one array.
+
+Every array is judged on its own before it is written, and the whole at the end. Until then the root says
+`complete: false`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vizschema.description import Node
+from vizschema.errors import NotConforming, UsageError, VizschemaError
+from vizschema.findings import Report
+from vizschema.rules import versions
+from vizschema.rules.versions import Profile, Spec
+from vizschema.validation import report_of
+from vizschema.writer import plan
+from vizschema.writer.forms import FORMS, form_of
+from vizschema.writer.forms.base import Form, Writer
+from vizschema.writer.plan import Array
+from vizschema.writer.refusal import family, lasting, refusal
+from vizschema.writer.resume import is_there, unfinished
+from vizschema.writer.target import remove, require_free
+
+COMPLETE = "complete"
+
+_FIXED = ("spec_version", "profile", COMPLETE)
+
+
+@contextmanager
+def create(
+    path: str | os.PathLike[str],
+    *,
+    profile: str,
+    container: str | None = None,
+    spec: str | None = None,
+    overwrite: bool = False,
+    attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    resume: bool = False,
+) -> Iterator[Trace]:
+    """A `Trace` that takes arrays one by one; on a clean exit it is judged, and marked complete if it conforms.
+
+    `attributes` are those known from the start, by path, as in `write`. The archive grows at `path` itself: whatever
+    happens, what was added is there, under `complete: false`. With `resume`, an archive that was never completed is
+    gone on with (`path in trace` says what it has), and begun where there is none; its values are read once before.
+    Raises `NotConforming` at the end where the whole does not conform, `UsageError` where the target exists or an
+    argument does not fit, `SpecError` where the version or profile is not there.
+    """
+    target = Path(path)
+    form = form_of(target, container)
+    if not form.stepwise:
+        steps = ", ".join(name for name, other in FORMS.items() if other.stepwise)
+        raise UsageError(
+            f"{target}: {form.name} cannot be written array by array, since what finds its arrays is written at once; "
+            f"capture in one of {steps}, and convert when it is complete"
+        )
+    version = versions.newest() if spec is None else versions.load(spec)
+    judged = version.profile(profile)
+    given = {plan.node_path(place): dict(value) for place, value in (attributes or {}).items()}
+    if resume and overwrite:
+        raise UsageError(f"{target}: expected either resume or overwrite, found both")
+    resumed = resume and is_there(target)
+    if resumed:
+        trace = _resumed(target, form, version, judged, given)
+    else:
+        root = plan.root_attributes(given.pop("/", {}), version.version, judged.name)
+        require_free(target, overwrite=overwrite or resume)
+        remove(target)
+        trace = Trace(target, form, version, judged, form.begin(target))
+        trace.begin({**root, COMPLETE: False})
+    try:
+        _annotate_first(trace, given, None if resumed else target)
+        yield trace
+        trace.complete()
+    finally:
+        trace.close()
+
+
+def _resumed(target: Path, form: Form, version: Spec, profile: Profile, given: dict[str, dict[str, Any]]) -> Trace:
+    """The trace of what is at `target`; `given` keeps what is still to be set."""
+    if form.resume is None:
+        raise UsageError(f"{target}: {form.name} cannot be gone on with")
+    nodes = unfinished(target, form)
+    own = {**nodes["/"]["attributes"], **given.get("/", {})}
+    plan.root_attributes(own, version.version, profile.name)
+    if "/" in given:
+        given["/"] = {key: value for key, value in given["/"].items() if key not in _FIXED}
+    trace = Trace(target, form, version, profile, form.resume(target))
+    trace.go_on(nodes)
+    return trace
+
+
+def _annotate_first(trace: Trace, given: Mapping[str, Mapping[str, Any]], new: Path | None) -> None:
+    """Nothing; where an attribute is refused, nothing was captured yet, and nothing is left behind of a `new` one."""
+    try:
+        for place, values in given.items():
+            trace.annotate(place, values)
+    except VizschemaError:
+        trace.close()
+        if new is not None:
+            remove(new)
+        raise
+
+
+class Trace:
+    """An archive that is being written; made by `create`."""
+
+    def __init__(self, target: Path, form: Form, version: Spec, profile: Profile, writer: Writer) -> None:
+        self._target = target
+        self._form = form
+        self._version = version
+        self._profile = profile
+        self._layout = versions.read_json(version.folder / "layout.json")
+        self._writer: Writer | None = writer
+        self._attributes: dict[str, dict[str, Any]] = {}
+        self._nodes: dict[str, Node] = {}
+        self._witnesses: dict[str, str] = {}
+
+    def __contains__(self, path: str) -> bool:
+        """Whether there is an array or a group at `path`."""
+        return plan.node_path(path) in self._nodes
+
+    def begin(self, root: Mapping[str, Any]) -> None:
+        """Write the root; called by `create`."""
+        self._group(self._open(), "/", plan.plain_attributes("/", root))
+
+    def go_on(self, nodes: Mapping[str, Node]) -> None:
+        """Take over what is there; called by `create`."""
+        for place, node in nodes.items():
+            if node["kind"] == "group":
+                self._attributes[place] = dict(node["attributes"])
+            self._keep(place, node)
+
+    def add(
+        self,
+        path: str,
+        data: Any,
+        axes: Sequence[str],
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        chunks: Sequence[int] | None = None,
+        shards: Sequence[int] | None = None,
+    ) -> None:
+        """Write one array, and the groups above it; it is with the operating system when this returns.
+
+        Raises `NotConforming`, with nothing written, where no later call could make this array conform.
+        """
+        writer = self._open()
+        place = plan.node_path(path)
+        if place in self._nodes:
+            raise UsageError(f"{place}: was written already, and an array is written once")
+        self._require_groups_above(place)
+        given = Array(data, axes, attributes or {}, chunks, shards)
+        planned = plan.plan_array(place, given, {}, self._form, self._layout)
+        node = plan.plan_node(place, planned, self._form)
+        self._require_fit(place, node, [name.partition(":")[0] for name in planned.axes or () if name])
+        plan.require_portable({place: planned})
+        for above in plan.ancestors(place):
+            if above not in self._nodes:
+                self._group(writer, above, {})
+        writer.array(place, planned)
+        self._keep(place, node)
+
+    def annotate(self, path: str, attributes: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Set attributes of a group, by mapping or by name; a group that is not there yet is written.
+
+        Raises `NotConforming`, with nothing written, where an attribute does not conform.
+        """
+        writer = self._open()
+        place = plan.node_path(path)
+        values = plan.plain_attributes(place, {**(attributes or {}), **more})
+        fixed = [key for key in _FIXED if place == "/" and key in values]
+        if fixed:
+            raise UsageError(f"/: the attribute {fixed[0]} is set by create itself; leave it out")
+        if place in self._nodes and place not in self._attributes:
+            raise UsageError(f"{place}: expected a group, found an array; pass its attributes to add")
+        self._require_groups_above(place)
+        merged = {**self._attributes.get(place, {}), **values}
+        sizes = [key.removeprefix("size_") for key in values if key.startswith("size_")]
+        self._require_fit(place, plan.plan_group(place, merged), sizes, attributes=values)
+        for above in plan.ancestors(place):
+            if above not in self._nodes:
+                self._group(writer, above, {})
+        if place not in self._nodes:
+            self._group(writer, place, values)
+        elif values:
+            writer.annotate(place, values)
+        self._attributes[place] = merged
+        self._keep(place, plan.plan_group(place, merged))
+
+    def complete(self) -> Report:
+        """The report on the whole, which conforms and is now marked complete; called by `create` on a clean exit.
+
+        Raises `NotConforming`, and leaves `complete: false`, where it does not.
+        """
+        writer = self._open()
+        root = {**self._attributes["/"], COMPLETE: True}
+        nodes = {**self._nodes, "/": plan.plan_group("/", root)}
+        description = plan.plan_description(nodes, self._form)
+        report = report_of(description, str(self._target), spec=self._version.version, profile=self._profile)
+        if not report.conforms:
+            raise NotConforming(f"{self._target}: stays marked as not complete: {refusal(report)}", report)
+        writer.annotate("/", {COMPLETE: True})
+        writer.finish()
+        self.close()
+        return report
+
+    def close(self) -> None:
+        """Let go of every file; what was added stays, under `complete: false` unless `complete` was called."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _open(self) -> Writer:
+        if self._writer is None:
+            raise UsageError(f"{self._target}: is closed; add and annotate inside the with block of create")
+        return self._writer
+
+    def _group(self, writer: Writer, place: str, attributes: Mapping[str, Any]) -> None:
+        writer.group(place, attributes)
+        self._attributes[place] = dict(attributes)
+        self._keep(place, plan.plan_group(place, attributes))
+
+    def _keep(self, place: str, node: Node) -> None:
+        """Remember the node, and that it can bear witness: to its axes, and to the form of its series."""
+        self._nodes[place] = node
+        self._witnesses.setdefault(family(place), place)
+        for name in node.get("axes") or ():
+            self._witnesses.setdefault(name.partition(":")[0], place)
+
+    def _require_groups_above(self, place: str) -> None:
+        for above in plan.ancestors(place):
+            if above in self._nodes and above not in self._attributes:
+                raise UsageError(f"{above}: expected a group, found an array; {place} cannot lie below it")
+
+    def _require_fit(
+        self, place: str, node: Node, axes: Sequence[str], attributes: Mapping[str, Any] | None = None
+    ) -> None:
+        """Nothing; raises `NotConforming` for faults of `node` alone, or of its axes and series beside what is there.
+
+        The nodes looked at are the node, those above it, `/metadata`, and one witness for each axis and for the series:
+        a few, however many were written. With `attributes`, only they are looked at.
+        """
+        shown = ["/", "/metadata", *(self._witnesses.get(key, "/") for key in (family(place), *axes))]
+        nodes: dict[str, Node] = {}
+        for each in (*shown, place):
+            for above in (*plan.ancestors(each), each):
+                nodes[above] = dict(self._nodes.get(above) or plan.plan_group(above, {}))
+        nodes[place] = node
+        description = plan.plan_description(nodes, self._form)
+        report = report_of(description, str(self._target), spec=self._version.version, profile=self._profile)
+        findings = tuple(filter(lasting(place, axes, attributes), report.errors))
+        if findings:
+            refused = replace(report, findings=findings)
+            raise NotConforming(f"{place}: was not written: {refusal(refused)}", refused)

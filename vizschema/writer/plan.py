@@ -1,0 +1,191 @@
+"""From what a caller hands over to what will be written, and to the description that the archive will have. No IO."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from vizschema.containers.base import clean_attributes, name_node
+from vizschema.description import ITEM_BYTES, Description, Node, array, complete, group, parent_of
+from vizschema.errors import UsageError
+from vizschema.text import escape_name, escape_text, shorten
+from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
+from vizschema.writer.layout import default_chunks
+
+RESERVED = ("_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "DIMENSION_LIST", STORED_DTYPE)
+"""Attributes by which containers carry axes and stored dtypes: a writer sets them, a caller does not."""
+
+# NumPy's kinds of dtypes that no array of the standard may have, by the names of `docs/architecture.md`.
+_UNPORTABLE = {"U": "string", "T": "string", "S": "bytes", "M": "datetime", "m": "timedelta", "O": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """One array to be written: values that NumPy takes (or `ml_dtypes.bfloat16`), and one axis name a dimension.
+
+    `chunks` and `shards` are lengths along the axes; without `chunks` they follow from the meaning of the axes.
+    """
+
+    data: Any
+    axes: Sequence[str]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    chunks: Sequence[int] | None = None
+    shards: Sequence[int] | None = None
+
+
+def node_path(path: str) -> str:
+    """`path` with one leading slash and no trailing one; raises `UsageError` for one that leads nowhere."""
+    names = path.strip("/").split("/") if path.strip("/") else []
+    for name in names:
+        if not name or name.startswith((".", "__")) or name == "zarr.json":
+            raise UsageError(
+                f"{shorten(escape_text(path))}: expected names between single slashes, like /outputs/logits, "
+                "and none that containers keep for themselves (a leading dot or two underscores, zarr.json)"
+            )
+    return "/" + "/".join(names)
+
+
+def ancestors(path: str) -> list[str]:
+    """The groups above `path`, the root first."""
+    above = []
+    while path != "/":
+        path = parent_of(path)
+        above.append(path)
+    return above[::-1]
+
+
+def plain_attributes(path: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """`attributes` as JSON: NumPy scalars and arrays as numbers and lists; raises `UsageError` for anything else."""
+    for key in attributes:
+        if not isinstance(key, str):
+            raise UsageError(f"{path}: expected attributes with names, found the key {key!r}")
+        if key in RESERVED:
+            raise UsageError(f"{path}: the attribute {key} is set by the writer; pass axes and data instead")
+    return {key: _plain(path, key, value) for key, value in attributes.items()}
+
+
+def _plain(path: str, key: str, value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(path, key, item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(path, key, item) for name, item in value.items()}
+    found = type(value).__name__
+    raise UsageError(f"{path}: attribute {key}: expected a number, a text, a boolean or a flat list, found {found}")
+
+
+def root_attributes(given: Mapping[str, Any], spec: str, profile: str) -> dict[str, Any]:
+    """The attributes of the root, with what the caller did not say: version, profile, time and software."""
+    for key, chosen in (("spec_version", spec), ("profile", profile)):
+        if given.get(key, chosen) != chosen:
+            raise UsageError(
+                f"/: expected the attribute {key} to be {chosen!r}, as the call says, found {given[key]!r}"
+            )
+    return {
+        "spec_version": spec,
+        "profile": profile,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "generator": f"vizschema {importlib.metadata.version('vizschema')}",
+        **given,
+    }
+
+
+def plan_array(
+    path: str, given: Array, attributes: Mapping[str, Any], form: Form, layout: Mapping[str, Any]
+) -> PlannedArray:
+    """`given`, with further `attributes`, ready to be written; raises `UsageError` where its parts do not fit."""
+    values = np.asarray(given.data)
+    if values.dtype.byteorder == ">" or not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
+    axes = tuple(given.axes)
+    if isinstance(given.axes, str) or len(axes) != values.ndim or not all(isinstance(name, str) for name in axes):
+        raise UsageError(f"{path}: expected one axis name a dimension of {values.shape}, found {given.axes!r}")
+    if given.shards is not None and not form.shards:
+        raise UsageError(f"{path}: {form.name} has no shards; leave them out, or write zarr-v3")
+    dtype = canonical_dtype(values.dtype)
+    chosen = _cut(path, "chunks", given.chunks, values.shape)
+    if chosen is None:
+        chosen = default_chunks(path, values.shape, axes, values.dtype.itemsize, layout)
+    chunks = tuple(min(length, max(1, size)) for length, size in zip(chosen, values.shape, strict=True))
+    shards = _cut(path, "shards", given.shards, values.shape)
+    if shards is None:
+        shards = form.default_shards(values.shape, chunks, values.dtype.itemsize)
+    if shards is not None and any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
+        raise UsageError(f"{path}: expected shards that hold whole chunks of {chunks}, found {shards}")
+    return PlannedArray(values, dtype, axes, plain_attributes(path, {**given.attributes, **attributes}), chunks, shards)
+
+
+def canonical_dtype(dtype: np.dtype[Any]) -> str:
+    """The name of a dtype in a description."""
+    if dtype == ml_dtypes.bfloat16:
+        return BFLOAT16
+    if dtype.names is not None:
+        return "compound"
+    return _UNPORTABLE.get(dtype.kind, dtype.name)
+
+
+def plan_node(path: str, planned: PlannedArray, form: Form) -> Node:
+    """The node that `planned` becomes in a description."""
+    attributes, escaped = clean_attributes(planned.attributes)
+    portable = planned.dtype in ITEM_BYTES
+    node = array(
+        planned.dtype,
+        planned.shape,
+        planned.axes,
+        attributes,
+        form.storage(planned) if portable else None,
+        item_bytes=planned.values.dtype.itemsize,
+    )
+    return _named(node, path, escaped)
+
+
+def plan_group(path: str, attributes: Mapping[str, Any]) -> Node:
+    """The node that a group with `attributes` becomes in a description."""
+    cleaned, escaped = clean_attributes(attributes)
+    return _named(group(cleaned), path, escaped)
+
+
+def plan_description(nodes: Mapping[str, Node], form: Form) -> Description:
+    """The description that an archive of `nodes` (by their paths as they are written) will have in the container."""
+    return complete(form.identity, {escape_name(path): node for path, node in nodes.items()})
+
+
+def require_portable(planned: Mapping[str, PlannedArray]) -> None:
+    """Nothing; raises `UsageError` for values that no container of ours can hold, whatever a profile allows."""
+    for path, item in planned.items():
+        if item.dtype not in ITEM_BYTES:
+            raise UsageError(f"{path}: expected one of {', '.join(ITEM_BYTES)}, found {item.dtype}")
+
+
+def require_held(groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray], form: Form) -> None:
+    """Nothing; raises `UsageError` for a node that the container has no room for."""
+    nodes = {**groups, **{path: item.attributes for path, item in planned.items()}}
+    for path, attributes in nodes.items():
+        why = form.refusal(path, attributes)
+        if why is not None:
+            raise UsageError(f"{path}: {why}")
+
+
+def _cut(path: str, word: str, given: Sequence[int] | None, shape: Sequence[int]) -> tuple[int, ...] | None:
+    if given is None:
+        return None
+    lengths = tuple(int(length) for length in given)
+    if len(lengths) != len(shape) or min(lengths, default=1) < 1:
+        raise UsageError(
+            f"{path}: expected {word} of 1 or more along each dimension of {tuple(shape)}, found {lengths}"
+        )
+    return lengths
+
+
+def _named(node: Node, path: str, escaped: list[str]) -> Node:
+    """`node`, marked with what is shown escaped; the root has no name that could be."""
+    return name_node(node, path.rpartition("/")[2] or "/", escaped)[1]

@@ -1,0 +1,92 @@
+"""What an archive would lose in another container, and its values, read as a writer asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vizschema.bounds import MEMORY
+from vizschema.containers.base import Container
+from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.reader.archive import require_decodable
+from vizschema.reader.selection import Selectable
+from vizschema.text import shorten
+from vizschema.writer.forms.base import Form
+from vizschema.writer.plan import node_path
+
+_SHOWN = 20
+
+
+class NotCarried(VizschemaError):
+    """The target cannot hold what the source has; `problems` maps paths to what is in the way."""
+
+    exit_code = 1
+
+    def __init__(self, source: str, form: Form, problems: Mapping[str, str]) -> None:
+        lines = [f"{source}: nothing was written: {len(problems)} of its nodes cannot be carried over to {form.name}"]
+        lines += [f"  {path}: {shorten(why, 300)}" for path, why in list(problems.items())[:_SHOWN]]
+        lines += [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        super().__init__("\n".join(lines))
+        self.problems = problems
+
+
+def problems_of(description: Description, form: Form) -> Iterator[tuple[str, str]]:
+    """Every node that cannot be carried, and why."""
+    for path, node in description["nodes"].items():
+        why = _problem(path, node, description["container"]) or form.refusal(path, node["attributes"])
+        if why is not None:
+            yield path, why
+
+
+def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
+    """Why no container of ours could carry the node, null where one could."""
+    if node["kind"] not in ("group", "array"):
+        return f"{node['reason']}: {node['detail']}"
+    if "escaped" in node:
+        return f"characters that cannot be shown, in {', '.join(node['escaped'])}"
+    if "axes_detail" in node and node["axes"] is None:
+        return f"its axes cannot be told: {node['axes_detail']}"
+    size = node["storage"]["chunk_bytes"] if node["kind"] == "array" and node["storage"] is not None else 0
+    if size > MEMORY:
+        return f"a chunk of {size} bytes, more than the {MEMORY} that are decoded at once"
+    for key, value in node["attributes"].items():
+        if isinstance(value, dict) and value.keys() == {"unsupported"}:
+            return f"attribute {key}: {value['unsupported']}"
+    try:
+        node_path(path)
+        if node["kind"] == "array":
+            require_decodable(path, node, container)
+            if node["dtype"] not in ITEM_BYTES:
+                return f"expected numbers or booleans, found {node['dtype']}, which is read here and not written"
+    except (UsageError, NotAnArchive) as error:
+        return str(error).removeprefix(f"{path}: ")
+    return None
+
+
+class SourceValues:
+    """The values of one array of the source, read as they are indexed."""
+
+    def __init__(self, path: str, opened: Container, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self._path = path
+        self._opened = opened
+        self._source: Selectable | None = None
+        self.done: Callable[[int], object] | None = None
+
+    def __getitem__(self, key: Any, /) -> npt.NDArray[Any]:
+        if self._source is None:
+            self._source = Selectable(self._path, lru_cache(1)(self._opened.values))
+        values = self._source[key]
+        if self.done is not None:
+            self.done(values.nbytes)
+        return values
+
+    def release(self) -> None:
+        """Let go of what was decoded."""
+        self._source = None

@@ -1,0 +1,135 @@
+"""`write`: a whole archive at once, judged before anything touches the disk. Home of the writers' interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vizschema.description import Description, Node
+from vizschema.errors import NotConforming, UsageError
+from vizschema.findings import Report
+from vizschema.rules import versions
+from vizschema.rules.versions import Profile, Spec
+from vizschema.scan.threads import describe_scanned, scan
+from vizschema.text import escape_name
+from vizschema.validation import report_of
+from vizschema.writer import plan
+from vizschema.writer.create import Trace, create
+from vizschema.writer.forms import form_of
+from vizschema.writer.forms.base import Form, PlannedArray
+from vizschema.writer.in_memory import InMemory
+from vizschema.writer.plan import Array
+from vizschema.writer.refusal import refusal
+from vizschema.writer.target import replacing, require_free
+
+__all__ = ["Array", "Trace", "create", "write"]
+
+
+def write(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, Array],
+    attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    profile: str,
+    container: str | None = None,
+    spec: str | None = None,
+    overwrite: bool = False,
+    values: bool = False,
+) -> Report:
+    """The report on the archive that was written to `path`; its structure conforms, with `values` so do its values.
+
+    `attributes` maps the path of a group or array to its attributes; those of the root that say which version, profile,
+    time and software are filled in. `container` is one of `writers.FORMS`, by default what the suffix says.
+    Raises `NotConforming`, and leaves nothing behind, where the archive would not conform; `UsageError` where the
+    target exists or the arguments do not fit each other; `SpecError` where the version or profile is not there.
+    """
+    target = Path(path)
+    form = form_of(target, container)
+    require_free(target, overwrite=overwrite)
+    version = versions.newest() if spec is None else versions.load(spec)
+    judged = version.profile(profile)
+    groups, planned = plan_whole(arrays, attributes or {}, form, version, judged.name)
+    nodes: dict[str, Node] = {place: plan.plan_group(place, group) for place, group in groups.items()}
+    nodes.update((place, plan.plan_node(place, item, form)) for place, item in planned.items())
+    description = plan.plan_description(nodes, form)
+    if values:
+        description = _measured(description, planned, judged)
+    report = report_of(description, str(target), spec=version.version, profile=judged)
+    if not report.conforms:
+        raise NotConforming(f"{target}: nothing was written: {refusal(report)}", report)
+    plan.require_portable(planned)
+    plan.require_held(groups, planned, form)
+    with replacing(target) as temporary:
+        write_planned(temporary, form, groups, planned)
+    return report
+
+
+def _measured(description: Description, planned: Mapping[str, PlannedArray], profile: Profile) -> Description:
+    """`description` with the facts that `profile` asks of the arrays, which are in memory."""
+    arrays = {escape_name(place): item.values for place, item in planned.items()}
+    found = scan(InMemory(arrays), description, profile.facts)
+    # Chunks are cut when they are written: what is in memory will be in all of them.
+    coverage = {**found.coverage, "chunks_read": found.coverage["chunks"]}
+    return describe_scanned(description, found._replace(coverage=coverage))
+
+
+def plan_whole(
+    arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str, Any]], form: Form, version: Spec, profile: str
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, PlannedArray]]:
+    """The groups with their attributes, parents first, and the arrays, as they will be written; nothing is judged.
+
+    Raises `UsageError` where the arguments do not fit each other.
+    """
+    given = {plan.node_path(place): value for place, value in attributes.items()}
+    given["/"] = plan.root_attributes(given.get("/", {}), version.version, profile)
+    planned = _plan_arrays(arrays, given, form, versions.read_json(version.folder / "layout.json"))
+    return _plan_groups(planned, given), planned
+
+
+def _plan_arrays(
+    arrays: Mapping[str, Array], given: Mapping[str, Mapping[str, Any]], form: Form, layout: Mapping[str, Any]
+) -> dict[str, PlannedArray]:
+    planned: dict[str, PlannedArray] = {}
+    for name, item in arrays.items():
+        place = plan.node_path(name)
+        if place in planned:
+            raise UsageError(f"{place}: expected one array under this path, found two")
+        planned[place] = plan.plan_array(place, item, given.get(place, {}), form, layout)
+    for place in planned:
+        for above in plan.ancestors(place):
+            if above in planned:
+                raise UsageError(f"{above}: expected an array or a group, found both: there is also {place}")
+    if "/" in planned:
+        raise UsageError("/: expected a group, found an array; give it a name, like /outputs/logits")
+    return planned
+
+
+def _plan_groups(
+    planned: Mapping[str, PlannedArray], given: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Every group, parents first, with its attributes."""
+    places = {above for place in (*planned, *given) for above in plan.ancestors(place)}
+    places.update(place for place in given if place not in planned)
+    for place in given:
+        for above in plan.ancestors(place):
+            if above in planned:
+                raise UsageError(f"{above}: expected a group, found an array; {place} has attributes below it")
+    return {place: plan.plain_attributes(place, given.get(place, {})) for place in sorted(places)}
+
+
+def write_planned(
+    path: Path, form: Form, groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray]
+) -> None:
+    """Write what `plan_whole` gave to `path`, where nothing is yet."""
+    writer = form.begin(path)
+    try:
+        writer.outline(groups, planned)
+        for place, attributes in groups.items():
+            writer.group(place, attributes)
+        for place, item in planned.items():
+            writer.array(place, item)
+        writer.finish()
+    finally:
+        writer.close()

@@ -369,9 +369,8 @@ def test_a_death_while_the_archive_is_opened_is_the_root(
     tmp_path: Path, start: Start, room: str, module: str, name: str
 ) -> None:
     path = written(tmp_path, "hdf5" if room == "hdf5" else "zarr-v3")
-    start(
-        f"import os\nfrom vizschema.containers.{room} import {module} as module\nmodule.open_{name} = lambda *_: os.abort()\n"
-    )
+    opened = f"from vizschema.containers.{room} import {module} as module\nmodule.open_{name}"
+    start(f"import os\n{opened} = lambda *_: os.abort()\n")
     report = vizschema.validate(path, isolated=True)
     assert [finding.rule for finding in report.findings] == ["crashed"]
     assert report.container["format"] == vizschema.describe(path)["container"]["format"]

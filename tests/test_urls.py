@@ -13,7 +13,7 @@ from vizschema.cli.main import main
 from vizschema.containers.remote import opening
 from vizschema.containers.remote.store import Patience
 from vizschema.report import FORMATS
-from vizschema.urls import archive_name, masked, scheme_of, scrubbed
+from vizschema.text import archive_name, masked, scheme_of, scrubbed
 
 
 @pytest.mark.parametrize(

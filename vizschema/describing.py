@@ -11,7 +11,7 @@ from vizschema import description
 from vizschema.containers import open_container
 from vizschema.containers.base import Container, Limits
 from vizschema.description import Description, Node
-from vizschema.urls import local_path
+from vizschema.text import local_path
 
 
 def describe(path: str | os.PathLike[str], *, limits: Limits = Limits()) -> Description:  # noqa: B008  (frozen)

@@ -14,8 +14,7 @@ from vizschema.findings import Report
 from vizschema.measure import Begin, Measure
 from vizschema.rules.judge import judge
 from vizschema.rules.versions import Profile, Spec, load, newest, versions
-from vizschema.text import shorten
-from vizschema.urls import archive_name, local_path
+from vizschema.text import archive_name, local_path, shorten
 
 BASE_PROFILE = "trace"
 

@@ -8,17 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vizschema.bugs import reported_as_bug
 from vizschema.cli.hints import hinted, hints, part_of_archive
 from vizschema.cli.options import Reading
 from vizschema.cli.progress import bar
 from vizschema.cli.validation import Order, run
-from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.errors import NotAnArchive, UsageError, VizschemaError, reported_as_bug
 from vizschema.findings import INTERRUPTED
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
-from vizschema.text import escape_text
-from vizschema.urls import archive_name, local_path
+from vizschema.text import archive_name, escape_text, local_path
 
 if TYPE_CHECKING:
     from vizschema.findings import Details, Report

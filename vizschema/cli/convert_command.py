@@ -12,8 +12,7 @@ from vizschema.cli.hints import hints
 from vizschema.cli.progress import bar
 from vizschema.errors import UsageError
 from vizschema.report.text import count
-from vizschema.text import escape_text
-from vizschema.urls import local_path
+from vizschema.text import escape_text, local_path
 
 
 def convert(source: str, target: str, container: str | None, chunks: str, *, overwrite: bool) -> int:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
 from vizschema.findings import Report
-from vizschema.text import suggestion
-from vizschema.urls import scheme_of
+from vizschema.text import scheme_of, suggestion
 
 _METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zmetadata"})
 _SUFFIXES = frozenset({".zarr", ".zip", ".h5", ".hdf5", ".nc", ".npz", ".asdf"})

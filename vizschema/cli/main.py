@@ -15,9 +15,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vizschema.bugs import reported_as_bug
 from vizschema.cli.parser import parsed, whole_parser
-from vizschema.errors import VizschemaError
+from vizschema.errors import VizschemaError, reported_as_bug
 
 if TYPE_CHECKING:
     import argparse
@@ -54,8 +53,7 @@ def _exit_code(argv: Sequence[str] | None) -> int:
         with reported_as_bug():
             return _run(parsed(sys.argv[1:] if argv is None else argv))
     except VizschemaError as error:
-        from vizschema.text import escape_text
-        from vizschema.urls import scrubbed
+        from vizschema.text import escape_text, scrubbed
 
         print(f"vizschema: {escape_text(scrubbed(str(error)))}", file=sys.stderr)
         return error.exit_code

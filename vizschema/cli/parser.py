@@ -116,8 +116,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exits with code 2, after usage and message were written to standard error."""
-        from vizschema.text import escape_text
-        from vizschema.urls import scrubbed
+        from vizschema.text import escape_text, scrubbed
 
         super().error(escape_text(scrubbed(message)))
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from vizschema.urls import masked
+from vizschema.text import masked
 
 Begin = Callable[[int], Callable[[int], object]]
 

@@ -16,7 +16,7 @@ from vizschema.findings import INTERRUPTED
 from vizschema.project.choice import Choice, Ground, ground_of
 from vizschema.report import FORMATS
 from vizschema.report.options import WIDTH, Options, exit_code, overall_exit_code
-from vizschema.urls import local_path
+from vizschema.text import local_path
 
 if TYPE_CHECKING:
     from vizschema.findings import Details, Report

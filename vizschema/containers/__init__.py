@@ -12,8 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from vizschema.containers.base import Container, Limits
 from vizschema.errors import NotAnArchive
-from vizschema.text import escape_text, shorten
-from vizschema.urls import scheme_of
+from vizschema.text import escape_text, scheme_of, shorten
 
 if TYPE_CHECKING:
     from vizschema.containers.remote.store import Remote

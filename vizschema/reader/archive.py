@@ -24,7 +24,7 @@ from vizschema.describing import describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.reader.selection import Selectable
-from vizschema.urls import archive_name
+from vizschema.text import archive_name
 
 KEPT = 8
 """Arrays whose index of chunks, or whose metadata, are kept for the next time that they are read."""

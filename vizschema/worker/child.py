@@ -29,11 +29,10 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from typing import Any
 
-from vizschema.bugs import reported_as_bug
 from vizschema.containers import Recognised, borrow, recognise
 from vizschema.containers.base import Limits
 from vizschema.description import Node, fault
-from vizschema.errors import NotAnArchive, VizschemaError
+from vizschema.errors import NotAnArchive, VizschemaError, reported_as_bug
 from vizschema.text import escape_text
 from vizschema.worker import messages
 from vizschema.worker.sandbox import confine, limit_resources

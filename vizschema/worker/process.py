@@ -21,7 +21,7 @@ import vizschema
 from vizschema import errors
 from vizschema.bounds import Bounds as Bounds
 from vizschema.errors import VizschemaError
-from vizschema.urls import scheme_of
+from vizschema.text import scheme_of
 from vizschema.worker import messages
 from vizschema.worker.relayed import loan_of
 

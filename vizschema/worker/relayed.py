@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vizschema.urls import archive_name, scheme_of
+from vizschema.text import archive_name, scheme_of
 
 if TYPE_CHECKING:
     from vizschema.containers.remote.store import Remote

@@ -24,7 +24,7 @@ from vizschema.description import Description, Node
 from vizschema.digests import digest, require_portable
 from vizschema.errors import NoDigest, UsageError, VizschemaError
 from vizschema.rules import versions
-from vizschema.urls import local_path
+from vizschema.text import local_path
 from vizschema.writer.forms import form_of
 from vizschema.writer.forms.base import BFLOAT16, Form, PlannedArray
 from vizschema.writer.layout import default_chunks

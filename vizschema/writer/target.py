@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vizschema.errors import UsageError
-from vizschema.urls import masked, scheme_of
+from vizschema.text import masked, scheme_of
 
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata", ".zattrs")
 

@@ -14,8 +14,7 @@ from vizschema.containers.remote.store import Missing, Patience, Remote, Wire, W
 from vizschema.containers.zarr.remote import open_zarr_remote
 from vizschema.description import Node
 from vizschema.errors import NotAnArchive, UsageError
-from vizschema.text import escape_text, shorten
-from vizschema.urls import masked, scheme_of
+from vizschema.text import escape_text, masked, scheme_of, shorten
 
 if TYPE_CHECKING:
     from vizschema.containers.values import Values

@@ -19,7 +19,8 @@ from servers import Handler, StaticServer, static
 
 import vizschema
 from vizschema.cli.main import main
-from vizschema.containers.remote import files, http, opening
+from vizschema.containers import by_url
+from vizschema.containers.remote import files, http
 from vizschema.containers.remote.store import Missing, Patience
 from vizschema.writer.forms.zarr_consolidate import consolidate_v3
 
@@ -44,8 +45,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for a server."""
-    connect = opening.connect
-    monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, HASTY))
+    connect = by_url.connect
+    monkeypatch.setattr(by_url, "connect", lambda url, *_: connect(url, HASTY))
 
 
 @pytest.fixture
@@ -338,7 +339,7 @@ class TestServersThatMisbehave:
 
     def test_no_key_leaves_the_archive(self, written: Path) -> None:
         with static(written) as server:
-            connected = opening.connect(f"{server.url}/zarr-v3/trace.zarr")
+            connected = by_url.connect(f"{server.url}/zarr-v3/trace.zarr")
             assert connected.fetch("../../plain.npz", None, 1 << 20) is Missing.ABSENT
             assert not server.requests
 
@@ -446,7 +447,7 @@ class TestServersThatMisbehave:
 
 class TestRanges:
     def ranges(self, server: StaticServer, name: str) -> files.RemoteRanges:
-        found = files.open_ranges(opening.connect(f"{server.url}/{name}"), "")
+        found = files.open_ranges(by_url.connect(f"{server.url}/{name}"), "")
         assert isinstance(found, files.RemoteRanges)
         return found
 

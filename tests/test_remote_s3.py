@@ -21,8 +21,8 @@ import vizschema
 from vizschema.cli.main import main
 from vizschema.conformance.benchmarks import remote as benchmark
 from vizschema.conformance.benchmarks.store_server import StoreServer, store_server
+from vizschema.containers import by_url
 from vizschema.containers.base import Limits
-from vizschema.containers.remote import opening
 from vizschema.containers.remote.store import Patience
 from vizschema.containers.zarr import remote_tree
 
@@ -363,8 +363,8 @@ class TestStoresThatMisbehave:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        connect = opening.connect
-        monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, HASTY))
+        connect = by_url.connect
+        monkeypatch.setattr(by_url, "connect", lambda url, *_: connect(url, HASTY))
         with static(tmp_path, misbehave=misbehave) as server:
             monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
             assert main(["validate", "--trust", "s3://archives/run.zarr"]) == 3
@@ -389,8 +389,8 @@ def test_a_listing_that_fails_once_is_asked_for_again(
         handler.answer(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
         return True
 
-    connect = opening.connect
-    monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, HASTY))
+    connect = by_url.connect
+    monkeypatch.setattr(by_url, "connect", lambda url, *_: connect(url, HASTY))
     with static(tmp_path, misbehave=once) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         assert "nothing there (404)" in str(vizschema.validate("s3://archives/run.zarr").error)
@@ -546,8 +546,8 @@ class TestOtherStores:
         monkeypatch: pytest.MonkeyPatch,
         capfd: pytest.CaptureFixture[str],
     ) -> None:
-        connect = opening.connect
-        monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, HASTY))
+        connect = by_url.connect
+        monkeypatch.setattr(by_url, "connect", lambda url, *_: connect(url, HASTY))
         with static(tmp_path, misbehave=misbehave) as server:
             monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
             monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", server.url)

@@ -10,7 +10,7 @@ import pytest
 import vizschema
 from vizschema.cli import progress
 from vizschema.cli.main import main
-from vizschema.containers.remote import opening
+from vizschema.containers import by_url
 from vizschema.containers.remote.store import Patience
 from vizschema.report import FORMATS
 from vizschema.text import archive_name, masked, scheme_of, scrubbed
@@ -115,8 +115,8 @@ class TestNothingSecretIsShown:
     @pytest.fixture(autouse=True)
     def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One try is enough: nobody listens there."""
-        connect = opening.connect
-        monkeypatch.setattr(opening, "connect", lambda url, *_: connect(url, Patience(tries=1)))
+        connect = by_url.connect
+        monkeypatch.setattr(by_url, "connect", lambda url, *_: connect(url, Patience(tries=1)))
 
     @pytest.mark.parametrize("form", FORMATS)
     def test_in_no_report(self, form: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +144,7 @@ class TestNothingSecretIsShown:
             raise RuntimeError(f"cannot read {url}")
 
         monkeypatch.setenv("VIZSCHEMA_DEBUG", "1")
-        monkeypatch.setattr(opening, "connect", fails)
+        monkeypatch.setattr(by_url, "connect", fails)
         assert main(["validate", "--trust", self.URL]) == 70
         said = capsys.readouterr()
         assert "internal error: RuntimeError: cannot read http://***@127.0.0.1:9/run.zarr?***" in said.out

@@ -85,7 +85,7 @@ def _hdf5() -> Open:
 
 
 def _zip() -> Open:
-    from vizschema.containers.zips.archive import open_zip
+    from vizschema.containers.in_zip import open_zip
 
     return open_zip
 
@@ -93,7 +93,7 @@ def _zip() -> Open:
 @cache
 def borrow(shown: str, fd: int, lists: bool) -> Recognised:
     """What lies at a masked URL, where another process fetches, over the socket with this descriptor."""
-    from vizschema.containers.remote.opening import open_connected
+    from vizschema.containers.by_url import open_connected
     from vizschema.containers.remote.relay import Borrowed
     from vizschema.containers.zarr.remote import ZarrRemote
 
@@ -112,13 +112,13 @@ def borrow(shown: str, fd: int, lists: bool) -> Recognised:
 
 def connect(url: str) -> Remote:
     """What lies at a URL, without a request; raises `UsageError`."""
-    from vizschema.containers.remote.opening import connect as connected
+    from vizschema.containers.by_url import connect as connected
 
     return connected(url)
 
 
 def _remote() -> Open:
-    from vizschema.containers.remote.opening import open_remote
+    from vizschema.containers.by_url import open_remote
 
     return lambda url, limits: open_remote(url, limits, _recognised_head)
 
@@ -130,7 +130,7 @@ def _recognised_head(head: bytes) -> tuple[str | None, str]:
 
 
 def _store_in_zip(path: str) -> str:
-    from vizschema.containers.zips.archive import store_in_zip
+    from vizschema.containers.in_zip import store_in_zip
 
     return store_in_zip(path)
 

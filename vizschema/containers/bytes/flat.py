@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from vizschema.containers.bytes.deflating import deflate
 from vizschema.containers.bytes.packed import STEP, Run, crc32_combine
 from vizschema.containers.bytes.sources import Buffer, Bytes, Room, Rooms
-from vizschema.containers.codecs.stages import deflate
 from vizschema.containers.values import (
     BLOCK_BYTES,
     Block,

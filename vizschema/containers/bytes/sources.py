@@ -207,3 +207,10 @@ def require_length(found: int, expected: int) -> None:
     """Nothing; raises `Undecoded` where fewer bytes than expected are there."""
     if found < expected:
         raise Undecoded("truncated", f"expected {expected} bytes, found {max(found, 0)}")
+
+
+def as_bytes(decoded: Any) -> Bytes:
+    """The bytes of anything with a buffer, not copied where they lie in a row."""
+    if isinstance(decoded, np.ndarray):
+        return np.ascontiguousarray(decoded).reshape(-1).view(np.uint8)
+    return np.frombuffer(decoded, np.uint8)

@@ -9,8 +9,8 @@ from typing import Any
 import numcodecs
 import numpy as np
 
-from vizschema.containers.bytes.sources import Bytes, Undecoded
-from vizschema.containers.codecs.stages import Stage, as_bytes
+from vizschema.containers.bytes.sources import Bytes, Undecoded, as_bytes
+from vizschema.containers.codecs.stages import Stage
 
 _NUMBER = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c(8|16))", re.ASCII)
 

@@ -12,16 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from vizschema.containers.bytes.sources import Buffer, Bytes, Undecoded
+from vizschema.containers.bytes.deflating import deflate
+from vizschema.containers.bytes.sources import Buffer, Bytes, Undecoded, as_bytes
 from vizschema.text import escape_text
-
-deflate: Any
-try:
-    from isal import isal_zlib as deflate
-except ImportError:  # no wheel for this platform: the same results, more slowly
-    deflate = zlib
 
 Decode = Callable[[Bytes, int | None, int, Buffer], Any]
 """(encoded, size of what it decodes to where known, bound on it, buffer) → bytes in any form."""
@@ -86,13 +79,6 @@ def _decoded(stage: Stage, data: Bytes, exact: int | None, most: int, out: Buffe
 def bound_of(size: int) -> int:
     """More bytes than any sound encoding of `size` bytes takes."""
     return 2 * size + (1 << 16)
-
-
-def as_bytes(decoded: Any) -> Bytes:
-    """The bytes of anything with a buffer, not copied where they lie in a row."""
-    if isinstance(decoded, np.ndarray):
-        return np.ascontiguousarray(decoded).reshape(-1).view(np.uint8)
-    return np.frombuffer(decoded, np.uint8)
 
 
 def require_size(found: int, expected: int, what: str) -> None:

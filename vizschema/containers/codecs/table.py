@@ -12,9 +12,10 @@ import google_crc32c
 from numcodecs.fletcher32 import Fletcher32
 from numcodecs.shuffle import Shuffle
 
+from vizschema.containers.bytes.deflating import deflate
 from vizschema.containers.bytes.sources import Buffer, Bytes, Undecoded
 from vizschema.containers.codecs.headers import decode_blosc, decode_lz4, decode_zstd
-from vizschema.containers.codecs.stages import Decode, Stage, deflate
+from vizschema.containers.codecs.stages import Decode, Stage
 
 _LZMA_MEMORY = 128 << 20
 

@@ -165,7 +165,7 @@ def _open_file(remote: Remote, limits: Limits, recognise: Recognise) -> Containe
 
 
 def _open_zip(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
-    from vizschema.containers.zips.archive import open_zip_ranges
+    from vizschema.containers.in_zip import open_zip_ranges
 
     return RemoteFile(open_zip_ranges(file, remote.shown, limits), remote)
 

@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
 from vizschema.containers import Recognised, borrow, recognise
@@ -79,13 +79,13 @@ def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
 
     def watch(place: str) -> Node | None:
         channel.send("touching", place)
-        signal.setitimer(signal.ITIMER_PROF, seconds)  # ends this process: no call of libhdf5 can be interrupted
+        bound(NODE_SECONDS)
         return fault(*skipped[place]) if place in skipped else None
 
     recognised = _recognised(arguments, path)
     channel.send("container", recognised.container)
-    seconds = NODE_SECONDS if recognised.form == "hdf5" else 0
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    bound = _cpu_bound(recognised.form)
+    bound(NODE_SECONDS)
     container = recognised.open(path, Limits(**arguments["limits"]))
     try:
         for place, node in container.nodes(watch):
@@ -96,7 +96,7 @@ def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
         channel.send("end", container.identity())
     finally:
         container.close()
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        bound(0)
 
 
 def scan(arguments: Mapping[str, Any], channel: Channel) -> None:
@@ -130,6 +130,15 @@ def scan(arguments: Mapping[str, Any], channel: Channel) -> None:
 def _recognised(arguments: Mapping[str, Any], path: str) -> Recognised:
     borrowed = arguments.get("borrowed")
     return recognise(path) if borrowed is None else borrow(path, *borrowed)
+
+
+def _cpu_bound(form: str) -> Callable[[int], object]:
+    """What ends this process after so many seconds of CPU, 0 for never: no call of libhdf5 can be interrupted."""
+    if form != "hdf5":
+        return lambda _: None
+    from signal import ITIMER_PROF, setitimer  # no other container needs it
+
+    return partial(setitimer, ITIMER_PROF)
 
 
 class _Progress:

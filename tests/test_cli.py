@@ -235,6 +235,8 @@ def test_a_file_url_is_read(start: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["convert", url, str(tmp_path / "b.h5")]) == 0
     assert vizschema.validate(url).conforms
     assert vizschema.describe(url) == vizschema.describe(path)
+    with vizschema.open(url) as archive:
+        assert archive.description == vizschema.describe(path)
 
 
 def test_names_of_containers_and_options_are_those_of_the_command_line(

@@ -24,7 +24,7 @@ from vizschema.describing import describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.reader.selection import Selectable
-from vizschema.text import archive_name
+from vizschema.text import archive_name, local_path
 
 KEPT = 8
 """Arrays whose index of chunks, or whose metadata, are kept for the next time that they are read."""
@@ -147,7 +147,7 @@ def open(path: str | os.PathLike[str]) -> Archive:
 
     Of a remote archive, what an index touches is fetched when it is asked for.
     """
-    place = os.fspath(path)
+    place = local_path(os.fspath(path))
     container = open_container(place)
     try:
         return Archive(archive_name(place), describe_open(container), container)

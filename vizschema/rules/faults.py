@@ -8,7 +8,8 @@ engine decides what that is, place by place, and copies nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -48,18 +49,27 @@ class Fault:
         return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """A part of a document: its URL, the tokens that lead to it, what is there, and the nearest anchor around it."""
+    """A part of a document: its URL, the tokens that lead to it, what is there, and the nearest anchor around it.
+
+    `inner` are the places within it that were asked for: there is one of each.
+    """
 
     url: str
     tokens: Tokens
     value: Any
     anchor: str | None
     is_map: bool = False
+    inner: dict[str | int, _Place] = field(default_factory=dict, repr=False)
 
     def at(self, token: str | int) -> _Place:
         """The place one token further."""
+        if token not in self.inner:
+            self.inner[token] = self._at(token)
+        return self.inner[token]
+
+    def _at(self, token: str | int) -> _Place:
         value = self.value[token]
         is_map = not self.is_map and token in NAMED_MEMBERS
         anchored = not is_map and isinstance(value, dict) and "$anchor" in value
@@ -79,7 +89,9 @@ class Faults:
         self._profile = profile
         self._registry = jsonschema_rs.Registry(list(profile.documents.items()), retriever=_refuse)
         self._options = jsonschema_rs.RegexOptions()  # linear time, whatever the text
-        self._compiled: dict[tuple[str, Tokens], Any] = {}
+        self._compiled: dict[tuple[_Place, bool], Any] = {}
+        self._document = cache(self._document_at)
+        self._followed = cache(self._follow)
 
     def engine(self, schema: Schema) -> Any:
         """A compiled validator of `schema`."""
@@ -90,13 +102,13 @@ class Faults:
         for url in (self._profile.must, self._profile.should):
             yield from self._invalid(self._document(url), description, ())
 
-    def _document(self, url: str) -> _Place:
+    def _document_at(self, url: str) -> _Place:
         schema = self._profile.documents[url]
         return _Place(url, (), schema, schema.get("$anchor"))
 
     def _invalid(self, place: _Place, instance: Any, path: Tokens) -> Iterator[Fault]:
         """The faults of `instance`, which is at `path`, by the schema at a place."""
-        if not self._is_valid(place, place.reference, instance):
+        if not self._is_valid(place, lambda: place.reference, instance):
             yield from self._faults(self._followed(place), instance, path)
 
     def _faults(self, place: _Place, instance: Any, path: Tokens) -> Iterator[Fault]:
@@ -106,13 +118,13 @@ class Faults:
             within = _WITHIN.get(keyword)
             if within is not None:
                 yield from within(self, place.at(keyword), instance, path, place)
-            elif not self._is_valid(place.at(keyword), self._alone(place, keyword), instance):
+            elif not self._is_valid(place.at(keyword), partial(self._alone, place, keyword), instance):
                 missing = place.value[keyword] if keyword == "required" else (None,)
                 for name in missing:
                     if name is None or name not in instance:
                         yield self._fault(place.at(keyword), path, name)
 
-    def _followed(self, place: _Place) -> _Place:
+    def _follow(self, place: _Place) -> _Place:
         while "$ref" in place.value:
             url, tokens = resolve(place.value["$ref"], place.url, self._profile.documents)
             place = self._document(url)
@@ -120,10 +132,11 @@ class Faults:
                 place = place.at(token)
         return place
 
-    def _is_valid(self, place: _Place, schema: Schema, instance: Any) -> bool:
-        known = (place.url, place.tokens)
+    def _is_valid(self, place: _Place, schema: Callable[[], Schema], instance: Any, *, within: bool = False) -> bool:
+        """Whether an instance is valid by the schema of a place; `within` by that which says where this one holds."""
+        known = (place, within)
         if known not in self._compiled:
-            self._compiled[known] = self.engine(schema)
+            self._compiled[known] = self.engine(schema())
         return bool(self._compiled[known].is_valid(instance))
 
     def _alone(self, place: _Place, keyword: str) -> Schema:
@@ -146,7 +159,7 @@ class Faults:
             yield from self._invalid(place.at(number), instance, path)
 
     def _if(self, place: _Place, instance: Any, path: Tokens, around: _Place) -> Iterator[Fault]:
-        if self._is_valid(place, place.reference, instance):
+        if self._is_valid(place, lambda: place.reference, instance):
             yield from self._invalid(around.at("then"), instance, path)
 
     def _properties(self, place: _Place, instance: Any, path: Tokens, _: _Place) -> Iterator[Fault]:
@@ -158,23 +171,19 @@ class Faults:
         for pattern in place.value if isinstance(instance, dict) else ():
             inner = place.at(pattern)
             # Asked as a whole, since the engine, not Python, says which names a pattern matches.
-            alone = {"patternProperties": {pattern: inner.reference}}
-            known = _Place(place.url, (*inner.tokens, ""), None, None)
-            if not self._is_valid(known, alone, instance):
+            alone = partial(_matching, pattern, inner)
+            if not self._is_valid(inner, alone, instance, within=True):
                 for name, value in instance.items():
-                    if not self._is_valid(known, alone, {name: value}):
+                    if not self._is_valid(inner, alone, {name: value}, within=True):
                         yield from self._invalid(inner, value, (*path, name))
 
     def _others(self, place: _Place, instance: Any, path: Tokens, around: _Place) -> Iterator[Fault]:
         if not isinstance(instance, dict):
             return
-        named: Schema = {name: {} for name in around.value.get("properties", ())}
-        patterns: Schema = {pattern: {} for pattern in around.value.get("patternProperties", ())}
-        alone = {"properties": named, "patternProperties": patterns, "additionalProperties": place.reference}
-        known = _Place(place.url, (*place.tokens, ""), None, None)
-        if not self._is_valid(known, alone, instance):
+        alone = partial(_additional, around, place)
+        if not self._is_valid(place, alone, instance, within=True):
             for name, value in instance.items():
-                if not self._is_valid(known, alone, {name: value}):
+                if not self._is_valid(place, alone, {name: value}, within=True):
                     yield from self._invalid(place, value, (*path, name))
 
     def _names(self, place: _Place, instance: Any, path: Tokens, _: _Place) -> Iterator[Fault]:
@@ -203,6 +212,18 @@ _WITHIN: Mapping[str, Callable[[Faults, _Place, Any, Tokens, _Place], Iterator[F
     "prefixItems": Faults._prefix,
 }
 """The keywords below which the faults are: what is at the place of the keyword, an instance, its path, the schema."""
+
+
+def _matching(pattern: str, place: _Place) -> Schema:
+    """A schema by which the schema at a place holds for what a pattern matches."""
+    return {"patternProperties": {pattern: place.reference}}
+
+
+def _additional(around: _Place, place: _Place) -> Schema:
+    """A schema by which the schema at a place holds for what the one around it does not name."""
+    named: Schema = {name: {} for name in around.value.get("properties", ())}
+    patterns: Schema = {pattern: {} for pattern in around.value.get("patternProperties", ())}
+    return {"properties": named, "patternProperties": patterns, "additionalProperties": place.reference}
 
 
 def _refuse(uri: str) -> Any:

@@ -283,7 +283,7 @@ def test_a_codec_without_a_decoder_is_named_and_is_no_damage(version: int, tmp_p
     assert not isinstance(refused.value, Damaged)
 
 
-@pytest.mark.parametrize("library", ["vizschema"])
+@pytest.mark.parametrize("library", ["vizschema", "h5py"])
 def test_a_file_that_this_process_reads_is_judged_like_any_other(library: str, tmp_path: Path) -> None:
     path = written(tmp_path, "hdf5")
     before = vizschema.validate(path, digest=True)

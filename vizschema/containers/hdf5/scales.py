@@ -16,10 +16,10 @@ from vizschema.containers.base import Limits
 from vizschema.containers.hdf5.attributes import OverLimit, message, read_attributes
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
 
-_LIST = b"DIMENSION_LIST"
+_LIST = "DIMENSION_LIST"
 _SCALE = "DIMENSION_SCALE"
 _WITHOUT_VARIABLE = "This is a netCDF dimension but not a netCDF variable"
-_OWN = frozenset({"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "_NCProperties", "_FillValue"})
+_OWN = frozenset({"CLASS", "NAME", "REFERENCE_LIST", _LIST, "_NCProperties", "_FillValue"})
 
 
 BESIDE_DIMENSION = b"_nc4_non_coord_"
@@ -91,6 +91,8 @@ class Scales:
         try:
             if is_scale(raw):
                 return ([self._name(h5o.get_info(dataset).addr)] if rank == 1 else unnamed), None
+            if _LIST not in raw:
+                return unnamed, None
             references = _references(dataset, rank)
         except LIBRARY_ERRORS as error:
             return unnamed, f"DIMENSION_LIST cannot be read: {message(error)}"
@@ -167,9 +169,7 @@ class _NotAScale(Exception):
 
 def _references(dataset: Any, rank: int) -> list[Any] | str:
     """The first reference of every dimension, None where there is none; or in words why they cannot be had."""
-    if not h5a.exists(dataset, _LIST):
-        return [None] * rank
-    attribute = h5a.open(dataset, _LIST)
+    attribute = h5a.open(dataset, _LIST.encode())
     kind = attribute.get_type()
     if not isinstance(kind, h5t.TypeVlenID) or not kind.get_super().equal(h5t.STD_REF_OBJ):
         return "DIMENSION_LIST is not a list of references"

@@ -219,8 +219,11 @@ def test_names_that_a_description_escapes_are_found(tmp_path: Path) -> None:
 def test_what_is_gone_or_no_array_of_numbers_is_damage(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("lists", (1,), h5py.vlen_dtype("i4"))
+        file.create_group("group")
+        file["type"] = np.dtype("<f4")
+    said = {"/": "no dataset", "/group": "no dataset", "/type": "no dataset", "/missing": "undecodable"}
     with closing(open_container(str(tmp_path / "a.h5"))) as container:
-        for path, words in (("/lists", "it is no dataset of numbers any more"), ("/missing", "undecodable")):
+        for path, words in {"/lists": "it is no dataset of numbers any more", **said}.items():
             with pytest.raises(ChunkDamaged, match=words):
                 container.values(path)
 

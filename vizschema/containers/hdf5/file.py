@@ -64,11 +64,11 @@ class Hdf5:
         self._rooms = self._rooms or Rooms()
         shown = path
         try:
-            found = array_node(self._dataset(path), self._limits)
+            found = self._array_node(path)
             if found is None:  # a dimension, beside the variable of its name
                 parent, _, name = path.rpartition("/")
                 path = f"{parent}/{BESIDE_DIMENSION.decode()}{name}"
-                found = array_node(self._dataset(path), self._limits)
+                found = self._array_node(path)
         except LIBRARY_ERRORS as error:
             raise ChunkDamaged(path, "undecodable", message(error)) from None
         node = {} if found is None else found[0]
@@ -78,6 +78,13 @@ class Hdf5:
             raise ChunkDamaged(path, "undecodable", "it is no dataset of numbers any more")
         opened = partial(self._dataset, path)
         return hdf5_values(opened, shown, dtype_of(node["dtype"]), self._opened.fd, self._rooms)
+
+    def _array_node(self, path: str) -> tuple[Node, list[str]] | None:
+        """What `array_node` says; raises `TypeError` where no dataset is."""
+        opened = self._dataset(path)
+        if not isinstance(opened, h5d.DatasetID):
+            raise TypeError("it is no dataset")
+        return array_node(opened, self._limits)
 
     def _dataset(self, path: str) -> Any:
         """The object under a path that `nodes` gave, among the few held open; raises one of `LIBRARY_ERRORS`.

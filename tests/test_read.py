@@ -253,7 +253,7 @@ def test_reading_imports_no_library_but_the_one_that_finds_chunks(container: str
 
 
 def test_what_reads_values_uses_only_the_low_level_of_h5py() -> None:
-    sources = (Path(vizschema.__file__).parent / "containers").glob("*.py")
+    sources = (Path(vizschema.__file__).parent / "containers").rglob("*.py")
     names = {
         (node.module, name.name)
         for source in sources

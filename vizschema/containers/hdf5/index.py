@@ -15,11 +15,15 @@ import numpy as np
 from h5py import h5d, h5f, h5p, h5s, h5t
 
 from vizschema.containers.bytes.sources import Undecoded
+from vizschema.containers.values import place_of
 
 Place = tuple[int, ...]
 
 _DONT_FILTER_PARTIAL_CHUNKS = 2
 """`H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS`: chunks that reach over an edge of the shape are stored without any filter."""
+
+_TREE = 0
+"""`H5D_CHUNK_IDX_BTREE`: the only index that no checksum guards."""
 
 _EXTENSIBLE_ARRAY = 4
 """`H5D_CHUNK_IDX_EARRAY`: the index of a dataset of which one dimension may grow without a limit."""
@@ -41,7 +45,7 @@ class Index:
         self._place = place
         self._most = math.prod(counts)
         self.cells = array("Q")
-        self._masks, self._addresses, self._sizes = array("I"), array("Q"), array("Q")
+        self._masks, self._addresses, self.sizes = array("I"), array("Q"), array("Q")
 
     def add(self, info: Any) -> bool | None:
         """Take in what libhdf5 says of a chunk; true where there are more than the grid has cells."""
@@ -54,7 +58,7 @@ class Index:
         self.cells.append(cell)
         self._masks.append(info.filter_mask)
         self._addresses.append(info.byte_offset)
-        self._sizes.append(info.size)
+        self.sizes.append(info.size)
         return True if len(self.cells) > self._most else None
 
     def sort(self) -> None:
@@ -62,7 +66,7 @@ class Index:
         if all(one < other for one, other in pairwise(self.cells)):
             return
         order = np.argsort(np.asarray(self.cells), kind="stable")
-        for rows in (self.cells, self._masks, self._addresses, self._sizes):
+        for rows in (self.cells, self._masks, self._addresses, self.sizes):
             rows[:] = array(rows.typecode, np.asarray(rows)[order].tobytes())
         if any(one == other for one, other in pairwise(self.cells)):
             raise Undecoded("undecodable", "the index of its chunks names one of them twice")
@@ -72,7 +76,7 @@ class Index:
         at = bisect_left(self.cells, cell)
         if at == len(self.cells) or self.cells[at] != cell:
             return None
-        return Stored(self._masks[at], self._addresses[at], self._sizes[at])
+        return Stored(self._masks[at], self._addresses[at], self.sizes[at])
 
     def gap(self, cell: int) -> tuple[int, int]:
         """The first of the cells around one that were never written, and the first behind them."""
@@ -87,7 +91,25 @@ def read_index(dataset: Any, block: Place, counts: Place) -> Index:
     if math.prod(counts):
         dataset.chunk_iter(index.add)
     index.sort()
+    if len(index.cells) > 1 and _asked("H5Dget_chunk_index_type", dataset.id) == _TREE:
+        _look_up(dataset, index, block, counts)
     return index
+
+
+def _look_up(dataset: Any, index: Index, block: Place, counts: Place) -> None:
+    """Raise `Undecoded` where a tree leads to other chunks, or to none, than it lists: libhdf5 reads by looking up."""
+    function = _function("H5Dget_chunk_storage_size")
+    if function is None:
+        return
+    function.argtypes = [ctypes.c_int64, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_uint64)]
+    offset, found = (ctypes.c_uint64 * len(block))(), ctypes.c_uint64()
+    for cell, size in zip(index.cells, index.sizes, strict=True):
+        place = place_of(cell, counts)
+        offset[:] = [at * length for at, length in zip(place, block, strict=True)]
+        with h5f.phil:
+            failed = function(dataset.id, offset, ctypes.byref(found)) < 0
+        if failed or found.value != size:
+            raise Undecoded("undecodable", f"the index of its chunks does not lead to the chunk {place} that it lists")
 
 
 def filters_edges(creation: Any) -> bool | None:
@@ -147,16 +169,20 @@ def _counts_in_disorder() -> bool:
 
 
 def _asked(name: str, identifier: int) -> int | None:
-    """What a function of libhdf5 gives for an object that h5py holds; None where there is none, or not by name.
-
-    It is looked up in the library that h5py's own module is linked to, since h5py has no such method.
-    """
-    try:
-        function = getattr(ctypes.CDLL(h5p.__file__), name)
-    except (OSError, AttributeError):
+    """What a function of libhdf5 gives for an object that h5py holds; None where there is none, or not by name."""
+    function = _function(name)
+    if function is None:
         return None
     function.argtypes = [ctypes.c_int64, ctypes.POINTER(ctypes.c_int)]
     found = ctypes.c_int()
     with h5f.phil:  # libhdf5 takes one call at a time
         failed = function(identifier, ctypes.byref(found)) < 0
     return None if failed else found.value
+
+
+def _function(name: str) -> Any:
+    """A function of the libhdf5 that h5py's own module is linked to, where h5py has no method for it; or None."""
+    try:
+        return getattr(ctypes.CDLL(h5p.__file__), name)
+    except (OSError, AttributeError):
+        return None

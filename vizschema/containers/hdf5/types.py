@@ -7,7 +7,7 @@ from typing import Any
 
 from h5py import h5t
 
-LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 """What h5py makes of an error of libhdf5, by its major and minor number."""
 
 FILTERS: Mapping[int, str] = {

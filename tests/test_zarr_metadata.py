@@ -406,6 +406,11 @@ class TestVersion3Arrays:
             {"chunk_grid": {"name": "regular"}},
             {"data_type": {"name": "float32"}},
             {"data_type": {"name": "float32", "configuration": None}},
+            # A member that an extension does not have, a misspelt `configuration` above all.
+            {"chunk_key_encoding": {"name": "default", "configuratimn": {"separator": "."}}},
+            {"chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 76, 76]}, "order": "C"}},
+            {"codecs": [{**LITTLE, "endian": "big"}]},
+            {"codecs": [{**LITTLE, "must_understand": "no"}]},
         ],
     )
     def test_a_form_that_no_reader_opens_is_invalid(self, changes: Mapping[str, Any]) -> None:

@@ -41,12 +41,13 @@ def account(path: str) -> dict[str, Any]:
     """The rules that an archive breaks, and where it can be compared its container, its nodes and their codecs."""
     description = measure_of(path, None, None, 1, Bounds(), None).here(values=True)
     report = report_of(description, path)
+    nodes = description["nodes"]
     broken = sorted({finding.rule for finding in report.errors})
     if report.error is not None:
         return {"broken": ["error"], "why": str(report.error)}
-    if READING.intersection(broken):
+    if READING.intersection(broken) or any("damaged" in node.get("axes_detail", "") for node in nodes.values()):
         return {"broken": broken}
-    return {"broken": broken, "container": description["container"], **_read(path, description["nodes"])}
+    return {"broken": broken, "container": description["container"], **_read(path, nodes)}
 
 
 def _read(path: str, described: Mapping[str, Node]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def ours() -> list[str]:
 class Peer:
     """A child that answers one request at a time within `seconds`; anything else is a refusal. Closes with `close`."""
 
-    def __init__(self, command: Sequence[str], seconds: float = 20.0) -> None:
+    def __init__(self, command: Sequence[str], seconds: float = 60.0) -> None:
         self._command = command
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None

@@ -31,6 +31,8 @@ def read(path: str, _: Mapping[str, Any]) -> Nodes:
 def _add(nodes: Nodes, path: str, value: Any) -> None:
     if _is_array(value):
         nodes[path] = array(value, lambda: np.asarray(value), axes=None, attributes={})
+    elif value is None or isinstance(value, str | int | float):
+        return  # a value in the tree that is neither a group nor an array: no node of an archive
     elif not isinstance(value, Mapping):
         nodes[path] = {"kind": type(value).__name__}
     elif _is_array(value.get("data")) and set(value) <= OF_ARRAY:

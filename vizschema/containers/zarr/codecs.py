@@ -20,6 +20,7 @@ _CONFIGURED = frozenset({"blosc", "zstd", "gzip"})
 """Codecs that no reader opens without a configuration, be it an empty one."""
 
 _INDEX_BYTES = 8
+_EXTENSION = frozenset({"name", "configuration", "must_understand"})
 
 
 class Pipeline(NamedTuple):
@@ -133,6 +134,10 @@ def named(value: Any, place: str) -> tuple[str, Mapping[str, Any]]:
         raise Unreadable("pickle", f"{place}: {quote(value)}: only unpickling could read the values")
     if type(value) is not dict or type(value.get("name")) is not str:
         raise Unreadable("metadata-invalid", f"{place}: expected an object with a name, found {quote(value)}")
+    unknown = value.keys() - _EXTENSION
+    if unknown or type(value.get("must_understand", True)) is not bool:
+        known = "expected name, configuration and must_understand (true or false)"
+        raise Unreadable("metadata-invalid", f"{place}: {known}, found {quote(value)}")
     configuration = value.get("configuration", {})
     if type(configuration) is not dict:
         found = quote(configuration)

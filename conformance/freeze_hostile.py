@@ -63,7 +63,8 @@ def case_of(made: Hostile, profile: Profile, *, values: bool) -> Case | Refused:
     for rule, place in sorted(found(description, profile)):
         expected.setdefault(rule, place)
     many = len(rules) > len(expected)
-    return _case(made, profile, container, _first(rules), "invalid", expected, values=values, many=many)
+    verdict = "invalid" if made.exit_code else "valid"  # a warning alone leaves it valid
+    return _case(made, profile, container, _first(rules), verdict, expected, values=values, many=many)
 
 
 def _problem(made: Hostile, profile: Profile, description: Description, *, values: bool) -> str | None:

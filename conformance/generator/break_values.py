@@ -14,7 +14,10 @@ from vizschema.conformance.generator.contents import COMPLEX, FLOATS, limits
 from vizschema.conformance.generator.nodes import DTYPES
 from vizschema.description import ITEM_BYTES
 
-CUT = [{"key": "0", "reason": "truncated", "detail": "ends early"}]
+DAMAGE = (
+    [{"key": "0", "reason": "truncated", "detail": "ends early"}],
+    [{"key": "0", "reason": "misplaced", "detail": "another key has it"}],
+)
 
 
 def _filled(target: Target, *values: Any) -> Change:
@@ -111,8 +114,17 @@ def _absent(target: Target) -> Iterator[Change]:
 
 
 def _damaged(target: Target) -> Iterator[Change]:
+    """Chunks that are damaged in the way that this rule is about."""
     if target.is_array:
-        yield change(fact(target.path, damaged_chunks=CUT))
+        for damage in DAMAGE:
+            if not holds({target.at.keyword: target.at.value}, damage):
+                yield change(fact(target.path, damaged_chunks=damage))
+
+
+def _beside(target: Target) -> Iterator[Change]:
+    """A file in the folder of the array that is no chunk of it."""
+    if target.is_array:
+        yield change(fact(target.path, foreign=["note.txt"]))
 
 
 def _unmeasured(target: Target) -> Iterator[Change]:
@@ -241,7 +253,8 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     (f"{FACT}/constant", "const"): _constant,
     (f"{FACT}/duplicate_slices", "const"): _copied,
     (f"{FACT}/absent_chunks", "const"): _absent,
-    (f"{FACT}/damaged_chunks", "maxItems"): _damaged,
+    (f"{FACT}/damaged_chunks", "not"): _damaged,
+    (f"{FACT}/foreign", "maxItems"): _beside,
     (f"{FACT}/beyond_axis", "maximum"): _beyond,
     (f"{FACT}/argmax_differs", "maximum"): _differs,
     (f"{FACT}/decode_differs", "maximum"): _differs,

@@ -105,8 +105,8 @@ def _case(
     expected: dict[str, str],
     **more: Any,
 ) -> Case:
-    kind = "neighbour" if verdict == "valid" else "broken"
-    suffix = "-read" if verdict == "valid" and more["values"] else ""
+    kind = "broken" if expected or verdict == "refused" else "neighbour"
+    suffix = "-read" if kind == "neighbour" and more["values"] else ""
     return Case(
         f"{topic}/hostile-{made.name}{suffix}",
         topic,

@@ -90,7 +90,7 @@ CASES: tuple[Case, ...] = (
     control(V2, "separator-slash", "chunks in folders", v2(content("extra/x/.zarray", {**ZARRAY, "dimension_separator": "/"}), content("extra/x/0/0", VALUES))),
     control(V2, "attributes-empty", "attributes of no entry, and none at all", v2(content("extra/x/.zarray", ZARRAY), content("extra/x/0.0", VALUES), content("extra/x/.zattrs", {}))),
     control(V3, "attributes-left-out", "a group without the field attributes", v3(content("extra/x/zarr.json", {"zarr_format": 3, "node_type": "group"}), content("extra/x/y/zarr.json", ARRAY))),
-    control(V3, "size-zero", "an array without values", x3(shape=[0, 3])),
+    control(V3, "size-zero", "an array without values", v3(content("extra/x/zarr.json", {**ARRAY, "shape": [0, 3]}))),
     control(V3, "scalar", "an array without dimensions", v3(content("extra/x/zarr.json", {**ARRAY, "shape": [], "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": []}}}), content("extra/x/c", VALUES[:4]))),
     control(V3, "chunk-beyond", "a chunk that is larger than the array", v3(content("extra/x/zarr.json", {**ARRAY, "shape": [1, 1]}), content("extra/x/c/0/0", VALUES))),
     control(V3, "chunk-at-edge", "chunks that the array does not fill", v3(content("extra/x/zarr.json", {**ARRAY, "shape": [3, 4]}), content("extra/x/c/0/0", VALUES), content("extra/x/c/1/1", VALUES))),

@@ -14,7 +14,7 @@ a list that begins with what it is:
     error CLASS TEXT     not carried out: an exception of ours
     limit TEXT           not carried out: out of memory
 
-The other end is `isolation.py`. Starts with nothing imported that an archive does not need.
+The other end is `process.py`. Starts with nothing imported that an archive does not need.
 """
 
 from __future__ import annotations

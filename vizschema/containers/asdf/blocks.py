@@ -1,7 +1,7 @@
 """The frame of an ASDF file: its header, where its tree lies, and its blocks, each held against the file's size.
 
 Source: ASDF Standard 1.6, "Low-level file layout". The block index at the end is not needed, and never trusted: what it
-says is compared in `asdf_account.py`.
+says is compared in `account.py`.
 """
 
 from __future__ import annotations

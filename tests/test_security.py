@@ -95,7 +95,7 @@ def test_no_bound_goes_untold(module: str) -> None:
 
 def test_a_bound_that_nobody_tells_is_seen() -> None:
     names = ("HEADER", "_DEPTH", "_RANK", "MAXIMUM")
-    assert bounds_of("containers.npz.file.npy") == {f"containers.npz.npy.{name}" for name in names}
+    assert bounds_of("containers.npz.npy") == {f"containers.npz.npy.{name}" for name in names}
 
 
 def test_the_options_have_the_defaults_of_the_bounds() -> None:

@@ -93,7 +93,7 @@ def _page(rule: Rule, cases: list[Case]) -> Iterator[str]:
     yield f"**{_level(rule)}**, profile `{rule.profile}`, spec {versions.newest().version}.\n"
     yield f"{rule.title}\n"
     yield f"## Why\n\n{rule.reason}\n"
-    yield f"## How to mend it\n\n{rule.mend}\n"
+    yield f"## How to fix it\n\n{rule.fix}\n"
     broken = [case for case in cases if case.kind == "broken"]
     conforming = [case for case in cases if case.kind == "neighbour"]
     if broken:

@@ -18,7 +18,7 @@ def finding(rule: str, path: str, **changes: Any) -> Finding:
         "expected": "3 names",
         "found": "none",
         "title": f"The clause of {rule}.",
-        "mend": f"Do what {rule} says.",
+        "fix": f"Do what {rule} says.",
     }
     return Finding(rule=rule, path=path, **values | changes)
 

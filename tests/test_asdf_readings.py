@@ -208,4 +208,4 @@ def test_an_array_at_the_root_is_told_what_to_do_with_its_key(tmp_path: Path) ->
     path = tmp_path / "a.asdf"
     path.write_bytes(asdf_file(f"data: {ndarray()}", ONES))
     finding = next(each for each in validate(path).findings if each.rule == "root-group")
-    assert "move `data` below another key" in finding.mend
+    assert "move `data` below another key" in finding.fix

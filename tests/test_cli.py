@@ -451,7 +451,7 @@ def test_explain_says_clause_reason_and_mend(capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     assert out.startswith("axis-one-size (error, profile trace, spec 1.0.0)\n\n  An axis has one size")
     assert "\n  Why: " in out
-    assert "\n  Mend: " in out
+    assert "\n  Fix: " in out
 
 
 def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:

@@ -210,7 +210,7 @@ class TestAssertConforms:
                 "E*run.h5: does not conform to mnist 1.0.0 (structure and values) — 2 errors",
                 "E*error axis-one-size (1 place): *",
                 "E*error generator (1 place): *",
-                "E*mend: *",
+                "E*fix: *",
             ]
         )
         assert "plugin.py" not in result.stdout.str()

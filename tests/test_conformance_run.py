@@ -175,8 +175,8 @@ def test_known_failures_are_expected_and_stale_entries_are_not(tmp_path: Path) -
     result = run(InProcess(fakes.NoWarnings()), Order(known=known, only=only))
     assert (result.exit_code, result.unexpected, result.stale) == (0, (), ())
     assert any(outcome.known for outcome in result.outcomes)
-    mended = run(InProcess(Own()), Order(known=known, only=only))
-    assert (mended.exit_code, [entry.rule for entry in mended.stale]) == (1, ["foreign-file"])
+    fixed = run(InProcess(Own()), Order(known=known, only=only))
+    assert (fixed.exit_code, [entry.rule for entry in fixed.stale]) == (1, ["foreign-file"])
     file.write_text("foreign-file without a reason\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"known.txt:1: expected `rule container # reason`"):
         known_failures(file)

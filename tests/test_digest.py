@@ -239,7 +239,7 @@ def test_an_archive_that_not_every_container_could_hold_has_no_digest(node: Node
 
 def test_the_message_names_three_faults_and_counts_the_others() -> None:
     nodes = {"/": group({}), **{f"/x{number}": fault("damaged", "why") for number in range(5)}}
-    with pytest.raises(NoDigest, match=r"/x2: .*; and 2 more\. Mend what `validate` reports"):
+    with pytest.raises(NoDigest, match=r"/x2: .*; and 2 more\. Fix what `validate` reports"):
         digest_of(complete({"format": "npz"}, nodes))
 
 

@@ -75,7 +75,7 @@ def test_the_rule_pages_are_exactly_the_rules(site: Path) -> None:
 
 def test_a_rule_page_says_clause_reason_and_mend_with_examples(site: Path) -> None:
     page = (site / "rules" / "axis-one-size" / "index.html").read_text(encoding="utf-8")
-    for heading in ("Why", "How to mend it", "What breaks it", "What keeps it", "What the validator says"):
+    for heading in ("Why", "How to fix it", "What breaks it", "What keeps it", "What the validator says"):
         assert heading in page
 
 

@@ -74,7 +74,7 @@ def own_profile(folder: Path, name: str, base: str, *rules: dict[str, Any]) -> P
 
 
 def rule(anchor: str, **body: Any) -> dict[str, Any]:
-    return {"$anchor": anchor, "title": "A clause.", "description": "A reason. Mend: a way.", **body}
+    return {"$anchor": anchor, "title": "A clause.", "description": "A reason. Fix: a way.", **body}
 
 
 def test_a_profile_on_a_profile_on_trace_gives_one_finding_for_one_fault(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_it_does_not_conform_and_every_reason_is_a_finding(software: str, archiv
     assert report.error is None
     assert report.verdict == "does not conform"
     assert Counter(finding.rule for finding in report.errors) == VERDICTS[software]
-    assert all(finding.path.startswith("/") and finding.expected and finding.mend for finding in report.errors)
+    assert all(finding.path.startswith("/") and finding.expected and finding.fix for finding in report.errors)
 
 
 @each

@@ -148,7 +148,7 @@ def test_reports_read_results_only(name: str) -> None:
     assert not {module for module in own_imports(name) if not module.startswith("report")} - allowed
 
 
-def test_only_judging_and_checking_the_dialect_import_an_engine() -> None:
+def test_only_judging_and_checking_keywords_import_an_engine() -> None:
     engines = {"jsonschema_rs", "jsonschema"}
     importers = {name for name, path in SOURCES.items() if imports(path.read_text(encoding="utf-8")) & engines}
     assert importers == {"rules.faults", "rules.keywords"}

@@ -365,13 +365,13 @@ def test_a_finding_says_where_what_was_expected_and_found_and_how_to_mend_it() -
         expected=f"“{rules['node-name'].title.removesuffix('.')}”",
         found="a group of 0",
         title=rules["node-name"].title,
-        mend=rules["node-name"].mend,
+        fix=rules["node-name"].fix,
     )
     warned = finding("values-vary", "trace", fact(LAYER, "constant", True), "read")
-    assert (warned.severity, warned.title, warned.mend) == (
+    assert (warned.severity, warned.title, warned.fix) == (
         "warning",
         rules["values-vary"].title,
-        rules["values-vary"].mend,
+        rules["values-vary"].fix,
     )
     assert (warned.expected, warned.found) == ("values that differ", "0 everywhere")
     nowhere = both(fact(LAYER, "constant", True), fact(LAYER, "minimum", None))

@@ -156,7 +156,7 @@ def test_the_profile_of_the_configuration_holds_and_a_folder_is_seen_from_the_fi
 def own_profile(folder: Path) -> None:
     """A profile of a user: trace, and a rule that is always obeyed."""
     folder.mkdir(parents=True)
-    rule = {"$anchor": "own-rule", "title": "It is so.", "description": "Why. Mend: it.", "maxProperties": 1000}
+    rule = {"$anchor": "own-rule", "title": "It is so.", "description": "Why. Fix: it.", "maxProperties": 1000}
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://example.org/own/must.schema.json",

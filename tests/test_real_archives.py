@@ -114,7 +114,7 @@ def test_every_finding_says_where_what_was_expected_and_what_was_found(real: Pat
         assert finding.path.startswith("/")
         assert finding.expected
         assert finding.found
-        assert finding.mend
+        assert finding.fix
 
 
 def test_lost_metadata_are_named_with_their_likely_cause(real: Path) -> None:

@@ -158,7 +158,7 @@ def test_hostile_text_stays_text(folder: Path) -> None:
 
 
 def test_hostile_text_of_every_field_stays_text() -> None:
-    hostile = finding("rule", f"/{HOSTILE}", expected=HOSTILE, found=HOSTILE, title=HOSTILE, mend=HOSTILE)
+    hostile = finding("rule", f"/{HOSTILE}", expected=HOSTILE, found=HOSTILE, title=HOSTILE, fix=HOSTILE)
     nodes = {
         "/": {"kind": "group", "members": 1, "attributes": {}},
         f"/{HOSTILE}": {"kind": "object", "reason": HOSTILE},

@@ -100,7 +100,7 @@ def test_the_whole_report_of_one_archive() -> None:
                         "expected": "3 names",
                         "found": "none",
                         "title": "The clause of axes-named.",
-                        "mend": "Do what axes-named says.",
+                        "fix": "Do what axes-named says.",
                     }
                 ],
                 "accepted": [],

@@ -31,16 +31,16 @@ run.zarr: does not conform to trace 1.0.0, the newest installed (structure) — 
   error axes-named (2 places): The clause of axes-named.
     /a/x: expected 3 names, found none
     /a/y: expected 3 names, found 2 names
-    mend: Do what axes-named says.
+    fix: Do what axes-named says.
 
   error series-width (5 places): The clause of series-width.
     expected 3 names, found none
     at /a/layer_0, /a/layer_1, /a/layer_2 and 2 more (--all lists them)
-    mend: Do what series-width says.
+    fix: Do what series-width says.
 
   warning chunk-small (1 place): The clause of chunk-small.
     /a/y: expected 3 names, found none
-    mend: Do what chunk-small says.
+    fix: Do what chunk-small says.
 """
     )
 
@@ -142,5 +142,5 @@ def test_what_is_expected_is_not_said_again_where_the_title_says_it() -> None:
 
 
 def test_lines_stay_within_a_hundred_columns_but_for_the_first() -> None:
-    long = finding("rule", "/a/b", expected="words " * 40, found="other " * 40, title="word " * 50, mend="word " * 50)
+    long = finding("rule", "/a/b", expected="words " * 40, found="other " * 40, title="word " * 50, fix="word " * 50)
     assert all(len(line) <= 100 for line in "\n".join(rendered(report(long))).splitlines()[1:])

@@ -1,4 +1,4 @@
-"""The schemas as data: their dialect, their rules, and profiles built on profiles."""
+"""The schemas as data: their keywords, their rules, and profiles built on profiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vizschema.rules import versions
 
 SPEC = versions.load("1.0.0")
 SCHEMAS = sorted(SPEC.folder.glob("*/*.schema.json"))
-DIALECT = jsonschema.Draft202012Validator(json.loads((versions.root() / "dialect.schema.json").read_text()))
+KEYWORDS = jsonschema.Draft202012Validator(json.loads((versions.root() / "keywords.schema.json").read_text()))
 ASSERTIONS = {
     *("type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "pattern"),
     *("minItems", "maxItems", "uniqueItems", "contains", "required", "maxProperties", "anyOf", "not"),
@@ -49,8 +49,8 @@ class TestEverySchema:
     def test_is_json_schema_2020_12(self, path: Path) -> None:
         jsonschema.Draft202012Validator.check_schema(schema_of(path))
 
-    def test_keeps_to_the_dialect(self, path: Path) -> None:
-        assert [error.message for error in DIALECT.iter_errors(schema_of(path))] == []
+    def test_uses_allowed_keywords(self, path: Path) -> None:
+        assert [error.message for error in KEYWORDS.iter_errors(schema_of(path))] == []
 
     def test_has_the_id_under_which_it_is_found(self, path: Path) -> None:
         relative = path.relative_to(versions.root()).as_posix()
@@ -78,7 +78,7 @@ class TestEverySchema:
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: f"{path.parent.name}-{path.name.partition('.')[0]}")
-def test_a_misspelt_keyword_fails_in_the_dialect(path: Path) -> None:
+def test_a_misspelt_keyword_is_refused(path: Path) -> None:
     document = schema_of(path)
     places = [(place, keyword) for place, schema in walk(document) for keyword in schema if keyword[0] != "$"]
     assert places
@@ -88,14 +88,14 @@ def test_a_misspelt_keyword_fails_in_the_dialect(path: Path) -> None:
         for token in place:
             target = target[int(token) if isinstance(target, list) else token]
         target[f"{keyword}s"] = target.pop(keyword)
-        assert not DIALECT.is_valid(copy), (place, keyword)
+        assert not KEYWORDS.is_valid(copy), (place, keyword)
 
 
 @pytest.mark.parametrize("pattern", [r"\d+", r"\w", r"\s", r"\pL", "(?=a)", "(?:a)", "a*?", "é", r"(a)\1"])
-def test_a_pattern_that_engines_read_differently_fails_in_the_dialect(pattern: str) -> None:
+def test_a_pattern_that_engines_read_differently_is_refused(pattern: str) -> None:
     document = schema_of(SCHEMAS[0])
     document["allOf"].append({"propertyNames": {"pattern": pattern}})
-    assert not DIALECT.is_valid(document)
+    assert not KEYWORDS.is_valid(document)
 
 
 def test_every_rule_has_an_id_of_its_own_in_the_whole_version() -> None:
@@ -109,7 +109,7 @@ def test_every_rule_says_its_clause_its_reason_and_how_to_mend_a_breach() -> Non
         for rule in SPEC.profile(name).rules.values():
             assert rule.title.endswith("."), rule.id
             assert rule.reason, rule.id
-            assert rule.mend, rule.id
+            assert rule.fix, rule.id
 
 
 def test_every_reason_of_a_faulty_node_has_a_rule() -> None:
@@ -171,7 +171,7 @@ class TestOwnProfiles:
             SPEC.profile(str(tmp_path / "own"))
 
     def test_a_rule_stated_twice_is_named(self, tmp_path: Path) -> None:
-        rule = {"$anchor": "finite", "title": "x.", "description": "y. Mend: z.", "properties": {}}
+        rule = {"$anchor": "finite", "title": "x.", "description": "y. Fix: z.", "properties": {}}
         trace = {"$ref": "https://vizschema.org/spec/1.0.0/trace/must.schema.json"}
         self.write(tmp_path / "own", must=self.document("own", trace, rule))
         with pytest.raises(SpecError, match="rule 'finite' is stated twice"):
@@ -180,19 +180,21 @@ class TestOwnProfiles:
     def test_a_misspelt_keyword_is_named(self, tmp_path: Path) -> None:
         misspelt = {"properties": {"nodes": {"requierd": ["/inputs/token"]}}}
         self.write(tmp_path / "own", must=self.document("own", misspelt))
-        said = r"allOf/0/properties/nodes: 'requierd' is no keyword of the dialect; did you mean required\?"
+        said = "nodes: 'requierd' is not one of the keywords that schemas may use; did you mean required"
         with pytest.raises(SpecError, match=said):
             SPEC.profile(str(tmp_path / "own"))
 
     def test_a_word_like_no_keyword_gets_the_list_of_them(self, tmp_path: Path) -> None:
         self.write(tmp_path / "own", must=self.document("own", {"zzz": 1}))
-        with pytest.raises(SpecError, match=r"'zzz' is no keyword of the dialect: expected one of .*, maxProperties"):
+        with pytest.raises(
+            SpecError, match=r"'zzz' is not one of the keywords that schemas may use: expected one of .*, maxProperties"
+        ):
             SPEC.profile(str(tmp_path / "own"))
 
     @pytest.mark.parametrize(
         ("title", "description", "said"),
         [
-            ("x", "y. Mend: z.", "allOf/0/title: expected a sentence that ends with a full stop, found 'x'"),
+            ("x", "y. Fix: z.", "allOf/0/title: expected a sentence that ends with a full stop, found 'x'"),
             ("x.", "y.", "allOf/0/description: expected the reason for the rule, then how to fix a breach"),
         ],
     )

@@ -87,7 +87,7 @@ def set_in(anchor: str, *places: str, value: Any) -> Callable[[Any], None]:
 
 
 def add(rule: dict[str, Any], name: str = "new-rule") -> Callable[[Any], None]:
-    stated = {"$anchor": name, "title": "So.", "description": "Why. Mend: it."}
+    stated = {"$anchor": name, "title": "So.", "description": "Why. Fix: it."}
     return lambda document: document["allOf"].append({**stated, **rule})
 
 
@@ -174,7 +174,7 @@ def test_the_direction_of_each_keyword(tmp_path: Path, keyword: str, old: Any, n
 
 def own_profile(folder: Path, assertion: dict[str, Any]) -> None:
     folder.mkdir()
-    rule = {"$anchor": "own-rule", "title": "So.", "description": "Why. Mend: it.", "minItems": 0}
+    rule = {"$anchor": "own-rule", "title": "So.", "description": "Why. Fix: it.", "minItems": 0}
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://example.org/own/must.schema.json",

@@ -224,8 +224,8 @@ class TestReadme:
         findings = judge(complete(CONTAINER, nodes), profile)
         return [finding.rule for finding in findings if finding.severity == "error"]
 
-    def test_the_example_keeps_to_the_dialect(self, profile: versions.Profile) -> None:
-        dialect = jsonschema.Draft202012Validator(json.loads((versions.root() / "dialect.schema.json").read_text()))
+    def test_the_example_uses_allowed_keywords(self, profile: versions.Profile) -> None:
+        dialect = jsonschema.Draft202012Validator(json.loads((versions.root() / "keywords.schema.json").read_text()))
         for url in (profile.must, profile.should):
             assert [error.message for error in dialect.iter_errors(profile.documents[url])] == []
 

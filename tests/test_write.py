@@ -206,7 +206,7 @@ def test_a_refused_write_names_the_faults_and_leaves_nothing_behind(container: s
     message = str(refused.value)
     assert "nothing was written: 1 error by trace 1.0.0" in message
     assert refused.value.report.errors[0].message in message
-    assert refused.value.report.errors[0].mend in message
+    assert refused.value.report.errors[0].fix in message
     assert refused.value.exit_code == 1
     assert listing(tmp_path) == []
 

@@ -82,7 +82,7 @@ def require_portable(description: Description) -> None:
     faults = [f"{path}: {words}" for path, node in description["nodes"].items() for words in _faults(node)]
     if faults:
         more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        raise NoDigest(f"it has no digest: {'; '.join(faults[:_SHOWN])}{more}. Mend what `validate` reports")
+        raise NoDigest(f"it has no digest: {'; '.join(faults[:_SHOWN])}{more}. Fix what `validate` reports")
 
 
 def has_digest(description: Description) -> bool:

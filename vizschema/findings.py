@@ -16,13 +16,13 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A clause of the spec: its id, how severe a breach is, the clause, why it is there and how to mend a breach."""
+    """A clause of the spec: its id, how severe a breach is, the clause, why it is there and how to fix a breach."""
 
     id: str
     severity: Severity
     title: str
     reason: str
-    mend: str
+    fix: str
     profile: str
 
 
@@ -41,7 +41,7 @@ class Finding:
     expected: str
     found: str
     title: str
-    mend: str
+    fix: str
     level: Severity | None = None
     """How severe a project counts it, where its configuration says so."""
 

@@ -178,7 +178,7 @@ def _choose_profile(
     hint = f"; it looks like {likely} (--profile {likely})" if likely else ""
     if not likely and "profile" not in root and "spec_version" not in root:
         others = ", ".join(name for name in spec.profiles if name != BASE_PROFILE)
-        reason = _no_trace(description, spec.profile(BASE_PROFILE).recognise)
+        reason = _no_trace(description, spec.profile(BASE_PROFILE).recognized_by)
         hint = f"; it looks like none of {others}"
         if reason is not None:
             hint += f", and is probably no inference trace, because {reason}"
@@ -206,7 +206,7 @@ def likely_profile(description: Description, spec: Spec) -> str | None:
     scores = {}
     for name in spec.profiles:
         if name != BASE_PROFILE:
-            words = spec.profile(name).recognise
+            words = spec.profile(name).recognized_by
             found = sum(word in text for word in words)
             scores[name] = found / len(words) if found >= TELLING else 0
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))

@@ -1,4 +1,4 @@
-"""Texts that match some patterns of the dialect and not others, drawn along an automaton: none is thrown away."""
+"""Texts that match some allowed patterns and not others, drawn along an automaton: none is thrown away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON values that obey some schemas, drawn without throwing any away: a builder for every keyword of the dialect.
+"""JSON values that obey some schemas, drawn without throwing any away: a builder for every allowed keyword.
 
 The schemas are merged into one `Wanted` first, and the value is drawn from what is left.
 """

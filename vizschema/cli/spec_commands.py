@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def explain(rule_id: str, choice: Choice) -> int:
-    """0 after the rule was printed: its clause, why it is there, how to mend a breach."""
+    """0 after the rule was printed: its clause, why it is there, how to fix a breach."""
     ground = ground_of(choice, Path.cwd())
     spec = _spec(ground.spec)
     rules = _rules(spec, ground.profile)
@@ -28,7 +28,7 @@ def explain(rule_id: str, choice: Choice) -> int:
         raise UsageError(f"spec {spec.version} has no rule {rule_id!r}{suggestion(rule_id, rules) or listed}")
     rule = rules[rule_id]
     print(f"{rule.id} ({rule.severity}, profile {rule.profile}, spec {spec.version})\n")
-    for text in (rule.title, f"Why: {rule.reason}" if rule.reason else "", f"Mend: {rule.mend}" if rule.mend else ""):
+    for text in (rule.title, f"Why: {rule.reason}" if rule.reason else "", f"Fix: {rule.fix}" if rule.fix else ""):
         if text:
             print(wrapped(text, "  ", width=terminal_width()))
     return 0

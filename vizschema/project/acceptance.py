@@ -154,18 +154,18 @@ class Acceptance:
         suppression = use.suppression
         what = f"{suppression.rule} at {suppression.path}"
         if not suppression.reason:
-            mend = "add a reason: why is this accepted, and what would end that?"
-            yield self._fault("suppression-unreasoned", suppression, f"a reason for {what}", "none", mend)
+            fix = "add a reason: why is this accepted, and what would end that?"
+            yield self._fault("suppression-unreasoned", suppression, f"a reason for {what}", "none", fix)
         if self._expired(suppression):
-            mend = "fix what it suppressed, or set a later date in `until`."
+            fix = "fix what it suppressed, or set a later date in `until`."
             yield self._fault(
-                "suppression-expired", suppression, "a day to come", f"{what} until {suppression.until}", mend
+                "suppression-expired", suppression, "a day to come", f"{what} until {suppression.until}", fix
             )
         elif use.exceeded:
             archive, hits = use.exceeded[0]
             expected = f"at most {suppression.maximum} findings of {what}"
-            mend = "fix the new ones, or raise max; until then none of them is suppressed."
-            yield self._fault("suppression-exceeded", suppression, expected, f"{hits} in {archive}", mend)
+            fix = "fix the new ones, or raise max; until then none of them is suppressed."
+            yield self._fault("suppression-exceeded", suppression, expected, f"{hits} in {archive}", fix)
         elif use.met and not use.used:
             yield self._fault(
                 "suppression-unused",
@@ -175,7 +175,7 @@ class Acceptance:
                 "remove the suppression, or correct its path.",
             )
 
-    def _fault(self, rule: str, suppression: Suppression, expected: str, found: str, mend: str) -> Finding:
+    def _fault(self, rule: str, suppression: Suppression, expected: str, found: str, fix: str) -> Finding:
         return Finding(
             rule=rule,
             severity="warning",
@@ -184,7 +184,7 @@ class Acceptance:
             expected=expected,
             found=found,
             title=CLAUSES[rule],
-            mend=mend,
+            fix=fix,
         )
 
     def _outdated(self) -> Iterator[Finding]:
@@ -200,5 +200,5 @@ class Acceptance:
                     expected=f"findings in {archive}",
                     found=f"{number} of them gone",
                     title=CLAUSES["baseline-outdated"],
-                    mend="write the baseline again with --write-baseline, so that they cannot come back unseen.",
+                    fix="write the baseline again with --write-baseline, so that they cannot come back unseen.",
                 )

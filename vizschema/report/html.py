@@ -103,7 +103,7 @@ def _rule(archive: Archive, group: Sequence[Finding]) -> Iterator[str]:
     configured = " (as configured)" if first.level else ""
     yield f'<h3><span class="{first.weight}">{first.weight}{configured}</span> {text(first.rule)}</h3>'
     yield f"<p>{_prose(first.title)}</p>"
-    yield f"<p><strong>Mend:</strong> {_prose(first.mend)}</p>"
+    yield f"<p><strong>Fix:</strong> {_prose(first.fix)}</p>"
     yield f"<details{' open' if len(group) <= _OPEN else ''}>"
     yield f"<summary>{count(len(group), 'place')}</summary>"
     yield "<ul>"
@@ -146,6 +146,6 @@ def _audit(options: Options) -> Iterator[str]:
     yield f'<h2 id="audit">{text(options.configuration or "baseline")}</h2>'
     yield "<ul>"
     for finding in findings:
-        yield f"<li>{text(finding.rule)}: {text(finding.difference)}. {_prose(finding.mend)}</li>"
+        yield f"<li>{text(finding.rule)}: {text(finding.difference)}. {_prose(finding.fix)}</li>"
     yield "</ul>"
     yield "</section>"

@@ -78,5 +78,5 @@ def _finding(finding: Finding) -> dict[str, str]:
         "expected": escape_text(finding.expected),
         "found": escape_text(finding.found),
         "title": finding.title,
-        "mend": finding.mend,
+        "fix": finding.fix,
     }

@@ -77,7 +77,7 @@ def _verdict(report: Report) -> str:
 
 
 def _words(finding: Finding) -> str:
-    return escape_text(f"{finding.path}: {finding.difference_beside_title}. {finding.title} Mend: {finding.mend}")
+    return escape_text(f"{finding.path}: {finding.difference_beside_title}. {finding.title} Fix: {finding.fix}")
 
 
 def _counted(suite: ET.Element, options: Options) -> ET.Element:

@@ -62,7 +62,7 @@ def _driver(rules: Mapping[str, Finding]) -> dict[str, Any]:
             {
                 "id": name,
                 "shortDescription": {"text": finding.title},
-                "help": {"text": f"Mend: {finding.mend}"},
+                "help": {"text": f"Fix: {finding.fix}"},
                 "helpUri": f"{HOME}/rules/{name}/",
                 "defaultConfiguration": {"level": finding.severity},
             }
@@ -77,7 +77,7 @@ def _results(report: Report, rules: list[str]) -> Iterator[dict[str, Any]]:
             "ruleId": finding.rule,
             "ruleIndex": rules.index(finding.rule),
             "level": finding.weight,
-            "message": {"text": escape_text(f"{finding.message}. Mend: {finding.mend}")},
+            "message": {"text": escape_text(f"{finding.message}. Fix: {finding.fix}")},
             "locations": [_location(report.archive, finding)],
             "partialFingerprints": {"vizschemaFinding/v1": _fingerprint(report.archive, finding)},
         }
@@ -131,7 +131,7 @@ def _unreadable(report: Report) -> dict[str, Any]:
 
 
 def _configuration(finding: Finding) -> dict[str, Any]:
-    text = f"{finding.rule}: {finding.message}. Mend: {finding.mend}"
+    text = f"{finding.rule}: {finding.message}. Fix: {finding.fix}"
     return {"level": finding.weight, "message": {"text": escape_text(text)}}
 
 

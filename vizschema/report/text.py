@@ -1,4 +1,4 @@
-"""The report for people: the verdict, what it rests on, then every broken rule, its places and how to mend it."""
+"""The report for people: the verdict, what it rests on, then every broken rule, its places and how to fix it."""
 
 from __future__ import annotations
 
@@ -194,8 +194,8 @@ def _rule(group: list[Finding], options: Options) -> Iterator[str]:
         yield from (wrap(f"{finding.path}: {finding.difference_beside_title}", "    ", "      ") for finding in shown)
         if more:
             yield f"    …{more}"
-    if first.mend:
-        yield wrap(f"mend: {first.mend}", "    ", "      ")
+    if first.fix:
+        yield wrap(f"fix: {first.fix}", "    ", "      ")
 
 
 def _summary(codes: list[int]) -> str:

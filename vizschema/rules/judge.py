@@ -72,5 +72,5 @@ def _finding(description: Description, fault: Fault) -> Finding:
         expected=expected,
         found=found,
         title=fault.rule.title,
-        mend=fault.rule.mend,
+        fix=fault.rule.fix,
     )

@@ -44,7 +44,7 @@ class Profile:
     documents: Mapping[str, Schema] = field(repr=False)
     rules: Mapping[str, Rule] = field(repr=False)
     facts: tuple[Mapping[str, Any], ...] = field(repr=False)
-    recognise: tuple[str, ...] = ()
+    recognized_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +166,7 @@ def _load_profile(folder: Path, version: str) -> Profile:
         documents,
         _unique(_rules(must["$id"], should["$id"], documents)),
         (*facts, *own.get("facts", ())),
-        tuple(own.get("recognise", ())),
+        tuple(own.get("recognized_by", ())),
     )
 
 
@@ -196,7 +196,7 @@ def _gather(document: Schema, path: Path, documents: dict[str, Schema]) -> None:
     if not path.is_relative_to(root()):
         from vizschema.rules.keywords import breaches  # an engine is needed for schemas of users only
 
-        for breach in breaches(document, root() / "dialect.schema.json"):
+        for breach in breaches(document, root() / "keywords.schema.json"):
             raise SpecError(f"{path}: {breach}")
     base = document["$id"]
     if base in documents:
@@ -270,8 +270,8 @@ def _unique(rules: Iterable[Rule]) -> dict[str, Rule]:
 
 
 def _rule(base: str, schema: Schema, severity: Severity) -> Rule:
-    reason, _, mend = schema.get("description", "").partition(" Mend: ")
-    return Rule(schema["$anchor"], severity, schema["title"], reason, mend, base.rpartition("/")[0].rpartition("/")[2])
+    reason, _, fix = schema.get("description", "").partition(" Fix: ")
+    return Rule(schema["$anchor"], severity, schema["title"], reason, fix, base.rpartition("/")[0].rpartition("/")[2])
 
 
 def _precedence(version: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Why something is not written: the words, and which findings no later call could mend."""
+"""Why something is not written: the words, and which findings no later call could fix."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from vizschema.findings import Finding, Report
 from vizschema.text import escape_name
 from vizschema.writer.plan import ancestors
 
-# What a series says of itself that no later member can mend.
+# What a series says of itself that no later member can fix.
 _LASTING_IN_SERIES = frozenset({"digits", "dtypes", "kinds", "undeclared"})
 _NUMBER = re.compile(r"_[0-9]{1,9}(?=/|$)")
 _SHOWN = 3
 
 
 def refusal(report: Report) -> str:
-    """The first errors of `report`, one a line, with how to mend them, and how many there are."""
+    """The first errors of `report`, one a line, with how to fix them, and how many there are."""
     errors = report.errors
     lines = [f"{len(errors)} {'error' if len(errors) == 1 else 'errors'} by {report.profile} {report.spec_version}"]
-    lines += [f"  {finding.message} [{finding.rule}]\n    {finding.mend}" for finding in errors[:_SHOWN]]
+    lines += [f"  {finding.message} [{finding.rule}]\n    {finding.fix}" for finding in errors[:_SHOWN]]
     if len(errors) > _SHOWN:
         lines.append(f"  and {len(errors) - _SHOWN} more; `report.errors` of this exception has all of them")
     return "\n".join(lines)

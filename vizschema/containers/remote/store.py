@@ -60,7 +60,7 @@ class Transient(Exception):
 
 
 class Refused(Exception):
-    """A request that no other try would mend; the words say why."""
+    """A request that no other try would fix; the words say why."""
 
 
 class Wire(Protocol):

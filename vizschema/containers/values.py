@@ -70,7 +70,11 @@ class ChunkDamaged(Exception):
 
 
 class Values(Protocol):
-    """The stored values of one array, of a dtype among `description.ITEM_BYTES`; threads may share one."""
+    """The stored values of one array, of a dtype among `description.ITEM_BYTES`; threads may share one.
+
+    Those with chunks that may be absent have a `fill` beside, the value [] of these; those that can list where their
+    chunks are give by `foreign()` the first sixteen names of what else is there, once `pieces` was begun.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -98,21 +102,6 @@ class Placed(Protocol):
 
     def touching(self, box: Box) -> Iterator[Piece]:
         """The pieces that touch a box, in storage order, without a look at the others."""
-
-
-@runtime_checkable
-class Filled(Protocol):
-    """`Values` with a value for the chunks that were never written."""
-
-    fill: npt.NDArray[Any]
-
-
-@runtime_checkable
-class Listed(Protocol):
-    """`Values` that know what else lies where their chunks do."""
-
-    def foreign(self) -> Sequence[str]:
-        """The first sixteen names of what is no chunk of the array and no document, once `pieces` was begun."""
 
 
 @runtime_checkable

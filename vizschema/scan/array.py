@@ -13,9 +13,7 @@ from vizschema.containers.values import (
     SHOWN,
     Block,
     ChunkDamaged,
-    Filled,
     HasValues,
-    Listed,
     Piece,
     Values,
     clipped,
@@ -232,9 +230,11 @@ class ScannedArray:
         }
         if not self.is_read:
             return facts
-        values: Any = self._values
-        if isinstance(values, Listed) and values.foreign():
-            facts["foreign"] = [escape_text(key) for key in values.foreign()]
+        foreign: Sequence[str] = getattr(
+            self._values, "foreign", tuple
+        )()  # of containers that list what lies beside chunks
+        if foreign:
+            facts["foreign"] = [escape_text(key) for key in foreign]
         facts["absent_chunks"] = total.absent
         if total.absent:
             facts["absent_keys"] = [escape_text(key) for _, key in total.absent_in]
@@ -268,7 +268,7 @@ class ScannedArray:
             self._partner(entry["with"]) if "with" in FACTS[asked.name].needs else None,
             entry.get("table", "") if asked.name == "decode_differs" else "",
             self._hash if asked.name == HASH else None,
-            self._values.fill if isinstance(self._values, Filled) else None,
+            getattr(self._values, "fill", None),  # of values that have one: those of containers with chunks
         )
 
     def _axis_size(self, name: str) -> int | None:

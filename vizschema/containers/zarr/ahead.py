@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from vizschema.containers.bytes.sources import Buffer, Bytes, Held, Source, require_length
 from vizschema.containers.remote.files import RemoteRanges
 from vizschema.containers.remote.store import Answer, Missing, Remote, place_of
-from vizschema.containers.values import Block, Box, ChunkDamaged, Filled, Piece, Placed, Values
+from vizschema.containers.values import Block, Box, ChunkDamaged, Piece, Placed, Values
 from vizschema.containers.zarr.values import ZarrValues
 from vizschema.errors import NotAnArchive
 
@@ -170,8 +170,7 @@ class WatchedValues:
     def __init__(self, values: Values, check: Callable[[], None]) -> None:
         self.dtype = values.dtype
         self.shape = values.shape
-        if isinstance(values, Filled):
-            self.fill = values.fill
+        self.fill = getattr(values, "fill", None)
         self._values = values
         self._check = check
 

@@ -21,8 +21,8 @@ exit codes:
   2  wrong usage
 
 zarr-python 2.18 needs an environment of its own:
-  python3 -m venv /tmp/zarr2 && /tmp/zarr2/bin/pip install 'zarr==2.18.*' 'numcodecs<0.16'
-  vizschema conformance oracle --zarr2 /tmp/zarr2/bin/python"""
+  python3 -m venv zarr2 && zarr2/bin/pip install 'zarr==2.18.*' 'numcodecs<0.16'
+  vizschema conformance oracle --zarr2 zarr2/bin/python"""
 
 
 def add_arguments(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -127,5 +127,5 @@ def _typed(parsed: argparse.Namespace) -> str:
         f"--mutants {parsed.mutants}",
         f"--generated {parsed.generated}",
     ]
-    zarr2 = ["--zarr2 /tmp/zarr2/bin/python"] if parsed.zarr2 else []
+    zarr2 = ["--zarr2 zarr2/bin/python"] if parsed.zarr2 else []
     return " ".join([*words, f"--seed {parsed.seed}", *zarr2, "--page docs/conformance.md"])

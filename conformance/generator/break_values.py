@@ -122,7 +122,7 @@ def _damaged(target: Target) -> Iterator[Change]:
 
 
 def _beside(target: Target) -> Iterator[Change]:
-    """A file in the folder of the array that is no chunk of it."""
+    """A stray file in the folder of the array."""
     if target.is_array:
         yield change(fact(target.path, foreign=["note.txt"]))
 

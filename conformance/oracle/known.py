@@ -20,7 +20,7 @@ FILE = Path(__file__).with_name("known.toml")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One reason: the library and its versions, where it is met, and why it is no fault of vizschema."""
+    """One reason: the library and its versions, where it occurs, and why the fault is the library's."""
 
     library: str
     since: str
@@ -75,5 +75,5 @@ def first(reasons: Sequence[Known], difference: Difference) -> Known | None:
 
 
 def _order(version: str) -> tuple[int, ...]:
-    """A version as numbers; what is no number ends it."""
+    """A version as numbers, up to the first part that is not a number."""
     return tuple(int(part) for part in re.findall(r"\d+", re.split(r"[^0-9.]", version)[0]))

@@ -64,7 +64,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether something is not as it should be; comparing nothing is no success."""
+        """Whether a difference is unexplained, or nothing was compared."""
         return bool(self.unexplained or self.bugs or self.stale) or not self.counts
 
 

@@ -29,7 +29,7 @@ def main(library: str) -> None:
             reply = {"nodes": reader.read(request["path"], request["container"])}
         except Exception as error:  # noqa: BLE001  (whatever a library raises is its refusal)
             reply = {"refused": refusal(error)}
-        # Where the archive lies for now is no part of what is wrong with it.
+        # The temporary path of the archive does not belong in the message.
         print(json.dumps(reply).replace(json.dumps(request["path"])[1:-1], "ARCHIVE"), file=replies, flush=True)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from vizschema.conformance.cases import Case, corpus
+from vizschema.conformance.corpus.cases import Case, corpus
 from vizschema.conformance.examples import example
 from vizschema.findings import Rule
 from vizschema.rules import versions

@@ -1,7 +1,7 @@
 """The plug-in for pytest: options, `--pyargs vizschema.conformance`, and the fixture `assert_conforms`.
 
 Every run of pytest of everybody who installs the package loads this module: it imports pytest and the standard library,
-and does nothing unless it is asked. What is asked for is in `suite`.
+and does nothing unless it is asked. What is asked for is in `harness.items`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """The suite, in place of this file."""
     if file_path.name != "plugin.py" or not is_wanted(parent.config) or not file_path.samefile(__file__):
         return None
-    from vizschema.conformance.suite import Suite
+    from vizschema.conformance.harness.items import Suite
 
     suite: pytest.Collector = Suite.from_parent(parent, path=file_path, nodeid=PACKAGE)
     return suite
@@ -112,9 +112,9 @@ def assert_conforms() -> AssertConforms:
         Warnings do not fail the test: they are in the report.
         """
         __tracebackhide__ = True
-        from vizschema.conformance import suite
+        from vizschema.conformance.harness import items
 
-        judged: tuple[Report | None, str] = suite.verdict(path, profile, spec, values=values)
+        judged: tuple[Report | None, str] = items.verdict(path, profile, spec, values=values)
         report, failure = judged
         if failure:
             pytest.fail(failure)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from vizschema import Array, open, write
-from vizschema.conformance.implementation import Own, serve
+from vizschema.conformance.harness.serve import Own, serve
 
 
 class AlwaysValid(Own):

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from vizschema import describe, description
-from vizschema.conformance.cases import FOLDER, Case, base, corpus, unbreakable
-from vizschema.conformance.documents import describe_document, write_document
-from vizschema.conformance.freeze_hostile import LEFT_OUT, LEGAL, NO_ARCHIVE
-from vizschema.conformance.hostile import BY_NAME
-from vizschema.conformance.judging import ablated, found, rules_found
-from vizschema.conformance.mutants import mutants
-from vizschema.conformance.patch import apply, diff
-from vizschema.conformance.raw import CONTAINERS, SUFFIXES, scratch
-from vizschema.conformance.score import Corpus, equivalents, kills, lines_of, tally
+from vizschema.conformance.corpus.ablation import ablated, found, rules_found
+from vizschema.conformance.corpus.cases import FOLDER, Case, base, corpus, unbreakable
+from vizschema.conformance.corpus.documents import describe_document, write_document
+from vizschema.conformance.corpus.freeze_hostile import LEFT_OUT, LEGAL, NO_ARCHIVE
+from vizschema.conformance.corpus.hostile import BY_NAME
+from vizschema.conformance.corpus.patch import apply, diff
+from vizschema.conformance.corpus.raw import CONTAINERS, SUFFIXES, scratch
+from vizschema.conformance.strength.mutants import mutants
+from vizschema.conformance.strength.score import Corpus, equivalents, kills, lines_of, tally
 from vizschema.rules import versions
 from vizschema.rules.versions import Profile
 
@@ -116,7 +116,7 @@ def test_a_patch_leads_from_one_document_to_the_other() -> None:
 
 
 def test_a_file_of_a_case_says_no_more_than_the_schema_allows(tmp_path: Path) -> None:
-    from vizschema.conformance.cases import read
+    from vizschema.conformance.corpus.cases import read
     from vizschema.errors import UsageError
 
     source = next(path for path in sorted((FOLDER / "1.0.0").glob("*/*.json")) if path.parent.name != "bases")

@@ -12,7 +12,7 @@ import fakes
 import pytest
 
 from vizschema.conformance import plugin
-from vizschema.conformance.cases import corpus
+from vizschema.conformance.corpus.cases import corpus
 from vizschema.conformance.examples import write_example
 
 pytest_plugins = ["pytester"]
@@ -65,7 +65,7 @@ def test_the_suite_without_an_implementation_says_what_to_give(pytester: pytest.
 
 
 def test_the_suite_passes_for_this_package_an_item_a_case(pytester: pytest.Pytester) -> None:
-    own = f"'{sys.executable}' -m vizschema.conformance.implementation"
+    own = f"'{sys.executable}' -m vizschema.conformance.harness.serve"
     result = pytester.runpytest_subprocess(*SUITE, "-v", "--vz-command", own, *SMALL)
     wanted = cases_of("foreign-file", "generator/absent")
     result.assert_outcomes(passed=len(wanted))
@@ -75,7 +75,7 @@ def test_the_suite_passes_for_this_package_an_item_a_case(pytester: pytest.Pytes
 
 @pytest.mark.parametrize("role", ["reader", "writer"])
 def test_a_role_has_cases_of_its_own(pytester: pytest.Pytester, role: str) -> None:
-    own = "vizschema.conformance.implementation:Own"
+    own = "vizschema.conformance.harness.serve:Own"
     result = pytester.runpytest_subprocess(*SUITE, "--vz-python", own, "--vz-role", role, "--vz-only", "axis-one-size")
     assert result.ret == 0
     assert result.parseoutcomes()["passed"] > 0
@@ -104,7 +104,7 @@ def test_the_process_is_started_once_for_all_cases(pytester: pytest.Pytester) ->
         import sys
         sys.path.insert(0, {str(FAKES.parent)!r})
         open("starts", "a").write("x")
-        from vizschema.conformance.implementation import main
+        from vizschema.conformance.harness.serve import main
         sys.exit(main())
         """
     )

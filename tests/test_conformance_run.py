@@ -13,15 +13,15 @@ import jsonschema
 import pytest
 
 from vizschema.cli.main import main
-from vizschema.conformance import runner
-from vizschema.conformance.cases import Case, corpus
-from vizschema.conformance.implementation import Own
-from vizschema.conformance.outcomes import Run, known_failures
-from vizschema.conformance.protocol import Process, conforms
-from vizschema.conformance.raw import CONTAINERS
-from vizschema.conformance.reports import FORMATS
-from vizschema.conformance.runner import Order, run
-from vizschema.conformance.subjects import InProcess, OneShot, entry_point
+from vizschema.conformance.corpus.cases import Case, corpus
+from vizschema.conformance.corpus.raw import CONTAINERS
+from vizschema.conformance.harness import runner
+from vizschema.conformance.harness.outcomes import Run, known_failures
+from vizschema.conformance.harness.protocol import Process, conforms
+from vizschema.conformance.harness.reports import FORMATS
+from vizschema.conformance.harness.runner import Order, run
+from vizschema.conformance.harness.serve import Own
+from vizschema.conformance.harness.subjects import InProcess, OneShot, entry_point
 from vizschema.errors import UsageError
 from vizschema.rules import versions
 
@@ -69,7 +69,7 @@ def test_this_package_passes_the_whole_corpus() -> None:
 
 
 def test_this_package_passes_through_the_pipe_with_one_process() -> None:
-    subject = Process([sys.executable, "-m", "vizschema.conformance.implementation"])
+    subject = Process([sys.executable, "-m", "vizschema.conformance.harness.serve"])
     result = run(subject, Order(only=SMALL))
     assert (result.exit_code, result.unexpected, subject.starts) == (0, (), 1)
     assert result.implementation["name"] == "vizschema"
@@ -246,12 +246,12 @@ def test_the_command_line_runs_reports_and_says_what_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = tmp_path / "report.xml"
-    command = [sys.executable, "-m", "vizschema.conformance.implementation"]
+    command = [sys.executable, "-m", "vizschema.conformance.harness.serve"]
     arguments = ["conformance", "run", "--only", "generator", "--report", f"junit={report}", "--", *command]
     assert main(arguments) == 0
     assert "as expected" in capsys.readouterr().out
     assert report.read_text("utf-8").startswith("<?xml")
-    own = "vizschema.conformance.implementation:Own"
+    own = "vizschema.conformance.harness.serve:Own"
     assert main(["conformance", "run", "--python", own, "--only", "generator"]) == 0
     capsys.readouterr()
     for wrong, message in (
@@ -275,4 +275,4 @@ def test_cases_are_exported_with_an_index(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_an_entry_point_may_be_an_object_or_a_class() -> None:
-    assert entry_point("vizschema.conformance.implementation:Own").ask("hello", "hello")["name"] == "vizschema"
+    assert entry_point("vizschema.conformance.harness.serve:Own").ask("hello", "hello")["name"] == "vizschema"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vizschema import description
-from vizschema.conformance.second_opinion import second_opinion
+from vizschema.conformance.strength.second_opinion import second_opinion
 from vizschema.containers.base import clean_attributes, name_node
 from vizschema.rules import versions
 from vizschema.rules.judge import judge

@@ -14,9 +14,9 @@ from traces import CONTAINERS, arrays, attributes
 
 import vizschema
 from vizschema import Array
+from vizschema.conformance.corpus.materialise import materialise
 from vizschema.conformance.examples import example, profiles
 from vizschema.conformance.fixtures import openfold
-from vizschema.conformance.materialise import materialise
 from vizschema.findings import Report
 from vizschema.rules import versions
 from vizschema.writer.forms import FORMS

@@ -11,8 +11,8 @@ import pytest
 
 import vizschema
 from vizschema import UsageError
+from vizschema.conformance.corpus.materialise import materialise
 from vizschema.conformance.examples import example, profiles, write_example
-from vizschema.conformance.materialise import materialise
 from vizschema.rules import versions
 
 PROFILES = ("mnist", "openfold", "trace", "vit")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vizschema.conformance.hostile import fuzz
-from vizschema.conformance.hostile.fuzz import CODES, ORIGINALS
-from vizschema.conformance.hostile.mutate import mutated
+from vizschema.conformance.corpus.hostile import fuzz
+from vizschema.conformance.corpus.hostile.fuzz import CODES, ORIGINALS
+from vizschema.conformance.corpus.hostile.mutate import mutated
 from vizschema.description import Description
 from vizschema.errors import VizschemaError
 

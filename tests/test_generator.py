@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from vizschema import validate, write
-from vizschema.conformance.cases import FOLDER
+from vizschema.conformance.corpus.cases import FOLDER
+from vizschema.conformance.corpus.raw import CONTAINERS, SUFFIXES
 from vizschema.conformance.generator import Archive, Broken, archives, broken_archives
 from vizschema.conformance.generator.__main__ import check, main
 from vizschema.conformance.generator.applied import pairs
@@ -24,7 +25,6 @@ from vizschema.conformance.generator.changes import Base, Change
 from vizschema.conformance.generator.constraints import holds
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.values import BUILDERS
-from vizschema.conformance.raw import CONTAINERS, SUFFIXES
 from vizschema.rules import versions
 from vizschema.rules.judge import judge
 from vizschema.rules.versions import Profile

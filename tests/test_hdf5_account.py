@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vizschema import validate
-from vizschema.conformance.hostile.zip_base import Entry, zipped
+from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
 from vizschema.describing import describe
 
 ZIP = zipped([Entry("x.npy", b"values")])

@@ -17,9 +17,9 @@ import jsonschema
 import pytest
 
 from vizschema.cli.main import main
-from vizschema.conformance.hostile import CASES, Case
-from vizschema.conformance.hostile.case import MARKER
-from vizschema.conformance.hostile.shared import SharedWorker
+from vizschema.conformance.corpus.hostile import CASES, Case
+from vizschema.conformance.corpus.hostile.case import MARKER
+from vizschema.conformance.corpus.hostile.shared import SharedWorker
 from vizschema.errors import NotAnArchive
 from vizschema.findings import Report
 from vizschema.report import FORMATS

@@ -13,8 +13,8 @@ import pytest
 from descriptions import Nodes, array
 
 from vizschema import description
-from vizschema.conformance.locator import Locator
-from vizschema.conformance.second_opinion import second_opinion
+from vizschema.conformance.corpus.locator import Locator
+from vizschema.conformance.strength.second_opinion import second_opinion
 from vizschema.errors import SpecError
 from vizschema.findings import Finding, Rule
 from vizschema.rules import versions

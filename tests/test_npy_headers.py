@@ -13,7 +13,7 @@ import pytest
 from zips import headed
 
 import vizschema
-from vizschema.conformance.hostile.zip_base import Entry, zipped
+from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
 from vizschema.containers.document import Unreadable
 from vizschema.containers.npz.npy import Header, read_header
 from vizschema.describing import describe

@@ -16,7 +16,7 @@ import pytest
 from zips import headed, npy, told
 
 import vizschema
-from vizschema.conformance.hostile.zip_base import Entry, zipped
+from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
 from vizschema.containers import open_container
 from vizschema.containers.base import Limits
 from vizschema.containers.bytes.flat import FlatValues

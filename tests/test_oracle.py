@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vizschema.cli.main import main
-from vizschema.conformance.hostile import BY_NAME
+from vizschema.conformance.corpus.hostile import BY_NAME
 from vizschema.conformance.oracle import command, known, peers, recorded, report, run, sources
 from vizschema.conformance.oracle.compare import Asked, differences
 from vizschema.errors import UsageError

@@ -13,7 +13,7 @@ from traces import arrays, attributes
 
 import vizschema
 from vizschema import Array
-from vizschema.conformance.hostile.zip_base import Entry, zipped
+from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
 from vizschema.containers import open_container
 from vizschema.containers.base import Limits
 from vizschema.containers.values import ChunkDamaged, read_whole

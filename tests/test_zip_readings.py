@@ -19,7 +19,7 @@ from zips import npy
 
 import vizschema
 from vizschema import validate
-from vizschema.conformance.hostile.zip_base import Entry, descriptor, field, renamed, zipped
+from vizschema.conformance.corpus.hostile.zip_base import Entry, descriptor, field, renamed, zipped
 from vizschema.describing import describe
 from vizschema.errors import NotAnArchive
 

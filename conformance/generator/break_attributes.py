@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from vizschema.conformance.breaks.edits import attribute, no_attribute
+from vizschema.conformance.corpus.breaks.edits import attribute, no_attribute
 from vizschema.conformance.generator.changes import Breaker, Change, Target, change
 from vizschema.conformance.generator.constraints import holds
 from vizschema.conformance.generator.languages import Language

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from vizschema import description
-from vizschema.conformance.breaks.edits import Edit, add, attribute, found_at, on_description, on_document, put, sized
+from vizschema.conformance.corpus.breaks.edits import (
+    Edit,
+    add,
+    attribute,
+    found_at,
+    on_description,
+    on_document,
+    put,
+    sized,
+)
 from vizschema.conformance.generator.changes import (
     Base,
     Breaker,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vizschema.conformance.breaks.edits import add, attribute, move, no_attribute, put
+from vizschema.conformance.corpus.breaks.edits import add, attribute, move, no_attribute, put
 from vizschema.conformance.generator.break_nodes import PLAIN, scalar
 from vizschema.conformance.generator.changes import Breaker, Change, Target, change, pruned, released, removed
 from vizschema.conformance.generator.languages import Language

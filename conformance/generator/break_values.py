@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from vizschema import description
-from vizschema.conformance.breaks.edits import fact, filled, on_description, put, unmeasured
+from vizschema.conformance.corpus.breaks.edits import fact, filled, on_description, put, unmeasured
 from vizschema.conformance.generator.changes import Breaker, Change, Target, change, followers, released
 from vizschema.conformance.generator.constraints import holds
 from vizschema.conformance.generator.contents import COMPLEX, FLOATS, limits

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from vizschema import description
-from vizschema.conformance.breaks.edits import Edit
-from vizschema.conformance.documents import describe_document
+from vizschema.conformance.corpus.breaks.edits import Edit
+from vizschema.conformance.corpus.documents import describe_document
 from vizschema.conformance.generator import break_attributes, break_nodes, break_series, break_values
 from vizschema.conformance.generator.applied import Applied, applied, wishes
 from vizschema.conformance.generator.break_series import stems

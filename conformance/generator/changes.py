@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from vizschema.conformance.breaks.edits import Edit, on_document
+from vizschema.conformance.corpus.breaks.edits import Edit, on_document
 from vizschema.conformance.generator.applied import Applied, applied
 from vizschema.conformance.generator.constraints import Place, asked, asked_of_node, holds
 from vizschema.conformance.generator.drawing import Archive

@@ -11,12 +11,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from vizschema import description
-from vizschema.conformance.documents import describe_document, write_document
+from vizschema.conformance.corpus.documents import describe_document, write_document
+from vizschema.conformance.corpus.materialise import Document, materialise
 from vizschema.conformance.generator.constraints import Partial, holds
 from vizschema.conformance.generator.nodes import Draft, array_of, attributes_of, fill
 from vizschema.conformance.generator.tree import Need, Tree, declared, first, trees
 from vizschema.conformance.generator.values import merged
-from vizschema.conformance.materialise import Document, materialise
 from vizschema.description import Description
 from vizschema.rules import versions
 from vizschema.rules.versions import Profile
@@ -44,7 +44,7 @@ class Archive:
         return description.complete(parts["container"], parts["nodes"], parts["values"])
 
     def write(self, path: Path, container: str = "zarr-v3") -> None:
-        """Write it to `path`, which must not exist; `container` is a key of `vizschema.conformance.raw.CONTAINERS`."""
+        """Write it to `path`, which must not exist; `container` is a key of `corpus.raw.CONTAINERS`."""
         write_document(self.document, container, path)
 
     def arrays(self) -> tuple[dict[str, Array], dict[str, dict[str, Any]]]:

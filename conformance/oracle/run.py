@@ -12,12 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+from vizschema.conformance.corpus.raw import scratch
 from vizschema.conformance.oracle.compare import Asked, Difference, differences
 from vizschema.conformance.oracle.known import Known, first
 from vizschema.conformance.oracle.ours import READING
 from vizschema.conformance.oracle.peers import Peer, Reply, ours, reader
 from vizschema.conformance.oracle.sources import Named, keep
-from vizschema.conformance.raw import scratch
 
 READS: Mapping[str, tuple[str, ...]] = {
     "zarr-v3": ("zarr", "tensorstore", "xarray"),

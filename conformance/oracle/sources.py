@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vizschema.conformance.hostile import CASES
-from vizschema.conformance.hostile.case import Build
+from vizschema.conformance.corpus.hostile import CASES
+from vizschema.conformance.corpus.hostile.case import Build
 from vizschema.conformance.oracle.mutants import KINDS
 
 CONTAINERS = ("zarr-v3", "zarr-v2", "hdf5", "npz", "asdf", "zarr-v3-zip", "zarr-v2-zip", "zarr-v3-sharded")
@@ -31,7 +31,7 @@ def given(paths: Sequence[Path]) -> Iterator[Named]:
 
 def corpus() -> Iterator[Named]:
     """Every hostile, damaged or odd archive, every legal one, and the bases in every container."""
-    from vizschema.conformance import cases
+    from vizschema.conformance.corpus import cases
 
     for case in CASES:
         yield Named(f"hostile/{case.name}", case.build)
@@ -86,8 +86,8 @@ def keep(archive: Path, name: str, folder: Path) -> Path:
 
 
 def _document(document: object, container: str) -> Build:
-    from vizschema.conformance.documents import write_document
-    from vizschema.conformance.raw import SUFFIXES
+    from vizschema.conformance.corpus.documents import write_document
+    from vizschema.conformance.corpus.raw import SUFFIXES
 
     def build(folder: Path) -> Path:
         path = folder / f"archive{SUFFIXES[container]}"

@@ -79,7 +79,7 @@ def digest(paths: Sequence[str], reading: Reading) -> int:
 
 def demo(into: str | None) -> int:
     """0 when all went as the demonstration tells it, otherwise 1."""
-    from vizschema.conformance.demo import run
+    from vizschema.conformance.examples.demo import run
 
     code: int = run(into)
     return code
@@ -100,7 +100,7 @@ def example(profile: str, path: str, container: str | None, *, overwrite: bool) 
 
 def conformance(arguments: Sequence[str]) -> int:
     """The exit code of an action of the conformance suite."""
-    from vizschema.conformance.command import main
+    from vizschema.conformance.harness.command import main
 
     code: int = main(arguments)
     return code

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.conformance.hostile.case import ATTRIBUTES
+from vizschema.conformance.corpus.hostile.case import ATTRIBUTES
+from vizschema.conformance.corpus.raw.asdf import written
 from vizschema.conformance.oracle.mutants import drawn
 from vizschema.conformance.oracle.mutants.drawn import Values
-from vizschema.conformance.raw.asdf import written
 
 _SIX = np.arange(6, dtype="<f4").reshape(2, 3)
 _TYPES = {"b": "bool8", "i": "int{}", "u": "uint{}", "f": "float{}", "c": "complex{}"}

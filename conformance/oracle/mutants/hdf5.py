@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5p, h5s, h5t
 
-from vizschema.conformance.hostile.hdf5 import write
+from vizschema.conformance.corpus.hostile.hdf5 import write
 from vizschema.conformance.oracle.mutants import drawn
 from vizschema.conformance.oracle.mutants.drawn import Values
 

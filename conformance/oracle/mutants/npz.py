@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.conformance.hostile.npz import harmless
+from vizschema.conformance.corpus.hostile.npz import harmless
 from vizschema.conformance.oracle.mutants import drawn
 from vizschema.conformance.oracle.mutants.drawn import Values
 from vizschema.conformance.oracle.mutants.zips import pack

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from vizschema.conformance.hostile.fuzz import ORIGINALS, mutants_of
+from vizschema.conformance.corpus.hostile.fuzz import ORIGINALS, mutants_of
 
 
 def of_bytes(prefix: str) -> Callable[[random.Random, Path], Path]:

@@ -10,8 +10,8 @@ from typing import Any
 import numcodecs
 import numpy as np
 
-from vizschema.conformance.hostile.zarr_base import put, write_v2
-from vizschema.conformance.hostile.zarr_consolidated import consolidate_v2
+from vizschema.conformance.corpus.hostile.zarr_base import put, write_v2
+from vizschema.conformance.corpus.hostile.zarr_consolidated import consolidate_v2
 from vizschema.conformance.oracle.mutants import drawn
 from vizschema.conformance.oracle.mutants.drawn import Values
 

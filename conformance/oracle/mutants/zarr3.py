@@ -13,8 +13,8 @@ import google_crc32c
 import numcodecs
 import numpy as np
 
-from vizschema.conformance.hostile.zarr_base import put, write_v3
-from vizschema.conformance.hostile.zarr_consolidated import consolidate_v3
+from vizschema.conformance.corpus.hostile.zarr_base import put, write_v3
+from vizschema.conformance.corpus.hostile.zarr_consolidated import consolidate_v3
 from vizschema.conformance.oracle.mutants import drawn
 from vizschema.conformance.oracle.mutants.drawn import Values
 

@@ -1,0 +1,1 @@
+"""The corpus: how cases are made, frozen, certified and materialised."""

@@ -1,0 +1,109 @@
+"""Breaks of the rules on axes: their names, and one size of each in the whole archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vizschema.conformance.corpus.breaks.edits import (
+    Break,
+    add,
+    array,
+    attribute,
+    axis,
+    broken,
+    no_axes,
+    resize,
+    sized,
+    valid,
+)
+
+# A table reads better with a case a line.
+# fmt: off
+
+
+LAYER = "/activations/layer_00"
+SELF = "/attention/self/layer_00"
+
+
+def breaks() -> Iterator[Break]:
+    """Every break of this table."""
+    yield from _names()
+    yield from _sizes()
+    yield from _terms()
+
+
+def _names() -> Iterator[Break]:
+    yield broken("axes-named", "trace", "none", "No dimension has a name.", no_axes(LAYER))
+    yield broken("axes-named", "trace", "first", "The first dimension has no name.", axis(LAYER, 0, None))
+    yield broken("axes-named", "trace", "last", "The last dimension has no name.", axis(LAYER, 1, None))
+    yield broken("axes-named", "trace", "two-of-four", "Two dimensions have no name, which is no repetition.", axis(SELF, 2, None), axis(SELF, 3, None))
+    yield broken("axes-named", "openfold", "of-known-array", "A dimension of a known array has no name: one fault, not two.", axis("/attention/ipa/layer_00", 2, None))
+    yield broken("axes-named", "mnist", "none-of-known-array", "No dimension of a known array has a name: one fault, not two.", no_axes("/inputs/images"))
+    yield broken("axes-named", "vit", "none-of-layer", "No dimension of a layer has a name: one fault, not two.", no_axes("/activations/layer_00"))
+    yield broken("axes-named", "trace", "at-root", "An array at the root without names.", add("/values", {**array("token hidden"), "axes": None, "shape": [5, 8]}))
+    yield broken("axes-named", "trace", "like-extra", "A name that only begins like /extra.", add("/extras/x", {**array(""), "axes": None, "shape": [5]}))
+    yield broken("axes-named", "trace", "within-extra", "/extra is at the root only.", add("/activations/extra/x", {**array(""), "axes": None, "shape": [5]}))
+    yield valid("axes-named", "trace", "in-extra", "Below /extra no name is needed.", add("/extra/x", {**array(""), "axes": None, "shape": [5]}))
+    yield valid("axes-named", "trace", "scalar", "A single number has no dimension to name.", add("/outputs/loss", array("")))
+    yield broken("axes-unique", "trace", "role-repeated", "Two dimensions are queries.", axis(SELF, 3, "token:query"))
+    yield broken("axes-unique", "trace", "no-roles", "One name twice.", axis(SELF, 2, "token"), axis(SELF, 3, "token"))
+    yield broken("axes-unique", "vit", "of-known-array", "Two dimensions of a known array are queries: one fault, not two.", axis(SELF, 3, "token:query"))
+    yield broken("axes-unique", "openfold", "of-pair", "Two dimensions of a pair representation of one name: one fault, not two.", axis("/pair/layer_00", 1, "residue:i"))
+    yield valid("axes-unique", "trace", "roles", "Roles tell the uses of one axis apart.", add("/outputs/pairs", array("token:i token:j")))
+    yield valid("axes-unique", "trace", "one-role", "One use with a role, one without.", add("/outputs/pairs", array("token token:key")))
+    yield valid("axes-unique", "trace", "in-extra", "Below /extra names may repeat.", add("/extra/x", {**array("Token Token"), "shape": [2, 2]}))
+    for slug, name in (
+        ("capital", "Hidden"),
+        ("space", "a b"),
+        ("digit-first", "2hidden"),
+        ("hyphen", "unit-unit"),
+        ("two-roles", "unit:a:b"),
+        ("empty-role", "unit:"),
+        ("no-name", ":query"),
+        ("capital-role", "unit:Query"),
+        ("digit-role", "unit:2"),
+        ("role-space", "unit:a b"),
+        ("underscore-first", "_hidden"),
+        ("role-hyphen", "unit:a-b"),
+        ("accent", "größe"),
+        ("slash", "unit/x"),
+    ):
+        yield broken("axis-name", "trace", slug, f"{name!r} is no name of an axis.", add("/activations/gates", {**array(""), "axes": ["token", name], "shape": [5, 4]}))
+    yield broken("axis-name", "vit", "of-known-array", "A known array with a capital: one fault, not two.", axis(LAYER, 1, "Token"))
+    yield broken("axis-name", "mnist", "of-labels", "Labels with a capital: one fault, not two.", axis("/inputs/labels", 0, "Sample"))
+    for name in ("h2", "x_", "hidden_unit", "gate:left_1", "n:x"):
+        yield valid("axis-name", "trace", f"valid-{name.replace(':', '-').replace('_', '-').rstrip('-')}", f"{name!r} is a name of an axis.", add("/activations/gates", {**array(""), "axes": ["token", name], "shape": [5, 4]}))
+
+
+def _sizes() -> Iterator[Break]:
+    yield broken("axis-one-size", "trace", "layer", "One layer has more tokens than the rest.", resize(LAYER, 0, 9))
+    yield broken("axis-one-size", "trace", "one-off", "One layer has one token less than the rest.", resize(LAYER, 0, 4))
+    yield broken("axis-one-size", "trace", "queries-and-keys", "Queries and keys are both tokens.", resize(SELF, 2, 9))
+    yield broken("axis-one-size", "trace", "declared", "/metadata declares another size.", attribute("/metadata", "size_token", 6))
+    yield broken("axis-one-size", "trace", "declared-float", "/metadata declares another size, as 6.0.", attribute("/metadata", "size_token", 6.0))
+    yield broken("axis-one-size", "openfold", "confidence", "Confidence of one residue less.", resize("/outputs/confidence", 0, 11))
+    yield broken("axis-one-size", "openfold", "declared-residues", "/metadata declares another number of residues.", attribute("/metadata", "size_residue", 13))
+    yield broken("axis-one-size", "trace", "in-extra", "An axis has one size below /extra too.", add("/extra/x", {**array("token"), "shape": [9]}))
+    yield broken("axis-one-size", "trace", "three-sizes", "Three sizes of one axis.", resize(LAYER, 0, 9), attribute("/metadata", "size_token", 6))
+    yield valid("axis-one-size", "trace", "other-axis", "Axes of other names have sizes of their own.", add("/outputs/x", array("window")))
+    yield valid("axis-one-size", "trace", "declared-unused", "/metadata may declare an axis that no array has.", attribute("/metadata", "size_window", 99))
+    yield valid("axis-one-size", "trace", "one", "An axis of size 1.", sized("sample", 1))
+    yield broken("fixed-axis-size", "openfold", "xyz-four", "Four coordinates of a position.", sized("xyz", 4))
+    yield broken("fixed-axis-size", "openfold", "xyz-two", "Two coordinates of a position.", sized("xyz", 2))
+    yield broken("fixed-axis-size", "openfold", "end-three", "Three ends of an entry.", sized("end", 3))
+    yield broken("fixed-axis-size", "openfold", "end-one", "One end of an entry.", sized("end", 1))
+    yield broken("axis-one-size", "openfold", "xyz-of-two-sizes", "Two sizes of xyz: one fault, not two.", resize("/outputs/coordinates", 2, 4))
+    yield broken("axis-one-size", "openfold", "end-of-two-sizes", "Two sizes of end: one fault, not two.", add("/extra/ends", {**array("end"), "shape": [3]}))
+    yield valid("fixed-axis-size", "openfold", "other-atoms", "Any number of atoms will do.", sized("atom", 14))
+    yield valid("fixed-axis-size", "trace", "other-profile", "xyz means something else in another model.", add("/outputs/x", {**array("xyz"), "shape": [4]}))
+
+
+def _terms() -> Iterator[Break]:
+    for name in ("batch", "batches", "samples", "b", "heads", "num_heads", "n_heads", "h", "tokens", "seq_len", "residues", "n_res", "channels", "layers", "classes"):
+        yield broken("axis-term", "trace", name.replace("_", "-"), f"An axis {name}.", add("/outputs/x", array(name)))
+    yield broken("axis-term", "trace", "with-role", "An axis tokens with a role.", add("/outputs/x", array("tokens:query")))
+    yield broken("axis-term", "trace", "declared", "A size of an axis heads.", attribute("/metadata", "size_heads", 2))
+    for name in ("big_batch", "tokens_left", "bs", "hh", "class", "subclasses", "h1", "batch_"):
+        yield valid("axis-term", "trace", f"valid-{name.replace('_', '-').rstrip('-')}", f"{name!r} is a name of its own.", add("/outputs/x", array(name)))
+    yield valid("axis-term", "trace", "as-role", "A role is no axis.", add("/outputs/x", array("token:b")))
+    yield valid("axis-term", "trace", "no-array-of-terms", "Arrays may be called anything.", add("/outputs/tokens", array("token")))

@@ -1,0 +1,135 @@
+"""Breaks of the rules on numbered series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vizschema.conformance.corpus.breaks.edits import (
+    Break,
+    add,
+    array,
+    attribute,
+    axes,
+    broken,
+    group,
+    move,
+    no_attribute,
+    valid,
+    without,
+)
+
+# A table reads better with a case a line.
+# fmt: off
+
+
+LAYER = "/activations/layer_00"
+NEXT = "/activations/layer_01"
+
+
+def breaks() -> Iterator[Break]:
+    """Every break of this table."""
+    yield from _numbers()
+    yield from _members()
+    yield from _elsewhere()
+
+
+def _numbers() -> Iterator[Break]:
+    yield broken("index-width", "trace", "one-digit", "One digit sorts 10 before 2.", move(LAYER, "/activations/layer_0"), move(NEXT, "/activations/layer_1"))
+    yield broken("index-width", "trace", "two-widths", "Two and three digits in one family.", move(NEXT, "/activations/layer_001"))
+    yield broken("index-width", "trace", "one-and-two", "One and two digits in one family: one fault.", move(LAYER, "/activations/layer_0"))
+    yield broken(
+        "index-width",
+        "trace",
+        "at-root",
+        "One digit at the root.",
+        add("/block_0/x", array("token")),
+        add("/", group(spec_version="1.0.0", profile="trace", created_at="2026-11-21T09:00:00Z", generator="a tracer 1.0", num_blocks=1)),
+    )
+    yield broken("index-width", "trace", "like-extra", "A name that only begins like /extra.", add("/extras", group(num_layers=1)), add("/extras/layer_0", array("token")))
+    yield valid("index-width", "trace", "three-digits", "Three digits throughout.", move(LAYER, "/activations/layer_000"), move(NEXT, "/activations/layer_001"))
+    yield valid("index-width", "trace", "in-extra", "Below /extra numbers are free.", add("/extra/x_1", array("token")), add("/extra/x_10", array("token")))
+    yield valid("index-width", "trace", "inside-word", "A digit without an underscore is no number.", add("/activations/conv1", array("token")), add("/activations/conv10", array("token")))
+    yield broken("series-gap", "trace", "first", "The first layer is missing.", without(LAYER))
+    yield broken("series-gap", "trace", "last", "The declared last layers are missing.", attribute("/activations", "num_layers", 48))
+    yield broken("series-gap", "trace", "last-one", "One declared layer is missing.", attribute("/activations", "num_layers", 3))
+    yield broken("series-gap", "trace", "middle", "A layer between two others is missing.", move(NEXT, "/activations/layer_02"), attribute("/activations", "num_layers", 3))
+    yield broken("series-gap", "trace", "none", "A group declares layers and holds nothing.", add("/outputs", group(num_layers=48)))
+    yield broken("series-gap", "trace", "partial-false", "partial: false says that nothing may be missing.", without(LAYER), attribute("/activations", "partial", False))
+    yield broken("series-gap", "trace", "one-declared", "A group declares one layer and holds nothing.", add("/outputs", group(num_layers=1)))
+    yield broken("series-gap", "openfold", "recycle", "The first recycle is missing.", without("/recycle/recycle_00"))
+    yield valid("series-gap", "trace", "partial-first", "A series that calls itself partial may have gaps.", without(LAYER), attribute("/activations", "partial", True))
+    yield valid("series-gap", "trace", "partial-last", "A series that calls itself partial may end early.", attribute("/activations", "num_layers", 48), attribute("/activations", "partial", True))
+    yield valid("series-gap", "trace", "in-extra", "Below /extra gaps are free.", add("/extra/x_07", array("token")))
+    yield valid("series-gap", "trace", "partial-none", "A partial group may hold none of its layers.", add("/outputs", group(num_layers=48, partial=True)))
+    yield broken("series-undeclared", "trace", "one-past", "A layer at the declared count.", attribute("/activations", "num_layers", 1))
+    yield broken("series-undeclared", "trace", "gap-and-past", "A gap and a layer past the count: one fault.", move(NEXT, "/activations/layer_07"))
+    yield broken("series-undeclared", "trace", "zero-declared", "Layers where none was declared.", attribute("/activations", "num_layers", 0))
+    yield broken("series-undeclared", "trace", "partial", "A partial series has none past its end either.", attribute("/activations", "num_layers", 1), attribute("/activations", "partial", True))
+    yield valid("series-undeclared", "trace", "in-extra", "Below /extra counts are free.", add("/extra/more", group(num_layers=1)), add("/extra/more/layer_03", array("token")))
+    yield valid("series-undeclared", "trace", "embedding-beside", "The embedding is no layer.", add("/activations/embedding", array("token hidden")))
+    yield broken("series-declared", "trace", "undeclared", "Nobody says how many layers there are.", no_attribute("/activations", "num_layers"))
+    yield broken("series-declared", "trace", "in-metadata", "Only /metadata says how many layers there are.", no_attribute("/activations", "num_layers"), attribute("/metadata", "num_layers", 2))
+    yield broken("series-declared", "openfold", "recycles", "Nobody says how many recycles there are.", no_attribute("/recycle", "num_recycles"))
+    yield broken("series-declared", "trace", "like-extra", "A name that only begins like /extra.", add("/extras/layer_00", array("token")))
+    yield valid("series-declared", "trace", "in-extra", "Below /extra nothing is declared.", add("/extra/x_00", array("token")))
+    yield valid("series-declared", "trace", "declared-twice", "The group's own count wins over that of /metadata.", attribute("/metadata", "num_layers", 48))
+
+
+def _members() -> Iterator[Break]:
+    yield broken("series-dtype", "trace", "layers", "Two precisions in one series.", axes(NEXT, "token hidden", "float16"))
+    yield broken(
+        "series-dtype", "trace", "three", "Three precisions in one series.", axes(NEXT, "token hidden", "float16"), add("/activations/layer_02", array("token hidden", "float64")), attribute("/activations", "num_layers", 3)
+    )
+    yield broken("series-dtype", "openfold", "within-groups", "Two precisions of one member of the recycles.", axes("/recycle/recycle_01/pair", "residue:i residue:j pair_channel", "float32"))
+    yield valid("series-dtype", "trace", "other-series", "Each series has a precision of its own.", add("/outputs", group(num_layers=1)), add("/outputs/layer_00", array("token hidden", "float64")))
+    yield valid(
+        "series-dtype",
+        "openfold",
+        "other-member",
+        "Members of other names have precisions of their own.",
+        axes("/recycle/recycle_00/single", "residue single_channel", "bfloat16"),
+        axes("/recycle/recycle_01/single", "residue single_channel", "bfloat16"),
+    )
+    yield valid("series-dtype", "trace", "in-extra", "Below /extra precision is free.", add("/extra/x_00", array("token")), add("/extra/x_01", array("token", "int8", {"pattern": "ramp"})))
+    yield broken("series-kind", "trace", "mixed", "A group among arrays.", without(LAYER), add(f"{LAYER}/hidden", array("token hidden")))
+    yield broken(
+        "series-kind",
+        "trace",
+        "array-among-groups",
+        "An array among groups.",
+        add("/outputs", group(num_blocks=3)),
+        add("/outputs/block_00/x", array("token")),
+        add("/outputs/block_01/x", array("token")),
+        add("/outputs/block_02", array("token")),
+    )
+    yield valid("series-kind", "trace", "groups", "A series of groups.", add("/outputs", group(num_blocks=2)), add("/outputs/block_00/x", array("token")), add("/outputs/block_01/x", array("token")))
+    yield valid("series-kind", "trace", "in-extra", "Below /extra a series may be mixed.", add("/extra/x_00", array("token")), add("/extra/x_01/y", array("token")))
+    yield broken("series-alike", "openfold", "second-lacks", "The second recycle lacks a member.", without("/recycle/recycle_01/pair"))
+    yield broken("series-alike", "openfold", "first-lacks", "The first recycle lacks a member.", without("/recycle/recycle_00/coordinates"))
+    yield broken(
+        "series-alike",
+        "trace",
+        "blocks",
+        "One block has a member that the other lacks.",
+        add("/outputs", group(num_blocks=2)),
+        add("/outputs/block_00/x", array("token")),
+        add("/outputs/block_01/x", array("token")),
+        add("/outputs/block_01/y", array("token")),
+    )
+    yield valid("series-alike", "openfold", "everywhere", "A member that no recycle has.", without("/recycle/recycle_00/pair", "/recycle/recycle_01/pair"))
+    yield valid("series-alike", "trace", "in-extra", "Below /extra members are free.", add("/extra/x_00/a", array("token")), add("/extra/x_01/b", array("token")))
+
+
+def _elsewhere() -> Iterator[Break]:
+    for stem in ("layer", "block", "recycle", "iteration", "step", "stage"):
+        place = "/outputs" if stem == "layer" else "/activations"
+        edits = (add("/outputs/x", array("token")), add("/outputs", group(num_layers=2))) if stem == "layer" else (attribute(place, f"num_{stem}s", 2),)
+        yield broken("series-elsewhere", "trace", stem, f"The group declares {stem}s, and holds other things.", *edits)
+    yield broken("series-elsewhere", "trace", "one", "The group declares one block, and holds other things.", attribute("/activations", "num_blocks", 1))
+    yield broken("series-elsewhere", "trace", "deeper", "Deeper in the tree.", add("/outputs/a/b", array("token")), add("/outputs/a", group(num_steps=2)))
+    yield broken("series-elsewhere", "trace", "single-sibling", "The group declares steps, and holds one other thing.", add("/outputs/only", array("token")), add("/outputs", group(num_steps=3)))
+    yield valid("series-elsewhere", "trace", "of-heads", "Heads are no members.", attribute("/activations", "num_heads", 8))
+    yield valid("series-elsewhere", "trace", "none-declared", "0 blocks are declared, and there is none.", attribute("/activations", "num_blocks", 0))
+    yield valid("series-elsewhere", "trace", "partial", "A partial group may hold none of its blocks.", attribute("/activations", "num_blocks", 2), attribute("/activations", "partial", True))
+    yield valid("series-elsewhere", "trace", "longer-stem", "A stem that only ends alike.", attribute("/activations", "num_sublayers", 2))
+    yield valid("series-elsewhere", "trace", "longer-end", "A stem that only begins alike.", attribute("/activations", "num_layernorms", 2))

@@ -1,0 +1,130 @@
+"""Facts that were not measured, or need not be: by dtype, in arrays of the wrong dtype, and after an interrupt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vizschema.conformance.corpus.breaks.edits import (
+    Break,
+    Edit,
+    add,
+    array,
+    attribute,
+    broken,
+    fact,
+    measured,
+    no_attribute,
+    on_description,
+    unmeasured,
+    valid,
+)
+from vizschema.conformance.corpus.breaks.openfold import KINDS, moved_topk
+from vizschema.conformance.corpus.breaks.storage import V2
+from vizschema.conformance.corpus.breaks.values import FLOATS, INTEGERS, RAMP
+
+# A table reads better with a case a line.
+# fmt: off
+
+SELF = "/attention/self/layer_00"
+LAYER = "/activations/layer_00"
+ENCODED = (
+    ("v-three", {"format": "zarr", "version": 3, "store": "directory", "consolidated": False}, ["transpose", "sharding_indexed", "bytes", "crc32c", "blosc", "zstd", "gzip"], ["bytes", "zlib"]),
+    ("v-two", {"format": "zarr", "version": 2, "store": "directory", "consolidated": False}, list(V2), ["shuffle", "bitround"]),
+    ("v-five", {"format": "hdf5", "version": None, "store": "file"}, ["shuffle", "deflate", "fletcher32", "nbit", "scaleoffset"], ["hdf5-32004"]),
+)
+"""Containers of chunks, with all of their portable codecs, and with one that is not."""
+WHOLE = tuple(dtype for dtype in INTEGERS if dtype != "bool")
+PARTNERS: Mapping[tuple[str, str], tuple[str, str, str]] = {
+    ("mnist", "/inputs/labels"): ("classifier-facts-measured", "beyond_axis", "integer-dtype"),
+    ("mnist", "/outputs/predictions"): ("classifier-facts-measured", "argmax_differs", "integer-dtype"),
+    ("openfold", "/inputs/aatype"): ("openfold-facts-measured", "decode_differs", "integer-dtype"),
+    ("openfold", "/attention_topk/ipa/layer_00/indices"): ("openfold-facts-measured", "beyond_axis", "top-k-index-dtype"),
+    ("openfold", "/outputs/coordinates"): ("openfold-pairs-measured", "masked_nonzero", "coordinate-dtype"),
+}
+"""Arrays that are measured against another one: the rule that asks for it, the fact, and the rule on their dtype."""
+
+
+def breaks() -> Iterator[Break]:
+    """Every break of this table."""
+    for each in (*_any(), *_below_metadata(), *_attention(), *_partners(), *_codecs(), *_interrupted()):
+        yield Break(each.rule, each.profile, each.slug, each.why, each.edits, each.kind, True, each.also, each.base)
+
+
+def _any() -> Iterator[Break]:
+    for dtype in (*FLOATS, *INTEGERS, "complex64", "complex128"):
+        node = array("token", dtype, RAMP if dtype in INTEGERS else None)
+        yield broken("facts-measured", "trace", f"{dtype}-damaged-chunks", f"Nobody looked for damaged chunks in {dtype}.", add("/outputs/x", node), unmeasured("/outputs/x", "facts", "damaged_chunks"))
+    for dtype in ("complex64", "complex128"):
+        yield broken("facts-measured", "trace", f"{dtype}-non-finite", f"non_finite of {dtype} was not measured.", add("/outputs/x", array("token", dtype)), unmeasured("/outputs/x", "facts", "non_finite"))
+    yield broken("portable-dtype", "trace", "text-without-facts", "Text has no facts, and none is asked for.", add("/outputs/x", array("token", "string", {"pattern": "zeros"})), unmeasured("/outputs/x", "facts"))
+    yield valid("values-vary", "trace", "integers-described", "Integers may all be the same, also where that is known.", add("/outputs/x", array("token", "int32", RAMP)), fact("/outputs/x", constant=True))
+
+
+def _below_metadata() -> Iterator[Break]:
+    at = "/metadata/config/x"
+    for name in ("absent_chunks", "constant"):
+        yield broken("metadata-attributes-only", "trace", f"{name.replace('_', '-')}-unmeasured", f"{name} below /metadata is not asked for.", add(at, array("token")), unmeasured(at, "facts", name))
+
+
+def _attention() -> Iterator[Break]:
+    rows = (unmeasured(SELF, "facts", "row_sum_minimum"), unmeasured(SELF, "facts", "row_sum_maximum"))
+    yield broken("float-dtype", "trace", "sums-of-integers", "Sums of integers are not asked for.", measured(SELF, "dtype", value="int32"), *rows)
+    yield broken("attention-source", "trace", "absent-with-sums-unmeasured", "Without a source no sums are asked for.", no_attribute(SELF, "source"), *rows)
+    yield broken("attention-source", "trace", "absent-with-wrong-sums", "Without a source sums may be anything.", no_attribute(SELF, "source"), fact(SELF, row_sum_maximum=1.4))
+    yield broken("attention-source", "trace", "absent-with-scores", "Without a source weights may be anything.", no_attribute(SELF, "source"), fact(SELF, maximum=9))
+    yield broken("attention-source", "trace", "absent-integers", "Without a source the dtype is free.", no_attribute(SELF, "source"), measured(SELF, "dtype", value="int32"))
+    yield valid("attention-source", "trace", "proxy-integers", "Only softmax weights are floats.", attribute(SELF, "source", "proxy"), measured(SELF, "dtype", value="int32"))
+
+
+def _partners() -> Iterator[Break]:
+    for (profile, path), (rule, name, dtype_rule) in PARTNERS.items():
+        slug = path.strip("/").replace("/", "-").replace("_", "-")
+        wanted = ("float32", "float64") if rule == "openfold-pairs-measured" else WHOLE
+        others = ("int32", "uint8") if rule == "openfold-pairs-measured" else ("float32", "bool")
+        for dtype in others:
+            known = (fact(path, non_finite=0, constant=False),) if dtype == "float32" else ()
+            yield broken(dtype_rule, profile, f"{slug}-of-{dtype}-unmeasured", f"{name} of {dtype} is not asked for.", measured(path, "dtype", value=dtype), unmeasured(path, "facts", name), *known)
+        for dtype in wanted:
+            also = (dtype_rule,) if (dtype_rule == "top-k-index-dtype" and dtype != "int32") else ()
+            yield broken(rule, profile, f"{slug}-of-{dtype}-unmeasured", f"{name} of {dtype} was not measured.", measured(path, "dtype", value=dtype), unmeasured(path, "facts", name), also=also)
+    for dtype in ("float16", "bfloat16"):
+        at = measured("/outputs/coordinates", "dtype", value=dtype)
+        yield broken("openfold-pairs-measured", "openfold", f"{dtype}-unmeasured", f"masked_nonzero of {dtype} was not measured.", at, unmeasured("/outputs/coordinates", "facts", "masked_nonzero"), also=("coordinate-dtype",))
+    for kind in KINDS:
+        path = f"/attention_topk/{kind}/layer_00/indices"
+        yield broken("top-k-index-dtype", "openfold", f"{kind.replace('_', '-')}-floats-unmeasured", "beyond_axis of floats is not asked for.", *moved_topk(kind), measured(path, "dtype", value="float32"), unmeasured(path, "facts", "beyond_axis"), fact(path, non_finite=0, constant=False))
+
+
+def _codecs() -> Iterator[Break]:
+    """Of what nobody decodes nothing is measured; what a plain reader decodes is."""
+    bare = unmeasured(LAYER, "facts")
+    for slug, container, plain, foreign in ENCODED:
+        edits = (on_description(lambda parts, container=container: parts.__setitem__("container", container)), bare)
+        yield broken("portable-codec", "trace", f"{slug}-unmeasured", "No value in a codec that is not portable is measured.", *edits, measured(LAYER, "storage", "codecs", value=foreign))
+        yield broken("facts-measured", "trace", f"{slug}-encoded", "Codecs of every reader, and nothing was measured.", *edits, measured(LAYER, "storage", "codecs", value=plain))
+    yield broken("facts-measured", "trace", "without-chunks", "An array without chunks, and nothing was measured.", bare, measured(LAYER, "storage", value=None))
+
+
+def _partial() -> Edit:
+    """What an interrupted scan says: of arrays that it has not read, only that no chunk is damaged."""
+
+    def apply(parts: dict[str, Any]) -> None:
+        parts["values"] = "partial"
+        for node in parts["nodes"].values():
+            if "facts" in node:
+                node["facts"] = {"damaged_chunks": []}
+
+    return on_description(apply)
+
+
+def _interrupted() -> Iterator[Break]:
+    for profile, rule in (
+        ("trace", "facts-measured"),
+        ("trace", "recommended-facts-measured"),
+        ("mnist", "classifier-facts-measured"),
+        ("vit", "classifier-facts-measured"),
+        ("openfold", "openfold-facts-measured"),
+        ("openfold", "openfold-pairs-measured"),
+    ):
+        yield valid(rule, profile, "interrupted", "The scan was interrupted: what it did not reach is not measured.", _partial())

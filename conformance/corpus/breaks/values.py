@@ -1,0 +1,179 @@
+"""Breaks of the rules on values that any trace obeys: as contents of an archive, and at the bounds as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from vizschema.conformance.corpus.breaks.edits import (
+    Break,
+    Edit,
+    add,
+    array,
+    attribute,
+    broken,
+    damage,
+    fact,
+    filled,
+    measured,
+    put,
+    unmeasured,
+    valid,
+)
+
+# A table reads better with a case a line.
+# fmt: off
+
+
+LAYER = "/activations/layer_00"
+SELF = "/attention/self/layer_00"
+EXTRA = "/extra/Anything, even Größe"
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+RAMP = {"pattern": "listed", "values": [0, 1, 1]}
+
+
+def breaks() -> Iterator[Break]:
+    """Every break of this table."""
+    for each in (*_finite(), *_chunks(), *_vary(), *_attention(), *_bounds(), *_measured()):
+        yield Break(each.rule, each.profile, each.slug, each.why, each.edits, each.kind, True, each.also, each.base)
+
+
+def _finite() -> Iterator[Break]:
+    for slug, value in (("nan", "NaN"), ("infinity", "Infinity"), ("minus-infinity", "-Infinity")):
+        yield broken("finite", "trace", slug, f"{value} among the values.", filled(LAYER, pattern="listed", values=[0.5, value, 1.5]))
+        yield broken("finite", "trace", f"{slug}-in-extra", f"{value} below /extra.", add("/extra/x", array("token", "float64", {"pattern": "listed", "values": [0.5, 1.5, value]})))
+    for dtype in (*FLOATS, "complex64", "complex128"):
+        yield broken("finite", "trace", f"nan-{dtype}", f"One NaN in {dtype}.", add("/outputs/x", array("token", dtype, {"pattern": "listed", "values": [1.0, 2.0, 3.0, 4.0, "NaN"]})))
+    for slug, number in (("largest", 3.4e38), ("subnormal", 1e-45), ("minus-zero", -0.0)):
+        yield valid("finite", "trace", f"valid-{slug}", f"{number!r} is a number.", filled(LAYER, pattern="listed", values=[0.5, number, 1.5]))
+    yield broken("finite", "trace", "all-nan", "Nothing but NaN, which is one value.", filled(LAYER, pattern="listed", values=["NaN"]), also=("values-vary",))
+    yield broken("finite", "trace", "attention", "NaN in attention.", attribute(SELF, "source", "proxy"), filled(SELF, pattern="listed", values=["NaN", *(round(0.15 + i / 500, 3) for i in range(60))]))
+
+
+def _chunks() -> Iterator[Break]:
+    yield broken("chunks-written", "trace", "removed", "The file of a chunk is gone.", put(LAYER, "chunks", [1, 8]), damage("chunk-removed", LAYER))
+    yield broken("chunks-written", "trace", "shard-removed", "The file of a shard is gone.", put(LAYER, "chunks", [1, 8]), put(LAYER, "shards", [2, 8]), damage("chunk-removed", LAYER))
+    yield broken("chunks-written", "trace", "described", "A chunk was never written.", fact(LAYER, absent_chunks=1))
+    yield valid("chunks-written", "trace", "zeros", "Chunks of zeros were written.", filled(LAYER, pattern="listed", values=[0.0] * 39 + [1.0]))
+    yield valid("chunks-written", "trace", "in-extra", "Below /extra chunks may be left out.", fact(EXTRA, absent_chunks=1))
+    yield broken("chunk-readable", "trace", "truncated", "The file of a chunk ends too early.", damage("chunk-cut", SELF))
+    cut = [{"key": "0/0", "reason": "truncated", "detail": "ends early"}]
+    yield broken("chunk-readable", "trace", "described", "A chunk that ends too early.", fact(LAYER, damaged_chunks=cut))
+    yield broken("chunk-readable", "trace", "in-extra", "A damaged chunk below /extra.", fact(EXTRA, damaged_chunks=cut))
+    yield broken("chunk-keys", "trace", "moved", "A chunk under a key of another separator.", damage("chunk-moved", LAYER))
+    moved = [{"key": "0/0", "reason": "misplaced", "detail": "0.0 is there"}]
+    yield broken("chunk-keys", "trace", "described", "A chunk lies under a key of another encoding.", fact(LAYER, damaged_chunks=moved))
+    yield broken("chunk-keys", "trace", "in-extra", "A chunk below /extra lies under a key of another encoding.", fact(EXTRA, damaged_chunks=moved))
+    yield broken("chunk-keys", "trace", "and-truncated", "One chunk lies elsewhere, another ends too early.", fact(LAYER, damaged_chunks=[*moved, *cut]), also=("chunk-readable",))
+    yield valid("chunk-keys", "trace", "all-there", "Every chunk lies under its key.", put(LAYER, "chunks", [2, 8]))
+    yield broken("foreign-file", "trace", "in-an-array", "A file in the folder of an array.", fact(LAYER, foreign=["note.txt"]))
+    yield valid("chunk-readable", "trace", "one-chunk-each", "Every row a chunk of its own.", put(LAYER, "chunks", [1, 8]))
+
+
+def _vary() -> Iterator[Break]:
+    for dtype in FLOATS:
+        yield broken("values-vary", "trace", f"zeros-{dtype}", f"Nothing but zeros in {dtype}.", add("/outputs/x", array("token", dtype, {"pattern": "zeros"})))
+    yield broken("values-vary", "trace", "constant", "One value throughout.", filled(LAYER, pattern="constant", value=2.5))
+    yield broken("values-vary", "trace", "two-entries", "Two equal entries.", add("/outputs/x", array("two", contents={"pattern": "zeros"})), _two())
+    yield broken("values-vary", "trace", "attention", "All weights equal: copies of heads are no second fault.", filled(SELF, pattern="constant", value=0.2))
+    yield valid("values-vary", "trace", "single-entry", "One entry cannot vary.", add("/outputs/x", {**array("one", contents={"pattern": "zeros"}), "shape": [1]}))
+    yield valid("values-vary", "trace", "integers", "Integers may all be the same.", add("/outputs/x", array("token", "int8", {"pattern": "zeros"})))
+    yield valid("values-vary", "trace", "one-differs", "One entry differs.", filled(LAYER, pattern="listed", values=[0.0] * 39 + [1.0]))
+    yield valid("values-vary", "trace", "in-extra", "Below /extra values are free.", add("/extra/x", array("token", contents={"pattern": "zeros"})))
+    yield broken("heads-differ", "trace", "copies", "The second head is a copy of the first.", filled(SELF, pattern="listed", values=_COPIED))
+    yield broken("heads-differ", "trace", "described", "One head is a copy of another.", fact(SELF, duplicate_slices=1))
+    yield valid("heads-differ", "trace", "other-group", "Copies outside attention.", add("/outputs/x", array("head token", contents={"pattern": "ramp"})))
+    yield broken("heads-differ", "trace", "array-at-attention", "Copies in an array that is /attention itself.", add("/outputs/x", array("token")), _at_attention(duplicate_slices=1))
+
+
+_COPIED = [0.2, 0.3, 0.1, 0.1, 0.3] * 10
+"""Two equal heads of 5 × 5 weights, over and over; not all values are the same."""
+
+
+def _two() -> Edit:
+    return put("/outputs/x", "shape", [2])
+
+
+def _at_attention(**facts: Any) -> Edit:
+    from vizschema.conformance.corpus.breaks.edits import on_description
+
+    def apply(parts: dict[str, Any]) -> None:
+        nodes = parts["nodes"]
+        node = nodes.pop(SELF)
+        del nodes["/attention/self"]
+        node["facts"].update(facts)
+        nodes["/attention"] = node
+
+    return on_description(apply)
+
+
+def _attention() -> Iterator[Break]:
+    yield broken("attention-range", "trace", "scores", "Scores from before the softmax.", filled(SELF, pattern="normal", seed=5, deviation=3.0))
+    yield broken("attention-range", "trace", "above-one", "Rows that sum to 5 with a weight of 2.", filled(SELF, pattern="uniform", seed=6, low=0.2, high=2.0))
+    yield broken("attention-row-sum", "trace", "dropout", "Rows after dropout.", filled(SELF, pattern="uniform", seed=6, low=0.0, high=0.3))
+    yield broken("attention-row-sum", "trace", "short", "Rows that sum to 0.5.", filled(SELF, pattern="uniform", seed=6, low=0.02, high=0.1))
+    yield broken(
+        "attention-row-sum",
+        "trace",
+        "heads-last",
+        "Heads last: the sum runs over heads.",
+        add(SELF, array("sample token:query token:key head", contents={"pattern": "uniform", "seed": 3, "low": 0.1, "high": 0.4}, source="softmax")),
+    )
+    for source in ("proxy", "unknown"):
+        yield valid("attention-row-sum", "trace", f"source-{source}", "Only softmax rows sum to 1.", attribute(SELF, "source", source), filled(SELF, pattern="normal", seed=5))
+    yield valid("attention-row-sum", "trace", "top-k", "Rows of the largest weights need not sum to 1.", attribute(SELF, "source", "top_k"), filled(SELF, pattern="uniform", seed=6, low=0.0, high=0.3))
+    yield broken("attention-range", "trace", "top-k-above-one", "A weight of the largest ones is above 1.", attribute(SELF, "source", "top_k"), filled(SELF, pattern="uniform", seed=6, low=0.0, high=1.9))
+    yield broken("attention-range", "trace", "top-k-negative", "A weight of the largest ones is negative.", attribute(SELF, "source", "top_k"), filled(SELF, pattern="uniform", seed=6, low=-0.5, high=0.9))
+    yield valid("attention-row-sum", "trace", "outside-attention", "Rows outside /attention.", add("/outputs/x", array("head token:query token:key", source="softmax")))
+
+
+BOUNDS = {"float32": (0.999, 1.001), "float64": (0.999, 1.001), "float16": (0.998, 1.002), "bfloat16": (0.99, 1.01)}
+
+
+def _bounds() -> Iterator[Break]:
+    """The bounds themselves, a little to either side: as facts, since no array sums to exactly that."""
+    for dtype, (low, high) in BOUNDS.items():
+        at = measured(SELF, "dtype", value=dtype)
+        step = 0.0002
+        yield valid("attention-row-sum", "trace", f"{dtype}-at-bounds", f"Rows of {dtype} at the bounds.", at, fact(SELF, row_sum_minimum=low, row_sum_maximum=high))
+        yield broken("attention-row-sum", "trace", f"{dtype}-just-below", f"A row of {dtype} just below the bound.", at, fact(SELF, row_sum_minimum=low - step))
+        yield broken("attention-row-sum", "trace", f"{dtype}-just-above", f"A row of {dtype} just above the bound.", at, fact(SELF, row_sum_maximum=high + step))
+        yield broken("attention-row-sum", "trace", f"{dtype}-far-below", f"A row of {dtype} at 0.", at, fact(SELF, row_sum_minimum=0.0))
+        yield broken("attention-row-sum", "trace", f"{dtype}-far-above", f"A row of {dtype} at 3.", at, fact(SELF, row_sum_maximum=3.0))
+        yield broken("attention-row-sum", "trace", f"{dtype}-both", f"Rows of {dtype} on both sides: one fault.", at, fact(SELF, row_sum_minimum=0.3, row_sum_maximum=1.4))
+        yield broken("attention-range", "trace", f"{dtype}-negative", f"A weight of {dtype} below 0.", at, fact(SELF, minimum=-0.001))
+    row = {"row_sum_minimum": 0.3, "row_sum_maximum": 1.4}
+    yield valid("attention-range", "trace", "at-bounds", "Weights of 0 and, rounded, 1.01.", fact(SELF, minimum=0, maximum=1.01))
+    yield broken("attention-range", "trace", "just-above", "A weight just above the bound.", fact(SELF, maximum=1.015))
+    yield broken("attention-range", "trace", "both-sides", "Weights on both sides, and sums too: one fault.", fact(SELF, minimum=-9, maximum=9, **row))
+    yield broken("attention-range", "trace", "above-and-sums", "A weight above 1, and sums too: one fault.", fact(SELF, maximum=9, **row))
+    yield broken("attention-range", "trace", "below-and-sums", "A weight below 0, and sums too: one fault.", fact(SELF, minimum=-0.5, **row))
+    yield broken("attention-row-sum", "trace", "with-weight-near-one", "Sums are wrong, with a weight that rounding explains.", fact(SELF, maximum=1.005, **row))
+    yield valid("attention-row-sum", "trace", "no-finite-row", "No row is finite, so that none has a sum.", fact(SELF, row_sum_minimum=None, row_sum_maximum=None))
+    yield valid("attention-range", "trace", "no-finite-value", "No value is finite, so that there is no range.", fact(SELF, minimum=None, maximum=None))
+    yield broken("attention-range", "trace", "array-at-attention", "An array that is /attention itself.", _at_attention(maximum=4.0))
+    yield broken("values-vary", "trace", "constant-described", "All entries are equal.", fact(LAYER, constant=True))
+    yield broken("values-vary", "trace", "copies-too", "All weights are equal, and so are the heads: one fault.", fact(SELF, constant=True, duplicate_slices=1))
+
+
+def _measured() -> Iterator[Break]:
+    yield broken("facts-measured", "trace", "no-facts", "Values were read, and an array has no facts.", unmeasured(LAYER, "facts"))
+    yield broken("facts-measured", "trace", "no-facts-in-extra", "Values were read, and an array below /extra has no facts.", unmeasured(EXTRA, "facts"))
+    for path, slug in ((LAYER, "layer"), (EXTRA, "extra")):
+        yield broken("facts-measured", "trace", f"{slug}-damaged-chunks", "Nobody looked for damaged chunks.", unmeasured(path, "facts", "damaged_chunks"))
+    for dtype in FLOATS:
+        node = add("/outputs/x", array("token", dtype))
+        for name in ("non_finite", "minimum", "maximum"):
+            yield broken("facts-measured", "trace", f"{dtype}-{name.replace('_', '-')}", f"{name} of {dtype} was not measured.", node, unmeasured("/outputs/x", "facts", name))
+        yield broken("recommended-facts-measured", "trace", f"{dtype}-constant", f"constant of {dtype} was not measured.", node, unmeasured("/outputs/x", "facts", "constant"))
+        for name in ("row_sum_minimum", "row_sum_maximum"):
+            yield broken("facts-measured", "trace", f"{dtype}-{name.replace('_', '-')}", f"{name} of {dtype} was not measured.", measured(SELF, "dtype", value=dtype), unmeasured(SELF, "facts", name))
+    for dtype in INTEGERS:
+        for name in ("minimum", "maximum"):
+            yield broken("facts-measured", "trace", f"{dtype}-{name}", f"{name} of {dtype} was not measured.", add("/outputs/x", array("token", dtype, RAMP)), unmeasured("/outputs/x", "facts", name))
+    yield broken("recommended-facts-measured", "trace", "absent-chunks", "Nobody looked for chunks that were never written.", unmeasured(LAYER, "facts", "absent_chunks"))
+    yield valid("recommended-facts-measured", "trace", "in-extra", "Below /extra nothing is recommended.", unmeasured(EXTRA, "facts", "absent_chunks"))
+    yield valid("facts-measured", "trace", "row-sums-of-proxy", "Rows that need not sum to 1.", attribute(SELF, "source", "proxy"), unmeasured(SELF, "facts", "row_sum_minimum"))
+    yield broken("facts-measured", "trace", "array-at-attention", "An array that is /attention itself.", _at_attention(), unmeasured("/attention", "facts", "row_sum_minimum"))
+    yield valid("facts-measured", "trace", "range-of-complex", "Complex numbers have no range.", add("/outputs/x", array("token", "complex64")))

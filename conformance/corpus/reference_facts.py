@@ -1,0 +1,167 @@
+"""Facts about values, measured in the plainest way: a reference for what `docs/architecture.md` says they are.
+
+Takes whole arrays in memory; shares nothing with the scan of the package.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vizschema.conformance.corpus.raw.nodes import RawNode, Values
+
+Facts = dict[str, Any]
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_COMPLEX = ("complex64", "complex128")
+
+
+def measure(arrays: Mapping[str, RawNode], asked: Sequence[Mapping[str, Any]]) -> dict[str, Facts]:
+    """The facts of each of `arrays` (path → array), as the entries of `facts.json` ask for them."""
+    sizes: dict[str, set[int]] = {}
+    for node in arrays.values():
+        for name, size in zip(node.axes or (), _values(node).shape, strict=node.axes is not None):
+            if name is not None:
+                sizes.setdefault(name.partition(":")[0], set()).add(size)
+    measured: dict[str, Facts] = {}
+    for path, node in arrays.items():
+        facts: Facts = {"absent_chunks": 0, "damaged_chunks": []}
+        for entry in asked:
+            if re.search(entry["at"], path) and node.dtype in entry.get("dtypes", (node.dtype,)):
+                for name in entry["measure"]:
+                    facts.update(_MEASURES[name](node, entry, arrays, sizes))
+        measured[path] = facts
+    return measured
+
+
+def _values(node: RawNode) -> Values:
+    if node.values is None:
+        raise ValueError("a group has no values")
+    return node.values
+
+
+def _wide(values: Values) -> Values:
+    return values.astype(np.float64)
+
+
+def _non_finite(node: RawNode, *_: Any) -> Facts:
+    if node.dtype not in (*_FLOATS, *_COMPLEX):
+        return {}
+    values = _values(node).astype(np.complex128 if node.dtype in _COMPLEX else np.float64)
+    nan = int(np.isnan(values).sum())
+    infinite = int((np.isinf(values) & ~np.isnan(values)).sum())
+    return {"non_finite": nan + infinite, "nan": nan, "infinite": infinite}
+
+
+def _range(node: RawNode, *_: Any) -> Facts:
+    values = _values(node)
+    if node.dtype in _COMPLEX or (values.dtype.kind in "USMmOV" and node.dtype != "bfloat16"):
+        return {}
+    if node.dtype in _FLOATS:
+        finite = _wide(values)
+        finite = finite[np.isfinite(finite)]
+        return {"minimum": float(finite.min()), "maximum": float(finite.max())} if finite.size else _NO_RANGE
+    return {"minimum": int(values.min()), "maximum": int(values.max())} if values.size else _NO_RANGE
+
+
+_NO_RANGE: Facts = {"minimum": None, "maximum": None}
+
+
+def _constant(node: RawNode, *_: Any) -> Facts:
+    return {} if node.dtype not in _FLOATS else {"constant": _constant_share(node)["constant_share"] == 1}
+
+
+def _constant_share(node: RawNode, *_: Any) -> Facts:
+    if node.dtype not in _FLOATS:
+        return {}
+    flat = _wide(_values(node)).ravel()
+    if not flat.size:
+        return {"constant_share": None}
+    same = np.isnan(flat) if math.isnan(flat[0]) else flat == flat[0]
+    return {"constant_share": float(same.mean())}
+
+
+def _row_sum(node: RawNode, *_: Any) -> Facts:
+    values = _wide(_values(node))
+    if not values.size:
+        return {"row_sum_minimum": None, "row_sum_maximum": None}
+    rows = values.reshape(-1, values.shape[-1] if values.ndim else 1)
+    rows = rows[(np.abs(rows) <= 2).all(axis=1)]
+    step = 2.0 ** (rows.shape[1].bit_length() - 51)
+    sums = [round(sum(row), 6) + 0.0 for row in (np.rint(rows / step) * step).tolist()]
+    return {"row_sum_minimum": min(sums, default=None), "row_sum_maximum": max(sums, default=None)}
+
+
+def _duplicate_slices(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:
+    axes = [str(name).partition(":")[0] for name in node.axes or ()]
+    along = [place for place, name in enumerate(axes) if re.search(entry["along"], name)]
+    if len(along) != 1:
+        return {}
+    slices = [np.ascontiguousarray(part).tobytes() for part in np.moveaxis(_values(node), along[0], 0)]
+    return {"duplicate_slices": len(slices) - len(set(slices))}
+
+
+def _beyond_axis(node: RawNode, entry: Mapping[str, Any], _: Any, sizes: Mapping[str, set[int]]) -> Facts:
+    values = _values(node)
+    if values.dtype.kind not in "iu" or node.dtype == "bfloat16":
+        return {}
+    known = sizes.get(entry["axis"], set())
+    return {"beyond_axis": int((values >= next(iter(known))).sum()) if len(known) == 1 else None}
+
+
+def _argmax_differs(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str, RawNode], _: Any) -> Facts:
+    values = _values(node)
+    if values.dtype.kind not in "iu" or node.dtype == "bfloat16":
+        return {}
+    partner = arrays.get(entry["with"])
+    scores = None if partner is None or partner.dtype not in _FLOATS else _wide(_values(partner))
+    if scores is None or scores.shape[:-1] != values.shape or not scores.ndim:
+        return {"argmax_differs": None}
+    differs = 0
+    for row, found in zip(scores.reshape(-1, scores.shape[-1]), values.ravel(), strict=True):
+        if not np.isnan(row).any():
+            differs += not (0 <= found < len(row) and row[found] == row.max())
+    return {"argmax_differs": differs}
+
+
+def _decode_differs(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str, RawNode], _: Any) -> Facts:
+    values = _values(node)
+    if values.dtype.kind not in "iu" or node.dtype == "bfloat16":
+        return {}
+    partner = arrays.get(entry["with"])
+    if partner is None or _values(partner).shape != values.shape or _values(partner).dtype.kind not in "iu":
+        return {"decode_differs": None}
+    table = entry["table"]
+    expected = [
+        place if (place := table.find(chr(int(code)))) >= 0 else len(table) - 1 for code in _values(partner).ravel()
+    ]
+    return {"decode_differs": int((values.ravel() != np.array(expected)).sum())}
+
+
+def _masked_nonzero(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str, RawNode], _: Any) -> Facts:
+    if node.dtype not in _FLOATS:
+        return {}
+    values, partner = _wide(_values(node)), arrays.get(entry["with"])
+    if partner is None or _values(partner).shape != values.shape[: _values(partner).ndim]:
+        return {"masked_nonzero": None}
+    left_out = _values(partner) == 0
+    return {"masked_nonzero": int((values[left_out] != 0).sum())}
+
+
+_MEASURES: Mapping[str, Any] = {
+    "non_finite": _non_finite,
+    "range": _range,
+    "constant": _constant,
+    "constant_share": _constant_share,
+    "row_sum": _row_sum,
+    "duplicate_slices": _duplicate_slices,
+    "beyond_axis": _beyond_axis,
+    "argmax_differs": _argmax_differs,
+    "decode_differs": _decode_differs,
+    "masked_nonzero": _masked_nonzero,
+}
+"""What `measure` in `facts.json` may ask for."""

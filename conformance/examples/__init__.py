@@ -1,0 +1,41 @@
+"""A small conforming archive of each profile, from the `example.json` beside its schemas."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from vizschema.conformance.corpus.materialise import materialise
+from vizschema.errors import UsageError
+from vizschema.findings import Report
+from vizschema.rules import versions
+from vizschema.writer.write import write
+
+
+def profiles(spec: str | None = None) -> tuple[str, ...]:
+    """The profiles of a version (the newest by default) that have an example."""
+    version = versions.newest() if spec is None else versions.load(spec)
+    return tuple(name for name in version.profiles if (version.folder / name / "example.json").is_file())
+
+
+def example(profile: str, spec: str | None = None) -> dict[str, Any]:
+    """The archive document of the example of `profile`; raises `UsageError` where there is none."""
+    version = versions.newest() if spec is None else versions.load(spec)
+    known = profiles(spec)
+    if profile not in known:
+        raise UsageError(f"profile {profile!r} has no example in {version.version}; there is one of {', '.join(known)}")
+    return versions.read_json(version.folder / profile / "example.json")
+
+
+def write_example(
+    profile: str,
+    path: str | os.PathLike[str],
+    container: str | None = None,
+    *,
+    spec: str | None = None,
+    overwrite: bool = False,
+) -> Report:
+    """The report on the example of `profile`, written to `path`; raises what `vizschema.write` raises."""
+    arrays, attributes = materialise(example(profile, spec))
+    return write(Path(path), arrays, attributes, profile=profile, container=container, spec=spec, overwrite=overwrite)

@@ -1,0 +1,178 @@
+"""`vizschema conformance …`: its arguments and exit codes. What is heavy is imported when an action needs it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vizschema.cli.parser import Parser
+from vizschema.conformance.oracle.command import add_arguments as add_oracle
+from vizschema.errors import UsageError
+
+ROLES = ("validator", "reader", "writer")
+FORMS = ("text", "json", "junit", "markdown", "badge")
+
+EXIT_CODES = """\
+exit codes of run:
+  0  everything as expected
+  1  something unexpected: a failure that is not listed, an entry that explains none, no case at all
+  2  wrong usage
+  3  the harness is broken, or there is no conversation with the implementation
+  4  the budget ran out before the corpus did"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """The exit code of `vizschema conformance` with these arguments; raises `UsageError` and `SpecError`."""
+    arguments, command = _split(argv)
+    parsed = _parser().parse_args(arguments)
+    match parsed.action:
+        case "run":
+            return _run(parsed, command)
+        case "serve":
+            from vizschema.conformance.harness.serve import main as serve
+
+            code: int = serve()
+            return code
+        case "freeze":
+            return _freeze(Path(parsed.into), parsed.spec)
+        case "export":
+            return _export(Path(parsed.path), parsed.spec, parsed.only)
+        case "oracle":
+            from vizschema.conformance.oracle.command import oracle
+
+            found: int = oracle(parsed)
+            return found
+        case _:
+            return _score(parsed.spec, every=parsed.survivors)
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What stands before `--`, and the command after it."""
+    arguments = list(argv)
+    if "--" not in arguments:
+        return arguments, []
+    place = arguments.index("--")
+    return arguments[:place], arguments[place + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="vizschema conformance", description="The conformance suite.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_run(actions)
+    actions.add_parser("serve", help="this package behind the protocol, on standard input and output")
+    freeze = actions.add_parser("freeze", help="make the cases from the tables of breaks, certify and write them")
+    freeze.add_argument("--into", required=True, metavar="DIR", help="the folder of cases of a version, with its bases")
+    export = actions.add_parser("export", help="write the cases out: archives, descriptions, and what is expected")
+    export.add_argument("path", metavar="DIR", help="a new folder")
+    export.add_argument("--only", action="append", default=[], metavar="CASE", help="a case or a rule (repeatable)")
+    add_oracle(actions)
+    score = actions.add_parser("score", help="which mutants of the schemas the corpus tells from the released ones")
+    score.add_argument("--survivors", action="store_true", help="list every survivor, not the first twenty")
+    for each in (freeze, export, score):
+        each.add_argument("--spec", default="1.0.0", metavar="V", help="the version of the spec (default: 1.0.0)")
+    return parser
+
+
+def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:
+    run = actions.add_parser(
+        "run",
+        help="run the suite against an implementation",
+        epilog=f"example:\n  vizschema conformance run -- vizschema conformance serve\n\n{EXIT_CODES}",
+        usage="vizschema conformance run [options] -- COMMAND …",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("--role", choices=ROLES, default="validator", help="what COMMAND is (default: validator)")
+    run.add_argument("--one-shot", action="store_true", help="COMMAND is run for each archive: exit 0 valid, 1 not")
+    run.add_argument("--python", metavar="MODULE:NAME", help="a Python object in this process, in place of COMMAND")
+    run.add_argument("--known", metavar="FILE", help="known failures: `rule container # reason`, one a line")
+    run.add_argument("--timeout", type=float, default=20.0, metavar="S", help="seconds for one reply (default: 20)")
+    run.add_argument("--budget", type=float, metavar="S", help="seconds for the whole run (default: no limit)")
+    run.add_argument("--only", action="append", default=[], metavar="CASE", help="a case or a rule (repeatable)")
+    run.add_argument("--format", choices=FORMS, default="text")
+    run.add_argument("--report", action="append", default=[], metavar="FORMAT=FILE", help="a further one (repeatable)")
+    run.add_argument("--spec", default="1.0.0", metavar="V", help="the version of the spec (default: 1.0.0)")
+
+
+def _run(parsed: argparse.Namespace, command: list[str]) -> int:
+    from vizschema.conformance.harness.outcomes import known_failures
+    from vizschema.conformance.harness.reports import FORMATS
+    from vizschema.conformance.harness.runner import Order, run
+
+    further = [_report(each, FORMATS) for each in parsed.report]
+    known = known_failures(None if parsed.known is None else Path(parsed.known))
+    subject = _subject(parsed, command)
+    result = run(subject, Order(parsed.role, parsed.spec, parsed.budget, known, tuple(parsed.only)))
+    for form, file in further:
+        _write(file, FORMATS[form](result) + "\n")
+    print(FORMATS[parsed.format](result))
+    code: int = result.exit_code
+    return code
+
+
+def _subject(parsed: argparse.Namespace, command: list[str]) -> object:
+    from vizschema.conformance.harness.protocol import Process
+    from vizschema.conformance.harness.subjects import OneShot, entry_point
+
+    if (parsed.python is None) == (not command):
+        raise UsageError("conformance run: expected either `-- COMMAND …` or --python MODULE:NAME")
+    if parsed.python is not None:
+        if parsed.one_shot:
+            raise UsageError("conformance run: --one-shot is for a COMMAND, not for --python")
+        return entry_point(parsed.python)
+    return OneShot(command, parsed.timeout) if parsed.one_shot else Process(command, parsed.timeout)
+
+
+def _report(given: str, formats: object) -> tuple[str, Path]:
+    form, _, file = given.partition("=")
+    if not file or form not in formats:  # type: ignore[operator]
+        raise UsageError(f"--report {given}: expected FORMAT=FILE, like junit=conformance.xml")
+    return form, Path(file)
+
+
+def _write(file: Path, content: str) -> None:
+    try:
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written: {error.strerror or error}") from error
+
+
+def _freeze(into: Path, spec: str) -> int:
+    from vizschema.conformance.corpus.breaks import all_breaks
+    from vizschema.conformance.corpus.freeze import Refused, freeze, write_corpus
+    from vizschema.conformance.corpus.freeze_hostile import freeze_hostile
+
+    if not (into / "bases").is_dir():
+        raise UsageError(f"{into}: expected the folder of cases of a version, with its bases; found none")
+    made = [*freeze(all_breaks(), spec), *freeze_hostile(spec)]
+    refused = [each for each in made if isinstance(each, Refused)]
+    for each in refused:
+        print(f"{each.name}: no container certifies it", file=sys.stderr)
+        for container, reason in each.reasons.items():
+            print(f"  {container}: {reason}", file=sys.stderr)
+    if refused:
+        return 1
+    write_corpus(made, into)
+    print(f"{len(made)} cases, certified and written to {into}")
+    return 0
+
+
+def _export(target: Path, spec: str, only: list[str]) -> int:
+    from vizschema.conformance.corpus.export import export
+
+    if target.exists():
+        raise UsageError(f"{target}: is already there")
+    print(f"{export(target, spec, only)} written to {target}")
+    return 0
+
+
+def _score(version: str, *, every: bool) -> int:
+    from vizschema.conformance.corpus.cases import corpus
+    from vizschema.conformance.strength.score import lines_of, score
+    from vizschema.rules import versions
+
+    result = score(versions.load(version), corpus(version))
+    for line in lines_of(result, every=every):
+        print(line)
+    return 1 if result.survivors or result.stale else 0

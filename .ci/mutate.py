@@ -34,13 +34,13 @@ EQUIVALENT = ROOT / ".ci" / "equivalent_mutants.json"
 BEGIN, END = "<!-- mutation: written by .ci/mutate.py -->\n", "<!-- /mutation -->\n"
 
 GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "judge": (("vizschema/rules/judge.py",), ("tests/test_judge.py",)),
-    "facts": (("vizschema/scan/facts/*.py",), ("tests/test_facts.py",)),
+    "judge": (("vizschema/rules/judge.py",), ("tests/rules/test_judge.py",)),
+    "facts": (("vizschema/scan/facts/*.py",), ("tests/scan/test_facts.py",)),
     "describe": (
         ("vizschema/describing.py", "vizschema/description.py"),
-        ("tests/test_description.py", "tests/test_describe.py", "tests/test_judge.py"),
+        ("tests/ground/test_description.py", "tests/whole/test_describe.py", "tests/rules/test_judge.py"),
     ),
-    "zarr": (("vizschema/containers/zarr/metadata.py",), ("tests/test_zarr_metadata.py",)),
+    "zarr": (("vizschema/containers/zarr/metadata.py",), ("tests/containers/test_zarr_metadata.py",)),
 }
 """The modules that are mutated together, and the tests that have to notice."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import hdf5plugin  # noqa: F401  (registers its filters before any test opens a file)
 import pytest
-from hdf5s import Fill, nodes_of
+from support.hdf5_files import Fill, nodes_of
 
 from vizschema.containers.base import Limits
 from vizschema.description import Node

@@ -1,0 +1,94 @@
+"""A part of an array, by any index, is what NumPy gives of the whole; each of its values was read, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+import zarr.codecs
+from support.grids import GridValues
+from support.traces import CONTAINERS
+
+import vizschema
+from vizschema import Array, Damaged
+from vizschema.containers.values import Piece, Values
+from vizschema.reader.selection import Selectable
+
+
+def keys(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[Any]:
+    """Integers and slices of any step along every axis."""
+    for _ in range(40):
+        key: list[Any] = []
+        for size in shape:
+            if size and rng.random() < 0.4:
+                key.append(int(rng.integers(-size, size)))
+                continue
+            ends = [int(end) if rng.random() < 0.8 else None for end in rng.integers(-size - 1, size + 2, 2)]
+            key.append(slice(*ends, int(rng.choice([1, 1, 2, -1, -3]))))
+        yield tuple(key)
+
+
+def same(path: Path, expected: Any, rng: np.random.Generator) -> None:
+    with vizschema.open(path) as archive:
+        stored = archive["/x"]
+        assert np.array_equal(stored[...], expected)
+        for key in keys(expected.shape, rng):
+            assert np.array_equal(stored[key], expected[key]), key
+        where = expected > np.median(expected)
+        assert np.array_equal(stored[where], expected[where])
+
+
+@pytest.mark.filterwarnings("ignore:Combining a")  # it is read all the same
+@pytest.mark.parametrize("seed", range(30))
+def test_a_part_of_a_sharded_array_is_that_of_numpy(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    rank = int(rng.integers(1, 4))
+    inner = int(rng.integers(1, 4))  # zarr-python compares inner and outer lengths of the same place, though turned
+    shard, shape = (tuple(map(int, rng.integers(1, top, rank) * by)) for top, by in ((4, inner), (14, 1)))
+    outside, within = (tuple(map(int, rng.permutation(rank))) for _ in range(2))
+    sharding = zarr.codecs.ShardingCodec(
+        chunk_shape=(inner,) * rank,
+        codecs=[zarr.codecs.TransposeCodec(order=within), zarr.codecs.BytesCodec()],
+    )
+    values = rng.integers(0, 1000, shape).astype("i4")
+    group = zarr.create_group(tmp_path / "a.zarr")
+    group.create_array(
+        "x",
+        shape=shape,
+        dtype="i4",
+        chunks=shard,
+        serializer=sharding,
+        filters=[zarr.codecs.TransposeCodec(order=outside)],
+        compressors=None,
+    )[...] = values
+    same(tmp_path / "a.zarr", values, rng)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_part_is_that_of_numpy_in_every_container(container: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(7, 5, 6))
+    path = tmp_path / CONTAINERS[container]
+    group = {"/": {"x": 1}, "/metadata": {"model_name": "a", "model_version": "1"}}
+    given = {"/x": Array(values, ["a", "b", "c"], chunks=[2, 3, 4]), "/outputs/y": Array(values, ["a", "b", "c"])}
+    vizschema.write(path, given, {name: value for name, value in group.items() if name != "/"}, profile="trace")
+    same(path, values, rng)
+
+
+class Holes(GridValues):
+    """Values of which one piece gives nothing: no container does so, and none shall hand out memory where one does."""
+
+    def read(self, piece: Piece) -> Any:
+        return iter(()) if piece.index == 1 else super().read(piece)
+
+
+def test_values_that_nobody_read_are_never_handed_out() -> None:
+    holes: Values = Holes(np.ones((4, 4)), (2, 4))
+    selectable = Selectable("/x", lambda _: holes)
+    assert (selectable[:2] == 1).all()
+    with pytest.raises(Damaged, match=r"/x: cannot be read: .*: 8 of 16 values are in no chunk"):
+        selectable[...]

@@ -1,0 +1,557 @@
+"""Facts are those of the whole array, whatever grid its blocks come from and in whatever order they are merged."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import itertools
+import json
+import math
+import pickle
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import row_sum_vectors
+
+from vizschema.errors import SpecError
+from vizschema.rules import versions
+from vizschema.scan.facts import FACTS, Context, asked_of, base
+from vizschema.scan.facts.base import Extremes, Seen, quiet
+from vizschema.scan.hashing.array import ArrayHash, Memory
+
+FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
+
+Blocks = list[tuple[tuple[int, ...], Any]]
+
+ROW_SUMS = json.loads((versions.root() / "1.0.0" / "row_sum_vectors.json").read_bytes())["row_sums"]
+
+
+def cut(values: Any, grid: tuple[int, ...]) -> Blocks:
+    """The blocks of `values` on a regular grid, C order."""
+    starts = itertools.product(*(range(0, size, length) for size, length in zip(values.shape, grid, strict=True)))
+    return [
+        (
+            start,
+            np.ascontiguousarray(
+                values[tuple(slice(first, first + length) for first, length in zip(start, grid, strict=True))]
+            ).reshape(
+                [min(length, size - first) for first, length, size in zip(start, grid, values.shape, strict=True)]
+            ),
+        )
+        for start in start_list(starts)
+    ]
+
+
+def start_list(starts: Iterator[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    return list(starts)
+
+
+def measured(
+    name: str, context: Context, blocks: Blocks, order: list[int] | None = None, parts: int = 3
+) -> dict[str, Any]:
+    """The fact over blocks that were dealt out to a few accumulators, which are merged at the end."""
+    accumulators = [FACTS[name].start(context) for _ in range(parts)]
+    for number, at in enumerate(order or range(len(blocks))):
+        start, values = blocks[at]
+        uniform = values.size > 1 and bool(
+            (values.reshape(-1).view(np.uint8).reshape(values.size, -1) == values.reshape(-1)[:1].view(np.uint8)).all()
+        )
+        if context.fill is not None:  # what was never written holds the fill value
+            uniform = uniform and values.reshape(-1)[:1].tobytes() == context.fill.tobytes()
+        with quiet():
+            accumulators[number % parts].add(Seen(start, values, uniform=uniform and number % 2 == 0))
+    first, *others = accumulators
+    for other in others:
+        first.merge(other)
+    return first.result()
+
+
+def context_of(values: Any, **more: Any) -> Context:
+    first, last = (values.reshape(-1)[at].reshape(()) if values.size else None for at in (slice(1), slice(-1, None)))
+    return Context(values.shape, values.dtype, first, fill=last, **more)
+
+
+def exact_rows(values: Any) -> list[float]:
+    """The sums of the rows as the specification defines them, by fractions."""
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        rows = values.astype(np.float64).reshape(-1, values.shape[-1] if values.ndim else 1)
+    return row_sum_vectors.sums_of(rows.tolist())
+
+
+@st.composite
+def arrays_and_grids(draw: st.DrawFn) -> tuple[Any, tuple[int, ...], list[int]]:
+    """An array of floats, of a kind that is hard for one fact or another; a grid over it; an order of its blocks."""
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=3)))
+    dtype = draw(st.sampled_from(FLOATS))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    kind = draw(st.sampled_from(["normal", "softmax", "wide", "zeros", "broken", "bits", "repeated"]))
+    with np.errstate(all="ignore"):
+        values = rng.normal(size=shape)
+        if kind == "softmax":
+            values = np.exp(values * 9)
+            values /= values.sum(axis=-1, keepdims=True)
+        elif kind == "wide":
+            values = values * 10.0 ** rng.integers(-30, 30, size=shape)
+        elif kind == "zeros":
+            values = values * 0.0
+        elif kind == "repeated":
+            values = np.broadcast_to(values[:1], shape).copy()
+        values = values.astype(dtype)
+        if kind == "broken":
+            values.reshape(-1)[rng.integers(0, values.size, size=2)] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))
+        if kind == "bits":
+            values = rng.integers(0, 256, size=(*shape, dtype.itemsize), dtype=np.uint8).view(dtype)[..., 0].copy()
+    grid = tuple(draw(st.integers(1, size)) for size in shape)
+    order = draw(st.permutations(range(len(cut(values, grid)))))
+    return values, grid, list(order)
+
+
+@settings(max_examples=150, deadline=None)
+@given(arrays_and_grids())
+def test_facts_of_floats_are_those_of_the_whole_array(drawn: tuple[Any, tuple[int, ...], list[int]]) -> None:
+    values, grid, order = drawn
+    blocks, context = cut(values, grid), context_of(values, along=0)
+    with np.errstate(all="ignore"):
+        doubles = values.astype(np.float64)
+    finite = doubles[np.isfinite(doubles)]
+    bits = values.reshape(-1).view(np.uint8).reshape(values.size, -1)
+    slices = [values[number].tobytes() for number in range(values.shape[0])]
+    assert measured("non_finite", context, blocks, order) == {
+        "non_finite": values.size - finite.size,
+        "nan": int(np.isnan(doubles).sum()),
+        "infinite": int(np.isinf(doubles).sum()),
+    }
+    ends = (finite.min() + 0.0, finite.max() + 0.0) if finite.size else (None, None)
+    assert measured("range", context, blocks, order) == {"minimum": ends[0], "maximum": ends[1]}
+    equal = int((doubles == 0).sum()) if doubles.reshape(-1)[0] == 0 else int((bits == bits[0]).all(axis=1).sum())
+    assert measured("constant_share", context, blocks, order) == {"constant_share": equal / values.size}
+    assert measured("constant", context, blocks, order) == {"constant": equal == values.size}
+    duplicates = len(slices) - len(set(slices))
+    assert measured("duplicate_slices", context, blocks, order) == {"duplicate_slices": duplicates}
+    rows = exact_rows(values)
+    assert measured("row_sum", context, blocks, order) == {
+        "row_sum_minimum": min(rows, default=None),
+        "row_sum_maximum": max(rows, default=None),
+    }
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_a_row_sum_is_the_same_for_every_cut_of_long_rows(dtype: np.dtype[Any]) -> None:
+    rng = np.random.default_rng(7)
+    values = np.exp(rng.normal(size=(5, 1000)) * 5)
+    values = (values / values.sum(axis=-1, keepdims=True)).astype(dtype)
+    values[1] = 0
+    values[2] = -values[2]
+    found = {
+        str(measured("row_sum", context_of(values), cut(values, (rows, columns))))
+        for rows in (1, 2, 5)
+        for columns in (1, 7, 999, 1000)
+    }
+    rows = exact_rows(values)
+    assert found == {str({"row_sum_minimum": min(rows), "row_sum_maximum": max(rows)})}
+    assert max(rows) == pytest.approx(values[[0, 3, 4]].astype(np.float64).sum(-1).max(), abs=1e-6)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_a_row_with_a_value_beyond_two_has_no_sum(columns: int) -> None:
+    for value in (2.0 + 2.0**-51, -2.1, 1e308, np.inf, np.nan):
+        values = np.array([[1, value, 1], [2, -2, 0.25]])
+        assert measured("row_sum", context_of(values), cut(values, (1, columns))) == {
+            "row_sum_minimum": 0.25,
+            "row_sum_maximum": 0.25,
+        }
+        assert measured("row_sum", context_of(values[:1]), cut(values[:1], (1, columns))) == {
+            "row_sum_minimum": None,
+            "row_sum_maximum": None,
+        }
+
+
+@pytest.mark.parametrize("vector", ROW_SUMS, ids=lambda vector: vector["why"])
+def test_row_sums_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
+    values = row_sum_vectors.values_of(vector)
+    found = {key: vector[key] for key in ("row_sum_minimum", "row_sum_maximum")}
+    length = values.shape[-1] if values.ndim else 1
+    for columns in {max(1, length // 3), max(1, length)}:
+        grid = (*values.shape[:-1], columns) if values.ndim else ()
+        assert str(measured("row_sum", context_of(values), cut(values, grid))) == str(found)
+
+
+def test_the_vectors_of_row_sums_are_those_of_the_definition() -> None:
+    assert list(row_sum_vectors.vectors()) == ROW_SUMS
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(["int8", "uint8", "int32", "int64", "uint64", "bool"]), st.data())
+def test_the_range_of_integers_is_exact(seed: int, name: str, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    dtype = np.dtype(name)
+    values = rng.integers(0, 256, size=(4, 5, dtype.itemsize), dtype=np.uint8)
+    values = (values > 128 if name == "bool" else values).view(dtype)[..., 0].copy()
+    grid = (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5)))
+    assert measured("range", context_of(values), cut(values, grid)) == {
+        "minimum": int(values.min()),
+        "maximum": int(values.max()),
+    }
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_a_signalling_nan_is_a_nan_and_no_warning(dtype: np.dtype[Any]) -> None:
+    infinity = np.array([np.inf], dtype).view(f"u{dtype.itemsize}")
+    values = np.concatenate([(infinity + 1).view(dtype), np.ones(3, dtype)]).reshape(2, 2)
+    context, blocks = context_of(values, along=0), cut(values, (1, 2))
+    assert measured("non_finite", context, blocks) == {"non_finite": 1, "nan": 1, "infinite": 0}
+    assert measured("range", context, blocks) == {"minimum": 1, "maximum": 1}
+    assert measured("row_sum", context, blocks) == {"row_sum_minimum": 2, "row_sum_maximum": 2}
+    assert measured("row_sum", context, cut(values, (1, 1))) == {"row_sum_minimum": 2, "row_sum_maximum": 2}
+
+
+def test_complex_numbers_are_finite_in_both_parts() -> None:
+    values = np.array([1 + 2j, complex(np.nan, np.inf), complex(0, np.inf)], np.complex64)
+    assert measured("non_finite", context_of(values), cut(values, (2,))) == {"non_finite": 2, "nan": 1, "infinite": 1}
+
+
+def test_facts_without_a_value_are_null() -> None:
+    values = np.zeros((0, 3), np.float32)
+    assert measured("range", context_of(values), []) == {"minimum": None, "maximum": None}
+    assert measured("constant_share", context_of(values), []) == {"constant_share": None}
+    assert measured("constant", context_of(values), []) == {"constant": False}
+    nothing = np.full((2, 2), np.nan, np.float16)
+    assert measured("range", context_of(nothing), cut(nothing, (1, 2))) == {"minimum": None, "maximum": None}
+    assert measured("row_sum", context_of(nothing), cut(nothing, (1, 1)))["row_sum_minimum"] is None
+
+
+def test_a_slice_of_which_a_part_is_missing_is_no_copy() -> None:
+    values = np.zeros((3, 4), np.float32)
+    blocks = cut(values, (1, 2))
+    assert measured("duplicate_slices", context_of(values, along=0), blocks) == {"duplicate_slices": 2}
+    assert measured("duplicate_slices", context_of(values, along=0), blocks[1:]) == {"duplicate_slices": 1}
+
+
+PAIRS: list[tuple[str, Any, dict[str, Any], int | None]] = [
+    ("beyond_axis", np.array([0, 9, 10, -3, 11]), {"axis_size": 10}, 2),
+    ("beyond_axis", np.array([0, 255], np.uint8), {"axis_size": 300}, 0),
+    ("beyond_axis", np.array([0, 9]), {}, None),
+    ("argmax_differs", np.array([1, 0, 5, -1]), {"partner": np.array([[0, 2.0], [3, 4], [0, 1], [1, 0]])}, 3),
+    ("argmax_differs", np.array([1, 0]), {"partner": np.array([[2.0, 2.0], [np.nan, 4]])}, 0),
+    ("argmax_differs", np.array([1]), {"partner": np.array([[0, 2]]).astype(ml_dtypes.bfloat16)}, 0),
+    ("argmax_differs", np.array([1, 0]), {"partner": np.zeros((3, 2))}, None),
+    ("argmax_differs", np.array([1, 0]), {}, None),
+    ("decode_differs", np.array([0, 1, 2, 2]), {"partner": np.frombuffer(b"ABZB", np.uint8), "table": "ABX"}, 1),
+    ("decode_differs", np.array([0, 2]), {"partner": np.array([65, 3000]), "table": "ABX"}, 0),
+    ("decode_differs", np.array([0, 2]), {"partner": np.array([65.0, 66.0]), "table": "ABX"}, None),
+    ("masked_nonzero", np.array([[[0.0, 1]], [[2, 3]]]), {"partner": np.array([[0], [1]])}, 1),
+    ("masked_nonzero", np.array([[np.nan, -0.0]]), {"partner": np.array([0])}, 1),
+    ("masked_nonzero", np.array([[1.0]]), {"partner": np.array([0, 1])}, None),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "more", "count"), PAIRS)
+def test_facts_with_a_partner(name: str, values: Any, more: Mapping[str, Any], count: int | None) -> None:
+    context = context_of(values, **more)
+    for length in (1, 2, len(values)):
+        grid = (length, *values.shape[1:])
+        assert measured(name, context, cut(values, grid)) == {name: count}
+
+
+def node(dtype: str = "float32", axes: list[str] | None = None) -> dict[str, Any]:
+    return {"dtype": dtype, "axes": axes}
+
+
+def test_facts_are_asked_for_by_pattern_and_dtype() -> None:
+    entries = [
+        {"at": "^/", "measure": ["non_finite", "range"]},
+        {"at": "^/a/", "measure": ["duplicate_slices"], "along": "head$"},
+        {"at": "^/b$", "measure": ["row_sum"], "dtypes": ["float16"]},
+    ]
+
+    def names(path: str, **described: Any) -> list[str]:
+        return [asked.name for asked in asked_of(entries, path, node(**described))]
+
+    assert names("/a/x", axes=["head", "token"]) == ["non_finite", "range", "duplicate_slices"]
+    assert names("/a/x", axes=["token"]) == ["non_finite", "range"]
+    assert names("/b", dtype="int32") == ["range"]
+    assert names("/b", dtype="float32") == ["non_finite", "range"]
+    assert names("/b", dtype="float16") == ["non_finite", "range", "row_sum"]
+    assert names("/b", dtype="string") == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"at": "^/", "measure": ["median"]}, "expected facts among non_finite, range, .*, found 'median'"),
+        ({"at": "^/", "measure": ["beyond_axis"]}, "beyond_axis needs axis, and the entry has none"),
+        ({"at": "(", "measure": ["range"]}, "expected a regular expression, found '\\('"),
+        ({"measure": ["range"]}, "expected a pattern of paths as `at` in every entry, found none"),
+    ],
+)
+def test_an_entry_that_asks_for_nothing_measurable_is_a_fault_of_the_profile(entry: Any, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        asked_of([entry], "/x", node("int32"))
+
+
+def alone(name: str, context: Context, blocks: Blocks) -> dict[str, Any]:
+    """The fact by one accumulator, which is told of every block that is uniform."""
+    accumulator = FACTS[name].start(context)
+    for start, values in blocks:
+        fill = b"" if context.fill is None else context.fill.tobytes()
+        uniform = {value.tobytes() for value in values.reshape(-1)} == {fill}
+        with quiet():
+            accumulator.add(Seen(start, values, uniform=uniform))
+    return accumulator.result()
+
+
+HALVES = [0x0000, 0x0001, 0x3C00, 0x7BFF, 0x7C00, 0x7E00, 0x7F00, 0x7F7F, 0x7F80, 0x7FC0]
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_the_extremes_of_a_block_are_its_finite_values_whatever_their_signs(dtype: np.dtype[Any]) -> None:
+    halves = np.array([sign | bits for sign in (0, 0x8000) for bits in HALVES], np.uint16)
+    halves = halves.view(dtype if dtype.itemsize == 2 else np.float16)
+    with np.errstate(invalid="ignore"):
+        interesting = halves if dtype.itemsize == 2 else halves.astype(dtype)
+        doubles = interesting.astype(np.float64)
+    for picked in itertools.product(range(interesting.size), repeat=2):
+        chosen = list(picked)
+        finite = doubles[chosen][np.isfinite(doubles[chosen])]
+        ends = (finite.min() + 0.0, finite.max() + 0.0) if finite.size else (None, None)
+        extremes = Seen((0, 0), interesting[chosen].reshape(2, 1)).extremes
+        # As text, since 0.0 and -0.0 are equal, and no fact has the latter.
+        assert str(extremes) == str(Extremes(*map(as_float, ends), finite.size == 2))
+
+
+def as_float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def test_a_uniform_block_is_its_value_once() -> None:
+    value = np.full((2, 3), 7.0)
+    seen = Seen((0, 0), value, uniform=True)
+    assert (seen.uniform, seen.weight, seen.few.tolist()) == (True, 6, [7.0])
+    single = Seen((0, 0), value[:1, :1], uniform=True)
+    assert (single.uniform, single.weight, single.few.tolist()) == (True, 1, [7.0])
+    nothing = Seen((0, 0), value[:0], uniform=True)
+    assert (nothing.uniform, nothing.weight, nothing.extremes) == (False, 1, Extremes(None, None, True))
+    plain = Seen((0, 0), value)
+    assert (plain.uniform, plain.weight, plain.few.shape) == (False, 1, (2, 3))
+
+
+def test_a_buffer_is_the_threads_own_and_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_BUFFERS", threading.local())
+    monkeypatch.setattr(base, "_KEPT", 8)
+
+    def doubles(size: int) -> Any:
+        return base.buffer("doubles", (size,), np.dtype(np.float64))
+
+    first = doubles(8)
+    assert first.dtype == np.float64
+    assert all(np.shares_memory(doubles(size), first) for size in (8, 3, 1))
+    assert doubles(3).shape == (3,)
+    large = doubles(9)
+    assert not np.shares_memory(large, first)
+    assert not np.shares_memory(doubles(9), large)
+    assert np.shares_memory(doubles(8), first)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert not np.shares_memory(pool.submit(doubles, 8).result(), first)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_counts_add_up_over_blocks_and_accumulators(parts: int) -> None:
+    values = np.array([np.nan, np.nan, np.nan, np.nan, np.inf, np.inf, 1, 2, np.nan, -np.inf, 0, 0], np.float32)
+    blocks = cut(values, (2,))
+    for dtype in FLOATS:
+        given = [(start, block.astype(dtype)) for start, block in blocks]
+        context = context_of(values.astype(dtype))
+        found = measured("non_finite", context, given, parts=parts)
+        assert found == {"non_finite": 8, "nan": 5, "infinite": 3}
+        assert measured("constant_share", context, given, parts=parts) == {"constant_share": 5 / 12}
+        assert alone("non_finite", context, given) == found
+        assert alone("constant_share", context, given) == {"constant_share": 5 / 12}
+        assert measured("constant", context, given, parts=parts) == {"constant": False}
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_zeros_of_either_sign_are_one_value_and_no_other_bits_are(dtype: np.dtype[Any]) -> None:
+    smallest, second = (
+        np.array([1 << shift], f"u{dtype.itemsize}").view(dtype)[0] for shift in (0, dtype.itemsize * 8 - 2)
+    )
+    values = np.array([-0.0, 0.0, smallest, second, -smallest, 0.0, -0.0, 1.0], dtype)
+    assert measured("constant_share", context_of(values), cut(values, (3,))) == {"constant_share": 0.5}
+    unread = Context(values.shape, values.dtype, None)
+    assert measured("constant_share", unread, cut(values, (3,))) == {"constant_share": None}
+    for same in (np.array([-0.0, 0.0, -0.0]), np.array([np.nan] * 3), np.array([-np.inf] * 3), np.full(3, 7.0)):
+        given = same.astype(dtype)
+        assert measured("constant", context_of(given), cut(given, (1,))) == {"constant": True}
+        assert alone("constant", context_of(given), cut(given, (1,))) == {"constant": True}
+        for place in range(3):
+            other = given.copy()
+            other[place] = second
+            assert measured("constant", context_of(other), cut(other, (1,))) == {"constant": False}
+            assert alone("constant", context_of(other), cut(other, (2,))) == {"constant": False}
+        assert measured("constant", Context((3,), dtype, None), cut(given, (1,))) == {"constant": False}
+
+
+def test_the_hash_of_the_values_is_that_of_all_blocks() -> None:
+    values = np.arange(24, dtype=np.float32).reshape(4, 6)
+    values[2:] = 7
+    blocks = cut(values, (1, 6))
+
+    def context() -> Context:
+        return context_of(values, hash=ArrayHash(values.shape, values.dtype, Memory(1 << 20)))
+
+    whole = ArrayHash(values.shape, values.dtype, Memory(1 << 20))
+    whole.add((0, 0), values)
+    assert whole.root is not None
+    expected = {"values_hash": whole.root.hex()}
+    assert alone("values_hash", context(), blocks) == expected
+    shared = context()
+    assert measured("values_hash", shared, blocks) == expected  # one hash for the accumulators of a process
+    halves = [FACTS["values_hash"].start(context()) for _ in range(2)]
+    for number, (start, block) in enumerate(blocks):
+        halves[number // 2].add(Seen(start, block))
+    assert halves[0].result() == {"values_hash": None}
+    halves[0].merge(halves[1])
+    assert halves[0].result() == expected
+    nothing = FACTS["values_hash"].start(context_of(values))
+    nothing.add(Seen((0, 0), values))
+    nothing.merge(halves[0])
+    assert nothing.result() == {"values_hash": None}
+    halves[0].merge(nothing)
+    assert halves[0].result() == expected
+
+
+MORE_PAIRS: list[tuple[str, Any, dict[str, Any], int | None]] = [
+    ("beyond_axis", np.array([0, 0, -1, -1, 1, 1]), {"axis_size": 0}, 4),
+    ("beyond_axis", np.array([3, 3, 3, 3, 3, 3]), {"axis_size": 3}, 6),
+    ("argmax_differs", np.array([0, 2, 2]), {"partner": np.array([[9, 1], [1, 9], [9, 1]])}, 2),
+    ("argmax_differs", np.array([3, -1, 0]), {"partner": np.array([[0, 1, 9], [9, 1, 0], [9, 1, 0]])}, 2),
+    ("argmax_differs", np.array([0, 0]), {"partner": np.array([[5.0], [np.nan]])}, 0),
+    ("argmax_differs", np.array([0, 1, 2]), {"partner": np.zeros((3, 0))}, None),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[True, False], [True, False]])}, 1),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([["a", "b"], ["a", "b"]])}, None),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[1j, 2], [3, 4]])}, None),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array(0.0)}, None),
+    ("argmax_differs", np.array([[2, 0], [1, 1]]), {"partner": np.array([[[0, 1, 2], [5, 4, 3]], [[0, 9, 0], [9, 0, 1]]])}, 1),  # noqa: E501
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[2**60 + 1, 2**60], [2**60 + 1, 2**60]])}, 1),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[32767, 32766], [32767, 32766]], np.int16)}, 1),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[1 + 2**-52, 1], [1 + 2**-52, 1]])}, 1),
+    ("argmax_differs", np.array([0, 1]), {"partner": np.array([[1, np.nan], [0, 1]], np.float16)}, 0),
+    ("decode_differs", np.array([0, 0, 1]), {"partner": np.array([65, 7, 66], np.uint8), "table": "A"}, 1),
+    ("decode_differs", np.array([2, 1, 2, 2]), {"partner": np.array([-1, 0, 256, 255]), "table": "\x01\x00X"}, 0),
+    ("decode_differs", np.array([0, 1, 2, 2]), {"partner": np.array([255, 1, 256, 257]), "table": "ÿ\x01X"}, 0),
+    ("decode_differs", np.array([0, 1]), {"partner": np.array([65, 256]), "table": "AĀ"}, 0),
+    ("decode_differs", np.array([1, 1, 1, 0]), {"partner": np.array([65, 65, 65, 65]), "table": "AB"}, 3),
+    ("decode_differs", np.array([0, 1]), {"partner": np.array([65, 66]), "table": ""}, None),
+    ("decode_differs", np.array([0, 1]), {"partner": np.array([True, False]), "table": "AB"}, None),
+    ("decode_differs", np.array([0, 1]), {"partner": np.array([65, 66, 67]), "table": "ABC"}, None),
+    ("decode_differs", np.array([0, 1]), {"table": "AB"}, None),
+    ("masked_nonzero", np.array([1.0, 2, 3, 4]), {"partner": np.array([0, 0, 0, 1])}, 3),
+    ("masked_nonzero", np.array([[1.0, 2], [3, 4]]), {"partner": np.array([[0, 1], [1, 0]])}, 2),
+    ("masked_nonzero", np.array([1.0, 2]), {}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "values", "more", "count"), MORE_PAIRS)
+@pytest.mark.parametrize("parts", [1, 3])
+def test_facts_with_a_partner_at_their_edges(
+    name: str, values: Any, more: Mapping[str, Any], count: int | None, parts: int
+) -> None:
+    context = context_of(values, **more)
+    for length in (1, 2, len(values)):
+        grid = (length, *values.shape[1:])
+        assert measured(name, context, cut(values, grid), parts=parts) == {name: count}
+        assert alone(name, context, cut(values, grid)) == {name: count}
+
+
+def test_an_argmax_over_one_row_belongs_to_a_scalar() -> None:
+    right, wrong = np.array(1), np.array(0)
+    partner = np.array([2.0, 3.0])
+    for values, count in ((right, 0), (wrong, 1)):
+        assert alone("argmax_differs", context_of(values, partner=partner), [((), values)]) == {"argmax_differs": count}
+
+
+def test_a_partner_does_not_travel_with_what_has_seen_its_blocks() -> None:
+    values, partner = np.array([1, 1]), np.array([[2.0, 1.0], [0.0, 1.0]])
+    accumulator = FACTS["argmax_differs"].start(context_of(values, partner=partner))
+    accumulator.add(Seen((0,), values))
+    travelled = pickle.loads(pickle.dumps(accumulator))  # noqa: S301  (our own)
+    assert (vars(travelled)["_partner"], travelled.result()) == (None, {"argmax_differs": 1})
+    travelled.add(Seen((0,), values))  # without its partner it can look at nothing more
+    assert travelled.result() == {"argmax_differs": 1}
+    again = FACTS["argmax_differs"].start(context_of(values, partner=partner))
+    again.merge(travelled)
+    assert again.result() == {"argmax_differs": 1}
+
+
+CONSTANT = [0.1, -0.1, 1 / 3, 1e-300, 5e-324, 1e300, -1e300, 3.0, 0.0, 2.0**-1022, 2.0**960, 1e308, math.inf, math.nan]
+
+
+@pytest.mark.parametrize("value", CONSTANT)
+@pytest.mark.parametrize("columns", [1, 3, 7, 10])
+def test_rows_of_one_value_have_the_sum_of_any_others(value: float, columns: int) -> None:
+    values = np.full((2, 10), value)
+    rows = exact_rows(values)
+    expected = {"row_sum_minimum": min(rows, default=None), "row_sum_maximum": max(rows, default=None)}
+    assert str(alone("row_sum", context_of(values), cut(values, (2, columns)))) == str(expected)
+    mixed = values.copy()
+    mixed[0, 9] = 0.5
+    rows = exact_rows(mixed)
+    expected = {"row_sum_minimum": min(rows, default=None), "row_sum_maximum": max(rows, default=None)}
+    assert str(alone("row_sum", context_of(mixed), cut(mixed, (2, columns)))) == str(expected)
+    assert str(measured("row_sum", context_of(mixed), cut(mixed, (1, columns)))) == str(expected)
+
+
+def test_a_row_that_is_lost_in_one_part_is_lost_and_no_other() -> None:
+    values = np.array([[1.0, 2, np.inf, 1], [1, 2, 0.5, 1], [np.nan, 2, 2, 2], [2, 1, 1.5, 2]])
+    found = {"row_sum_minimum": 4.5, "row_sum_maximum": 6.5}
+    for grid in itertools.product((1, 2, 4), repeat=2):
+        assert alone("row_sum", context_of(values), cut(values, grid)) == found
+        assert alone("row_sum", context_of(values), cut(values, grid)[::-1]) == found
+
+
+def test_an_array_without_axes_is_one_row() -> None:
+    for value in (np.array(1.5), np.array(-0.0), np.array(2.5), np.array(np.inf)):
+        total = float(value) + 0.0 if value <= 2 else None
+        found = alone("row_sum", Context((), value.dtype, value), [((), value)])
+        assert str(found) == str({"row_sum_minimum": total, "row_sum_maximum": total})
+        plain = FACTS["row_sum"].start(Context((), value.dtype, value))
+        plain.add(Seen((), value))
+        assert str(plain.result()) == str(found)
+
+
+def test_slices_along_any_axis_are_compared_in_every_part() -> None:
+    values = np.arange(60, dtype=np.float64).reshape(3, 4, 5)
+    values[:, 2] = values[:, 0]
+    values[2, 3] = 9
+    for axis, count in ((0, 0), (1, 1), (2, 0)):
+        for grid in ((3, 4, 5), (1, 1, 1), (2, 3, 2)):
+            context = context_of(values, along=axis)
+            assert alone("duplicate_slices", context, cut(values, grid)) == {"duplicate_slices": count}
+    short = np.array([1.5, 2.5, 1.5, 1.5], np.float16)
+    assert alone("duplicate_slices", context_of(short, along=0), cut(short, (2,))) == {"duplicate_slices": 2}
+    same = np.full((4, 6), 3.0)
+    assert alone("duplicate_slices", context_of(same, along=1), cut(same, (2, 3))) == {"duplicate_slices": 5}
+    swapped = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 3.0], [3.0, 2.0, 1.0]])
+    assert alone("duplicate_slices", context_of(swapped, along=0), cut(swapped, (1, 3))) == {"duplicate_slices": 0}
+
+
+def test_what_is_asked_for_names_the_entry_that_asks() -> None:
+    first, second = (
+        {"at": "^/", "measure": ["range"]},
+        {"at": "x$", "measure": ["range", "beyond_axis"], "axis": "token"},
+    )
+    asked = asked_of([first, second, {"at": "^/"}], "/x", node("int32"))
+    assert {each.name: each.entry for each in asked} == {"range": second, "beyond_axis": second}
+    assert [each.entry for each in asked_of([first, second], "/y", node("int32"))] == [first]
+    # ASCII: other digits are no digits in a path.
+    assert asked_of([{"at": r"^/\d$", "measure": ["range"]}], "/٣", node("int32")) == ()
+    with pytest.raises(SpecError) as caught:
+        asked_of([{"at": "^/", "measure": ["decode_differs"]}], "/x", node("int32"))
+    assert str(caught.value) == "facts.json: decode_differs needs with and table, and the entry has none"
+    with pytest.raises(SpecError) as caught:
+        asked_of([{"measure": ["range"]}], "/x", node("int32"))
+    assert str(caught.value) == "facts.json: expected a pattern of paths as `at` in every entry, found none"

@@ -33,9 +33,9 @@ REASONS: Mapping[str, str] = {
     "named-type": "object",
     "pickle": "object",
     "special-file": "object",
-    "foreign-file": "foreign",
+    "stray-file": "stray",
 }
-"""Each reason and the kind of node it makes; what is `foreign` is no node, and is listed by the group that holds it."""
+"""Each reason and the kind of node it makes; what is `stray` is no node, and is listed by the group that holds it."""
 
 ITEM_BYTES: Mapping[str, int] = {
     "bool": 1,
@@ -85,7 +85,7 @@ def safe_axes(axes: Sequence[str | None] | None) -> list[str | None] | None:
 
 
 def fault(reason: str, detail: str) -> Node:
-    """A node that is damaged, dangerous or foreign; `reason` is a key of `REASONS`."""
+    """A node that is damaged, dangerous or stray; `reason` is a key of `REASONS`."""
     return {"kind": REASONS[reason], "reason": reason, "detail": escape_text(detail)}
 
 
@@ -124,9 +124,9 @@ def _count(size: int, length: int) -> int:
 
 def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: str = "not_read") -> Description:
     """The whole description of `nodes` (path → node), with what follows from them."""
-    ordered = {path: nodes[path] for path in sorted(nodes) if nodes[path]["kind"] != "foreign"}
+    ordered = {path: nodes[path] for path in sorted(nodes) if nodes[path]["kind"] != "stray"}
     if len(ordered) < len(nodes):
-        _list_foreign(ordered, sorted(path for path in nodes if path not in ordered))
+        _list_stray(ordered, sorted(path for path in nodes if path not in ordered))
     children = _children(ordered)
     for path, node in ordered.items():
         if node["kind"] == "group":
@@ -144,14 +144,14 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
     }
 
 
-def _list_foreign(nodes: Mapping[str, Node], paths: Sequence[str]) -> None:
-    """Let the nearest group above each of `paths`, which are sorted, list it as `foreign`, relative to itself."""
+def _list_stray(nodes: Mapping[str, Node], paths: Sequence[str]) -> None:
+    """Let the nearest group above each of `paths`, which are sorted, list it as `stray`, relative to itself."""
     for path in paths:
         holder = parent_of(path)
         while holder != "/" and nodes.get(holder, {}).get("kind") != "group":
             holder = parent_of(holder)
         if nodes.get(holder, {}).get("kind") == "group":
-            listed = nodes[holder].setdefault("foreign", [])
+            listed = nodes[holder].setdefault("stray", [])
             if len(listed) < _SHOWN:
                 listed.append(path[len(holder) :].lstrip("/"))
 

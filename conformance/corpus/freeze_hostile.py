@@ -84,7 +84,7 @@ def _problem(made: Hostile, profile: Profile, description: Description, *, value
 
 def _first(rules: tuple[str, ...]) -> str:
     """The rule that the case is about: on what a node is, rather than on what follows from it."""
-    about_nodes = [rule for rule in rules if REASONS.get(rule, "foreign") != "foreign"]
+    about_nodes = [rule for rule in rules if REASONS.get(rule, "stray") != "stray"]
     return (about_nodes or rules)[0]
 
 

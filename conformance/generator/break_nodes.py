@@ -141,10 +141,10 @@ def _readings(_: Target) -> Iterator[Change]:
     yield change(on_description(lambda parts: parts["container"].__setitem__("readings", found)))
 
 
-def _foreign(target: Target) -> Iterator[Change]:
+def _stray(target: Target) -> Iterator[Change]:
     if not target.is_array:
         name = f"{target.path}/notes.txt".replace("//", "/")
-        note = description.fault("foreign-file", "a file of no format")
+        note = description.fault("stray-file", "a file of no format")
         yield change(on_description(lambda parts: parts["nodes"].__setitem__(name, note)))
 
 
@@ -277,7 +277,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     ("nodes/*/kind", "not"): _kind,
     ("nodes/*/reason", "not"): _reason,
     ("nodes/*/ambiguous", "maxItems"): _ambiguous,
-    ("nodes/*/foreign", "maxItems"): _foreign,
+    ("nodes/*/stray", "maxItems"): _stray,
     ("nodes/*/members", "minimum"): _members,
     ("nodes/*/axes", "const"): _axes,
     ("nodes/*/axes", "enum"): _axes,

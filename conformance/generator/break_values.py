@@ -124,7 +124,7 @@ def _damaged(target: Target) -> Iterator[Change]:
 def _beside(target: Target) -> Iterator[Change]:
     """A stray file in the folder of the array."""
     if target.is_array:
-        yield change(fact(target.path, foreign=["note.txt"]))
+        yield change(fact(target.path, stray=["note.txt"]))
 
 
 def _unmeasured(target: Target) -> Iterator[Change]:
@@ -254,7 +254,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     (f"{FACT}/duplicate_slices", "const"): _copied,
     (f"{FACT}/absent_chunks", "const"): _absent,
     (f"{FACT}/damaged_chunks", "not"): _damaged,
-    (f"{FACT}/foreign", "maxItems"): _beside,
+    (f"{FACT}/stray", "maxItems"): _beside,
     (f"{FACT}/beyond_axis", "maximum"): _beyond,
     (f"{FACT}/argmax_differs", "maximum"): _differs,
     (f"{FACT}/decode_differs", "maximum"): _differs,

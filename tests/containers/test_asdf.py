@@ -65,7 +65,7 @@ class TestNodes:
         assert description["container"] == {"format": "asdf", "version": None, "store": "file", "consolidated": False}
         found = description["nodes"]
         assert found["/"]["attributes"] == tree["attributes"]
-        assert found["/"]["foreign"] == ["numbers", "title"]
+        assert found["/"]["stray"] == ["numbers", "title"]
         assert found["/pair"]["attributes"] == {"num_layers": 1}
         array = found["/pair/layer_00"]
         assert (array["dtype"], array["shape"], array["axes"]) == ("float32", [2, 3], ["x", "y"])

@@ -131,11 +131,11 @@ class TestNodes:
         assert node["attributes"] == {"k\\u000a": "v\\u001b", "large": {"unsupported": "larger than 50 bytes"}}
         assert node["escaped"] == ["axes", "attributes/k\\u000a"]
 
-    def test_other_members_are_foreign(self, tmp_path: Path) -> None:
+    def test_other_members_are_stray(self, tmp_path: Path) -> None:
         found = nodes(
             tmp_path, Entry("g/a.npy", ONES), Entry("g/notes.txt", b"x"), Entry("README", b""), Entry("g/", b"")
         )
-        assert (found["/"]["foreign"], found["/g"]["foreign"]) == (["README"], ["notes.txt"])
+        assert (found["/"]["stray"], found["/g"]["stray"]) == (["README"], ["notes.txt"])
         assert not faults(found)
 
     def test_a_limit_on_nodes_is_kept(self, tmp_path: Path) -> None:

@@ -333,24 +333,24 @@ class TestMissingMetadata:
         paths = ["/outer/lost", "/outer/lost/0", "/outer/lost/0/x"]
         assert reasons(described(v3)) == dict.fromkeys(paths, "metadata-missing")
 
-    def test_files_beside_the_chunks_are_foreign(self, v3: Path) -> None:
+    def test_files_beside_the_chunks_are_stray(self, v3: Path) -> None:
         put(v3 / "outer/lost/c", "0", b"")
         put(v3 / "outer/lost", "notes.txt", b"")
         found = reasons(described(v3))
-        assert found == {"/outer/lost": "metadata-missing", "/outer/lost/notes.txt": "foreign-file"}
+        assert found == {"/outer/lost": "metadata-missing", "/outer/lost/notes.txt": "stray-file"}
 
 
-class TestForeignFilesAndLinks:
-    def test_a_file_that_is_not_zarrs_is_foreign(self, archive: Path) -> None:
+class TestStrayFilesAndLinks:
+    def test_a_file_that_is_not_zarrs_is_stray(self, archive: Path) -> None:
         put(archive, ".DS_Store", b"")
         put(archive / "outer", "README.md", b"")
-        assert reasons(described(archive)) == {"/.DS_Store": "foreign-file", "/outer/README.md": "foreign-file"}
+        assert reasons(described(archive)) == {"/.DS_Store": "stray-file", "/outer/README.md": "stray-file"}
 
-    def test_a_folder_with_nothing_of_zarr_is_one_foreign_node(self, archive: Path) -> None:
+    def test_a_folder_with_nothing_of_zarr_is_one_stray_node(self, archive: Path) -> None:
         put(archive / "plots/deep", "a.png", b"")
         put(archive / "plots", "b.png", b"")
         (archive / "empty").mkdir()
-        assert reasons(described(archive)) == {"/plots": "foreign-file", "/empty": "foreign-file"}
+        assert reasons(described(archive)) == {"/plots": "stray-file", "/empty": "stray-file"}
 
     def test_links_are_named_and_never_followed(self, archive: Path, tmp_path: Path) -> None:
         put(tmp_path / "secret", "zarr.json", {**GROUP, "attributes": {"password": "x"}})
@@ -564,8 +564,8 @@ class TestLimits:
     def test_files_count_as_nodes_too(self, v3: Path) -> None:
         for number in range(8):
             put(v3 / "outer", f"z_{number}", b"")
-        assert list(reasons(described(v3, nodes=11)).values()) == ["foreign-file"] * 8
-        assert list(reasons(described(v3, nodes=10)).values()) == ["foreign-file"] * 7 + ["over-limit"]
+        assert list(reasons(described(v3, nodes=11)).values()) == ["stray-file"] * 8
+        assert list(reasons(described(v3, nodes=10)).values()) == ["stray-file"] * 7 + ["over-limit"]
 
     def test_a_folder_with_more_members_than_nodes_may_be_is_over_limit(self, v3: Path) -> None:
         for number in range(10):

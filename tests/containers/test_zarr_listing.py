@@ -132,11 +132,11 @@ def test_one_chunk_of_another_encoding_damages_those_that_are_absent_alone(tmp_p
         assert archive["/x"][0, 0] == 1  # type: ignore[index]
 
 
-def test_chunks_of_another_encoding_beside_all_that_are_named_are_foreign_files(tmp_path: Path) -> None:
+def test_chunks_of_another_encoding_beside_all_that_are_named_are_stray_files(tmp_path: Path) -> None:
     path = array_2(tmp_path / "a.zarr", ".")
     (path / "x/1").mkdir()
     shutil.copy(path / "x/1.1", path / "x/1/1")
-    assert measured(path) == {"damaged_chunks": [], "foreign": ["1/1"], "absent_chunks": 0}
+    assert measured(path) == {"damaged_chunks": [], "stray": ["1/1"], "absent_chunks": 0}
 
 
 def test_what_hides_in_the_folder_of_an_array_is_named(tmp_path: Path) -> None:
@@ -148,30 +148,30 @@ def test_what_hides_in_the_folder_of_an_array_is_named(tmp_path: Path) -> None:
     os.mkfifo(path / "x/c/1/7")
     shutil.copytree(path / "x", path / "x/0", symlinks=True, ignore=shutil.ignore_patterns("7"))
     found = measured(path)
-    assert found["foreign"] == ["0", "c/0/.DS_Store", "c/1/7", "c/9", "link", "weights.pkl"]
+    assert found["stray"] == ["0", "c/0/.DS_Store", "c/1/7", "c/9", "link", "weights.pkl"]
     assert (found["damaged_chunks"], found["absent_chunks"]) == ([], 0)
 
 
-def test_the_first_sixteen_foreign_files_are_named_in_order(tmp_path: Path) -> None:
+def test_the_first_sixteen_stray_files_are_named_in_order(tmp_path: Path) -> None:
     path = array_2(tmp_path / "a.zarr", ".")
     for number in range(200):
         (path / f"x/note{number:03}").write_bytes(b"")
-    assert measured(path)["foreign"] == [f"note{number:03}" for number in range(16)]
+    assert measured(path)["stray"] == [f"note{number:03}" for number in range(16)]
 
 
-def test_documents_are_no_foreign_files(tmp_path: Path) -> None:
+def test_documents_are_no_stray_files(tmp_path: Path) -> None:
     path = array_2(tmp_path / "a.zarr", ".")
     (path / "x/.zattrs").write_text("{}")
-    assert "foreign" not in measured(path)
+    assert "stray" not in measured(path)
 
 
-def test_foreign_files_in_an_array_are_a_warning_and_misplaced_chunks_an_error(tmp_path: Path) -> None:
+def test_stray_files_in_an_array_are_a_warning_and_misplaced_chunks_an_error(tmp_path: Path) -> None:
     write_example("trace", tmp_path / "a.zarr", container="zarr-v2")
     layer = tmp_path / "a.zarr/activations/layer_00"
     (layer / "notes.txt").write_text("")
     report = vizschema.validate(tmp_path / "a.zarr")
     assert [(found.rule, found.severity, found.path) for found in report.findings] == [
-        ("foreign-file", "warning", "/activations/layer_00")
+        ("stray-file", "warning", "/activations/layer_00")
     ]
     assert "notes.txt" in report.findings[0].found
     (layer / "notes.txt").unlink()
@@ -316,7 +316,7 @@ def test_running_out_of_handles_says_nothing_of_the_archive(tmp_path: Path, monk
 def test_a_name_that_no_writer_gives_a_chunk_is_none(tmp_path: Path, name: str) -> None:
     path = array_2(tmp_path / "a.zarr", ".")
     (path / "x" / name).write_bytes(b"")
-    assert measured(path)["foreign" if name != "2.0" else "damaged_chunks"] == ([name] if name != "2.0" else [
+    assert measured(path)["stray" if name != "2.0" else "damaged_chunks"] == ([name] if name != "2.0" else [
         {"key": "2.0", "reason": "truncated", "detail": "0 bytes, expected 24"}
     ])  # fmt: skip
 

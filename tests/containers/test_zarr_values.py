@@ -376,7 +376,7 @@ def test_an_index_that_leads_nowhere_damages_its_chunk_alone(
     assert [(key, found) for key, found, _ in damage(path)] == [("c/0/0/0[0, 0, 0]", reason)]
 
 
-def test_a_foreign_codec_is_never_decoded(tmp_path: Path) -> None:
+def test_an_unsupported_codec_is_never_decoded(tmp_path: Path) -> None:
     path = v2(tmp_path / "a.zarr", numbers())
     metadata = path / "x" / ".zarray"
     document = json.loads(metadata.read_text())

@@ -61,7 +61,7 @@ def test_a_zip_is_described_and_read_like_its_folder(container: str, method: int
     folder.close()
 
 
-def test_what_stands_beside_the_folder_of_the_archive_is_foreign(tmp_path: Path) -> None:
+def test_what_stands_beside_the_folder_of_the_archive_is_stray(tmp_path: Path) -> None:
     entries = [
         Entry("run/zarr.json", GROUP),
         Entry("run/g/zarr.json", GROUP),
@@ -69,14 +69,14 @@ def test_what_stands_beside_the_folder_of_the_archive_is_foreign(tmp_path: Path)
         Entry("g", b""),
     ]
     nodes = described(tmp_path, *entries)
-    assert nodes["/"]["foreign"] == ["__MACOSX"]
+    assert nodes["/"]["stray"] == ["__MACOSX"]
     assert nodes["/g"]["kind"] == "group"
 
 
 def test_entries_for_folders_are_no_nodes(tmp_path: Path) -> None:
     assert list(described(tmp_path, Entry("run/", b""), Entry("run/zarr.json", GROUP))) == ["/"]
     nodes = described(tmp_path, Entry("zarr.json", GROUP), Entry("g/", b""))
-    assert nodes["/"]["foreign"] == ["g"]
+    assert nodes["/"]["stray"] == ["g"]
 
 
 def test_members_that_are_dangerous_or_contradict_each_other_are_nodes(tmp_path: Path) -> None:

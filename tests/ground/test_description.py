@@ -111,23 +111,23 @@ class TestWhole:
             "/b/x": None,
         }
 
-    def test_foreign_files_are_listed_by_the_nearest_group_above(self) -> None:
+    def test_stray_files_are_listed_by_the_nearest_group_above(self) -> None:
         nodes = {
             **{path: group({}) for path in ("/", "/a", "/a/b")},
             "/x": plain(),
             "/broken": fault("damaged", ""),
-            **{path: fault("foreign-file", "") for path in ("/z", "/a/n", "/a/b/n", "/x/n", "/broken/c/n", "/x/a/n")},
-            **{f"/a/b/m{number:02}": fault("foreign-file", "") for number in range(20)},
+            **{path: fault("stray-file", "") for path in ("/z", "/a/n", "/a/b/n", "/x/n", "/broken/c/n", "/x/a/n")},
+            **{f"/a/b/m{number:02}": fault("stray-file", "") for number in range(20)},
         }
         found = complete({}, nodes)["nodes"]
         assert set(found) == {"/", "/a", "/a/b", "/x", "/broken"}
-        assert found["/"]["foreign"] == ["broken/c/n", "x/a/n", "x/n", "z"]
-        assert found["/a"]["foreign"] == ["n"]
-        assert found["/a/b"]["foreign"] == [f"m{number:02}" for number in range(16)]
+        assert found["/"]["stray"] == ["broken/c/n", "x/a/n", "x/n", "z"]
+        assert found["/a"]["stray"] == ["n"]
+        assert found["/a/b"]["stray"] == [f"m{number:02}" for number in range(16)]
         assert found["/"]["members"] == 3
-        rootless = complete({}, {"/": plain(), "/x": fault("foreign-file", "")})
+        rootless = complete({}, {"/": plain(), "/x": fault("stray-file", "")})
         assert rootless["nodes"] == {"/": plain()}
-        assert complete({}, {"/x/y": fault("foreign-file", "")})["nodes"] == {}
+        assert complete({}, {"/x/y": fault("stray-file", "")})["nodes"] == {}
 
     def test_names_that_are_ambiguous_are_listed_up_to_sixteen(self) -> None:
         nodes = {"/": group({}), **{f"/{case}{number:02}": plain() for case in "aA" for number in range(10)}}

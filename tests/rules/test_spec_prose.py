@@ -120,9 +120,9 @@ class TestRules:
         assert words == {"MUST" if rule.severity == "error" else "SHOULD"}
 
     def test_the_table_of_reasons_has_every_reason_with_its_kind_and_its_rule(self) -> None:
-        lines = section("Damaged and dangerous nodes, foreign files").splitlines()
+        lines = section("Damaged and dangerous nodes, stray files").splitlines()
         listed = [re.fullmatch(r"\| ([a-z]+) \| `([a-z-]+)` \|.*\(`([a-z-]+)`\) \|", line) for line in lines]
-        reasons = [(kind, name, name) for name, kind in REASONS.items() if kind != "foreign"]
+        reasons = [(kind, name, name) for name, kind in REASONS.items() if kind != "stray"]
         assert [match.groups() for match in listed if match] == reasons
 
     def test_the_table_of_codecs_is_that_of_the_schema(self) -> None:

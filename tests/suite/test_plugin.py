@@ -19,7 +19,7 @@ pytest_plugins = ["pytester"]
 
 FAKES = Path(fake_implementations.__file__)
 SUITE = ("--pyargs", "vizschema.conformance", "--vz-timeout", "60")
-SMALL = ("--vz-only", "foreign-file", "--vz-only", "generator/absent")
+SMALL = ("--vz-only", "stray-file", "--vz-only", "generator/absent")
 
 
 def fake(name: str) -> tuple[str, str]:
@@ -67,7 +67,7 @@ def test_the_suite_without_an_implementation_says_what_to_give(pytester: pytest.
 def test_the_suite_passes_for_this_package_an_item_a_case(pytester: pytest.Pytester) -> None:
     own = f"'{sys.executable}' -m vizschema.conformance.harness.serve"
     result = pytester.runpytest_subprocess(*SUITE, "-v", "--vz-command", own, *SMALL)
-    wanted = cases_of("foreign-file", "generator/absent")
+    wanted = cases_of("stray-file", "generator/absent")
     result.assert_outcomes(passed=len(wanted))
     passed = {line.split()[0] for line in result.outlines if " PASSED" in line}
     assert passed == wanted
@@ -84,14 +84,14 @@ def test_a_role_has_cases_of_its_own(pytester: pytest.Pytester, role: str) -> No
 def test_a_wrong_implementation_fails_with_what_it_did_and_no_traceback(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess(*SUITE, *fake("NoWarnings"), *SMALL)
     alone = ("note", "note-in-extra", "hostile-zarr-v3-files-beside-chunks")  # a warning, and nothing else
-    wrong, right = len(cases_of(*(f"foreign-file/{name}" for name in alone))), len(cases_of("generator/absent"))
-    neighbours = len(cases_of("foreign-file")) - wrong
+    wrong, right = len(cases_of(*(f"stray-file/{name}" for name in alone))), len(cases_of("generator/absent"))
+    neighbours = len(cases_of("stray-file")) - wrong
     result.assert_outcomes(failed=wrong, passed=right + neighbours)
     result.stdout.fnmatch_lines(
         [
-            "foreign-file/note in zarr-v3, as validator: fail: expected foreign-file, found nothing",
+            "stray-file/note in zarr-v3, as validator: fail: expected stray-file, found nothing",
             "  the case: A note in a group.",
-            "  to look at it: vizschema conformance export DIR --only foreign-file/note",
+            "  to look at it: vizschema conformance export DIR --only stray-file/note",
         ]
     )
     assert "Traceback" not in result.stdout.str()
@@ -146,20 +146,20 @@ class TestKnownFailures:
         return pytester.runpytest_subprocess(*SUITE, *fake(name), *SMALL, "--vz-known", "known.txt", *more)
 
     def test_they_are_expected_with_their_reason(self, pytester: pytest.Pytester) -> None:
-        result = self.run(pytester, "NoWarnings", "foreign-file * # no warnings yet\n", "-rx")
+        result = self.run(pytester, "NoWarnings", "stray-file * # no warnings yet\n", "-rx")
         assert result.ret == 0
         assert result.parseoutcomes()["xfailed"] > 0
-        result.stdout.fnmatch_lines(["XFAIL vizschema.conformance::foreign-file/note/* - no warnings yet (fail: *"])
+        result.stdout.fnmatch_lines(["XFAIL vizschema.conformance::stray-file/note/* - no warnings yet (fail: *"])
 
     def test_an_entry_that_explains_no_failure_any_more_fails_the_run(self, pytester: pytest.Pytester) -> None:
-        result = self.run(pytester, "NoWarnings", "generator * # fixed\nforeign-file * # no warnings yet\n")
+        result = self.run(pytester, "NoWarnings", "generator * # fixed\nstray-file * # no warnings yet\n")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         assert "failed" not in result.parseoutcomes()
         result.stdout.fnmatch_lines(["generator [*] is listed as known, and explains no failure; take it out"])
-        assert "foreign-file * is listed" not in result.stdout.str()
+        assert "stray-file * is listed" not in result.stdout.str()
 
     def test_an_entry_of_which_only_a_part_was_run_is_left_alone(self, pytester: pytest.Pytester) -> None:
-        result = self.run(pytester, "NoWarnings", "foreign-file * # no warnings yet\n", "-k", "not note")
+        result = self.run(pytester, "NoWarnings", "stray-file * # no warnings yet\n", "-k", "not note")
         assert result.ret == 0
 
     def test_an_entry_for_no_case_is_refused(self, pytester: pytest.Pytester) -> None:
@@ -171,7 +171,7 @@ class TestKnownFailures:
         result.stdout.fnmatch_lines(["*no-such-rule [*] is listed as known, and explains no case"])
 
     def test_with_several_processes_the_book_is_kept_in_one(self, pytester: pytest.Pytester) -> None:
-        entries = "generator * # fixed\nforeign-file * # no warnings yet\n"
+        entries = "generator * # fixed\nstray-file * # no warnings yet\n"
         result = self.run(pytester, "NoWarnings", entries, "-n", "2")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         result.stdout.fnmatch_lines(["generator [*] is listed as known, and explains no failure; take it out"])

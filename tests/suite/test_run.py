@@ -39,7 +39,7 @@ def few(cases: list[Case]) -> tuple[str, ...]:
 
 CORPUS = corpus()
 FEW = few(CORPUS)[::4]
-SMALL = ("generator", "axis-one-size", "capture-complete", "foreign-file")
+SMALL = ("generator", "axis-one-size", "capture-complete", "stray-file")
 
 
 def outcome_of(fake: type[Own], role: str = "validator", only: tuple[str, ...] = FEW) -> Run:
@@ -93,7 +93,7 @@ def test_constants_pass_less_than_half_of_the_whole_corpus() -> None:
 
 CAUGHT: list[tuple[type[Own], str, str]] = [
     (fake_implementations.WrongRule, "validator", "axis-one-size/layer"),
-    (fake_implementations.NoWarnings, "validator", "foreign-file/note"),
+    (fake_implementations.NoWarnings, "validator", "stray-file/note"),
     (fake_implementations.WrongPlace, "validator", "axis-one-size/layer"),
     (fake_implementations.HeadsLast, "reader", "attention-source/valid-softmax"),
     (fake_implementations.DropsMinusZero, "reader", "finite/valid-minus-zero"),
@@ -169,15 +169,15 @@ def test_a_budget_that_runs_out_is_exit_code_four() -> None:
 
 def test_known_failures_are_expected_and_stale_entries_are_not(tmp_path: Path) -> None:
     file = tmp_path / "known.txt"
-    file.write_text("# ours\n\nforeign-file * # warnings are not reported yet\n", encoding="utf-8")
+    file.write_text("# ours\n\nstray-file * # warnings are not reported yet\n", encoding="utf-8")
     known = known_failures(file)
-    only = ("foreign-file", "generator")
+    only = ("stray-file", "generator")
     result = run(InProcess(fake_implementations.NoWarnings()), Order(known=known, only=only))
     assert (result.exit_code, result.unexpected, result.stale) == (0, (), ())
     assert any(outcome.known for outcome in result.outcomes)
     fixed = run(InProcess(Own()), Order(known=known, only=only))
-    assert (fixed.exit_code, [entry.rule for entry in fixed.stale]) == (1, ["foreign-file"])
-    file.write_text("foreign-file without a reason\n", encoding="utf-8")
+    assert (fixed.exit_code, [entry.rule for entry in fixed.stale]) == (1, ["stray-file"])
+    file.write_text("stray-file without a reason\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"known.txt:1: expected `rule container # reason`"):
         known_failures(file)
 
@@ -223,7 +223,7 @@ def test_a_run_is_reported_in_every_format(form: str) -> None:
         elif form == "badge":
             assert json.loads(report)["color"] == ("brightgreen" if fake is Own else "red")
         elif form == "markdown":
-            assert "| foreign-file |" in report
+            assert "| stray-file |" in report
             assert ("✗" in report) == (fake is not Own)
         else:
             assert ("as expected" in report) or fake is not Own

@@ -127,7 +127,7 @@ class TestForm:
         )
         (folder / "deep/zarr.json").write_bytes(b"[" * 2000)
         (folder / "conflict/.zgroup").write_bytes(b"{}")
-        (folder / "foreign").write_bytes(b"")
+        (folder / "stray").write_bytes(b"")
         (folder / "external").symlink_to(tmp_path)
         (folder / "internal").symlink_to("fine")
         os.mkfifo(folder / "special")
@@ -147,7 +147,7 @@ class TestForm:
             "special-file": 1,
         }
         assert description["nodes"]["/group/e\\u001b"]["escaped"] == ["name", "attributes/\\empty", "axes"]
-        assert description["nodes"]["/group"]["foreign"] == ["foreign"]
+        assert description["nodes"]["/group"]["stray"] == ["stray"]
         self.schema().validate(description)
 
 

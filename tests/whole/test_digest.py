@@ -108,7 +108,7 @@ def test_chunks_shards_codecs_and_consolidation_do_not_count(tmp_path: Path) -> 
     assert vizschema.digest(tmp_path / "whole.zarr") == whole
 
 
-def test_foreign_files_do_not_count(written: dict[str, Path], tmp_path: Path) -> None:
+def test_stray_files_do_not_count(written: dict[str, Path], tmp_path: Path) -> None:
     path = tmp_path / "trace.zarr"
     vizschema.write(path, arrays(), {**attributes(), **ROOT}, profile="trace")
     (path / ".DS_Store").write_bytes(b"\0")

@@ -327,7 +327,7 @@ class TestResume:
                 add(trace, f"/activations/layer_{number:02}", hidden(number))
         report = vizschema.validate(path)
         assert report.errors == ()
-        assert "foreign-file" not in {finding.rule for finding in report.findings}
+        assert "stray-file" not in {finding.rule for finding in report.findings}
         assert not (path / "attention").exists()
 
     def test_a_damaged_chunk_of_hdf5_takes_its_array_with_it(self, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Values(Protocol):
     """The stored values of one array, of a dtype among `description.ITEM_BYTES`; threads may share one.
 
     Those with chunks that may be absent have a `fill` beside, the value [] of these; those that can list where their
-    chunks are give by `foreign()` the first sixteen names of what else is there, once `pieces` was begun.
+    chunks are give by `stray()` the first sixteen names of what else is there, once `pieces` was begun.
     """
 
     dtype: np.dtype[Any]

@@ -141,7 +141,7 @@ _PARTS = {
     "argmax_differs": "number of places where the largest entry is another",
     "decode_differs": "number of places that decode to something else",
     "masked_nonzero": "number of masked values that are not 0",
-    "foreign": "files of another kind",
+    "stray": "files of another kind",
     "ambiguous": "names that other systems confuse",
     "row_sum_minimum": "smallest row sum",
     "row_sum_maximum": "largest row sum",

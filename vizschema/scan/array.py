@@ -230,11 +230,11 @@ class ScannedArray:
         }
         if not self.is_read:
             return facts
-        foreign: Sequence[str] = getattr(
-            self._values, "foreign", tuple
+        stray: Sequence[str] = getattr(
+            self._values, "stray", tuple
         )()  # of containers that list what lies beside chunks
-        if foreign:
-            facts["foreign"] = [escape_text(key) for key in foreign]
+        if stray:
+            facts["stray"] = [escape_text(key) for key in stray]
         facts["absent_chunks"] = total.absent
         if total.absent:
             facts["absent_keys"] = [escape_text(key) for _, key in total.absent_in]

@@ -84,7 +84,7 @@ def convert(
     left = tuple(
         f"{'' if group == '/' else group}/{name}"
         for group, node in description["nodes"].items()
-        for name in node.get("foreign", ())
+        for name in node.get("stray", ())
     )
     return Converted(len(planned), total, found, why, left)
 
@@ -184,4 +184,4 @@ def _difference(one: Description, other: Description) -> str | None:
 
 
 def _carried(node: Node | None) -> Node | None:
-    return None if node is None else {key: value for key, value in node.items() if key not in ("storage", "foreign")}
+    return None if node is None else {key: value for key, value in node.items() if key not in ("storage", "stray")}

@@ -51,7 +51,7 @@ def unfinished(target: Path, form: Form) -> dict[str, Node]:
     return {path: {key: value for key, value in node.items() if key not in _DERIVED} for path, node in kept.items()}
 
 
-_DERIVED = frozenset({"foreign", "ambiguous"})
+_DERIVED = frozenset({"stray", "ambiguous"})
 """What a description says of a group that follows from its members."""
 
 

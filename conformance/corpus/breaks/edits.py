@@ -246,7 +246,7 @@ def fact(path: str, **facts: Any) -> Edit:
 
 
 def found_at(path: str, reason: str) -> Edit:
-    """Put a node that is damaged, dangerous or foreign in the place of what is there, with all below it gone."""
+    """Put a node that is damaged, dangerous or stray in the place of what is there, with all below it gone."""
 
     def apply(parts: dict[str, Any]) -> None:
         nodes = parts["nodes"]

@@ -1,4 +1,4 @@
-"""Breaks of the rules on the tree: what is there, what it is called, and what is damaged, dangerous or foreign."""
+"""Breaks of the rules on the tree: what is there, what it is called, and what is damaged, dangerous or stray."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def _reasons() -> Iterator[Break]:
     yield broken("damaged", "mnist", "images", "The images cannot be read.", found_at("/inputs/images", "damaged"))
     yield broken("damaged", "openfold", "layer", "A layer of a series cannot be read.", found_at("/pair/layer_00", "damaged"))
     yield broken("external-link", "openfold", "attention-layer", "A layer of attention is a link.", found_at("/attention/ipa/layer_01", "external-link"))
-    yield broken("foreign-file", "vit", "at-root", "A note at the root.", found_at("/README.md", "foreign-file"))
+    yield broken("stray-file", "vit", "at-root", "A note at the root.", found_at("/README.md", "stray-file"))
     yield broken("printable-text", "trace", "name", "A name with characters that are not printed.", on_description(lambda parts: parts["nodes"][LAYER].__setitem__("escaped", ["attributes/title"])))
     yield broken(
         "printable-text",
@@ -215,8 +215,8 @@ def _damage() -> Iterator[Break]:
     yield broken("over-limit", "trace", "deep-tree", "Groups a hundred levels deep.", damage("deep-tree", "/extra"))
     yield broken("unsupported", "trace", "extension", "An extension that has to be understood, or a null dataspace.", damage("unknown-extension", "/extra/Anything, even Größe"))
     yield broken("unsupported", "trace", "encrypted", "A document that is encrypted.", damage("encrypted", "/extra/Anything, even Größe"))
-    yield broken("foreign-file", "trace", "note", "A note in a group.", damage("foreign-file", "/activations"))
-    yield broken("foreign-file", "trace", "note-in-extra", "A note in /extra.", damage("foreign-file", "/extra"))
+    yield broken("stray-file", "trace", "note", "A note in a group.", damage("stray-file", "/activations"))
+    yield broken("stray-file", "trace", "note-in-extra", "A note in /extra.", damage("stray-file", "/extra"))
     yield broken("external-link", "trace", "outside", "A link out of the archive.", damage("link-outside", "/activations/gates"))
     yield broken("internal-link", "trace", "inside", "A second name of an array.", damage("link-inside", "/activations/gates", LAYER))
     yield broken("special-file", "trace", "fifo", "A FIFO in a group.", damage("special-file", "/activations/gates"))
@@ -227,4 +227,4 @@ def _damage() -> Iterator[Break]:
     yield broken("damaged", "trace", "header", "The header of an array is overwritten.", damage("header-overwritten", "/activations/layer_01"))
     yield valid("metadata-missing", "trace", "unwritten-attributes", "A group without any attribute.", put("/attention", "attributes", {}))
     yield valid("internal-link", "trace", "equal-values", "Two arrays of the same values are two arrays.", add("/activations/copy", array("token hidden", contents={"pattern": "smooth", "seed": 1})))
-    yield valid("foreign-file", "trace", "renamed", "A name that says nothing to us is an array all the same.", move("/extra/Anything, even Größe", "/extra/README.md"))
+    yield valid("stray-file", "trace", "renamed", "A name that says nothing to us is an array all the same.", move("/extra/Anything, even Größe", "/extra/README.md"))

@@ -99,9 +99,9 @@ def _partners() -> Iterator[Break]:
 def _codecs() -> Iterator[Break]:
     """Of what nobody decodes nothing is measured; what a plain reader decodes is."""
     bare = unmeasured(LAYER, "facts")
-    for slug, container, plain, foreign in ENCODED:
+    for slug, container, plain, unsupported in ENCODED:
         edits = (on_description(lambda parts, container=container: parts.__setitem__("container", container)), bare)
-        yield broken("portable-codec", "trace", f"{slug}-unmeasured", "No value in a codec that is not portable is measured.", *edits, measured(LAYER, "storage", "codecs", value=foreign))
+        yield broken("portable-codec", "trace", f"{slug}-unmeasured", "No value in a codec that is not portable is measured.", *edits, measured(LAYER, "storage", "codecs", value=unsupported))
         yield broken("facts-measured", "trace", f"{slug}-encoded", "Codecs of every reader, and nothing was measured.", *edits, measured(LAYER, "storage", "codecs", value=plain))
     yield broken("facts-measured", "trace", "without-chunks", "An array without chunks, and nothing was measured.", bare, measured(LAYER, "storage", value=None))
 

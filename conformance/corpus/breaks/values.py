@@ -67,7 +67,7 @@ def _chunks() -> Iterator[Break]:
     yield broken("chunk-keys", "trace", "in-extra", "A chunk below /extra lies under a key of another encoding.", fact(EXTRA, damaged_chunks=moved))
     yield broken("chunk-keys", "trace", "and-truncated", "One chunk lies elsewhere, another ends too early.", fact(LAYER, damaged_chunks=[*moved, *cut]), also=("chunk-readable",))
     yield valid("chunk-keys", "trace", "all-there", "Every chunk lies under its key.", put(LAYER, "chunks", [2, 8]))
-    yield broken("foreign-file", "trace", "in-an-array", "A file in the folder of an array.", fact(LAYER, foreign=["note.txt"]))
+    yield broken("stray-file", "trace", "in-an-array", "A file in the folder of an array.", fact(LAYER, stray=["note.txt"]))
     yield valid("chunk-readable", "trace", "one-chunk-each", "Every row a chunk of its own.", put(LAYER, "chunks", [1, 8]))
 
 

@@ -87,7 +87,7 @@ def _unknown_extension(archive: Path, damage: Mapping[str, Any]) -> None:
     document.write_text(json.dumps(metadata), encoding="utf-8")
 
 
-def _foreign_file(archive: Path, damage: Mapping[str, Any]) -> None:
+def _stray_file(archive: Path, damage: Mapping[str, Any]) -> None:
     (_place(archive, damage) / "README.txt").write_text("a note", encoding="utf-8")
 
 
@@ -154,7 +154,7 @@ FOLDER: Mapping[str, Damage] = {
     "negative-shape": _negative_shape,
     "other-account": _other_account,
     "deep-attribute": _deep_attribute,
-    "foreign-file": _foreign_file,
+    "stray-file": _stray_file,
     "link-outside": _link_outside,
     "link-inside": _link_inside,
     "special-file": _fifo,

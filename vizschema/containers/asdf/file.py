@@ -223,7 +223,7 @@ def _other(value: Any) -> Node:
         return fault("unsupported", f"the tag {quote(value.tag)} needs an extension of ASDF")
     if type(value) is list and any(type(item) in (dict, list, Tagged, Alias, Broken) for item in value):
         return description.group({})
-    return fault("foreign-file", "a value that is neither a group nor an array")
+    return fault("stray-file", "a value that is neither a group nor an array")
 
 
 def _plain(value: Any) -> Any:

@@ -116,8 +116,8 @@ class Chunked(Hdf5Values):
         stored = self._stored_chunks().find(piece.index)
         assert stored is not None  # asked by `read`  # noqa: S101
         filtered = self._filters.edges if part != self._block else True
-        if filtered is not False and self._filters.foreign is not None:
-            raise Undecoded("undecodable", self._filters.foreign)
+        if filtered is not False and self._filters.unsupported is not None:
+            raise Undecoded("undecodable", self._filters.unsupported)
         size = math.prod(self._block) * self._item
         self._check(stored, size)
         if filtered is None or (filtered and self._filters.by_library):
@@ -158,7 +158,7 @@ class _Filters(NamedTuple):
 
     stages: list[Stage]
     by_library: bool
-    foreign: str | None
+    unsupported: str | None
     edges: bool | None
 
 

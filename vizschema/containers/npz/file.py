@@ -71,7 +71,7 @@ class Npz:
             told, root = {}, unreadable
         yield "/", self._group(root, "", is_array=() in self._arrays)[1]
         yield from self._below(told, watch)
-        for path, node in self._foreign():
+        for path, node in self._stray():
             yield path, watch(path) or node
 
     def _below(self, told: Mapping[Steps, Account | Unreadable], watch: Watch) -> Iterator[tuple[str, Node]]:
@@ -163,12 +163,12 @@ class Npz:
             self._stored[path] = _Stored(run, header, name)
         return node, escaped
 
-    def _foreign(self) -> Iterator[tuple[str, Node]]:
+    def _stray(self) -> Iterator[tuple[str, Node]]:
         for member in (*self._others, *self._odd):
             if member.name == NAME:
                 continue
             steps = _steps(member.name, suffix="")
-            reason, detail = member.problem or ("foreign-file", "a zip member that is no .npy file")
+            reason, detail = member.problem or ("stray-file", "a zip member that is no .npy file")
             yield _path(steps), name_node(fault(reason, detail), steps[-1], [])[1]
 
 

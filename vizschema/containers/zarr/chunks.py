@@ -104,8 +104,8 @@ class Cell:
 def chunk_blocks(layout: Layout, cell: Cell, source: Source, room: Room, box: Box | None = None) -> Iterator[Outcome]:
     """The blocks of what `source` holds; of a shard, with a box, only those that touch it."""
     pipeline = cell.pipeline
-    if pipeline.foreign is not None:
-        yield ChunkDamaged(cell.key, "undecodable", pipeline.foreign)
+    if pipeline.unsupported is not None:
+        yield ChunkDamaged(cell.key, "undecodable", pipeline.unsupported)
         return
     try:
         if pipeline.shard is None:

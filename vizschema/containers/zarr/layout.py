@@ -1,7 +1,7 @@
 """From a Zarr document that was checked to how its chunks are found and decoded. Opens nothing.
 
 A `Pipeline` is what the format calls codecs: transpositions, then a way to bytes (`bytes`, or the shards within), then
-stages from bytes to bytes. `foreign` names a codec that is not part of a plain installation: then nothing is decoded.
+stages from bytes to bytes. `unsupported` names a codec that is not part of a plain installation: then nothing is decoded.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Pipeline:
     inverse: tuple[int, ...] | None
     stages: list[Stage]
     shard: Shard | None = None
-    foreign: str | None = None
+    unsupported: str | None = None
 
     @property
     def forward(self) -> tuple[int, ...] | None:
@@ -87,13 +87,13 @@ def v2_layout(document: Document, dtype_name: str) -> Layout:
     configurations = [*(document["filters"] or ()), *([] if compressor is None else [compressor])]
     if stored.kind == "O" and configurations[:1] == [{"id": "vlen-utf8"}]:
         configurations = configurations[1:]
-    stages, foreign = _stages([(codec["id"], codec) for codec in configurations], _V2_STAGES)
+    stages, unsupported = _stages([(codec["id"], codec) for codec in configurations], _V2_STAGES)
     separator = document.get("dimension_separator", ".")
     return Layout(
         dtype,
         tuple(document["shape"]),
         tuple(document["chunks"]),
-        Pipeline(stored, inverse, stages, foreign=foreign),
+        Pipeline(stored, inverse, stages, unsupported=unsupported),
         fill,
         "",
         separator,
@@ -120,7 +120,7 @@ def v3_layout(document: Document, dtype_name: str) -> Layout:
 
 
 def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[str]) -> tuple[list[Stage], str | None]:
-    """The stages, and why there are none where a codec is foreign or its configuration is bad."""
+    """The stages, and why there are none where a codec is unsupported or its configuration is bad."""
     stages: list[Stage] = []
     for name, configuration in codecs:
         try:
@@ -156,26 +156,26 @@ def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipelin
             serialised, shard = True, _shard(configuration, dtype, rank)
         else:
             rest.append((name, configuration))
-    stages, foreign = _stages(rest, _V3_STAGES)
-    if not serialised and foreign is None:
-        foreign = "its codecs lack one from array to bytes"
+    stages, unsupported = _stages(rest, _V3_STAGES)
+    if not serialised and unsupported is None:
+        unsupported = "its codecs lack one from array to bytes"
     if endian not in ("little", "big"):
-        foreign = f"the endian {quote(endian)} of codec bytes is neither little nor big"
+        unsupported = f"the endian {quote(endian)} of codec bytes is neither little nor big"
     inverse = None if order == axes else tuple(int(axis) for axis in np.argsort(order))
     stored = dtype.newbyteorder(">") if endian == "big" else dtype
-    return Pipeline(stored, inverse, stages, shard, foreign)
+    return Pipeline(stored, inverse, stages, shard, unsupported)
 
 
 def _shard(configuration: Mapping[str, Any], dtype: np.dtype[Any], rank: int) -> Shard:
     index = _pipeline(configuration["index_codecs"], np.dtype(np.uint64), rank + 1)
     inner = _pipeline(configuration["codecs"], dtype, rank)
     fixed = _index_bytes(index.stages, 1) is not None and index.shard is None
-    foreign = inner.foreign or index.foreign
-    if not foreign and not fixed:
-        foreign = "the index of its shards has no fixed size"
+    unsupported = inner.unsupported or index.unsupported
+    if not unsupported and not fixed:
+        unsupported = "the index of its shards has no fixed size"
     return Shard(
         tuple(configuration["chunk_shape"]),
-        replace(inner, foreign=foreign),
+        replace(inner, unsupported=unsupported),
         index,
         configuration.get("index_location", "end") == "start",
     )

@@ -56,7 +56,7 @@ class Listing(NamedTuple):
     cells: npt.NDArray[np.int64]
     blocked: Sequence[Blocked]
     others: Sequence[str]
-    foreign: Sequence[str]
+    stray: Sequence[str]
     total: int
 
     def ranges(self) -> Iterator[tuple[int, int]]:
@@ -106,7 +106,7 @@ class _Reader:
         self._cells = array("q")
         self._blocked: list[Blocked] = []
         self._others: list[str] = []
-        self._foreign: list[str] = []
+        self._stray: list[str] = []
 
     def read(self, folder: Listable) -> Listing:
         total = math.prod(self._counts)
@@ -122,7 +122,7 @@ class _Reader:
             np.unique(cells),
             sorted(self._blocked),
             sorted(self._others)[:_SHOWN],
-            sorted(self._foreign)[:_SHOWN],
+            sorted(self._stray)[:_SHOWN],
             total,
         )
 
@@ -150,7 +150,7 @@ class _Reader:
             if at is None:
                 self._other(folder, steps, name, is_folder)
             elif at >= count:
-                self._note(self._foreign, "/".join((*steps, name)))
+                self._note(self._stray, "/".join((*steps, name)))
             elif last:
                 self._cells.append(number * count + at)
             elif is_folder:
@@ -183,7 +183,7 @@ class _Reader:
             if inside:
                 self._cells.append(number)
             else:
-                self._note(self._foreign, name)
+                self._note(self._stray, name)
 
     def _other(self, folder: Listable, steps: Steps, name: str, is_folder: bool) -> None:
         """Notes what no chunk key names: one of another encoding, or no chunk at all."""
@@ -195,7 +195,7 @@ class _Reader:
             if found is not None:
                 self._note(self._others, found)
                 return
-        self._note(self._foreign, key)
+        self._note(self._stray, key)
 
     def _chunk_in(self, above: Listable, steps: Steps) -> str | None:
         """The key of a chunk in a folder that is named like one of chunks, None where it holds none."""

@@ -111,13 +111,13 @@ class ZarrValues:
         """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
         return box_around(piece, self._grid)
 
-    def foreign(self) -> Sequence[str]:
+    def stray(self) -> Sequence[str]:
         """The first sixteen names of what lies in the folder of the array, and is no chunk and no document of it."""
         listing = self._listing
         if listing is None:
             return ()
         # Chunks of another encoding are no files beside the point where those that the metadata name are absent.
-        return sorted([*listing.foreign, *(listing.others if listing.complete else ())])[:SHOWN]
+        return sorted([*listing.stray, *(listing.others if listing.complete else ())])[:SHOWN]
 
     def read(self, piece: Piece) -> Iterator[Outcome]:
         """The blocks of a piece; a damaged chunk in their place, and the others go on."""

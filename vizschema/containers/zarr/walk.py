@@ -148,7 +148,7 @@ class Walk:
         if entry.what == FOLDER:
             return fault("over-limit", f"more than {self._limits.path_depth} levels deep")
         if entry.what == FILE:
-            return fault("foreign-file", "a file that is no part of a Zarr archive")
+            return fault("stray-file", "a file that is no part of a Zarr archive")
         return fault(entry.what, entry.detail)
 
     def _missing(
@@ -175,7 +175,7 @@ class Walk:
             detail = explain(version, key, len(nodes), documents=documents)
             yield _at(place, fault("metadata-missing", detail))
         else:
-            yield _at(place, fault("foreign-file", "a folder without metadata, and with nothing of Zarr in it"))
+            yield _at(place, fault("stray-file", "a folder without metadata, and with nothing of Zarr in it"))
             return
         yield from below
 

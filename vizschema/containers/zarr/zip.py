@@ -95,7 +95,7 @@ class ZarrZip:
         """Every node once, as (path, node), the root first; damage is a node, not an exception."""
         yield from self._walk.nodes(watch)
         for name in self._beside:
-            yield f"/{escape_name(name)}", fault("foreign-file", "stands beside the folder of the archive")
+            yield f"/{escape_name(name)}", fault("stray-file", "stands beside the folder of the archive")
 
     def values(self, path: str) -> Values:
         """The values of the array at `path`; raises `ChunkDamaged` where it cannot be opened."""

@@ -46,7 +46,7 @@ BECAUSE = {"tensorstore": "it is one array, and a trace is a tree of arrays"}
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Each archive, by what wrote it."""
-    folder = tmp_path_factory.mktemp("foreign")
+    folder = tmp_path_factory.mktemp("other")
     paths = {}
     for number, (software, (name, write)) in enumerate(WRITERS.items()):
         paths[software] = folder / f"{number}" / name

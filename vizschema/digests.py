@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vizschema.bounds import MEMORY, Bounds
+from vizschema.bounds import MEMORY, Begin, Bounds, Reading
 from vizschema.canonical import canonical
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.errors import Damaged, NoDigest, UsageError
 from vizschema.findings import Finding, Report
-from vizschema.measure import Begin, Measure
+from vizschema.measure import measured
 from vizschema.scan.facts import HASH
 from vizschema.scan.hashing.tree import hash_of
 from vizschema.text import escape_text, shorten
@@ -51,12 +51,14 @@ def digest(
     Raises `NotAnArchive`, `Damaged` where a chunk cannot be read, `NoDigest` where a node is damaged or not portable.
     """
 
-    def entries(description: Description) -> Sequence[Mapping[str, Any]]:
-        require_portable(description)  # before anything is read
-        return [ENTRY]
+    return digest_by(path, Reading(jobs, bounds or Bounds(memory=memory), isolated, dask, progress))
 
-    measure = Measure(path, entries, jobs, bounds or Bounds(memory=memory), progress, dask)
-    description = measure.by_worker(values=True)[0] if isolated else measure.here(values=True)
+
+def digest_by(path: str | os.PathLike[str], reading: Reading) -> str:
+    """Return the digest as `digest` does, of an archive that is read by `reading`."""
+    with measured(path, reading) as archive:
+        require_portable(archive.description)  # before anything is read
+        description = archive.with_values([ENTRY])
     if description["values"] == "partial":
         raise KeyboardInterrupt  # a scan ends with what it has; there is no part of a digest
     return digest_of(description)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vizschema.bounds import Reading
 from vizschema.conformance.corpus.ablation import Found, ablated, found, rules_found
 from vizschema.conformance.corpus.breaks.edits import Break
 from vizschema.conformance.corpus.cases import Case, base, unbreakable, write_case
@@ -23,9 +24,8 @@ from vizschema.conformance.corpus.patch import diff
 from vizschema.conformance.corpus.raw import CONTAINERS, SUFFIXES, scratch
 from vizschema.description import Description
 from vizschema.errors import VizschemaError
-from vizschema.measure import Measure
+from vizschema.measure import measured
 from vizschema.rules.versions import Profile
-from vizschema.worker.process import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,9 @@ def description_of(case: Case, container: str) -> Description:
     with tempfile.TemporaryDirectory(prefix="vizschema-freeze-", dir=scratch()) as folder:
         path = Path(folder) / f"archive{SUFFIXES[container]}"
         case.write(path, container)
-        measured: Description = Measure(path, lambda _: facts, 1, Bounds(), None).here(values=case.values)
-        return measured
+        with measured(path, Reading(jobs=1)) as archive:
+            whole: Description = archive.with_values(facts) if case.values else archive.description
+            return whole
 
 
 def _described(made: Break, draft: Case, container: str) -> tuple[dict[str, Any], ...]:

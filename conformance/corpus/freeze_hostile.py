@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from vizschema.bounds import Reading
 from vizschema.conformance.corpus.ablation import ablated, found, rules_found
 from vizschema.conformance.corpus.cases import Case
 from vizschema.conformance.corpus.freeze import Refused
@@ -20,10 +21,9 @@ from vizschema.conformance.corpus.hostile.case import Case as Hostile
 from vizschema.conformance.corpus.raw import scratch
 from vizschema.description import REASONS, Description
 from vizschema.errors import NotAnArchive
-from vizschema.measure import Measure
+from vizschema.measure import measured
 from vizschema.rules import versions
 from vizschema.rules.versions import Profile
-from vizschema.worker.process import Bounds
 
 NO_ARCHIVE, LEGAL = "no-archive", "legal"
 """Topics of cases that are about no rule."""
@@ -47,7 +47,8 @@ def case_of(made: Hostile, profile: Profile, *, values: bool) -> Case | Refused:
     with tempfile.TemporaryDirectory(prefix="vizschema-freeze-", dir=scratch()) as folder:
         archive = made.build(Path(folder))
         try:
-            description: Description = Measure(archive, lambda _: profile.facts, 1, Bounds(), None).here(values=values)
+            with measured(archive, Reading(jobs=1)) as read:
+                description: Description = read.with_values(profile.facts) if values else read.description
         except NotAnArchive as error:
             if not made.refused:
                 return Refused(made.name, {made.container: str(error)})

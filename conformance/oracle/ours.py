@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 import vizschema
-from vizschema.bounds import Bounds
+from vizschema.bounds import Reading
 from vizschema.conformance.oracle.readers.__main__ import bound
 from vizschema.conformance.oracle.readers.common import LARGEST, Node, refusal, sha256
 from vizschema.errors import VizschemaError
-from vizschema.validation import measure_of, report_of
+from vizschema.rules.verdict import report_of
+from vizschema.validation import read
 
 READING = frozenset(
     (
@@ -39,8 +40,8 @@ READING = frozenset(
 
 def account(path: str) -> dict[str, Any]:
     """The rules that an archive breaks, and where it can be compared its container, its nodes and their codecs."""
-    description = measure_of(path, None, None, 1, Bounds(), None).here(values=True)
-    report = report_of(description, path)
+    description, chosen, _ = read(path, Reading(jobs=1))
+    report = report_of(description, path, chosen)
     nodes = description["nodes"]
     broken = sorted({finding.rule for finding in report.errors})
     if report.error is not None:

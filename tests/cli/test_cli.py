@@ -42,14 +42,14 @@ def bad(good: str, tmp_path: Path) -> str:
 def judging(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Let every judging raise `error`, but for paths with `good` in them."""
     module = importlib.import_module("vizschema.validation")
-    validate = module.validate
+    judged = module.judged
 
-    def raising(path: str, **options: Any) -> Any:
+    def raising(path: str, *arguments: Any, **options: Any) -> Any:
         if "good" in path:
-            return validate(path, **options)
+            return judged(path, *arguments, **options)
         raise error
 
-    monkeypatch.setattr(module, "validate", raising)
+    monkeypatch.setattr(module, "judged", raising)
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

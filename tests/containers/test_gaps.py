@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.grids import GappedValues, GridValues, PlacedGridValues, grids
 
+from vizschema.bounds import Reading
 from vizschema.containers.values import Block, ChunkDamaged, Grid, Piece, absent_blocks, box_around, cells, gap, gaps
 from vizschema.scan.hashing import array as array_module
 from vizschema.scan.hashing import tree as tree_module
 from vizschema.scan.hashing.tree import Tree, hash_of
-from vizschema.scan.threads import Bounds, scan
+from vizschema.scan.threads import scan
 
 AXES = ["head", "sample", "row", "column"]
 ENTRIES = [
@@ -56,7 +57,7 @@ def facts_of(values: Any, mask: Any = None, jobs: int = 1) -> dict[str, Any]:
         Holding(values, mask),
         {"nodes": nodes, "axes": {}, "container": {"format": "npz", "version": None}},
         ENTRIES,
-        Bounds(jobs),
+        Reading(jobs),
     ).facts["/x"]
 
 

@@ -17,9 +17,10 @@ from support.traces import CONTAINERS
 
 import vizschema
 from vizschema import Array
+from vizschema.bounds import Reading
 from vizschema.containers import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Values, read_whole
-from vizschema.scan.threads import Bounds, scan
+from vizschema.scan.threads import scan
 
 DTYPES = [
     *(np.dtype(name) for name in ("bool", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64")),
@@ -145,7 +146,7 @@ def test_facts_are_the_same_in_every_container(archive: str, tmp_path: Path) -> 
     for path in (archive, str(reference)):
         description = vizschema.describe(path)
         with closing(open_container(path)) as container:
-            found.append(scan(container, description, entries, Bounds(jobs=2)))
+            found.append(scan(container, description, entries, Reading(2)))
     assert found[0].facts == found[1].facts
     assert found[0].coverage["bytes_read"] == found[1].coverage["bytes"]
     assert found[0].coverage["chunks_read"] == found[0].coverage["chunks"]

@@ -18,12 +18,13 @@ import zarr
 from support.stored_values import damage
 
 import vizschema
+from vizschema.bounds import Reading
 from vizschema.conformance.examples import write_example
 from vizschema.containers import open_container
 from vizschema.containers.document import Unreadable
 from vizschema.containers.values import Block, ChunkDamaged
 from vizschema.describing import describe_open
-from vizschema.scan.threads import Bounds, scan
+from vizschema.scan.threads import scan
 
 SHAPE = (5, 6)
 KEYS_3: list[dict[str, Any]] = [
@@ -77,7 +78,7 @@ def renamed(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
 def measured(path: Path) -> Any:
     """The facts of the array."""
     with closing(open_container(os.fspath(path))) as container:
-        return scan(container, describe_open(container), (), Bounds(2)).facts["/x"]
+        return scan(container, describe_open(container), (), Reading(2)).facts["/x"]
 
 
 def is_refused(path: Path) -> str:

@@ -21,13 +21,13 @@ from support.chromium import Page, page
 from support.sample_reports import finding, report
 
 import vizschema
+from vizschema.bounds import Reading
 from vizschema.cli.details import details
 from vizschema.findings import Details, Picture
 from vizschema.report import html
 from vizschema.report.html_tree import NODES, png
 from vizschema.report.options import Options
 from vizschema.scan.pictures import BYTES, SIDE
-from vizschema.worker.process import Bounds
 
 AXE = Path(str(importlib.util.find_spec("axe_core_python").submodule_search_locations[0])) / "axe.min.js"  # type: ignore[union-attr]
 SELF = "/attention/self/layer_00"
@@ -46,7 +46,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     good = vizschema.validate(folder / "good.zarr")
     unreadable = vizschema.validate(folder / "no.h5")
     text = rendered(
-        judged, good, unreadable, details=lambda each: details(each, Bounds()), timestamp="2026-11-21T09:00:00Z"
+        judged,
+        good,
+        unreadable,
+        details=lambda each: details(each, Reading(isolated=True)),
+        timestamp="2026-11-21T09:00:00Z",
     )
     (folder / "report.html").write_text(text, encoding="utf-8")
     return folder
@@ -190,17 +194,19 @@ def test_a_tree_that_is_too_long_keeps_what_has_findings() -> None:
 
 def test_a_tree_that_cannot_be_read_again_is_a_note(tmp_path: Path) -> None:
     gone = report(archive=str(tmp_path / "gone.zarr"))
-    assert details(gone, None).notes[0].startswith("no tree: ")
+    assert details(gone, Reading()).notes[0].startswith("no tree: ")
 
 
 class TestPictures:
-    @pytest.mark.parametrize("bounds", [None, Bounds()], ids=["here", "worker"])
+    @pytest.mark.parametrize("reading", [Reading(), Reading(isolated=True)], ids=["here", "worker"])
     @pytest.mark.parametrize("suffix", ["zarr", "h5"])
-    def test_a_map_and_a_histogram_of_an_array_with_findings(self, tmp_path: Path, suffix: str, bounds: Any) -> None:
+    def test_a_map_and_a_histogram_of_an_array_with_findings(
+        self, tmp_path: Path, suffix: str, reading: Reading
+    ) -> None:
         path = tmp_path / f"a.{suffix}"
         ramp = np.arange(2 * 3 * 200 * 200, dtype="float32").reshape(2, 3, 200, 200)
         self.write(path, ramp)
-        drawn = details(replace(report(finding("r", SELF)), archive=str(path), values="read"), bounds)
+        drawn = details(replace(report(finding("r", SELF)), archive=str(path), values="read"), reading)
         assert drawn.notes == ()
         picture = drawn.pictures[SELF]
         assert (picture.minimum, picture.axes) == (0.0, ("token:query", "token:key"))
@@ -221,7 +227,7 @@ class TestPictures:
         values[:, :, 0, 0] = np.nan
         self.write(tmp_path / "a.zarr", values)
         picture = details(
-            replace(report(finding("r", SELF)), archive=str(tmp_path / "a.zarr"), values="read"), None
+            replace(report(finding("r", SELF)), archive=str(tmp_path / "a.zarr"), values="read"), Reading()
         ).pictures[SELF]
         assert picture.seen == f"the first {BYTES // 8} of {values.size} values"
         assert picture.levels[0] == 255
@@ -229,7 +235,7 @@ class TestPictures:
 
     def test_where_no_values_were_read_there_are_no_pictures(self, tmp_path: Path) -> None:
         self.write(tmp_path / "a.zarr", np.zeros((1, 1, 4, 4)))
-        shown = details(replace(report(finding("r", SELF)), archive=str(tmp_path / "a.zarr")), None)
+        shown = details(replace(report(finding("r", SELF)), archive=str(tmp_path / "a.zarr")), Reading())
         assert shown.pictures == {}
         assert SELF in shown.nodes
 
@@ -250,5 +256,5 @@ class TestPictures:
 
 def test_the_page_is_the_same_every_time(folder: Path) -> None:
     judged = vizschema.validate(folder / "run.zarr")
-    first, second = (rendered(judged, details=lambda each: details(each, None)) for _ in range(2))
+    first, second = (rendered(judged, details=lambda each: details(each, Reading())) for _ in range(2))
     assert first == second

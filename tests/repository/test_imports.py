@@ -148,6 +148,17 @@ def test_reports_read_results_only(name: str) -> None:
     assert not {module for module in own_imports(name) if not module.startswith("report")} - allowed
 
 
+def test_what_bounds_reading_is_one_class_of_each_name() -> None:
+    trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
+    classes = [
+        (name, node.name) for name, tree in trees.items() for node in tree.body if isinstance(node, ast.ClassDef)
+    ]
+    assert [place for place in classes if place[1] in ("Bounds", "Reading")] == [
+        ("bounds", "Bounds"),
+        ("bounds", "Reading"),
+    ]
+
+
 def test_only_judging_and_checking_keywords_import_an_engine() -> None:
     engines = {"jsonschema_rs", "jsonschema"}
     importers = {name for name, path in SOURCES.items() if imports(path.read_text(encoding="utf-8")) & engines}

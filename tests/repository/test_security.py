@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import vizschema
+from vizschema.bounds import Bounds
 from vizschema.cli.main import main
 from vizschema.cli.options import MEMORY, TIMEOUT, duration, size
 from vizschema.containers.base import Limits
 from vizschema.description import REASONS
 from vizschema.worker import client, process, sandbox
-from vizschema.worker.process import Bounds
 
 TEXT = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
 UNITS = {"": 1, "s": 1, "KiB": 1 << 10, "MiB": 1 << 20}

@@ -23,15 +23,14 @@ from support import traces
 
 import vizschema
 from vizschema import Array
+from vizschema.bounds import Bounds, Reading
 from vizschema.cli.main import main
 from vizschema.conformance.examples import write_example
 from vizschema.containers import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Piece
-from vizschema.rules import versions
-from vizschema.scan.threads import Bounds, Scanned, describe_scanned, scan
-from vizschema.validation import report_of
-from vizschema.worker.client_scan import IsolatedScan
-from vizschema.worker.process import Bounds as WorkerBounds
+from vizschema.rules.verdict import choose, report_of
+from vizschema.scan.threads import Scanned, describe_scanned, scan
+from vizschema.worker.client import Described
 from vizschema.worker.process import WorkerDied
 
 NPZ = {"format": "npz", "version": None}
@@ -41,10 +40,10 @@ ENTRIES = [
 ]
 
 
-def scanned(path: Path | str, entries: Any = ENTRIES, bounds: Bounds = Bounds(2), **more: Any) -> Scanned:  # noqa: B008
+def scanned(path: Path | str, entries: Any = ENTRIES, reading: Reading = Reading(2), **more: Any) -> Scanned:  # noqa: B008
     description = vizschema.describe(path)
     with closing(open_container(str(path))) as container:
-        return scan(container, description, entries, bounds, **more)
+        return scan(container, description, entries, reading, **more)
 
 
 def softmax(*shape: int, seed: int = 0) -> Any:
@@ -77,7 +76,7 @@ def chunks_of(path: Path, array: str = "attention/self/layer_00") -> list[Path]:
 def test_the_result_does_not_depend_on_threads_or_memory(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.zarr", chunks=[1, 1, 16, 13])
     results = {
-        json.dumps(scanned(path, bounds=Bounds(jobs, memory)), sort_keys=True)
+        json.dumps(scanned(path, reading=Reading(jobs, Bounds(memory))), sort_keys=True)
         for jobs in (1, 2, 7)
         for memory in (1 << 14, 192 << 20)
     }
@@ -128,7 +127,7 @@ def test_chunks_that_were_never_written_are_named_and_shards_once(tmp_path: Path
     group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
     group.create_array("plain", shape=(40, 8), chunks=(1, 8), dtype="f4")[20:] = 1
     group.create_array("sharded", shape=(16, 8), chunks=(1, 8), shards=(4, 8), dtype="f4")[5:10] = 1
-    facts = scanned(tmp_path / "a.zarr", bounds=Bounds(jobs)).facts
+    facts = scanned(tmp_path / "a.zarr", reading=Reading(jobs)).facts
     assert (facts["/plain"]["absent_chunks"], facts["/sharded"]["absent_chunks"]) == (20, 11)
     assert facts["/plain"]["absent_keys"] == [f"c/{row}/0" for row in range(16)]
     assert facts["/sharded"]["absent_keys"] == [f"c/{row}/0" for row in range(4)]
@@ -138,14 +137,14 @@ def test_only_the_first_sixteen_damaged_chunks_are_told_in_storage_order(tmp_pat
     path = archive(tmp_path / "a.zarr", chunks=[1, 1, 10, 10])
     for file in chunks_of(path):
         file.write_bytes(b"")
-    problems = scanned(path, bounds=Bounds(7)).facts["/attention/self/layer_00"]["damaged_chunks"]
+    problems = scanned(path, reading=Reading(7)).facts["/attention/self/layer_00"]["damaged_chunks"]
     expected = [f"c/0/0/{row}/{column}" for row in range(4) for column in range(4)]
     assert [problem["key"] for problem in problems] == expected
 
 
 def test_a_chunk_over_the_bound_is_not_read_and_says_how_to_raise_it(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.zarr", chunks=[1, 1, 40, 40])
-    found = scanned(path, bounds=Bounds(2, 6399))
+    found = scanned(path, reading=Reading(2, Bounds(6399)))
     problems = found.facts["/attention/self/layer_00"]["damaged_chunks"]
     assert [problem["reason"] for problem in problems] == ["over-limit"] * 8
     assert "6400 bytes to decode at once, and the bound is 6399: raise it (--memory 1M)" in problems[0]["detail"]
@@ -190,7 +189,10 @@ def test_partners_are_compared_and_a_missing_or_damaged_one_gives_null(tmp_path:
     assert facts["/outputs/labels"]["argmax_differs"] is None
     next((tmp_path / "a.zarr" / "outputs" / "logits" / "c").rglob("0")).joinpath("0").write_bytes(b"x")
     assert scanned(tmp_path / "a.zarr", entries).facts["/outputs/predictions"]["argmax_differs"] is None
-    assert scanned(tmp_path / "a.zarr", entries, Bounds(1, 128)).facts["/outputs/predictions"]["argmax_differs"] is None
+    assert (
+        scanned(tmp_path / "a.zarr", entries, Reading(1, Bounds(128))).facts["/outputs/predictions"]["argmax_differs"]
+        is None
+    )
 
 
 class _Endless:
@@ -263,7 +265,7 @@ def test_a_scan_holds_its_bound(tmp_path: Path) -> None:
         _Holding(Slow()),
         {"nodes": {"/x": node}, "axes": {}, "container": NPZ},
         ENTRIES,
-        Bounds(16, 8 << 20),
+        Reading(16, Bounds(8 << 20)),
     )  # type: ignore[arg-type]
     assert found.facts["/x"]["constant_share"] == 1
     assert 0 < most <= 4 << 20
@@ -292,7 +294,7 @@ class _Rows:
             _Holding(self),
             {"nodes": {"/x": node}, "axes": {}, "container": NPZ},
             ENTRIES,
-            Bounds(jobs),
+            Reading(jobs),
         )
 
 
@@ -364,7 +366,7 @@ def test_an_interrupt_gives_what_was_measured_until_then(tmp_path: Path) -> None
             )
 
     with closing(open_container(str(path))) as container:
-        found = scan(container, description, ENTRIES, Bounds(1), interrupting)
+        found = scan(container, description, ENTRIES, Reading(1, progress=lambda _: interrupting))
     assert not found.complete
     assert scanning() == []
     assert 0 < found.coverage["chunks_read"] < found.coverage["chunks"]
@@ -373,7 +375,7 @@ def test_an_interrupt_gives_what_was_measured_until_then(tmp_path: Path) -> None
     whole = scanned(path).facts
     for place, facts in found.facts.items():
         assert facts in ({"damaged_chunks": []}, whole[place])
-    report = report_of(partial, str(path), profile=versions.newest().profile("trace"))
+    report = report_of(partial, str(path), choose(partial, profile="trace"))
     assert report.verdict == "structure conforms"
     assert report.exit_code == 130
 
@@ -564,8 +566,13 @@ class _Dies:
         yield ["end", {"coverage": {"chunks_read": 1, "chunks": 3, "bytes_read": 4, "bytes": 12}, "complete": True}]
 
 
+def described(description: Any) -> Described:
+    asked = {"path": "", "limits": {}, "skipped": {}}
+    return Described("x.zarr", description, (), _Dies(), asked)  # type: ignore[arg-type]
+
+
 def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.worker.client_scan.Worker", _Dies)
+    monkeypatch.setattr("vizschema.worker.client.Worker", _Dies)
     node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
     description = {
         "nodes": dict.fromkeys(("/a", "/b", "/c"), node),
@@ -573,8 +580,8 @@ def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: p
         "container": NPZ,
     }
     told: list[int] = []
-    reading = IsolatedScan("x.zarr", ENTRIES, WorkerBounds(), 1, told.append)
-    found = reading.run(description, _Dies(), {"path": "", "limits": {}, "skipped": {}})  # type: ignore[arg-type]
+    found = described(description).scan(ENTRIES, Reading(1, progress=lambda _: told.append))
+    assert found is not None
     assert found.complete
     assert found.facts["/a"] == found.facts["/c"] == {"damaged_chunks": []}
     (problem,) = found.facts["/b"]["damaged_chunks"]
@@ -584,14 +591,14 @@ def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: p
 
 
 def test_workers_that_die_again_and_again_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.worker.client_scan.Worker", _Dies)
+    monkeypatch.setattr("vizschema.worker.client.Worker", _Dies)
     monkeypatch.setattr(_Dies, "started", 0)
     node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
     paths = [f"/b{number}" for number in range(20)]
     description = {"nodes": dict.fromkeys(paths, node), "axes": {}, "container": NPZ}
     monkeypatch.setattr(_Dies, "run", lambda *_: (_ for _ in ()).throw(WorkerDied("over-limit", "too much memory")))
-    reading = IsolatedScan("x.zarr", ENTRIES, WorkerBounds(), 1)
-    found = reading.run(description, _Dies(), {"path": "", "limits": {}, "skipped": {}})  # type: ignore[arg-type]
+    found = described(description).scan(ENTRIES, Reading(1))
+    assert found is not None
     assert _Dies.started < 10
     assert {facts["damaged_chunks"][0]["reason"] for facts in found.facts.values()} == {"over-limit"}
     assert set(found.facts) == set(paths)

@@ -17,13 +17,14 @@ from support.traces import CONTAINERS, METADATA, arrays, attributes
 
 import vizschema
 from vizschema import Array
+from vizschema.bounds import MEMORY, Bounds, Reading
 from vizschema.cli.main import main
 from vizschema.containers.values import Values
 from vizschema.description import Description, Node, array, complete, fault, group
 from vizschema.digests import ENTRY, digest_of
 from vizschema.errors import Damaged, NoDigest, NotAnArchive, UsageError
 from vizschema.rules import versions
-from vizschema.scan.threads import Bounds, describe_scanned, scan
+from vizschema.scan.threads import describe_scanned, scan
 
 VECTORS = json.loads((versions.root() / "1.0.0" / "digest_vectors.json").read_bytes())
 ROOT = {"/": {"created_at": "2026-11-21T09:00:00Z", "generator": "test 1"}}
@@ -39,9 +40,10 @@ class Memory:
     def values(self, path: str) -> Values:
         return self._values[path]
 
-    def described(self, **bounds: Any) -> Description:
+    def described(self, jobs: int | None = None, memory: int = MEMORY) -> Description:
+        reading = Reading(jobs, Bounds(memory))
         description = complete({"format": "npz"}, self._nodes)
-        return describe_scanned(description, scan(self, description, [ENTRY], Bounds(**bounds)))  # type: ignore[arg-type]
+        return describe_scanned(description, scan(self, description, [ENTRY], reading))  # type: ignore[arg-type]
 
 
 def one_array(values: Any, chunk: Any, **bounds: Any) -> str:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import jsonschema
 import pytest
 
+from vizschema.bounds import Bounds
 from vizschema.cli.main import main
 from vizschema.conformance.corpus.hostile import CASES, Case
 from vizschema.conformance.corpus.hostile.case import MARKER
@@ -24,7 +25,6 @@ from vizschema.errors import NotAnArchive
 from vizschema.findings import Report
 from vizschema.report import FORMATS
 from vizschema.rules import versions
-from vizschema.worker.process import Bounds
 
 SECONDS = 40
 """Of CPU time, for one archive: 100,000 nodes take 7 on an idle machine."""

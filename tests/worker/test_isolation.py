@@ -15,12 +15,14 @@ import pytest
 from support import traces
 
 import vizschema
+from vizschema.bounds import Bounds
 from vizschema.cli.main import main
 from vizschema.conformance.benchmarks import isolation as benchmark
 from vizschema.containers.base import Limits
 from vizschema.errors import NotAnArchive, VizschemaError
+from vizschema.rules import verdict
 from vizschema.worker import client, messages, process
-from vizschema.worker.process import Bounds, Worker, WorkerDied
+from vizschema.worker.process import Worker, WorkerDied
 
 Start = Callable[[str], None]
 
@@ -126,16 +128,22 @@ def probed(path: str, arguments: dict[str, Any] | None = None, **bounds: Any) ->
         return list(process.run("probe", arguments or {}))[-1][1]
 
 
+def described(path: str | Path, **options: Any) -> tuple[Any, tuple[str, ...]]:
+    """The description of an archive by a worker, and notes."""
+    with client.opened(path, **options) as archive:
+        return archive.description, archive.notes
+
+
 # What it gives
 
 
 def test_a_worker_describes_what_this_process_describes(archive: str) -> None:
-    description, _ = client.describe(archive)
+    description, _ = described(archive)
     assert description == vizschema.describe(archive)
 
 
 def test_the_limits_are_those_that_were_asked_for(archive: str) -> None:
-    description, _ = client.describe(archive, limits=Limits(nodes=3))
+    description, _ = described(archive, limits=Limits(nodes=3))
     assert [node["reason"] for node in description["nodes"].values() if "reason" in node] == ["over-limit"]
 
 
@@ -145,20 +153,31 @@ def test_a_report_is_the_same_but_for_notes(archive: str) -> None:
     assert report.conforms
 
 
+@pytest.mark.parametrize("isolated", [False, True])
+def test_the_profile_of_an_archive_is_chosen_once(
+    archive: str, isolated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = []
+    choose = verdict._choose_profile
+    monkeypatch.setattr(verdict, "_choose_profile", lambda *given: chosen.append(given) or choose(*given))
+    assert vizschema.validate(archive, isolated=isolated).conforms
+    assert len(chosen) == 1
+
+
 def test_what_is_no_archive_is_said_in_the_same_words(tmp_path: Path) -> None:
     path = tmp_path / "a\x1b[31m.txt"
     path.write_text("text")
     with pytest.raises(NotAnArchive) as here:
         vizschema.describe(path)
     with pytest.raises(NotAnArchive) as there:
-        client.describe(path)
+        described(path)
     assert str(there.value) == str(here.value)
 
 
 def test_a_path_need_not_be_text(tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.zarr")
     vizschema.write(path, traces.arrays(), traces.attributes(), profile="trace")
-    assert client.describe(path)[0] == vizschema.describe(path)
+    assert described(path)[0] == vizschema.describe(path)
 
 
 def test_a_relative_path_and_a_link_to_an_archive_are_followed(archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +185,7 @@ def test_a_relative_path_and_a_link_to_an_archive_are_followed(archive: str, mon
     (folder / "elsewhere").mkdir()
     (folder / "elsewhere" / "link").symlink_to(archive)
     monkeypatch.chdir(folder / "elsewhere")
-    assert client.describe("link")[0] == vizschema.describe(archive)
+    assert described("link")[0] == vizschema.describe(archive)
 
 
 # What it may not do
@@ -246,7 +265,7 @@ def test_a_worker_inherits_no_file_and_next_to_no_environment(
 
 def test_what_a_library_prints_is_no_message(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "os.write(1, b'junk'), print('junk', flush=True), os.write(2, b'junk')"))
-    assert client.describe(hdf5)[0] == vizschema.describe(hdf5)
+    assert described(hdf5)[0] == vizschema.describe(hdf5)
 
 
 @pytest.mark.parametrize(("container", "absent"), [("zarr-v3", {"numpy", "h5py", "zarr"}), ("hdf5", {"zarr"})])
@@ -272,7 +291,7 @@ DEATHS = {
 @pytest.mark.parametrize("how", DEATHS)
 def test_the_death_of_a_worker_is_one_node_and_the_rest_is_described(hdf5: str, start: Start, how: str) -> None:
     start(die_at("/extra/mask", how))
-    description, _ = client.describe(hdf5)
+    description, _ = described(hdf5)
     whole = vizschema.describe(hdf5)
     node = description["nodes"]["/extra/mask"]
     reason, words = DEATHS[how]
@@ -286,7 +305,7 @@ def test_the_death_of_a_worker_is_one_node_and_the_rest_is_described(hdf5: str, 
 @pytest.mark.usefixtures("clock")
 def test_a_worker_that_hangs_is_ended_and_the_rest_is_described(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "time.sleep(9999)"))
-    description, notes = client.describe(hdf5, bounds=Bounds(seconds=1e9, silence=1000))
+    description, notes = described(hdf5, bounds=Bounds(seconds=1e9, silence=1000))
     node = description["nodes"]["/extra/mask"]
     assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 1000 seconds")
     assert set(description["nodes"]) == set(vizschema.describe(hdf5)["nodes"])
@@ -296,7 +315,7 @@ def test_a_worker_that_hangs_is_ended_and_the_rest_is_described(hdf5: str, start
 @pytest.mark.usefixtures("clock")
 def test_the_time_for_an_archive_is_up_only_once(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "time.sleep(9999)"))
-    description, notes = client.describe(hdf5, bounds=Bounds(seconds=1000, silence=1e9))
+    description, notes = described(hdf5, bounds=Bounds(seconds=1000, silence=1e9))
     node = description["nodes"]["/extra/mask"]
     assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 1000 seconds")
     assert notes[-1].startswith("nothing after /extra/mask was looked at")
@@ -304,13 +323,13 @@ def test_the_time_for_an_archive_is_up_only_once(hdf5: str, start: Start) -> Non
 
 def test_too_much_cpu_time_is_a_limit(hdf5: str, start: Start) -> None:
     start(die_at("/extra/mask", "os.kill(os.getpid(), 24)"))
-    assert client.describe(hdf5)[0]["nodes"]["/extra/mask"]["reason"] == "over-limit"
+    assert described(hdf5)[0]["nodes"]["/extra/mask"]["reason"] == "over-limit"
 
 
 def test_a_node_that_takes_cpu_time_without_an_end_ends_the_reading(hdf5: str, start: Start) -> None:
     code = "from vizschema.worker import child\nchild.NODE_SECONDS = 0.3\n"
     start(code + die_at("/extra/mask", "all(True for _ in iter(int, 1))"))
-    description, notes = client.describe(hdf5)
+    description, notes = described(hdf5)
     node = description["nodes"]["/extra/mask"]
     assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more CPU time than a node may")
     assert notes[-1].startswith("nothing after /extra/mask was looked at")
@@ -331,7 +350,7 @@ def test_a_heap_whose_free_space_leads_to_itself_is_a_finding(tmp_path: Path) ->
 
 
 def test_an_answer_that_never_ends_is_a_limit(hdf5: str) -> None:
-    description, notes = client.describe(hdf5, bounds=Bounds(answer=2000))
+    description, notes = described(hdf5, bounds=Bounds(answer=2000))
     found = {path: node["reason"] for path, node in description["nodes"].items() if "reason" in node}
     assert list(found.values()) == ["over-limit"]
     assert notes[-1].startswith(f"nothing after {next(iter(found))} was looked at")
@@ -355,7 +374,7 @@ def test_workers_are_started_again_a_few_times_only(hdf5: str, start: Start) -> 
         "    return follow(holder, link, path, seen, lambda _: instead)\n"
         "hdf5._follow = _follow\n"
     )
-    description, notes = client.describe(hdf5)
+    description, notes = described(hdf5)
     crashed = [path for path, node in description["nodes"].items() if node.get("reason") == "crashed"]
     assert len(crashed) == client.RESTARTS + 1
     assert "/" in description["nodes"]
@@ -385,7 +404,7 @@ def test_a_node_that_killed_a_worker_is_not_opened_under_another_name(tmp_path: 
         file["a"] = 1
         file["b"] = file["a"]
     start(die_at("/a", "os.abort()"))
-    nodes = client.describe(path)[0]["nodes"]
+    nodes = described(path)[0]["nodes"]
     assert (nodes["/a"]["reason"], nodes["/b"]["reason"]) == ("crashed", "internal-link")
 
 
@@ -414,7 +433,7 @@ def test_a_bug_in_the_worker_is_a_bug_of_ours(hdf5: str, start: Start) -> None:
 def test_a_worker_that_cannot_start_says_what_to_do(hdf5: str, start: Start) -> None:
     start("raise SystemExit(5)")
     with pytest.raises(VizschemaError, match=r"could not be started: .*exit code 5.*VIZSCHEMA_DEBUG=1.*--trust"):
-        client.describe(hdf5)
+        described(hdf5)
 
 
 def test_trust_needs_no_worker(hdf5: str, start: Start, capsys: pytest.CaptureFixture[str]) -> None:

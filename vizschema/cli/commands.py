@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vizschema.cli.hints import hinted, hints, part_of_archive
-from vizschema.cli.options import Reading
 from vizschema.cli.progress import bar
 from vizschema.cli.validation import Order, run
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError, reported_as_bug
@@ -19,6 +18,7 @@ from vizschema.report.options import Options, terminal_width
 from vizschema.text import archive_name, escape_text, local_path
 
 if TYPE_CHECKING:
+    from vizschema.bounds import Reading
     from vizschema.findings import Details, Report
 
 
@@ -28,23 +28,19 @@ def validate(order: Order, reading: Reading) -> int:
     def details(report: Report) -> Details:
         from vizschema.cli.details import details as read
 
-        return read(report, None if reading.trust else reading.bounds)
+        return read(report, reading)
 
-    return run(order, lambda path, spec, profile: _judge(path, spec, profile, reading), details)
+    return run(order, lambda path, spec, profile: _judge(path, spec, profile, order, reading), details)
 
 
-def describe(path: str, reading: Reading) -> int:
+def describe(path: str, reading: Reading, *, values: bool) -> int:
     """0 after the description of the archive was printed as JSON."""
-    from vizschema.validation import measure_of
+    from vizschema.validation import read
 
     path = local_path(path)
     try:
         with hints(path), bar(path) as begin:
-            measure = measure_of(path, None, None, reading.jobs, reading.bounds, begin, dask=reading.dask)
-            if reading.trust:
-                description = measure.here(values=reading.values)
-            else:
-                description, _ = measure.by_worker(values=reading.values)
+            description = read(path, replace(reading, progress=begin), values=values).description
     except OSError as error:
         raise NotAnArchive(f"{archive_name(path)}: cannot be read: {error.strerror or error}") from error
     print(json.dumps(description, indent=2, sort_keys=True, allow_nan=False))
@@ -53,21 +49,14 @@ def describe(path: str, reading: Reading) -> int:
 
 def digest(paths: Sequence[str], reading: Reading) -> int:
     """The exit code after the digest of every archive was printed beside its path, as `sha256sum` does."""
-    from vizschema.digests import digest as digest_of
+    from vizschema.digests import digest_by
 
     codes = [0]
     for path in map(local_path, paths):
         shown = archive_name(path)
         try:
             with reported_as_bug(), hints(path), bar(path) as begin:
-                found = digest_of(
-                    path,
-                    jobs=reading.jobs,
-                    progress=begin,
-                    isolated=not reading.trust,
-                    bounds=reading.bounds,
-                    dask=reading.dask,
-                )
+                found = digest_by(path, replace(reading, progress=begin))
             print(f"{found}  {escape_text(shown)}", flush=True)
         except VizschemaError as error:
             message = str(error)
@@ -114,25 +103,21 @@ def benchmark(name: str, arguments: Sequence[str]) -> int:
     return code
 
 
-def _judge(path: str, spec: str | None, profile: str | None, reading: Reading) -> Report:
+def _judge(path: str, spec: str | None, profile: str | None, order: Order, reading: Reading) -> Report:
     """The report on one archive; whatever goes wrong is in it, so that the next archive has its turn."""
     from vizschema.findings import Report
-    from vizschema.validation import validate as judged
+    from vizschema.validation import judged
 
     try:
         with reported_as_bug(), bar(path) as begin:
             report = judged(
                 path,
-                spec=spec,
-                profile=profile,
-                values=reading.values,
-                jobs=reading.jobs,
-                progress=begin,
-                isolated=not reading.trust,
-                bounds=reading.bounds,
-                digest=reading.digest,
-                expect_digest=reading.expect_digest,
-                dask=reading.dask,
+                spec,
+                profile,
+                replace(reading, progress=begin),
+                values=order.values,
+                digest=order.digest,
+                expect_digest=order.expect_digest,
             )
     except VizschemaError as error:
         return Report(archive_name(path), "", "", "", "", "", error=hinted(path, error))

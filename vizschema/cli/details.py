@@ -6,21 +6,23 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from vizschema.description import Description
+from vizschema.bounds import Bounds, Reading
 from vizschema.errors import VizschemaError
 from vizschema.findings import Details, Picture, Report
-from vizschema.worker.process import Bounds, Worker, WorkerDied
+from vizschema.worker.process import WorkerDied
 
 
-def details(report: Report, bounds: Bounds | None) -> Details:
-    """The details of the archive of `report`, read by a worker within `bounds`, or by this process where it is None.
+def details(report: Report, reading: Reading) -> Details:
+    """The details of the archive of `report`, read within the bounds of `reading`.
 
     Pictures are made of the arrays with findings where values were read. What cannot be had is left out, with a note.
     """
     values = report.values != "not_read"
     wanted = sorted({finding.path for finding in report.findings}) if values else []
     try:
-        return _here(report.archive, wanted) if bounds is None else _by_worker(report.archive, wanted, bounds)
+        if reading.isolated:
+            return _by_worker(report.archive, wanted, reading.bounds)
+        return _here(report.archive, wanted)
     except VizschemaError as error:
         return Details(notes=(f"no tree: {error}",))
 
@@ -36,27 +38,25 @@ def _here(archive: str, wanted: list[str]) -> Details:
 
 
 def _by_worker(archive: str, wanted: list[str], bounds: Bounds) -> Details:
-    from vizschema.worker.client import describe
+    from vizschema.worker.client import opened
 
     drawn: dict[str, Picture] = {}
-    notes: list[str] = []
-
-    def draw(description: Description, worker: Worker, asked: Mapping[str, Any]) -> Description:
+    with opened(archive, bounds=bounds) as described:
+        nodes = described.description["nodes"]
+        if not wanted or described.worker is None:
+            return Details(nodes)
         try:
-            for message in worker.run("draw", {**asked, "wanted": wanted}):
+            for message in described.worker.run("draw", {**described.asked, "wanted": wanted}):
                 match message:
                     case ["picture", str(path), dict(picture)]:
                         drawn[path] = _picture(picture)
                     case ["end", *_]:
                         break
                     case _:
-                        raise worker.senseless()
+                        raise described.worker.senseless()
         except WorkerDied as died:
-            notes.append(f"pictures are not complete: {died}")
-        return description
-
-    description, _ = describe(archive, bounds=bounds, then=draw if wanted else None)
-    return Details(description["nodes"], drawn, tuple(notes))
+            return Details(nodes, drawn, (f"pictures are not complete: {died}",))
+    return Details(nodes, drawn)
 
 
 def _picture(drawn: Mapping[str, Any]) -> Picture:

@@ -21,7 +21,7 @@ from vizschema.errors import VizschemaError, reported_as_bug
 if TYPE_CHECKING:
     import argparse
 
-    from vizschema.cli.options import Reading
+    from vizschema.bounds import Reading
     from vizschema.cli.validation import Order
     from vizschema.project.choice import Choice
 
@@ -109,7 +109,7 @@ def _archive_command(arguments: argparse.Namespace) -> int:
         case "validate":
             return commands.validate(_order(arguments), _reading(arguments))
         case "describe":
-            return commands.describe(arguments.path, _reading(arguments))
+            return commands.describe(arguments.path, _reading(arguments), values=arguments.values)
         case "digest":
             return commands.digest(arguments.paths, _reading(arguments))
         case "demo":
@@ -130,18 +130,10 @@ def _choice(arguments: argparse.Namespace) -> Choice:
 
 
 def _reading(arguments: argparse.Namespace) -> Reading:
-    from vizschema.cli.options import reading
+    from vizschema.bounds import Bounds, Reading
 
-    return reading(
-        trust=arguments.trust,
-        memory=arguments.memory,
-        seconds=arguments.timeout,
-        values=getattr(arguments, "values", True),
-        jobs=arguments.jobs,
-        digest=getattr(arguments, "digest", False),
-        expect_digest=getattr(arguments, "expect_digest", None),
-        dask=arguments.dask,
-    )
+    bounds = Bounds(memory=arguments.memory, seconds=arguments.timeout)
+    return Reading(arguments.jobs, bounds, isolated=not arguments.trust, dask=arguments.dask)
 
 
 def _order(arguments: argparse.Namespace) -> Order:
@@ -165,6 +157,9 @@ def _order(arguments: argparse.Namespace) -> Order:
         arguments.write_baseline,
         arguments.report,
         arguments.enclosing,
+        arguments.values,
+        arguments.digest,
+        arguments.expect_digest,
     )
 
 

@@ -1,14 +1,10 @@
-"""How the command line reads archives, by a worker or in this process; and quantities as they are typed."""
+"""Quantities as they are typed on the command line: threads, sizes, seconds."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import re
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from vizschema.bounds import Bounds
 
 _SIZE = re.compile(r"([0-9]{1,9})(?:([KMG])i?B?)?", re.ASCII)
 _FACTORS = {None: 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -17,39 +13,6 @@ _THREADS = 1024
 
 MEMORY = "192M"
 TIMEOUT = "3600"
-
-
-class Reading(NamedTuple):
-    """How an archive is read: by a worker with `bounds`, or, if it is trusted, by this process within the same memory.
-
-    Its `values` too, by `jobs` threads (None: one a CPU) or the cluster at the address `dask`, or its structure alone;
-    with them its `digest`, which should be `expect_digest`.
-    """
-
-    bounds: Bounds
-    trust: bool = False
-    values: bool = True
-    jobs: int | None = None
-    digest: bool = False
-    expect_digest: str | None = None
-    dask: str | None = None
-
-
-def reading(
-    *,
-    trust: bool,
-    memory: int,
-    seconds: float,
-    values: bool,
-    jobs: int | None,
-    digest: bool = False,
-    expect_digest: str | None = None,
-    dask: str | None = None,
-) -> Reading:
-    """How to read, as the options say."""
-    from vizschema.bounds import Bounds
-
-    return Reading(Bounds(memory=memory, seconds=seconds), trust, values, jobs, digest, expect_digest, dask)
 
 
 def threads(text: str) -> int:

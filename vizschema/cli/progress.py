@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from vizschema.bounds import Begin
 from vizschema.text import masked
-
-Begin = Callable[[int], Callable[[int], object]]
 
 
 def watched() -> bool:

@@ -30,7 +30,8 @@ Judge = Callable[[str, str | None, str | None], "Report"]
 class Order:
     """What a call asks for. `files` are further reports, each a format and a file to write it to.
 
-    With `enclosing`, a path within a Zarr folder stands for the archive that holds it.
+    With `enclosing`, a path within a Zarr folder stands for the archive that contains it. Without `values`, only the
+    structure is judged; with them the `digest` is reported, which should be `expect_digest`.
     """
 
     paths: Sequence[str]
@@ -41,6 +42,9 @@ class Order:
     write_baseline: str | None = None
     files: Sequence[tuple[str, str]] = ()
     enclosing: bool = False
+    values: bool = True
+    digest: bool = False
+    expect_digest: str | None = None
 
 
 def run(order: Order, judge: Judge, details: Callable[[Report], Details]) -> int:

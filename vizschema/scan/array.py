@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from vizschema.bounds import Progress
 from vizschema.containers.values import (
     SHOWN,
     Block,
@@ -36,9 +37,6 @@ PARTNER_BYTES = 64 << 20
 _CACHED = 1 << 20
 _WHOLE_BLOCKS = frozenset({"duplicate_slices", HASH})
 """Facts that need blocks as the chunk grid cuts them."""
-
-Progress = Callable[[int], object]
-"""What is told that so many more bytes were read; from many threads."""
 
 Damage = tuple[int, int, ChunkDamaged]
 """Damage and where it stands in storage order."""

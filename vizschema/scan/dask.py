@@ -14,17 +14,18 @@ from contextlib import ExitStack, closing, contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from vizschema.bounds import Progress, Reading
 from vizschema.containers import open_container
 from vizschema.containers.base import Container
 from vizschema.containers.values import Ahead, ChunkDamaged, HasValues, Piece, Placed, Values
 from vizschema.description import Description
 from vizschema.errors import UsageError, VizschemaError
-from vizschema.scan.array import Part, Progress, ScannedArray
+from vizschema.scan.array import Part, ScannedArray
 from vizschema.scan.hashing.array import ArrayHash, Memory
 from vizschema.scan.hashing.finish import fill, ranges
 from vizschema.scan.hashing.window import slab
 from vizschema.scan.pool import Reader
-from vizschema.scan.threads import Bounds, Found, Scanned, allowed_pieces, hashing_memory, readable
+from vizschema.scan.threads import Found, Scanned, allowed_pieces, hashing_memory, readable
 
 LOCAL = "local"
 """In place of an address: a cluster of processes on this machine, for this call."""
@@ -65,25 +66,25 @@ def scan_on(
     container: Container,
     description: Description,
     entries: Sequence[Mapping[str, Any]],
-    bounds: Bounds = Bounds(),  # noqa: B008  (frozen)
-    progress: Progress | None = None,
+    reading: Reading,
 ) -> Scanned:
     """What `scan` finds, found by the Dask cluster at `address`, or by processes of our own where that is `local`.
 
-    Every process of the cluster reads `archive` by this path or URL. Each of their threads has the memory of `bounds`.
+    Every process of the cluster reads `archive` by this path or URL. Each of their threads has the memory of `reading`.
     Raises `UsageError` where there is no such cluster, or it is lost; `SpecError` for entries that are none.
     """
-    hashing = hashing_memory(entries, bounds)
+    memory = reading.bounds.memory
+    hashing = hashing_memory(entries, memory)
     arrays = [
-        ScannedArray(_Listed(container), description, path, entries, bounds.memory, None, hashing)
+        ScannedArray(_Listed(container), description, path, entries, memory, None, hashing)
         for path in readable(description)
     ]
     found = Found(description)
     for array in arrays:
         found.begin(array)
-    with _client(address, bounds.threads) as client:
-        job = client.scatter(Job(os.fspath(archive), description, entries, bounds.memory), broadcast=True, hash=False)
-        run = _Run(client, job, bounds.memory, progress)
+    with _client(address, reading.threads) as client:
+        job = client.scatter(Job(os.fspath(archive), description, entries, memory), broadcast=True, hash=False)
+        run = _Run(client, job, memory, reading.begun(found.total))
         try:
             run.read(arrays)
             run.hash(arrays)
@@ -139,7 +140,7 @@ def read_range(job: Job, path: str, pieces: Sequence[Piece], first: Any, *, head
     Of the `head`, which holds the first piece of the array, the first value is not known yet.
     """
     with _opened(job.archive) as container:
-        hashing = hashing_memory(job.entries, Bounds(1, job.memory))
+        hashing = hashing_memory(job.entries, job.memory)
         array = ScannedArray(container, job.description, path, job.entries, job.memory, None, hashing)
         values = array.open()
         if values is None:

@@ -7,17 +7,15 @@ accumulators, which are merged as they come. Nothing in the result depends on th
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from vizschema.bounds import MEMORY
+from vizschema.bounds import Reading
 from vizschema.containers.codecs.decoded import undecoded
 from vizschema.containers.values import HasValues, Piece
 from vizschema.description import ITEM_BYTES, Description, Node
-from vizschema.scan.array import Progress, ScannedArray
+from vizschema.scan.array import ScannedArray
 from vizschema.scan.facts import HASH
 from vizschema.scan.hashing.array import Memory
 
@@ -32,21 +30,6 @@ _PIECES = 10_000_000
 _DAMAGED = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How a scan may use the machine: threads (null: the CPUs that this process may use), bytes of decoded values."""
-
-    jobs: int | None = None
-    memory: int = MEMORY
-
-    @property
-    def threads(self) -> int:
-        """How many threads, at least one."""
-        if self.jobs is not None:
-            return max(1, self.jobs)
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Scanned(NamedTuple):
     """What a scan found: facts by path, how much it read of how much, and whether it came to its end."""
 
@@ -59,8 +42,7 @@ def scan(
     container: HasValues,
     description: Description,
     entries: Sequence[Mapping[str, Any]],
-    bounds: Bounds = Bounds(),
-    progress: Progress | None = None,
+    reading: Reading = Reading(),  # noqa: B008  (frozen)
     paths: Collection[str] | None = None,
 ) -> Scanned:
     """The facts that `entries` of `facts.json` ask of the arrays of an open container, which `description` describes.
@@ -70,22 +52,24 @@ def scan(
     An interrupt (Ctrl-C) ends the scan early: what was measured until then comes back, not `complete`; arrays of which
     a part was not read have no facts but the damage that was found. Raises `SpecError` for entries that are none.
     """
-    hashing = hashing_memory(entries, bounds)
+    memory = reading.bounds.memory
+    hashing = hashing_memory(entries, memory)
     wanted = [path for path in readable(description) if paths is None or path in paths]
-    arrays = (ScannedArray(container, description, path, entries, bounds.memory, progress, hashing) for path in wanted)
-    total = sum(description["nodes"][path]["bytes"] for path in wanted)
     found = Found(description)
-    flight = bounds.memory if hashing is None else bounds.memory - hashing.most
-    complete = _Run(arrays, total, found, bounds, flight).complete()
+    progress = reading.begun(found.total)
+    arrays = (ScannedArray(container, description, path, entries, memory, progress, hashing) for path in wanted)
+    total = sum(description["nodes"][path]["bytes"] for path in wanted)
+    flight = memory if hashing is None else memory - hashing.most
+    complete = _Run(arrays, total, found, reading, flight).complete()
     if complete and hashing is not None:
-        complete = _finished(found.unsettled, bounds.threads)
+        complete = _finished(found.unsettled, reading.threads)
     return found.scanned(complete=complete)
 
 
-def hashing_memory(entries: Sequence[Mapping[str, Any]], bounds: Bounds) -> Memory | None:
+def hashing_memory(entries: Sequence[Mapping[str, Any]], memory: int) -> Memory | None:
     """What values that wait to be hashed may take: half of the memory; null where none are hashed."""
     hashed = any(HASH in entry.get("measure", ()) for entry in entries)
-    return Memory(bounds.memory // 2) if hashed else None
+    return Memory(memory // 2) if hashed else None
 
 
 class Found:
@@ -96,6 +80,11 @@ class Found:
         self._facts: dict[str, Node] = {}
         self._coverage = coverage_of(description)
         self._unsettled: dict[str, ScannedArray] = {}
+
+    @property
+    def total(self) -> int:
+        """How many bytes the values of the archive have."""
+        return self._coverage["bytes"]
 
     @property
     def unsettled(self) -> Sequence[ScannedArray]:
@@ -199,13 +188,13 @@ class _Run:
     Nobody hands batches out: a thread that had to wake another for every batch would cost more than reading some.
     """
 
-    def __init__(self, arrays: Iterator[ScannedArray], total: int, found: Found, bounds: Bounds, flight: int) -> None:
+    def __init__(self, arrays: Iterator[ScannedArray], total: int, found: Found, reading: Reading, flight: int) -> None:
         self._arrays = arrays
         self._total = total
         self._found = found
         self._flight = flight
-        self._most = bounds.threads
-        self._memory = bounds.memory
+        self._most = reading.threads
+        self._memory = reading.bounds.memory
         self._stop = threading.Event()
         self._failures: list[BaseException] = []
         self._next = self._batches()

@@ -104,8 +104,8 @@ def scan(arguments: Mapping[str, Any], channel: Channel) -> None:
 
     `path`, `limits` and `skipped` are as for `describe`. An interrupt ends it early, with what there is.
     """
+    from vizschema.bounds import Bounds, Reading
     from vizschema.description import complete
-    from vizschema.scan.threads import Bounds
     from vizschema.scan.threads import scan as scanned
 
     skipped: Mapping[str, tuple[str, str]] = arguments["skipped"]
@@ -117,9 +117,9 @@ def scan(arguments: Mapping[str, Any], channel: Channel) -> None:
         for place, node in container.nodes(lambda place: fault(*skipped[place]) if place in skipped else None):
             nodes.setdefault(place, node)
             progress(0)
-        bounds = Bounds(arguments["jobs"], arguments["memory"])
+        reading = Reading(arguments["jobs"], Bounds(arguments["memory"]), progress=lambda _: progress)
         description = complete(container.identity(), nodes)
-        found = scanned(container, description, arguments["entries"], bounds, progress, arguments["paths"])
+        found = scanned(container, description, arguments["entries"], reading, arguments["paths"])
         for place, facts in found.facts.items():
             channel.post("facts", place, facts)
         channel.send("end", {"coverage": found.coverage, "complete": found.complete})

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import vizschema
 from vizschema import errors
-from vizschema.bounds import Bounds as Bounds
+from vizschema.bounds import Bounds
 from vizschema.errors import VizschemaError
 from vizschema.text import scheme_of
 from vizschema.worker import messages

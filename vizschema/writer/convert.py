@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from vizschema.bounds import Begin
 from vizschema.containers import open_container
 from vizschema.containers.base import Container
 from vizschema.describing import describe, describe_open
@@ -35,7 +36,6 @@ KEEP, DEFAULT = "keep", "default"
 """Chunks as they are in the source (where it has any), or as a writer cuts an array for which nobody chose."""
 
 Chunks = str | Mapping[str, int]
-Begin = Callable[[int], Callable[[int], object]]
 
 
 @dataclass(frozen=True, slots=True)

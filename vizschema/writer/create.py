@@ -17,8 +17,8 @@ from vizschema.description import Node
 from vizschema.errors import NotConforming, UsageError, VizschemaError
 from vizschema.findings import Report
 from vizschema.rules import versions
+from vizschema.rules.verdict import Chosen, report_of
 from vizschema.rules.versions import Profile, Spec
-from vizschema.validation import report_of
 from vizschema.writer import plan
 from vizschema.writer.forms import FORMS, form_of
 from vizschema.writer.forms.base import Form, Writer
@@ -113,8 +113,7 @@ class Trace:
     def __init__(self, target: Path, form: Form, version: Spec, profile: Profile, writer: Writer) -> None:
         self._target = target
         self._form = form
-        self._version = version
-        self._profile = profile
+        self._chosen = Chosen(version, "requested", profile, "requested")
         self._layout = versions.read_json(version.folder / "layout.json")
         self._writer: Writer | None = writer
         self._attributes: dict[str, dict[str, Any]] = {}
@@ -202,7 +201,7 @@ class Trace:
         root = {**self._attributes["/"], COMPLETE: True}
         nodes = {**self._nodes, "/": plan.plan_group("/", root)}
         description = plan.plan_description(nodes, self._form)
-        report = report_of(description, str(self._target), spec=self._version.version, profile=self._profile)
+        report = report_of(description, str(self._target), self._chosen)
         if not report.conforms:
             raise NotConforming(f"{self._target}: stays marked as not complete: {refusal(report)}", report)
         writer.annotate("/", {COMPLETE: True})
@@ -253,7 +252,7 @@ class Trace:
                 nodes[above] = dict(self._nodes.get(above) or plan.plan_group(above, {}))
         nodes[place] = node
         description = plan.plan_description(nodes, self._form)
-        report = report_of(description, str(self._target), spec=self._version.version, profile=self._profile)
+        report = report_of(description, str(self._target), self._chosen)
         findings = tuple(filter(lasting(place, axes, attributes), report.errors))
         if findings:
             refused = replace(report, findings=findings)

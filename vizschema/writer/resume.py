@@ -10,7 +10,7 @@ from vizschema.containers import open_container
 from vizschema.describing import describe_open
 from vizschema.description import Description, Node
 from vizschema.errors import UsageError
-from vizschema.scan.threads import Bounds, scan
+from vizschema.scan.threads import scan
 from vizschema.writer.forms.base import Form
 
 _LEFT = "metadata-missing"
@@ -59,6 +59,6 @@ def _looked_at(target: Path) -> tuple[Description, list[str]]:
     """The description, and the arrays of which a part was never written, or cannot be read."""
     with closing(open_container(os.fspath(target))) as container:
         description = describe_open(container)
-        found = scan(container, description, (), Bounds())
+        found = scan(container, description, ())
     broken = [path for path, facts in found.facts.items() if facts["absent_chunks"] or facts["damaged_chunks"]]
     return description, broken

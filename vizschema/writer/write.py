@@ -11,10 +11,10 @@ from vizschema.description import Description, Node
 from vizschema.errors import NotConforming, UsageError
 from vizschema.findings import Report
 from vizschema.rules import versions
+from vizschema.rules.verdict import Chosen, report_of
 from vizschema.rules.versions import Profile, Spec
 from vizschema.scan.threads import describe_scanned, scan
 from vizschema.text import escape_name
-from vizschema.validation import report_of
 from vizschema.writer import plan
 from vizschema.writer.create import Trace, create
 from vizschema.writer.forms import form_of
@@ -56,7 +56,7 @@ def write(
     description = plan.plan_description(nodes, form)
     if values:
         description = _measured(description, planned, judged)
-    report = report_of(description, str(target), spec=version.version, profile=judged)
+    report = report_of(description, str(target), Chosen(version, "requested", judged, "requested"))
     if not report.conforms:
         raise NotConforming(f"{target}: nothing was written: {refusal(report)}", report)
     plan.require_portable(planned)

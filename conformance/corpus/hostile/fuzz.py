@@ -20,6 +20,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from vizschema.bounds import Bounds
 from vizschema.cli.parser import Parser
 from vizschema.conformance.corpus.hostile import CASES
 from vizschema.conformance.corpus.hostile.case import Build
@@ -28,8 +29,7 @@ from vizschema.conformance.corpus.hostile.shared import SharedWorker
 from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
 from vizschema.errors import NotAnArchive
 from vizschema.rules import versions
-from vizschema.validation import report_of
-from vizschema.worker.process import Bounds
+from vizschema.rules.verdict import choose, report_of
 
 CODES = frozenset({0, 1, 3})
 """The exit codes that an archive may have, whatever is in it."""
@@ -118,7 +118,7 @@ def _judge(shared: SharedWorker, archive: Path, outcome: Outcome) -> str | None:
     except Exception as error:  # noqa: BLE001  (which is what is looked for)
         outcome.codes[70] += 1
         return repr(error)
-    report = report_of(description, archive.name)
+    report = report_of(description, archive.name, choose(description))
     outcome.codes[report.exit_code] += 1
     outcome.reasons.update({finding.rule for finding in report.errors})
     if report.exit_code not in CODES:

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from vizschema.bounds import Bounds, Reading
 from vizschema.description import Description
 from vizschema.errors import VizschemaError
 from vizschema.findings import Report
-from vizschema.validation import measure_of, report_of
-from vizschema.worker.process import Bounds, Worker
+from vizschema.measure import measured
+from vizschema.rules.verdict import choose, report_of
+from vizschema.worker.process import Worker
 
 _FOR_ALL = 100
 """How many times the seconds of one archive a worker may compute in all."""
@@ -58,8 +60,8 @@ class SharedWorker:
 
     def measure(self, archive: Path) -> tuple[Description, tuple[str, ...]]:
         """The description of an archive in the folder, its values read, and notes; raises `VizschemaError`."""
-        measure = measure_of(archive, None, None, 1, self._bounds, None)
-        return replace(measure, start=self).by_worker(values=True)
+        with measured(archive, Reading(1, self._bounds, isolated=True), start=self) as read:
+            return read.with_values(choose(read.description).profile.facts), read.notes
 
     def judge(self, archive: Path) -> Report:
         """The report on an archive in the folder, as `validate` gives it."""
@@ -67,7 +69,7 @@ class SharedWorker:
             description, notes = self.measure(archive)
         except VizschemaError as error:
             return Report(os.fspath(archive), "", "", "", "", "", error=error)
-        report = report_of(description, os.fspath(archive))
+        report = report_of(description, os.fspath(archive), choose(description))
         return replace(report, notes=(*report.notes, *notes))
 
     def _start(self) -> None:

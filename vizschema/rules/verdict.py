@@ -1,0 +1,153 @@
+"""Which version and profile an archive is judged by, and the verdict: description → report. Reads no archive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from vizschema.description import Description
+from vizschema.findings import Report
+from vizschema.rules.judge import judge
+from vizschema.rules.versions import Profile, Spec, load, newest, versions
+from vizschema.text import shorten
+
+BASE_PROFILE = "trace"
+
+TELLING = 3
+"""How many telling words of a profile an archive needs to look like one; one or two are chance."""
+
+_TOPS = 4
+
+_TRUSTED_COPY = (
+    "described from the consolidated copy of the metadata, which is trusted: the documents of a remote archive are not "
+    "compared with it one by one"
+)
+
+
+class Chosen(NamedTuple):
+    """The version and the profile that an archive is judged by, how each was chosen, and notes about the choice.
+
+    `likely` is the profile that an archive which declares none looks like.
+    """
+
+    version: Spec
+    version_chosen: str
+    profile: Profile
+    profile_chosen: str
+    likely: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def choose(description: Description, spec: str | None = None, profile: str | Profile | None = None) -> Chosen:
+    """Choose what is asked for, else what the archive declares, else the newest version and the base profile.
+
+    Raises `SpecError` if there is no such version or profile.
+    """
+    root = description["nodes"].get("/", {}).get("attributes", {})
+    version, version_chosen, version_notes = _choose_version(root, spec)
+    judged, profile_chosen, likely, notes = _choose_profile(description, root, version, profile)
+    return Chosen(version, version_chosen, judged, profile_chosen, likely, (*version_notes, *notes))
+
+
+def report_of(description: Description, archive: str, chosen: Chosen) -> Report:
+    """Judge a description by what was chosen for it; `archive` is the name in the report."""
+    container = description["container"]
+    trusted = (_TRUSTED_COPY,) if container["store"] == "remote" and container["consolidated"] else ()
+    return Report(
+        archive,
+        chosen.version.version,
+        chosen.version.digest,
+        chosen.version_chosen,
+        chosen.profile.name,
+        chosen.profile_chosen,
+        chosen.likely,
+        container,
+        description["values"],
+        len(description["nodes"]),
+        (*trusted, *chosen.notes),
+        judge(description, chosen.profile),
+        coverage=description.get("coverage"),
+    )
+
+
+def _choose_version(root: Mapping[str, Any], requested: str | None) -> tuple[Spec, str, tuple[str, ...]]:
+    if requested is not None:
+        return load(requested), "requested", ()
+    declared = root.get("spec_version")
+    if isinstance(declared, str) and declared in versions():
+        return load(declared), "declared", ()
+    spec = newest()
+    what = (
+        f"declares spec_version {_shown(declared)}, which is not installed"
+        if "spec_version" in root
+        else "declares no spec_version"
+    )
+    return spec, "newest", (f"the archive {what}: judged by {spec.version}, the newest installed",)
+
+
+def _choose_profile(
+    description: Description, root: Mapping[str, Any], spec: Spec, requested: str | Profile | None
+) -> tuple[Profile, str, str | None, tuple[str, ...]]:
+    if isinstance(requested, Profile):
+        return requested, "requested", None, ()
+    if requested is not None:
+        return spec.profile(requested), "requested", None, ()
+    declared = root.get("profile")
+    if isinstance(declared, str) and declared in spec.profiles:
+        return spec.profile(declared), "declared", None, ()
+    likely = likely_profile(description, spec)
+    what = (
+        f"declares the profile {_shown(declared)}, which {spec.version} does not have"
+        if "profile" in root
+        else "declares no profile"
+    )
+    hint = f"; it looks like {likely} (--profile {likely})" if likely else ""
+    if not likely and "profile" not in root and "spec_version" not in root:
+        others = ", ".join(name for name in spec.profiles if name != BASE_PROFILE)
+        reason = _no_trace(description, spec.profile(BASE_PROFILE).recognized_by)
+        hint = f"; it looks like none of {others}"
+        if reason is not None:
+            hint += f", and is probably no inference trace, because {reason}"
+    return spec.profile(BASE_PROFILE), "default", likely, (f"the archive {what}: judged as {BASE_PROFILE}{hint}",)
+
+
+def _no_trace(description: Description, words: Sequence[str]) -> str | None:
+    """Why an archive that declares nothing is probably no trace; null where one of the words shows that it may be."""
+    if description["nodes"]["/"]["kind"] == "array":
+        return "it is one array, and a trace is a tree of arrays"
+    tops = sorted({path.split("/")[1] for path in description["nodes"]} - {""})
+    if any(word in top.lower() for word in words for top in tops):
+        return None
+    found = ", ".join(map(_shown, tops[:_TOPS])) + (", …" if len(tops) > _TOPS else "")
+    return f"no group of the root is called after {', '.join(words[:-1])} or {words[-1]} (found: {found or 'nothing'})"
+
+
+def _shown(value: Any) -> str:
+    return shorten(str(value), 60)
+
+
+def likely_profile(description: Description, spec: Spec) -> str | None:
+    """The profile most of whose telling words occur in the names and attributes; None where two are level."""
+    text = " ".join(_telling(description)).lower()
+    scores = {}
+    for name in spec.profiles:
+        if name != BASE_PROFILE:
+            words = spec.profile(name).recognized_by
+            found = sum(word in text for word in words)
+            scores[name] = found / len(words) if found >= TELLING else 0
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    if not ranked or not ranked[0][1] or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
+        return None
+    return ranked[0][0]
+
+
+def _telling(description: Description) -> set[str]:
+    """Names of nodes, names of attributes, and short texts among their values."""
+    words: set[str] = set()
+    for path, node in description["nodes"].items():
+        words.update(path.split("/"))
+        for key, value in node.get("attributes", {}).items():
+            words.add(key)
+            if isinstance(value, str) and len(value) <= 200:
+                words.add(value)
+    return words

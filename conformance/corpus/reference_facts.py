@@ -72,17 +72,13 @@ _NO_RANGE: Facts = {"minimum": None, "maximum": None}
 
 
 def _constant(node: RawNode, *_: Any) -> Facts:
-    return {} if node.dtype not in _FLOATS else {"constant": _constant_share(node)["constant_share"] == 1}
-
-
-def _constant_share(node: RawNode, *_: Any) -> Facts:
     if node.dtype not in _FLOATS:
         return {}
     flat = _wide(_values(node)).ravel()
     if not flat.size:
-        return {"constant_share": None}
+        return {"constant": False}
     same = np.isnan(flat) if math.isnan(flat[0]) else flat == flat[0]
-    return {"constant_share": float(same.mean())}
+    return {"constant": bool(same.all())}
 
 
 def _row_sum(node: RawNode, *_: Any) -> Facts:
@@ -156,7 +152,6 @@ _MEASURES: Mapping[str, Any] = {
     "non_finite": _non_finite,
     "range": _range,
     "constant": _constant,
-    "constant_share": _constant_share,
     "row_sum": _row_sum,
     "duplicate_slices": _duplicate_slices,
     "beyond_axis": _beyond_axis,

@@ -137,7 +137,7 @@ def test_two_reads_in_turn_do_not_disturb_each_other(archive: str) -> None:
 
 def test_facts_are_the_same_in_every_container(archive: str, tmp_path: Path) -> None:
     entries = [
-        {"at": "^/", "measure": ["non_finite", "range", "constant", "constant_share", "row_sum"]},
+        {"at": "^/", "measure": ["non_finite", "range", "constant", "row_sum"]},
         {"at": "^/", "measure": ["duplicate_slices"], "along": "^(head|a)$"},
     ]
     reference = tmp_path / "reference.h5"

@@ -129,7 +129,6 @@ def test_facts_of_floats_are_those_of_the_whole_array(drawn: tuple[Any, tuple[in
     ends = (finite.min() + 0.0, finite.max() + 0.0) if finite.size else (None, None)
     assert measured("range", context, blocks, order) == {"minimum": ends[0], "maximum": ends[1]}
     equal = int((doubles == 0).sum()) if doubles.reshape(-1)[0] == 0 else int((bits == bits[0]).all(axis=1).sum())
-    assert measured("constant_share", context, blocks, order) == {"constant_share": equal / values.size}
     assert measured("constant", context, blocks, order) == {"constant": equal == values.size}
     duplicates = len(slices) - len(set(slices))
     assert measured("duplicate_slices", context, blocks, order) == {"duplicate_slices": duplicates}
@@ -218,7 +217,6 @@ def test_complex_numbers_are_finite_in_both_parts() -> None:
 def test_facts_without_a_value_are_null() -> None:
     values = np.zeros((0, 3), np.float32)
     assert measured("range", context_of(values), []) == {"minimum": None, "maximum": None}
-    assert measured("constant_share", context_of(values), []) == {"constant_share": None}
     assert measured("constant", context_of(values), []) == {"constant": False}
     nothing = np.full((2, 2), np.nan, np.float16)
     assert measured("range", context_of(nothing), cut(nothing, (1, 2))) == {"minimum": None, "maximum": None}
@@ -368,9 +366,7 @@ def test_counts_add_up_over_blocks_and_accumulators(parts: int) -> None:
         context = context_of(values.astype(dtype))
         found = measured("non_finite", context, given, parts=parts)
         assert found == {"non_finite": 8, "nan": 5, "infinite": 3}
-        assert measured("constant_share", context, given, parts=parts) == {"constant_share": 5 / 12}
         assert alone("non_finite", context, given) == found
-        assert alone("constant_share", context, given) == {"constant_share": 5 / 12}
         assert measured("constant", context, given, parts=parts) == {"constant": False}
 
 
@@ -380,9 +376,9 @@ def test_zeros_of_either_sign_are_one_value_and_no_other_bits_are(dtype: np.dtyp
         np.array([1 << shift], f"u{dtype.itemsize}").view(dtype)[0] for shift in (0, dtype.itemsize * 8 - 2)
     )
     values = np.array([-0.0, 0.0, smallest, second, -smallest, 0.0, -0.0, 1.0], dtype)
-    assert measured("constant_share", context_of(values), cut(values, (3,))) == {"constant_share": 0.5}
+    assert measured("constant", context_of(values), cut(values, (3,))) == {"constant": False}
     unread = Context(values.shape, values.dtype, None)
-    assert measured("constant_share", unread, cut(values, (3,))) == {"constant_share": None}
+    assert measured("constant", unread, cut(values, (3,))) == {"constant": False}
     for same in (np.array([-0.0, 0.0, -0.0]), np.array([np.nan] * 3), np.array([-np.inf] * 3), np.full(3, 7.0)):
         given = same.astype(dtype)
         assert measured("constant", context_of(given), cut(given, (1,))) == {"constant": True}

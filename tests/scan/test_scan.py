@@ -35,7 +35,7 @@ from vizschema.worker.process import WorkerDied
 
 NPZ = {"format": "npz", "version": None}
 ENTRIES = [
-    {"at": "^/", "measure": ["non_finite", "range", "constant", "constant_share", "row_sum"]},
+    {"at": "^/", "measure": ["non_finite", "range", "constant", "row_sum"]},
     {"at": "^/", "measure": ["duplicate_slices"], "along": "^head$"},
 ]
 
@@ -92,7 +92,6 @@ def test_the_facts_are_those_of_numpy(tmp_path: Path) -> None:
     assert facts["row_sum_minimum"] == pytest.approx(values.astype(np.float64).sum(-1).min(), abs=1e-6)
     assert facts["non_finite"] == facts["duplicate_slices"] == facts["absent_chunks"] == 0
     assert facts["damaged_chunks"] == []
-    assert facts["constant_share"] == 1 / values.size
 
 
 def test_coverage_counts_chunks_and_bytes(tmp_path: Path) -> None:
@@ -117,7 +116,7 @@ def test_damage_does_not_stop_the_scan(tmp_path: Path) -> None:
     assert facts["absent_chunks"] == 1
     assert facts["absent_keys"] == ["c/0/1/0/0"]
     assert facts["minimum"] == 0
-    assert facts["constant_share"] is None  # the first value cannot be read
+    assert facts["constant"] is False  # the first value cannot be read
     assert found.coverage["chunks_read"] == found.coverage["chunks"] - 1
     assert found.coverage["bytes_read"] == found.coverage["bytes"] - 40 * 40 * 4
 
@@ -160,7 +159,7 @@ def test_arrays_without_values_have_facts_too(tmp_path: Path) -> None:
         profile="trace",
     )
     facts = scanned(tmp_path / "a.zarr").facts["/extra/empty"]
-    assert facts["minimum"] is facts["constant_share"] is facts["row_sum_minimum"] is None
+    assert facts["minimum"] is facts["row_sum_minimum"] is None
     assert facts["absent_chunks"] == facts["non_finite"] == 0
 
 
@@ -267,7 +266,7 @@ def test_a_scan_holds_its_bound(tmp_path: Path) -> None:
         ENTRIES,
         Reading(16, Bounds(8 << 20)),
     )  # type: ignore[arg-type]
-    assert found.facts["/x"]["constant_share"] == 1
+    assert found.facts["/x"]["constant"] is True
     assert 0 < most <= 4 << 20
 
 

@@ -135,7 +135,6 @@ _PARTS = {
     "members": "number of members",
     "non_finite": "number of values that are not finite",
     "absent_chunks": "number of chunks that were never written",
-    "constant_share": "share of values equal to the first",
     "duplicate_slices": "number of copies",
     "beyond_axis": "number of values past the end of the axis",
     "argmax_differs": "number of places where the largest entry is another",

@@ -14,7 +14,7 @@ from vizschema.description import ITEM_BYTES, Node
 from vizschema.errors import SpecError
 from vizschema.scan.facts.base import Accumulator, Context
 from vizschema.scan.facts.hashes import ValuesHash
-from vizschema.scan.facts.numbers import Constant, ConstantShare, NonFinite, Range
+from vizschema.scan.facts.numbers import Constant, NonFinite, Range
 from vizschema.scan.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero
 from vizschema.scan.facts.rows import RowSum
 from vizschema.scan.facts.slices import DuplicateSlices
@@ -45,7 +45,6 @@ FACTS: Mapping[str, Fact] = {
     "range": Fact(Range, _FLOATS | _INTEGERS | _BOOLEANS),
     "row_sum": Fact(RowSum, _FLOATS),
     "constant": Fact(Constant, _FLOATS),
-    "constant_share": Fact(ConstantShare, _FLOATS),
     "duplicate_slices": Fact(DuplicateSlices, _FLOATS, ("along",)),
     "beyond_axis": Fact(BeyondAxis, _INTEGERS, ("axis",)),
     "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",)),

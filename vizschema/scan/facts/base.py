@@ -141,12 +141,6 @@ def buffer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArr
     return held[:size].reshape(shape)
 
 
-def count_equal(values: Values, value: Any) -> int:
-    """How many of `values` equal `value`."""
-    equal = np.equal(values, value, out=buffer("booleans", values.shape, np.dtype(bool)))
-    return int(np.count_nonzero(equal))
-
-
 def bits_of(values: Values) -> npt.NDArray[Any]:
     """Values as unsigned integers of their bits."""
     return values.view(np.dtype(f"u{values.dtype.itemsize}"))

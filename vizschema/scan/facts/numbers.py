@@ -1,13 +1,12 @@
-"""Facts about single values: how many are not finite, the range of the others, how many equal the first."""
+"""Facts about single values: how many are not finite, the range of the others, whether all are the same."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from vizschema.scan.facts.base import INFINITY, Context, Seen, Values, bits_of, count_equal, greatest, least
+from vizschema.scan.facts.base import INFINITY, Context, Seen, Values, bits_of, greatest, least
 
 
 class NonFinite:
@@ -63,43 +62,15 @@ class Range:
         return {"minimum": self.minimum, "maximum": self.maximum}
 
 
-class _First:
-    """The first value of an array, which others equal: zeros of either sign do, and NaN of the same bits."""
-
-    def __init__(self, first: Values) -> None:
-        self._bits = bits_of(first.reshape(1))[0]
-        self._value = float(first)
-
-    def count(self, few: Values) -> int:
-        """How many values equal it."""
-        bits = bits_of(few)
-        if self._value != 0:
-            return count_equal(bits, self._bits)
-        if few.dtype in INFINITY:
-            return count_equal(bits, 0) + count_equal(bits, 0x8000)
-        return count_equal(few, 0)
-
-    def beyond(self, seen: Seen) -> bool:
-        """Whether no value of a block can equal it, by their range."""
-        ends = seen.extremes
-        if not math.isfinite(self._value):
-            return ends.all_finite
-        return ends.minimum is None or not ends.minimum <= self._value <= ends.maximum
-
-    def everywhere(self, seen: Seen) -> bool:
-        """Whether all values of a block equal it; only what is not finite has to be looked at for that."""
-        ends = seen.extremes
-        if ends.all_finite:
-            return bool(ends.minimum == ends.maximum == self._value)
-        return not self.beyond(seen) and self.count(seen.few) == seen.few.size
-
-
 class Constant:
-    """Whether there are values and all of them equal the first; no, where that one cannot be read."""
+    """Whether there are values and all of them equal the first; no, where that one cannot be read.
+
+    Zeros of either sign are equal, and so are NaN of the same bits.
+    """
 
     def __init__(self, context: Context) -> None:
-        self._first = None if context.first is None else _First(context.first)
-        self.same = True
+        self._first = context.first
+        self.same = self._first is not None
         self.some = False
 
     def add(self, seen: Seen) -> None:
@@ -107,7 +78,7 @@ class Constant:
         if not seen.values.size:
             return
         self.some = True
-        self.same = self.same and self._first is not None and self._first.everywhere(seen)
+        self.same = self.same and self._first is not None and _repeats(seen, self._first)
 
     def merge(self, other: Constant) -> None:
         """Take in what `other` has seen."""
@@ -119,26 +90,9 @@ class Constant:
         return {"constant": self.some and self.same}
 
 
-class ConstantShare:
-    """Counts values that equal the array's first one: zeros of either sign, and NaN of the same bits."""
-
-    def __init__(self, context: Context) -> None:
-        self._first = None if context.first is None else _First(context.first)
-        self.equal = 0
-        self.count = 0
-
-    def add(self, seen: Seen) -> None:
-        """Take in one block."""
-        if self._first is not None and not self._first.beyond(seen):
-            self.equal += self._first.count(seen.few) * seen.weight
-        self.count += seen.values.size
-
-    def merge(self, other: ConstantShare) -> None:
-        """Take in what `other` has seen."""
-        self.equal += other.equal
-        self.count += other.count
-
-    def result(self) -> dict[str, Any]:
-        """The share; null where there is no value, or the first one cannot be read."""
-        share = None if self._first is None or not self.count else self.equal / self.count
-        return {"constant_share": share}
+def _repeats(seen: Seen, first: Values) -> bool:
+    """Whether all values of a block equal `first` []; the bits are compared only where none of them is finite."""
+    ends = seen.extremes
+    if ends.all_finite:
+        return bool(ends.minimum == ends.maximum == float(first))
+    return ends.minimum is None and bool(np.all(bits_of(seen.few) == bits_of(first.reshape(1))))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vizschema.scan.facts import FACTS
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "vizschema"
 
@@ -146,6 +148,13 @@ def test_judging_sees_no_array(name: str) -> None:
 def test_reports_read_results_only(name: str) -> None:
     allowed = {"vizschema", "findings", "text", "errors"}
     assert not {module for module in own_imports(name) if not module.startswith("report")} - allowed
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if re.match(r"(scan|worker)\.(?!facts)", name)])
+def test_a_scan_names_no_fact(name: str) -> None:
+    words = set(re.findall(r"\w+", SOURCES[name].read_text(encoding="utf-8")))
+    names = {key for key in FACTS if "_" in key}
+    assert not words & {*names, "HASH"}
 
 
 def test_what_bounds_reading_is_one_class_of_each_name() -> None:

@@ -24,8 +24,8 @@ from vizschema.containers.values import (
     read_whole,
 )
 from vizschema.description import ITEM_BYTES, Description, Node
-from vizschema.scan.facts import FACTS, HASH, Accumulator, Asked, Context, asked_of, axis_along
-from vizschema.scan.facts.base import Seen, quiet
+from vizschema.scan.facts import Asked, asked_of
+from vizschema.scan.facts.base import Accumulator, Context, Seen, quiet
 from vizschema.scan.hashing.array import ArrayHash, Memory
 from vizschema.scan.hashing.finish import finish
 from vizschema.scan.pool import Reader
@@ -35,9 +35,6 @@ PARTNER_BYTES = 64 << 20
 """The largest partner that is read; with a larger one the fact is null."""
 
 _CACHED = 1 << 20
-_WHOLE_BLOCKS = frozenset({"duplicate_slices", HASH})
-"""Facts that need blocks as the chunk grid cuts them."""
-
 Damage = tuple[int, int, ChunkDamaged]
 """Damage and where it stands in storage order."""
 
@@ -207,6 +204,26 @@ class ScannedArray:
         """What the values are hashed into, where they are, and none of them is damaged."""
         return None if self.damaged_count else self._hash
 
+    @property
+    def hashed(self) -> ArrayHash | None:
+        """What the values are hashed into, damage or not."""
+        return self._hash
+
+    def axis_size(self, name: str) -> int | None:
+        """The size of an axis that has one in the whole archive."""
+        sizes = self._description["axes"].get(name, {})
+        return int(next(iter(sizes))) if len(sizes) == 1 else None
+
+    def partner(self, path: str) -> Any:
+        """The values of another array of numbers; None where there is none, it is too large, or it cannot be read."""
+        node = self._description["nodes"].get(path, {"kind": "group"})
+        if node["kind"] != "array" or node["dtype"] not in ITEM_BYTES:
+            return None
+        try:
+            return read_whole(self._container.values(path), min(PARTNER_BYTES, self._memory))
+        except ChunkDamaged:
+            return None
+
     def finish(self, threads: int) -> None:
         """Read again what the hash of the values lacks after all pieces were read once."""
         if self.hash is None or self._values is None or self._hashing is None:
@@ -252,36 +269,16 @@ class ScannedArray:
     def _start(self, contexts: list[Context] | None) -> list[Accumulator]:
         if contexts is None:
             contexts = [self._context(asked, None) for asked in self._asked]
-        return [FACTS[asked.name].start(context) for asked, context in zip(self._asked, contexts, strict=True)]
+        return [asked.fact.start(context) for asked, context in zip(self._asked, contexts, strict=True)]
 
     def _context(self, asked: Asked, first: Any) -> Context:
-        entry = asked.entry
-        dtype = first.dtype if first is not None else np.dtype(np.uint8)
         return Context(
             tuple(self.node["shape"]),
-            dtype,
+            np.dtype(np.uint8) if first is None else first.dtype,
             first,
-            axis_along(entry, self.node) if asked.name == "duplicate_slices" else None,
-            self._axis_size(entry["axis"]) if asked.name == "beyond_axis" else None,
-            self._partner(entry["with"]) if "with" in FACTS[asked.name].needs else None,
-            entry.get("table", "") if asked.name == "decode_differs" else "",
-            self._hash if asked.name == HASH else None,
-            getattr(self._values, "fill", None),  # of values that have one: those of containers with chunks
+            fill=getattr(self._values, "fill", None),  # of values that have one: those of containers with chunks
+            **asked.fact.context(asked.entry, self),
         )
-
-    def _axis_size(self, name: str) -> int | None:
-        """The size of an axis that has one in the whole archive."""
-        sizes = self._description["axes"].get(name, {})
-        return int(next(iter(sizes))) if len(sizes) == 1 else None
-
-    def _partner(self, path: str) -> Any:
-        node = self._description["nodes"].get(path, {"kind": "group"})
-        if node["kind"] != "array" or node["dtype"] not in ITEM_BYTES:
-            return None
-        try:
-            return read_whole(self._container.values(path), min(PARTNER_BYTES, self._memory))
-        except ChunkDamaged:
-            return None
 
     def _add(self, part: Part, block: Block) -> None:
         size = block.values.nbytes
@@ -297,7 +294,7 @@ class ScannedArray:
             return
         seen = list(_cached(whole))
         for asked, accumulator in zip(self._asked, part.accumulators, strict=True):
-            for each in [whole] if asked.name in _WHOLE_BLOCKS else seen:
+            for each in [whole] if asked.fact.whole_blocks else seen:
                 accumulator.add(each)
 
 

@@ -16,7 +16,7 @@ from vizschema.containers.codecs.decoded import undecoded
 from vizschema.containers.values import HasValues, Piece
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.scan.array import ScannedArray
-from vizschema.scan.facts import HASH
+from vizschema.scan.facts import asks_for_hash
 from vizschema.scan.hashing.array import Memory
 
 _BATCH_BYTES = 1 << 20, 8 << 20
@@ -68,8 +68,7 @@ def scan(
 
 def hashing_memory(entries: Sequence[Mapping[str, Any]], memory: int) -> Memory | None:
     """What values that wait to be hashed may take: half of the memory; null where none are hashed."""
-    hashed = any(HASH in entry.get("measure", ()) for entry in entries)
-    return Memory(memory // 2) if hashed else None
+    return Memory(memory // 2) if asks_for_hash(entries) else None
 
 
 class Found:

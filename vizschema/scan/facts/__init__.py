@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from vizschema.description import ITEM_BYTES, Node
 from vizschema.errors import SpecError
@@ -18,8 +18,7 @@ from vizschema.scan.facts.numbers import Constant, NonFinite, Range
 from vizschema.scan.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero
 from vizschema.scan.facts.rows import RowSum
 from vizschema.scan.facts.slices import DuplicateSlices
-
-__all__ = ["FACTS", "HASH", "Accumulator", "Asked", "Context", "Fact", "asked_of", "axis_along"]
+from vizschema.scan.hashing.array import ArrayHash
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _COMPLEX = frozenset({"complex64", "complex128"})
@@ -27,17 +26,57 @@ _INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 1
 _BOOLEANS = frozenset({"bool"})
 _ALL = frozenset(ITEM_BYTES)
 
-
 HASH = "values_hash"
 """The fact of which the digest of an archive is made."""
 
 
+Entry = Mapping[str, Any]
+"""An entry of `facts.json`: which facts are measured where, and what they need."""
+
+
+class Subject(Protocol):
+    """The array that a fact is about, and what its archive has beside it."""
+
+    @property
+    def node(self) -> Node:
+        """The array's node of the description."""
+
+    @property
+    def hashed(self) -> ArrayHash | None:
+        """What all blocks are hashed into; None where no hash is asked for."""
+
+    def axis_size(self, name: str) -> int | None:
+        """The size of an axis; None where it has none, or more than one."""
+
+    def partner(self, path: str) -> Any:
+        """The values of the array at `path`; None where they cannot be read."""
+
+
 class Fact(NamedTuple):
-    """What starts an accumulator, the dtypes that the fact is about, and what else `facts.json` has to say for it."""
+    """How one fact is measured: an accumulator from a context, of arrays with these dtypes.
+
+    `needs` are the keys that its entry must have, and `context` makes fields of `Context` from them; `applies` says
+    whether the entry fits an array. With `whole_blocks`, blocks come as the chunk grid cuts them.
+    """
 
     start: Callable[[Context], Accumulator]
     dtypes: frozenset[str]
     needs: tuple[str, ...] = ()
+    context: Callable[[Entry, Subject], dict[str, Any]] = lambda _, __: {}
+    applies: Callable[[Entry, Node], bool] = lambda _, __: True
+    whole_blocks: bool = False
+
+
+def _slices(entry: Entry, array: Subject) -> dict[str, Any]:
+    return {"along": axis_along(entry, array.node)}
+
+
+def _axis(entry: Entry, array: Subject) -> dict[str, Any]:
+    return {"axis_size": array.axis_size(entry["axis"])}
+
+
+def _partner(entry: Entry, array: Subject) -> dict[str, Any]:
+    return {"partner": array.partner(entry["with"]), "table": entry.get("table", "")}
 
 
 FACTS: Mapping[str, Fact] = {
@@ -45,12 +84,19 @@ FACTS: Mapping[str, Fact] = {
     "range": Fact(Range, _FLOATS | _INTEGERS | _BOOLEANS),
     "row_sum": Fact(RowSum, _FLOATS),
     "constant": Fact(Constant, _FLOATS),
-    "duplicate_slices": Fact(DuplicateSlices, _FLOATS, ("along",)),
-    "beyond_axis": Fact(BeyondAxis, _INTEGERS, ("axis",)),
-    "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",)),
-    "decode_differs": Fact(DecodeDiffers, _INTEGERS, ("with", "table")),
-    "masked_nonzero": Fact(MaskedNonzero, _FLOATS, ("with",)),
-    HASH: Fact(ValuesHash, _ALL),
+    "duplicate_slices": Fact(
+        DuplicateSlices,
+        _FLOATS,
+        ("along",),
+        _slices,
+        applies=lambda entry, node: axis_along(entry, node) is not None,
+        whole_blocks=True,
+    ),
+    "beyond_axis": Fact(BeyondAxis, _INTEGERS, ("axis",), _axis),
+    "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",), _partner),
+    "decode_differs": Fact(DecodeDiffers, _INTEGERS, ("with", "table"), _partner),
+    "masked_nonzero": Fact(MaskedNonzero, _FLOATS, ("with",), _partner),
+    HASH: Fact(ValuesHash, _ALL, context=lambda _, array: {"hash": array.hashed}, whole_blocks=True),
 }
 """Every fact that can be asked for; `absent_chunks` and `damaged_chunks` are always measured, by `scan`."""
 
@@ -59,10 +105,20 @@ class Asked(NamedTuple):
     """One fact of one array: its name, and the entry of `facts.json` that asks for it."""
 
     name: str
-    entry: Mapping[str, Any]
+    entry: Entry
+
+    @property
+    def fact(self) -> Fact:
+        """How it is measured."""
+        return FACTS[self.name]
 
 
-def asked_of(entries: Sequence[Mapping[str, Any]], path: str, node: Node) -> tuple[Asked, ...]:
+def asks_for_hash(entries: Sequence[Entry]) -> bool:
+    """Whether the hash of an array's values is among what `entries` ask for."""
+    return any(HASH in entry.get("measure", ()) for entry in entries)
+
+
+def asked_of(entries: Sequence[Entry], path: str, node: Node) -> tuple[Asked, ...]:
     """The facts that `entries` of `facts.json` ask of the array at `path`, each once; a later entry wins.
 
     Raises `SpecError` for an entry that names no fact, no pattern, or not what the fact needs.
@@ -77,20 +133,19 @@ def asked_of(entries: Sequence[Mapping[str, Any]], path: str, node: Node) -> tup
             missing = [key for key in FACTS[name].needs if key not in entry]
             if missing:
                 raise SpecError(f"facts.json: {name} needs {' and '.join(missing)}, and the entry has none")
-            along = name != "duplicate_slices" or axis_along(entry, node) is not None
-            if node["dtype"] in FACTS[name].dtypes and along:
+            if node["dtype"] in FACTS[name].dtypes and FACTS[name].applies(entry, node):
                 asked[name] = Asked(name, entry)
     return tuple(asked.values())
 
 
-def axis_along(entry: Mapping[str, Any], node: Node) -> int | None:
-    """The number of the first axis whose name the pattern `along` matches."""
+def axis_along(entry: Entry, node: Node) -> int | None:
+    """The number of the first axis whose name the pattern `along` matches; None where there is none."""
     names = node["axes"] or ()
     pattern = _compiled(entry["along"])
     return next((number for number, name in enumerate(names) if name is not None and pattern.search(name)), None)
 
 
-def _matches(entry: Mapping[str, Any], path: str) -> bool:
+def _matches(entry: Entry, path: str) -> bool:
     if "at" not in entry:
         raise SpecError("facts.json: expected a pattern of paths as `at` in every entry, found none")
     return _compiled(entry["at"]).search(path) is not None

@@ -10,13 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vizschema.bounds import Bounds
+    from vizschema.containers.base import Limits
     from vizschema.describing import describe
     from vizschema.digests import digest
-    from vizschema.errors import Damaged, NoDigest, NotAnArchive, NotConforming, SpecError, UsageError, VizschemaError
-    from vizschema.findings import Finding, Report, Rule
-    from vizschema.reader.archive import Archive, open
+    from vizschema.errors import (
+        Damaged,
+        NoDigest,
+        NotAnArchive,
+        NotConforming,
+        NotSupported,
+        SpecError,
+        UsageError,
+        VizschemaError,
+    )
+    from vizschema.findings import Accepted, Finding, Report, Rule
+    from vizschema.reader.archive import Archive, StoredArray, StoredGroup, open
     from vizschema.validation import validate
-    from vizschema.writer.convert import convert
+    from vizschema.writer.convert import Converted, convert
     from vizschema.writer.create import Trace, create
     from vizschema.writer.plan import Array
     from vizschema.writer.write import write
@@ -29,16 +40,23 @@ if not os.path.exists(f"{_FOLDER}/spec"):  # noqa: PTH110
     __path__.append(os.path.dirname(_FOLDER))  # noqa: PTH120
 
 _HOME = {
+    "Accepted": "vizschema.findings",
     "Archive": "vizschema.reader.archive",
     "Array": "vizschema.writer.plan",
+    "Bounds": "vizschema.bounds",
+    "Converted": "vizschema.writer.convert",
     "Damaged": "vizschema.errors",
     "Finding": "vizschema.findings",
+    "Limits": "vizschema.containers.base",
     "NoDigest": "vizschema.errors",
     "NotAnArchive": "vizschema.errors",
     "NotConforming": "vizschema.errors",
+    "NotSupported": "vizschema.errors",
     "Report": "vizschema.findings",
     "Rule": "vizschema.findings",
     "SpecError": "vizschema.errors",
+    "StoredArray": "vizschema.reader.archive",
+    "StoredGroup": "vizschema.reader.archive",
     "Trace": "vizschema.writer.create",
     "UsageError": "vizschema.errors",
     "VizschemaError": "vizschema.errors",
@@ -52,16 +70,23 @@ _HOME = {
 }
 
 __all__ = [
+    "Accepted",
     "Archive",
     "Array",
+    "Bounds",
+    "Converted",
     "Damaged",
     "Finding",
+    "Limits",
     "NoDigest",
     "NotAnArchive",
     "NotConforming",
+    "NotSupported",
     "Report",
     "Rule",
     "SpecError",
+    "StoredArray",
+    "StoredGroup",
     "Trace",
     "UsageError",
     "VizschemaError",

@@ -28,7 +28,6 @@ PREFIX = "vz1:blake3:"
 ENTRY: Mapping[str, Any] = {"at": "^/", "measure": [HASH]}
 """What asks a scan for all that a digest needs, beside the description."""
 
-_SHOWN = 3
 _DIGEST = re.compile(f"{PREFIX}[0-9a-f]{{64}}")
 
 
@@ -81,10 +80,9 @@ def node_hash(path: str, node: Node) -> bytes:
 
 def require_portable(description: Description) -> None:
     """Nothing; raises `NoDigest` where a node is none that every container holds in the same way."""
-    faults = [f"{path}: {words}" for path, node in description["nodes"].items() for words in _faults(node)]
+    faults = [(path, words) for path, node in description["nodes"].items() for words in _faults(node)]
     if faults:
-        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        raise NoDigest(f"it has no digest: {'; '.join(faults[:_SHOWN])}{more}. Fix what `validate` reports")
+        raise NoDigest(faults, "Fix what `validate` reports")
 
 
 def has_digest(description: Description) -> bool:
@@ -96,8 +94,8 @@ def require_digest(text: str | None, *, values: bool) -> None:
     """Nothing; raises `UsageError` where `text` is no digest of ours, or `values` are not read."""
     if text is not None and not _DIGEST.fullmatch(text):
         raise UsageError(
-            f"expected a digest as `vizschema digest` prints it, {PREFIX} and 64 hexadecimal digits, found "
-            f"{shorten(escape_text(text))!r}"
+            expected=f"a digest as `vizschema digest` prints it, {PREFIX} and 64 hexadecimal digits",
+            found=repr(shorten(escape_text(text))),
         )
     if not values:
         raise UsageError("a digest needs all values; remove --no-values (values=False)")
@@ -135,7 +133,7 @@ def _values(path: str, node: Node) -> str:
         raise Damaged(path, **damaged[0])
     found = facts.get(HASH)
     if found is None:
-        raise NoDigest(f"it has no digest: {path}: not all of its values were read")
+        raise NoDigest([(path, "not all of its values were read")])
     return str(found)
 
 

@@ -1,21 +1,66 @@
-"""Exceptions: each means that an archive could not be judged, and knows the exit code that says so."""
+"""Exceptions: each means that an archive could not be judged, knows the exit code that says so, and has its parts."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vizschema.findings import Report
 
+FIELDS = ("path", "reason", "expected", "found", "fix")
+"""The attributes of every exception of this package that are text or None."""
+
+_SHOWN = 3
+_PROBLEMS = 20
+
 
 class VizschemaError(Exception):
-    """What every exception of this package derives from; `exit_code` is that of the command line."""
+    """Base class of every exception of this package; `exit_code` is that of the command line.
+
+    The message is `PATH: REASON`, and the reason, where there are parts, `expected EXPECTED, found FOUND; FIX`, after
+    the key within the file at the path if there is one.
+
+    Attributes:
+        path: The archive, node, file or option that the error is about, or None.
+        reason: The message without the path.
+        expected: What was expected, or None.
+        found: What was found instead, or None.
+        fix: How to fix it, or None.
+    """
 
     exit_code = 70
+
+    def __init__(
+        self,
+        reason: object = "",
+        *,
+        path: object = None,
+        expected: object = None,
+        found: object = None,
+        fix: str | None = None,
+    ) -> None:
+        parts = [] if expected is None else [f"expected {expected}, found {found}"]
+        text = ": ".join([*filter(None, [str(reason)]), *parts])
+        self.path = None if path is None else str(path)
+        self.reason = text if fix is None else f"{text}; {fix}"
+        self.expected = None if expected is None else str(expected)
+        self.found = None if expected is None else str(found)
+        self.fix = fix
+        super().__init__(self.reason if path is None else f"{path}: {self.reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[VizschemaError], arguments: tuple[Any, ...], fields: Mapping[str, Any]) -> VizschemaError:
+    """An exception of this kind as it was pickled."""
+    error = kind.__new__(kind, *arguments)
+    vars(error).update(fields)
+    return error
 
 
 class UsageError(VizschemaError):
@@ -31,23 +76,37 @@ class NotAnArchive(VizschemaError):
 
 
 class Damaged(NotAnArchive):
-    """Values that cannot be read: the array's `path`, the chunk's `key`, a `reason` of the closed list, a `detail`."""
+    """Values that cannot be read.
+
+    Attributes:
+        path: The array.
+        key: The chunk, as the container names it.
+        reason: What is wrong, a word of a closed list.
+        detail: The same in a sentence.
+    """
 
     def __init__(self, path: str, key: str, reason: str, detail: str) -> None:
-        super().__init__(f"{path}: cannot be read: chunk {key}: {reason}: {detail}")
-        self.path = path
+        super().__init__(f"cannot be read: chunk {key}: {reason}: {detail}", path=path)
         self.key = key
         self.reason = reason
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type[Damaged], tuple[str, str, str, str]]:
-        return Damaged, (self.path, self.key, self.reason, self.detail)
-
 
 class NoDigest(VizschemaError):
-    """The archive has no digest: a node is damaged, or is none that every container could hold in the same way."""
+    """The archive has no digest, since not every container could hold all of it in the same way.
+
+    Attributes:
+        faults: Pairs of the path of a node and what is wrong with it.
+    """
 
     exit_code = 1
+
+    def __init__(self, faults: Sequence[tuple[str, str]], fix: str | None = None) -> None:
+        shown = "; ".join(f"{path}: {why}" for path, why in faults[:_SHOWN])
+        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        super().__init__(f"it has no digest: {shown}{more}" + (f". {fix}" if fix else ""))
+        self.faults = tuple(faults)
+        self.fix = fix
 
 
 class SpecError(VizschemaError):
@@ -57,13 +116,44 @@ class SpecError(VizschemaError):
 
 
 class NotConforming(VizschemaError):
-    """A write was refused, or a capture could not be marked complete; `report` holds the findings."""
+    """A write was refused, or a capture could not be marked complete.
+
+    Attributes:
+        report: The report with the findings.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, report: Report) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, report: Report, *, path: object = None) -> None:
+        super().__init__(reason, path=path)
         self.report = report
+
+
+class NotSupported(VizschemaError):
+    """The container that an archive is converted to does not support what the archive has.
+
+    Attributes:
+        path: The archive.
+        container: The container that it was to be converted to.
+        problems: What is not supported, by the path of the node.
+    """
+
+    exit_code = 1
+
+    def __init__(self, path: str, container: str, problems: Mapping[str, str]) -> None:
+        from vizschema.text import shorten
+
+        lines = [f"nothing was written: {container} does not support {len(problems)} of its nodes"]
+        lines += [f"  {node}: {shorten(why, 300)}" for node, why in list(problems.items())[:_PROBLEMS]]
+        lines += [f"  and {len(problems) - _PROBLEMS} more"] if len(problems) > _PROBLEMS else []
+        super().__init__("\n".join(lines), path=path)
+        self.container = container
+        self.problems = dict(problems)
+
+
+def about(archive: str, error: VizschemaError) -> str:
+    """The message of `error`, which begins with the archive, shown under this name, or a place in it."""
+    return str(error) if (error.path or "").startswith(archive) else f"{archive}: {error}"
 
 
 @contextmanager

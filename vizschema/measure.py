@@ -50,8 +50,9 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, start: Start | N
     if reading.isolated:
         if reading.dask is not None:
             raise UsageError(
-                "the processes of a Dask cluster are not confined as a worker is: expected --trust (in Python: not "
-                "`isolated`) with --dask, found none"
+                "the processes of a Dask cluster are not sandboxed",
+                expected="--trust (in Python: not `isolated`) with --dask",
+                found="none",
             )
         from vizschema.worker.client import opened
         from vizschema.worker.process import Worker

@@ -15,7 +15,7 @@ import zarr
 
 import vizschema
 from vizschema import Damaged, NotAnArchive
-from vizschema.writer.source import NotCarried
+from vizschema.errors import NotSupported
 
 GIVEN = [["a", "müde", ""], ["日本語", "b c", "x" * 40]]
 PLAIN = [["a", "b c", ""], ["x" * 40, "d", "e"]]
@@ -88,7 +88,7 @@ def test_text_is_read_as_str(name: str, tmp_path: Path) -> None:
         assert type(stored[1, 0].item()) is str
         assert stored[1, 0].item() == given[1][0]
         assert stored[:, 2:].tolist() == [row[2:] for row in given]
-    with pytest.raises(NotCarried, match="1 of its nodes cannot be carried over to hdf5") as refused:
+    with pytest.raises(NotSupported, match="hdf5 does not support 1 of its nodes") as refused:
         vizschema.convert(path, tmp_path / "b.h5")
     kind = vizschema.describe(path)["nodes"]["/x"]["dtype"]
     assert refused.value.problems == {

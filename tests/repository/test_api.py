@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import builtins
+import dataclasses
 import importlib
+import inspect
+import re
 import subprocess
 import sys
+import typing
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support import traces
 
 import vizschema
+from vizschema import errors, findings
 
 PUBLIC = {
+    "Accepted": "vizschema.findings",
     "Archive": "vizschema.reader.archive",
     "Array": "vizschema.writer.plan",
+    "Bounds": "vizschema.bounds",
+    "Converted": "vizschema.writer.convert",
     "Damaged": "vizschema.errors",
     "Finding": "vizschema.findings",
+    "Limits": "vizschema.containers.base",
     "NoDigest": "vizschema.errors",
     "NotAnArchive": "vizschema.errors",
     "NotConforming": "vizschema.errors",
+    "NotSupported": "vizschema.errors",
     "Report": "vizschema.findings",
     "Rule": "vizschema.findings",
     "SpecError": "vizschema.errors",
+    "StoredArray": "vizschema.reader.archive",
+    "StoredGroup": "vizschema.reader.archive",
     "Trace": "vizschema.writer.create",
     "UsageError": "vizschema.errors",
     "VizschemaError": "vizschema.errors",
@@ -46,6 +62,75 @@ def test_a_public_name_is_that_of_its_module(name: str, module: str) -> None:
     assert getattr(vizschema, name).__module__ == module
 
 
+def public_calls() -> Iterator[tuple[str, Any]]:
+    """Every public function, and every public method of a public class, by its name."""
+    for name in PUBLIC:
+        value = getattr(vizschema, name)
+        if not isinstance(value, type):
+            yield name, inspect.unwrap(value)
+            continue
+        for key, member in vars(value).items():
+            function = member.fget if isinstance(member, property) else inspect.unwrap(member)
+            if (callable(function) and not key.startswith("_")) or key in ("__getitem__", "__enter__", "__iter__"):
+                yield f"{name}.{key}", function
+
+
+def classes_in(annotation: Any) -> Iterator[type]:
+    """Every class of the package in an annotation."""
+    for each in typing.get_args(annotation):
+        yield from classes_in(each)
+    if isinstance(annotation, list):  # the arguments of a callable
+        for each in annotation:
+            yield from classes_in(each)
+    if isinstance(annotation, type) and annotation.__module__.startswith("vizschema."):
+        yield annotation
+
+
+@pytest.mark.parametrize(
+    ("name", "call"), list(public_calls()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_what_a_public_call_takes_returns_or_raises_is_public(name: str, call: Any) -> None:
+    private = vars(importlib.import_module(call.__module__)) | vars(errors) | vars(findings)
+    hints = typing.get_type_hints(call, {**private, **{each: getattr(vizschema, each) for each in PUBLIC}})
+    found = {each.__name__ for annotation in hints.values() for each in classes_in(annotation)}
+    words = set(re.findall(r"`([A-Z]\w+)`", call.__doc__ or ""))
+    assert found | {word for word in words if not hasattr(builtins, word)} <= set(PUBLIC), name
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if dataclasses.is_dataclass(getattr(vizschema, name))])
+def test_what_a_public_record_holds_is_public(name: str) -> None:
+    kind = getattr(vizschema, name)
+    scope = {**vars(importlib.import_module(kind.__module__)), **{each: getattr(vizschema, each) for each in PUBLIC}}
+    hints = typing.get_type_hints(kind, scope)
+    fields = [field.name for field in dataclasses.fields(kind) if not field.name.startswith("_")]
+    assert {each.__name__ for field in fields for each in classes_in(hints[field])} <= set(PUBLIC)
+
+
+def test_an_open_archive_is_a_mapping_of_its_paths(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    vizschema.write(path, traces.arrays(), traces.attributes(), profile="trace")
+    with vizschema.open(path) as archive:
+        assert isinstance(archive, Mapping)
+        assert list(archive) == archive.paths() == list(archive.description["nodes"])
+        assert len(archive) == len(archive.paths())
+        assert ("/metadata" in archive, "/nothing" in archive, archive.get("/nothing")) == (True, False, None)
+        assert [node.path for node in archive.values()] == list(archive.keys())
+        assert archive["/"].members == ("activations", "attention", "extra", "metadata", "outputs")
+        assert repr(archive) == f"<Archive {path}: zarr v3 (directory), {len(traces.arrays())} arrays>"
+        assert {archive: 1}[archive] == 1
+        with vizschema.open(path) as other:
+            assert archive != other
+
+
+def test_a_node_that_cannot_be_read_is_among_the_paths(tmp_path: Path) -> None:
+    vizschema.write(tmp_path / "a.zarr", traces.arrays(), traces.attributes(), profile="trace")
+    (tmp_path / "a.zarr" / "metadata" / "zarr.json").write_text("{")
+    with vizschema.open(tmp_path / "a.zarr") as archive:
+        assert "/metadata" in archive
+        with pytest.raises(vizschema.NotAnArchive, match="/metadata: cannot be read: metadata-malformed"):
+            archive["/metadata"]
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'vizschema' has no attribute 'nothing'"):
         vizschema.nothing  # noqa: B018
@@ -62,11 +147,3 @@ def test_importing_the_package_imports_nothing_else() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert result.stdout.strip() == "['vizschema']"
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [("NoDigest", 1), ("UsageError", 2), ("NotAnArchive", 3), ("SpecError", 4), ("VizschemaError", 70)],
-)
-def test_every_exception_knows_its_exit_code(name: str, code: int) -> None:
-    assert getattr(vizschema, name)("why").exit_code == code

@@ -196,7 +196,7 @@ def test_an_archive_that_the_cluster_does_not_reach_is_said_to_be_so(
 def test_a_cluster_is_not_confined_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(write(tmp_path / "trace.h5", "hdf5"))
     assert main(["validate", path, "--dask", "local"]) == 2
-    assert "not confined as a worker is: expected --trust" in " ".join(capsys.readouterr().out.split())
+    assert "not sandboxed: expected --trust" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(UsageError, match="expected --trust"):
         vizschema.digest(path, dask="local", isolated=True)
 

@@ -38,7 +38,7 @@ def report(*findings: Finding, **changes: Any) -> Report:
     return Report(findings=findings, **values | changes)
 
 
-UNREADABLE = report(archive="no.h5", container={}, nodes=0, error=NotAnArchive("no.h5: no such file or folder"))
+UNREADABLE = report(archive="no.h5", container={}, nodes=0, error=NotAnArchive("no such file or folder", path="no.h5"))
 EVERY_KIND = report(
     finding("axes-named", "/a/x"),
     finding("axes-named", "/a/y", found="2 names"),

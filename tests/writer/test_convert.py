@@ -20,9 +20,9 @@ from support.traces import CONTAINERS, arrays, attributes, listing
 import vizschema
 from vizschema import Array, NotAnArchive, UsageError
 from vizschema.cli import main
+from vizschema.errors import NotSupported
 from vizschema.writer.convert import convert
 from vizschema.writer.forms import base
-from vizschema.writer.source import NotCarried
 
 CREATED = {"/": {"created_at": "2026-11-21T09:00:00Z"}}
 
@@ -124,7 +124,7 @@ def test_axes_of_which_some_have_names_are_carried(tmp_path: Path) -> None:
 
 
 def problems(source: Path, target: Path, **more: Any) -> dict[str, str]:
-    with pytest.raises(NotCarried) as refused:
+    with pytest.raises(NotSupported) as refused:
         convert(source, target, **more)
     assert "nothing was written" in str(refused.value)
     assert not target.exists()
@@ -159,7 +159,7 @@ def test_what_no_container_carries_is_named_before_anything_is_written(tmp_path:
 def test_a_chunk_that_would_take_all_memory_is_named(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("x", (1 << 28,), "f4", chunks=(1 << 28,))
-    with pytest.raises(NotCarried, match="/x: a chunk of 1073741824 bytes, more than the 201326592 that are decoded"):
+    with pytest.raises(NotSupported, match="/x: a chunk of 1073741824 bytes, more than the 201326592 that are decoded"):
         convert(tmp_path / "a.h5", tmp_path / "b.zarr")
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
 
@@ -302,6 +302,6 @@ def test_the_command_lists_what_cannot_be_carried(tmp_path: Path, capsys: pytest
             file[f"text_{number:02}"] = ["a"]
     assert main.main(["convert", str(tmp_path / "a.h5"), str(tmp_path / "b.zarr")]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert "nothing was written: 30 of its nodes cannot be carried over to zarr-v3" in lines[0]
+    assert "nothing was written: zarr-v3 does not support 30 of its nodes" in lines[0]
     assert "/text_00: " in lines[1]
     assert lines[-1] == "vizschema:   and 10 more"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vizschema.cli.hints import hinted, hints, part_of_archive
 from vizschema.cli.progress import bar
 from vizschema.cli.validation import Order, run
-from vizschema.errors import NotAnArchive, UsageError, VizschemaError, reported_as_bug
+from vizschema.errors import NotAnArchive, UsageError, VizschemaError, about, reported_as_bug
 from vizschema.findings import INTERRUPTED
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
@@ -42,7 +42,7 @@ def describe(path: str, reading: Reading, *, values: bool) -> int:
         with hints(path), bar(path) as begin:
             description = read(path, replace(reading, progress=begin), values=values).description
     except OSError as error:
-        raise NotAnArchive(f"{archive_name(path)}: cannot be read: {error.strerror or error}") from error
+        raise NotAnArchive(f"cannot be read: {error.strerror or error}", path=archive_name(path)) from error
     print(json.dumps(description, indent=2, sort_keys=True, allow_nan=False))
     return INTERRUPTED if description["values"] == "partial" else 0
 
@@ -59,9 +59,7 @@ def digest(paths: Sequence[str], reading: Reading) -> int:
                 found = digest_by(path, replace(reading, progress=begin))
             print(f"{found}  {escape_text(shown)}", flush=True)
         except VizschemaError as error:
-            message = str(error)
-            said = message if message.startswith(shown) else f"{shown}: {message}"
-            print(f"vizschema: {escape_text(said)}", file=sys.stderr)
+            print(f"vizschema: {escape_text(about(shown, error))}", file=sys.stderr)
             codes.append(error.exit_code)
     return max(codes)
 
@@ -81,7 +79,7 @@ def example(profile: str, path: str, container: str | None, *, overwrite: bool) 
     try:
         report: Report = write_example(profile, path, container=container, overwrite=overwrite)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=path) from error
     for line in FORMATS["text"]([report], Options(width=terminal_width())):
         print(line)
     return report.exit_code

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from vizschema.cli.hints import hints
 from vizschema.cli.progress import bar
-from vizschema.errors import UsageError
+from vizschema.errors import NotSupported, UsageError
 from vizschema.report.text import count
 from vizschema.text import escape_text, local_path
 
@@ -18,19 +18,18 @@ from vizschema.text import escape_text, local_path
 def convert(source: str, target: str, container: str | None, chunks: str, *, overwrite: bool) -> int:
     """0 after the archive was written to `target` and shown to be the same; 1 where the target cannot hold it."""
     from vizschema.writer.convert import convert as converted
-    from vizschema.writer.source import NotCarried
 
     lengths = _chunks(chunks)
     source = local_path(source)
     try:
         with _tidily(), hints(source), bar(source) as begin:
             done = converted(source, target, container=container, chunks=lengths, overwrite=overwrite, progress=begin)
-    except NotCarried as refused:
+    except NotSupported as refused:
         for line in str(refused).splitlines():
             print(f"vizschema: {escape_text(line)}", file=sys.stderr)
         return refused.exit_code
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
     for path in done.left:
         print(escape_text(f"vizschema: {path}: left behind, since it is part of no archive"), file=sys.stderr)
     digest = f"digest {done.digest}" if done.digest else f"digest not compared: {done.no_digest}"
@@ -65,6 +64,6 @@ def _chunks(text: str) -> str | dict[str, int]:
     for part in text.split(","):
         name, _, length = part.partition("=")
         if not name or not length.isascii() or not length.isdecimal() or not 0 < int(length[:12]) < 1 << 31:
-            raise UsageError(f"--chunks: expected lengths of axes like head=1,residue=128, found {part!r}")
+            raise UsageError(path="--chunks", expected="lengths of axes like head=1,residue=128", found=repr(part))
         lengths[name] = int(length)
     return lengths

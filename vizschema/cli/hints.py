@@ -44,9 +44,9 @@ def hinted(path: str, error: VizschemaError) -> VizschemaError:
         return error
     archives = _archives_in(path)
     if archives:
-        return NotAnArchive(f"{path}: {archives}")
+        return NotAnArchive(archives, path=path)
     hint = _hint(path)
-    return type(error)(f"{error}{hint}") if hint else error
+    return type(error)(f"{error.reason}{hint}", path=error.path) if hint else error
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def part_of_archive(path: str, report: Report) -> VizschemaError | None:
     if report.profile_chosen != "default" or report.spec_chosen == "declared":
         return None
     around = holder(path)
-    return None if around is None else NotAnArchive(f"{path}: a part of the archive {around}; {_instead(around)}")
+    return None if around is None else NotAnArchive(f"a part of the archive {around}; {_instead(around)}", path=path)
 
 
 def _hint(path: str) -> str:

@@ -93,8 +93,9 @@ def _require_alike(before: Side, after: Side) -> None:
     kinds = ["a profile" if _is_profile(each.name) else "a version" for each in (before, after)]
     if kinds[0] != kinds[1]:
         raise UsageError(
-            f"expected two versions or two profiles, found {before.name}, {kinds[0]}, and {after.name}, {kinds[1]}; "
-            "name the folder of a profile on both sides"
+            expected="two versions or two profiles",
+            found=f"{before.name}, {kinds[0]}, and {after.name}, {kinds[1]}",
+            fix="name the folder of a profile on both sides",
         )
 
 

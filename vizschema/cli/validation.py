@@ -100,7 +100,7 @@ def _summarise(file: str, reports: Sequence[Report], options: Options) -> None:
         with Path(file).open("a", encoding="utf-8", newline="\n") as opened:
             opened.writelines(f"{line}\n" for line in summary(reports, options))
     except OSError as error:
-        raise UsageError(f"{file}: cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=file) from error
 
 
 def _write(form: str, file: str, reports: Sequence[Report], options: Options) -> None:
@@ -109,7 +109,7 @@ def _write(form: str, file: str, reports: Sequence[Report], options: Options) ->
     try:
         Path(file).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise UsageError(f"{file}: cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=file) from error
 
 
 def _acceptance(order: Order, ground: Ground) -> Acceptance | None:
@@ -161,7 +161,7 @@ def _paths(paths: Sequence[str]) -> Iterator[str]:
             named = True
             yield local_path(name)
     if not named:
-        raise UsageError("expected paths of archives on standard input, one per line, found none")
+        raise UsageError(expected="paths of archives on standard input, one per line", found="none")
 
 
 def _line(line: bytes) -> str:

@@ -57,17 +57,17 @@ def recognise(path: str) -> Recognised:
         if stat.S_ISDIR(mode):
             return Recognised("zarr", lambda: "directory", _zarr_directory())
         if not stat.S_ISREG(mode):
-            raise NotAnArchive(f"{shown}: neither a file nor a folder")
+            raise NotAnArchive("neither a file nor a folder", path=shown)
         with open(path, "rb") as file:  # noqa: PTH123
             kind = _recognised(file)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotAnArchive(f"{shown}: no such file or folder") from None
+        raise NotAnArchive("no such file or folder", path=shown) from None
     except OSError as error:
-        raise NotAnArchive(f"{shown}: {error.strerror}") from None
+        raise NotAnArchive(error.strerror, path=shown) from None
     except ValueError as error:  # a null character in the path
-        raise NotAnArchive(f"{shown}: {error}") from None
+        raise NotAnArchive(error, path=shown) from None
     if kind.load is None:
-        raise NotAnArchive(f"{shown}: {kind.words}")
+        raise NotAnArchive(kind.words, path=shown)
     store = (lambda: _store_in_zip(path)) if kind.load is _zip else (lambda: "file")
     return Recognised(kind.words, store, kind.load())
 

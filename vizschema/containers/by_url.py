@@ -53,8 +53,10 @@ def open_connected(remote: Remote, url: str, limits: Limits, recognise: Recognis
                 return found
             missing.append(found)
         if Missing.DENIED in missing:
-            raise NotAnArchive(f"{remote.shown}: {Missing.DENIED.value}: check the credentials, and what they may read")
-        raise NotAnArchive(f"{remote.shown}: {Missing.ABSENT.value}: no file, and no Zarr metadata below it")
+            raise NotAnArchive(
+                f"{Missing.DENIED.value}: check the credentials, and what they may read", path=remote.shown
+            )
+        raise NotAnArchive(f"{Missing.ABSENT.value}: no file, and no Zarr metadata below it", path=remote.shown)
     except BaseException:
         remote.close()
         raise
@@ -66,26 +68,29 @@ def connect(url: str, patience: Patience = Patience()) -> Remote:  # noqa: B008 
     scheme = scheme_of(url)
     if scheme is None or scheme not in _BACKENDS:
         known = ", ".join(f"{name}://" for name in _BACKENDS)
-        raise UsageError(f"{shown}: expected a path or a URL with {known}, found {scheme}://")
+        raise UsageError(path=shown, expected=f"a path or a URL with {known}", found=f"{scheme}://")
     modules, load = _BACKENDS[scheme]
     lacking = [name for name in modules if importlib.util.find_spec(name) is None]
     if lacking:
         raise UsageError(
-            f"{shown}: reading {scheme}:// needs {', '.join(lacking)}: install the extra `remote` "
-            "(in a copy of the repository: pip install '.[remote]')"
+            (
+                f"reading {scheme}:// needs {', '.join(lacking)}: install the extra `remote` (in a copy "
+                "of the repository: pip install '.[remote]')"
+            ),
+            path=shown,
         )
     parts = urlsplit(url)
     if not parts.netloc.rpartition("@")[2] and scheme != "memory":
-        raise UsageError(f"{shown}: names no {'host' if scheme.startswith('http') else 'bucket'}")
+        raise UsageError(f"names no {('host' if scheme.startswith('http') else 'bucket')}", path=shown)
     if not scheme.startswith("http") and ("@" in parts.netloc or ":" in parts.netloc):
-        raise UsageError(f"{shown}: credentials in a URL of {scheme}:// are not used: set them as its tools do")
+        raise UsageError(f"credentials in a URL of {scheme}:// are not used: set them as its tools do", path=shown)
     from fsspec.asyn import get_loop
 
     _hush()
     try:
         wire = load()(f"{scheme}{url[len(scheme) :]}", patience)
     except UsageError as error:
-        raise UsageError(f"{shown}: {error}") from None
+        raise UsageError(error, path=shown) from None
     return WiredRemote(wire, shown, patience, get_loop())
 
 
@@ -160,7 +165,7 @@ def _open_file(remote: Remote, limits: Limits, recognise: Recognise) -> Containe
     # By its first block: a user block of HDF5 that is longer would cost a request for every power of two.
     form, words = recognise(found.read(0, BLOCK))
     if form is None:
-        raise NotAnArchive(f"{remote.shown}: {words}")
+        raise NotAnArchive(words, path=remote.shown)
     return _OPENERS[form](found, remote, limits)
 
 

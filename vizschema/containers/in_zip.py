@@ -19,7 +19,7 @@ def open_zip(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  
     try:
         file = FileRanges(path)
     except OSError as error:
-        raise NotAnArchive(f"{quote(path)}: {error.strerror}") from None
+        raise NotAnArchive(error.strerror, path=quote(path)) from None
     return open_zip_ranges(file, path, limits, local=True)
 
 
@@ -41,7 +41,7 @@ def open_zip_ranges(file: Ranges, shown: str, limits: Limits, *, local: bool = F
         try:
             opened = Zip(file, limits, local=local)
         except Unreadable as unreadable:
-            raise NotAnArchive(f"{quote(shown)}: {unreadable.detail}") from None
+            raise NotAnArchive(unreadable.detail, path=quote(shown)) from None
         return _archive(opened, shown, limits)
     except BaseException:
         file.close()
@@ -57,13 +57,13 @@ def _archive(opened: Zip, shown: str, limits: Limits) -> Container:
     if not any(name.endswith(SUFFIX) or name.rpartition("/")[2] in DOCUMENTS for name in names):
         other = by_names(names, MEMBERS)
         if other is not None:
-            raise NotAnArchive(f"{quote(shown)}: {other}")
+            raise NotAnArchive(other, path=quote(shown))
     zarr = zarr_in_zip(opened, limits)
     if zarr is not None:
         return zarr
     if any(member.name.endswith(SUFFIX) or member.name == NAME for member in members):
         return Npz(opened, limits)
     if not members:
-        raise NotAnArchive(f"{quote(shown)}: an empty zip file")
+        raise NotAnArchive("an empty zip file", path=quote(shown))
     some = ", ".join(quote(member.name) for member in members[:3]) + (", …" if len(members) > 3 else "")
-    raise NotAnArchive(f"{quote(shown)}: a zip file without .npy arrays or a Zarr archive; it holds {some}")
+    raise NotAnArchive(f"a zip file without .npy arrays or a Zarr archive; it holds {some}", path=quote(shown))

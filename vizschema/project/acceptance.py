@@ -41,7 +41,7 @@ def require_levels(configuration: Configuration, spec: Spec, profile: str | None
     for rule_id in configuration.levels:
         if rule_id not in rules or rules[rule_id].severity != "warning":
             raise SpecError(
-                f"{configuration.source}: level.{rule_id}: expected a should-rule, found {_found(rule_id, rules)}"
+                f"level.{rule_id}", path=configuration.source, expected="a should-rule", found=_found(rule_id, rules)
             )
 
 
@@ -58,11 +58,16 @@ def require_suppressions(configuration: Configuration, profile: str | None) -> N
         place = f"{configuration.source}: suppress number {each.number}"
         if each.rule not in severities:
             hint = suggestion(each.rule, severities) or "; `vizschema spec show VERSION PROFILE` lists rules"
-            raise SpecError(f"{place}: rule: expected the id of a rule, found {shorten(repr(each.rule), 80)}{hint}")
+            raise SpecError(
+                "rule", path=place, expected="the id of a rule", found=f"{shorten(repr(each.rule), 80)}{hint}"
+            )
         if severities[each.rule] == "error" and each.until is None:
             raise SpecError(
-                f"{place}: until: expected a date, since {each.rule} is a must-rule, found none; "
-                "add the day on which this suppression ends, such as until = 2027-06-30"
+                "until",
+                path=place,
+                expected=f"a date, since {each.rule} is a must-rule",
+                found="none",
+                fix="add the day on which this suppression ends, such as until = 2027-06-30",
             )
 
 

@@ -47,12 +47,16 @@ def load(path: Path) -> Baseline:
             for name, rules in document["archives"].items()
         }
     except FileNotFoundError as error:
-        raise UsageError(f"{path}: expected a baseline, found no file; `--write-baseline {path}` writes one") from error
+        raise UsageError(
+            path=path, expected="a baseline", found="no file", fix=f"`--write-baseline {path}` writes one"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         said = shorten(f"{type(error).__name__}: {error}", 160)
-        raise UsageError(f"{path}: expected a baseline, found {said}; `--write-baseline {path}` writes one") from error
+        raise UsageError(
+            path=path, expected="a baseline", found=said, fix=f"`--write-baseline {path}` writes one"
+        ) from error
     if version != VERSION:
-        raise UsageError(f"{path}: expected a baseline of version {VERSION}, found {shorten(repr(version), 40)}")
+        raise UsageError(path=path, expected=f"a baseline of version {VERSION}", found=shorten(repr(version), 40))
     return Baseline(path, archives)
 
 
@@ -72,4 +76,4 @@ def write(path: Path, reports: Iterable[Report]) -> None:
     try:
         path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=path) from error

@@ -65,7 +65,9 @@ def find(folder: Path) -> Path | None:
         own, shared = place / OWN_FILE, place / SHARED_FILE
         has_table = shared.is_file() and _table(shared) is not None
         if own.is_file() and has_table:
-            raise SpecError(f"{own}: expected one configuration, found another in {shared}; remove one of them")
+            raise SpecError(
+                path=own, expected="one configuration", found=f"another in {shared}", fix="remove one of them"
+            )
         if own.is_file() or has_table:
             return own if own.is_file() else shared
     return None
@@ -75,13 +77,16 @@ def load(path: Path) -> Configuration:
     """The configuration in `path`; raises `SpecError` for what is no configuration."""
     table = _table(path)
     if table is None:
-        raise SpecError(f"{path}: expected a table [tool.vizschema], found none; `vizschema pin` writes it")
+        raise SpecError(path=path, expected="a table [tool.vizschema]", found="none", fix="`vizschema pin` writes it")
     _require_known(path, "", table, _KEYS)
     spec, digest, profile = (_text(path, key, table.get(key)) for key in ("spec", "sha256", "profile"))
     if digest is not None and (spec is None or not re.fullmatch("[0-9a-f]{64}", digest)):
         raise SpecError(
-            f"{path}: sha256: expected 64 hexadecimal digits beside a version in spec, found {shorten(digest, 80)!r}"
-            f" beside {spec!r}; `vizschema pin` writes both"
+            "sha256",
+            path=path,
+            expected="64 hexadecimal digits beside a version in spec",
+            found=f"{shorten(digest, 80)!r} beside {spec!r}",
+            fix="`vizschema pin` writes both",
         )
     if profile is not None and (path.parent / profile / "must.schema.json").is_file():
         profile = str(path.parent / profile)
@@ -93,11 +98,11 @@ def _table(path: Path) -> dict[str, Any] | None:
     try:
         document: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SpecError(f"{path}: expected TOML, found {shorten(str(error), 200)}") from error
+        raise SpecError(path=path, expected="TOML", found=shorten(str(error), 200)) from error
     for key in ("tool", "vizschema") if path.name == SHARED_FILE else ():
         document = document.get(key) if isinstance(document, dict) else None
     if document is not None and not isinstance(document, dict):
-        raise SpecError(f"{path}: expected a table [tool.vizschema], found {_shown(document)}")
+        raise SpecError(path=path, expected="a table [tool.vizschema]", found=_shown(document))
     return document
 
 
@@ -107,29 +112,29 @@ _KEYS = ("spec", "sha256", "profile", "level", "suppress")
 def _levels(path: Path, table: Mapping[str, Any]) -> dict[str, Level]:
     levels = table.get("level", {})
     if not isinstance(levels, dict):
-        raise SpecError(f"{path}: level: expected a table of rules, found {_shown(levels)}")
+        raise SpecError("level", path=path, expected="a table of rules", found=_shown(levels))
     for rule, level in levels.items():
         if level not in ("off", "warning", "error"):
-            raise SpecError(f'{path}: level.{rule}: expected "off", "warning" or "error", found {_shown(level)}')
+            raise SpecError(f"level.{rule}", path=path, expected='"off", "warning" or "error"', found=_shown(level))
     return cast(dict[str, Level], levels)
 
 
 def _suppressions(path: Path, table: Mapping[str, Any]) -> tuple[Suppression, ...]:
     entries = table.get("suppress", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise SpecError(f"{path}: suppress: expected tables [[suppress]], found {_shown(entries)}")
+        raise SpecError("suppress", path=path, expected="tables [[suppress]]", found=_shown(entries))
     return tuple(_suppression(path, number, entry) for number, entry in enumerate(entries, 1))
 
 
 def _suppression(path: Path, number: int, entry: Mapping[str, Any]) -> Suppression:
-    place = f"suppress number {number}: "
+    place = f"suppress number {number}"
     _require_known(path, place, entry, tuple(_FIELDS))
     if "rule" not in entry:
-        raise SpecError(f"{path}: {place}expected the rule that is suppressed, found none")
+        raise SpecError(place, path=path, expected="the rule that is suppressed", found="none")
     for key, value in entry.items():
         expected, fits = _FIELDS[key]
         if not fits(value):
-            raise SpecError(f"{path}: {place}{key}: expected {expected}, found {_shown(value)}")
+            raise SpecError(f"suppress number {number}: {key}", path=path, expected=expected, found=_shown(value))
     return Suppression(
         entry["rule"],
         entry.get("path", "/**"),
@@ -166,12 +171,12 @@ _FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 def _require_known(path: Path, place: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            raise SpecError(f"{path}: {place}expected one of {', '.join(known)}, found the key {_shown(key)}")
+            raise SpecError(place, path=path, expected=f"one of {', '.join(known)}", found=f"the key {_shown(key)}")
 
 
 def _text(path: Path, key: str, value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise SpecError(f"{path}: {key}: expected a text, found {_shown(value)}")
+        raise SpecError(key, path=path, expected="a text", found=_shown(value))
     return value
 
 

@@ -27,9 +27,13 @@ def pinned(configuration: Configuration) -> Spec | None:
     if configuration.sha256 not in (None, spec.digest):
         state = "" if spec.released else ", which is a draft and may change"
         raise SpecError(
-            f"{configuration.source}: expected spec {spec.version} with sha256 {configuration.sha256}, found "
-            f"{spec.digest} installed{state}; install the vizschema that it was pinned with, or look at "
-            f"`vizschema spec diff` and pin again: vizschema pin {spec.version}"
+            path=configuration.source,
+            expected=f"spec {spec.version} with sha256 {configuration.sha256}",
+            found=f"{spec.digest} installed{state}",
+            fix=(
+                "install the vizschema that it was pinned with, or look at `vizschema spec diff` and "
+                f"pin again: vizschema pin {spec.version}"
+            ),
         )
     return spec
 
@@ -49,12 +53,13 @@ def write_pin(path: Path, spec: Spec) -> None:
         after = _edited(before, spec, shared=path.name == SHARED_FILE)
         if not _only_pinned(before, after, spec, shared=path.name == SHARED_FILE):
             raise UsageError(
-                f"{path}: cannot be edited without touching more; add to [tool.vizschema] yourself: "
-                f'spec = "{spec.version}" and sha256 = "{spec.digest}"'
+                "cannot be edited without touching more; add to [tool.vizschema] yourself: "
+                f'spec = "{spec.version}" and sha256 = "{spec.digest}"',
+                path=path,
             )
         _replace(path, after)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be written: {error}") from error
+        raise UsageError(f"cannot be written: {error}", path=path) from error
 
 
 def _edited(text: str, spec: Spec, *, shared: bool) -> str:

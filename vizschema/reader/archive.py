@@ -9,9 +9,9 @@ from __future__ import annotations
 import difflib
 import os
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class StoredArray:
     axes: tuple[str | None, ...] | None
     attributes: Mapping[str, Any]
     chunks: tuple[int, ...] | None
-    _source: Selectable
+    _source: Selectable = field(repr=False)
 
     @property
     def ndim(self) -> int:
@@ -66,8 +66,14 @@ class StoredGroup:
     members: tuple[str, ...]
 
 
-class Archive:
-    """An open archive; made by `open`, and a context manager that closes it."""
+class Archive(Mapping[str, StoredArray | StoredGroup]):
+    """An open archive, a mapping from paths to arrays and groups; made by `open`, a context manager that closes it.
+
+    A node that cannot be read is among the paths, and raises `NotAnArchive` when it is asked for.
+
+    Attributes:
+        description: The description, values not read.
+    """
 
     def __init__(self, path: str, description: Description, container: Container) -> None:
         self.description = description
@@ -88,17 +94,44 @@ class Archive:
     def __contains__(self, path: object) -> bool:
         return path in self.description["nodes"]
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.description["nodes"])
+
+    def __len__(self) -> int:
+        return len(self.description["nodes"])
+
+    def __eq__(self, other: object) -> bool:
+        return self is other  # not by what every node holds
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        container = self.description["container"]
+        version = "" if container["version"] is None else f" v{container['version']}"
+        count = sum(node["kind"] == "array" for node in self.description["nodes"].values())
+        arrays = f"{count} {'array' if count == 1 else 'arrays'}"
+        return f"<Archive {self._path}: {container['format']}{version} ({container['store']}), {arrays}>"
+
     def __getitem__(self, path: str) -> StoredArray | StoredGroup:
         node = self._node(path)
         if node["kind"] == "group":
-            children = (each for each in self.description["nodes"] if each != "/" and parent_of(each) == path)
-            return StoredGroup(path, node["attributes"], tuple(each.rpartition("/")[2] for each in children))
+            return StoredGroup(path, node["attributes"], tuple(self._members.get(path, ())))
         chunks = node["storage"] and tuple(node["storage"]["chunks"])
         axes = None if node["axes"] is None else tuple(node["axes"])
         source = Selectable(path, self._opened, remote=self._remote)
         return StoredArray(
             path, tuple(node["shape"]), dtype_of(node["dtype"]), axes, node["attributes"], chunks, source
         )
+
+    @cached_property
+    def _members(self) -> Mapping[str, list[str]]:
+        """The names of the members of every group."""
+        members: dict[str, list[str]] = {}
+        for path in self:
+            if path != "/":
+                members.setdefault(parent_of(path), []).append(path.rpartition("/")[2])
+        return members
 
     def paths(self) -> list[str]:
         """The path of every node, sorted."""
@@ -113,7 +146,9 @@ class Archive:
     def _opened(self, path: str) -> Values:
         """The values of an array, as the description has it; raises `ChunkDamaged`, `UsageError` once it is closed."""
         if not self._closing.alive:
-            raise UsageError(f"{path}: expected an open archive, found a closed one; open {self._path} again")
+            raise UsageError(
+                path=path, expected="an open archive", found="a closed one", fix=f"open {self._path} again"
+            )
         values = self._values(path)
         node = self.description["nodes"][path]
         if values.shape != tuple(node["shape"]) or values.dtype != dtype_of(node["dtype"]):
@@ -134,9 +169,9 @@ class Archive:
         while above != "/" and "name" not in nodes[above].get("escaped", ()):
             above = parent_of(above)
         if above != "/":
-            raise NotAnArchive(f"{path}: cannot be read: its name holds characters that are shown escaped here")
+            raise NotAnArchive("cannot be read: its name holds characters that are shown escaped here", path=path)
         if node["kind"] not in ("group", "array"):
-            raise NotAnArchive(f"{path}: cannot be read: {node['reason']}: {node['detail']}")
+            raise NotAnArchive(f"cannot be read: {node['reason']}: {node['detail']}", path=path)
         if node["kind"] == "array":
             require_decodable(path, node, self.description["container"])
         return node
@@ -162,7 +197,9 @@ def require_decodable(path: str, node: Node, container: Mapping[str, Any]) -> No
     `container` is the block of that name of the description.
     """
     if node["dtype"] not in ITEM_BYTES and node["dtype"] not in TEXTS:
-        raise NotAnArchive(f"{path}: cannot be read: expected numbers, booleans or text, found {node['dtype']}")
+        raise NotAnArchive("cannot be read", path=path, expected="numbers, booleans or text", found=node["dtype"])
     unknown = [name for name in undecoded(container, node) if node["dtype"] != "string" or name != "vlen-utf8"]
     if unknown:
-        raise NotAnArchive(f"{path}: cannot be read: expected codecs that are decoded here, found {', '.join(unknown)}")
+        raise NotAnArchive(
+            "cannot be read", path=path, expected="codecs that are decoded here", found=", ".join(unknown)
+        )

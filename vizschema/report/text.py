@@ -10,6 +10,7 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
+from vizschema.errors import about
 from vizschema.findings import Finding, Report, Severity
 from vizschema.report.inert import inert
 from vizschema.report.options import WIDTH, Options, exit_code
@@ -106,8 +107,7 @@ def first_line(report: Report, options: Options) -> str:
     archive = escape_text(report.archive)
     if report.error is None:
         return _verdict(archive, report, options)
-    message = escape_text(str(report.error))
-    return f"{message if message.startswith(archive) else f'{archive}: {message}'} — not judged"
+    return f"{escape_text(about(report.archive, report.error))} — not judged"
 
 
 def _rules(findings: Iterable[Finding], options: Options) -> Iterator[str]:

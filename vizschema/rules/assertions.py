@@ -67,8 +67,11 @@ def profiles_of(folder: Path) -> dict[str, Flat]:
     paths = sorted(folder.glob("*/*.schema.json"))
     if not paths:
         raise SpecError(
-            f"{folder}: expected an installed version, the folder of a version, or that of a profile with a "
-            "must.schema.json; found none of these"
+            (
+                "expected an installed version, the folder of a version, or that of a profile with a "
+                "must.schema.json; found none of these"
+            ),
+            path=folder,
         )
     documents: dict[str, Schema] = {}
     entries: dict[str, list[str]] = {}

@@ -16,7 +16,9 @@ def export(target: Path, spec: Spec | None = None) -> int:
     Raises `UsageError` where `target` holds anything, or cannot be written.
     """
     if target.is_dir() and any(target.iterdir()):
-        raise UsageError(f"{target}: expected a folder that is not there yet, or is empty; found one with files in it")
+        raise UsageError(
+            "expected a folder that is not there yet, or is empty; found one with files in it", path=target
+        )
     written = 0
     try:
         for path in _files(spec):
@@ -25,7 +27,7 @@ def export(target: Path, spec: Spec | None = None) -> int:
             shutil.copyfile(path, place)
             written += 1
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
     return written
 
 

@@ -151,7 +151,7 @@ class Faults:
     def _fault(self, place: _Place, path: Tokens, name: str | None = None) -> Fault:
         if place.anchor is None:
             where = "/".join(map(str, place.tokens))
-            raise SpecError(f"{place.url}: an assertion that no rule holds, at {where}")
+            raise SpecError(f"an assertion that no rule holds, at {where}", path=place.url)
         return Fault(self._profile.rules[place.anchor], path, name, str(place.tokens[-1]), place.value)
 
     def _all(self, place: _Place, instance: Any, path: Tokens, _: _Place) -> Iterator[Fault]:

@@ -21,7 +21,9 @@ def released(root: Path) -> Mapping[str, Files]:
     try:
         versions = orjson.loads(path.read_bytes())["released"]
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise SpecError(f"{path}: expected the lock of released versions, found {error}; install again") from error
+        raise SpecError(
+            path=path, expected="the lock of released versions", found=error, fix="install again"
+        ) from error
     return {version: dict(files) for version, files in versions.items()}
 
 
@@ -45,7 +47,9 @@ def require_unchanged(version: str, found: Files, root: Path) -> bool:
     differing = changes(locked, found)
     if differing:
         raise SpecError(
-            f"spec {version}: expected the files that were released, found that {', '.join(differing)}; a released "
-            "version never changes: install vizschema again"
+            path=f"spec {version}",
+            expected="the files that were released",
+            found=f"that {', '.join(differing)}",
+            fix="a released version never changes: install vizschema again",
         )
     return True

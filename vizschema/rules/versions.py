@@ -71,8 +71,9 @@ class Spec:
         folder = Path(name_or_folder)
         if not (folder / "must.schema.json").is_file():
             raise SpecError(
-                f"profile {name_or_folder!r}: expected one of {', '.join(self.profiles)}, or a folder with a "
-                f"must.schema.json; found neither in version {self.version}{suggestion(name_or_folder, self.profiles)}"
+                f"expected one of {', '.join(self.profiles)}, or a folder with a must.schema.json; found neither in "
+                f"version {self.version}{suggestion(name_or_folder, self.profiles)}",
+                path=f"profile {name_or_folder!r}",
             )
         return _load_profile(folder, self.version)
 
@@ -125,7 +126,9 @@ def resolve(reference: str, base: str, documents: Mapping[str, Schema]) -> tuple
     """The `$id` of the document that `reference` leads to from `base`, and the place in it, as unescaped tokens."""
     url, fragment = urldefrag(urljoin(base, reference))
     if url not in documents:
-        raise SpecError(f"{base}: $ref {reference!r} leads to {url}, which is no schema of this version or beside it")
+        raise SpecError(
+            f"$ref {reference!r} leads to {url}, which is no schema of this version or beside it", path=base
+        )
     if not fragment.startswith("/"):
         place = [] if not fragment else _anchors(documents[url]).get(fragment)
     else:
@@ -134,7 +137,7 @@ def resolve(reference: str, base: str, documents: Mapping[str, Schema]) -> tuple
     for token in place or ():
         target = target.get(token) if isinstance(target, dict) else None
     if place is None or not isinstance(target, dict):
-        raise SpecError(f"{base}: $ref {reference!r} leads to nothing in {url}")
+        raise SpecError(f"$ref {reference!r} leads to nothing in {url}", path=base)
     return url, place
 
 
@@ -197,7 +200,7 @@ def _gather(document: Schema, path: Path, documents: dict[str, Schema]) -> None:
         from vizschema.rules.keywords import breaches  # an engine is needed for schemas of users only
 
         for breach in breaches(document, root() / "keywords.schema.json"):
-            raise SpecError(f"{path}: {breach}")
+            raise SpecError(breach, path=path)
     base = document["$id"]
     if base in documents:
         return
@@ -212,7 +215,7 @@ def _gather(document: Schema, path: Path, documents: dict[str, Schema]) -> None:
             target = _locate(reference, url, path)
             loaded = read_json(target)
             if loaded.get("$id") != url:
-                raise SpecError(f"{target}: expected the $id {url}, found {loaded.get('$id')}")
+                raise SpecError(path=target, expected=f"the $id {url}", found=loaded.get("$id"))
             _gather(loaded, target, documents)
 
 
@@ -221,7 +224,7 @@ def _locate(reference: str, url: str, path: Path) -> Path:
     target = root() / url.removeprefix(_HOME) if url.startswith(_HOME) else path.parent / reference
     if not target.is_file():
         raise SpecError(
-            f"{path}: $ref {reference!r} leads to {url}, which is no schema of an installed version or beside it"
+            f"$ref {reference!r} leads to {url}, which is no schema of an installed version or beside it", path=path
         )
     return target
 
@@ -231,9 +234,9 @@ def read_json(path: Path) -> Schema:
     try:
         document = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
-        raise SpecError(f"{path}: expected a JSON document, found {error}") from error
+        raise SpecError(path=path, expected="a JSON document", found=error) from error
     if not isinstance(document, dict):
-        raise SpecError(f"{path}: expected a JSON object, found {type(document).__name__}")
+        raise SpecError(path=path, expected="a JSON object", found=type(document).__name__)
     return document
 
 

@@ -126,7 +126,9 @@ def _client(address: str, processes: int) -> Iterator[Any]:
             client = stack.enter_context(distributed.Client(at, timeout=_PATIENCE))
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"--dask: expected `local`, or the address of a scheduler that answers, found {address!r}: {error}"
+                path="--dask",
+                expected="`local`, or the address of a scheduler that answers",
+                found=f"{address!r}: {error}",
             ) from error
         try:
             yield client
@@ -144,7 +146,9 @@ def read_range(job: Job, path: str, pieces: Sequence[Piece], first: Any, *, head
         array = ScannedArray(container, job.description, path, job.entries, job.memory, None, hashing)
         values = array.open()
         if values is None:
-            raise UsageError(f"{path}: expected values that a process of the cluster can open too, found none there")
+            raise UsageError(
+                path=path, expected="values that a process of the cluster can open too", found="none there"
+            )
         if isinstance(values, Ahead):
             values.until(max(piece.index for piece in pieces))
         if not head:
@@ -172,7 +176,7 @@ def _opened(archive: str) -> Iterator[Container]:
         container = open_container(archive)
     except VizschemaError as error:
         raise UsageError(
-            f"expected an archive that every process of the cluster reaches, found on one: {error}"
+            expected="an archive that every process of the cluster reaches", found=f"on one: {error}"
         ) from None
     with closing(container):
         yield container

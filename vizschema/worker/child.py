@@ -11,7 +11,7 @@ a list that begins with what it is:
     facts PATH FACTS     what the values of an array hold
     picture PATH PICTURE what an array looks like
     end BLOCK            carried out; what the function gives
-    error CLASS TEXT     not carried out: an exception of ours
+    error CLASS TEXT {}  not carried out: an exception of ours, and its fields
     limit TEXT           not carried out: out of memory
 
 The other end is `process.py`. Starts with nothing imported that an archive does not need.
@@ -32,7 +32,7 @@ from typing import Any
 from vizschema.containers import Recognised, borrow, recognise
 from vizschema.containers.base import Limits
 from vizschema.description import Node, fault
-from vizschema.errors import NotAnArchive, VizschemaError, reported_as_bug
+from vizschema.errors import FIELDS, NotAnArchive, VizschemaError, reported_as_bug
 from vizschema.text import escape_text
 from vizschema.worker import messages
 from vizschema.worker.sandbox import confine, limit_resources
@@ -212,7 +212,9 @@ def _carry_out(function: Callable[[Mapping[str, Any], Channel], None], arguments
             except MemoryError:
                 channel.send("limit", "reading it takes more memory than the worker may have")
     except VizschemaError as error:
-        channel.send("error", type(error).__name__, escape_text(str(error)))
+        fields = {name: vars(error)[name] for name in FIELDS}
+        shown = {name: value if value is None else escape_text(value) for name, value in fields.items()}
+        channel.send("error", type(error).__name__, escape_text(str(error)), shown)
 
 
 if __name__ == "__main__":

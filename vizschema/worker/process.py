@@ -34,6 +34,7 @@ _GRACE = 10.0
 _STARTING = 60.0
 """Seconds in which a worker has to be ready; a slow disk says nothing of the archive."""
 
+_REPORTED = {kind.__name__: kind for kind in (errors.NotAnArchive, errors.UsageError)}
 _SIGNALS = {each.value: each.name for each in signal.Signals}
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIZSCHEMA_DEBUG")
 _ENVIRONMENT = {
@@ -157,7 +158,7 @@ class Worker:
             while True:
                 message = self._next()
                 if message[0] == "error":
-                    raise _exception(*message[1:])
+                    raise self._reported(message)
                 if message[0] == "limit":
                     raise WorkerDied("over-limit", str(message[1]))
                 yield message
@@ -216,6 +217,16 @@ class Worker:
         self._process.kill()
         return WorkerDied("crashed", "the worker that read it said what makes no sense")
 
+    def _reported(self, message: list[Any]) -> Exception:
+        """The exception that the worker reports, with its fields."""
+        match message:
+            case ["error", str(name), str(text), dict(fields)]:
+                error = _REPORTED.get(name, VizschemaError)(text)
+                texts = {key: value for key, value in fields.items() if key in errors.FIELDS and isinstance(value, str)}
+                vars(error).update(texts)
+                return error
+        return self.senseless()
+
     def _death(self) -> WorkerDied:
         code = self._process.wait()
         if self._overdue is not None:
@@ -249,12 +260,6 @@ class Worker:
     def _stream(stream: IO[bytes] | None) -> IO[bytes]:
         assert stream is not None  # noqa: S101  (it is a pipe)
         return stream
-
-
-def _exception(name: str, text: str) -> VizschemaError:
-    """The exception of ours that a worker reports."""
-    kind = getattr(errors, name, VizschemaError)
-    return kind(text) if kind in (errors.NotAnArchive, errors.UsageError) else VizschemaError(text)
 
 
 def _search_path() -> list[str]:

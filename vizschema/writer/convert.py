@@ -23,13 +23,13 @@ from vizschema.containers.base import Container
 from vizschema.describing import describe, describe_open
 from vizschema.description import Description, Node
 from vizschema.digests import digest, require_portable
-from vizschema.errors import NoDigest, UsageError, VizschemaError
+from vizschema.errors import NoDigest, NotSupported, UsageError, VizschemaError
 from vizschema.rules import versions
-from vizschema.text import local_path
+from vizschema.text import archive_name, local_path
 from vizschema.writer.forms import form_of
 from vizschema.writer.forms.base import BFLOAT16, Form, PlannedArray
 from vizschema.writer.layout import default_chunks
-from vizschema.writer.source import NotCarried, SourceValues, problems_of
+from vizschema.writer.source import SourceValues, problems_of
 from vizschema.writer.target import replacing, require_free
 
 KEEP, DEFAULT = "keep", "default"
@@ -65,8 +65,9 @@ def convert(
 
     `container` is one of `writers.FORMS`, by default what the suffix says. `chunks` is `keep`, `default`, or the
     length of a chunk along axes by their names (without a role), the others as by default. Holds a few chunks, or
-    32 MiB, in memory. Raises `NotCarried` where the target cannot hold the archive, `UsageError` where it exists or an
-    argument does not fit, `NotAnArchive` where the source cannot be read (`Damaged`: a chunk); leaves nothing behind.
+    32 MiB, in memory. Raises `NotSupported` where the container does not support what the archive has, `UsageError`
+    where it exists or an argument does not fit, `NotAnArchive` where the source cannot be read (`Damaged`: a chunk);
+    leaves nothing behind.
     """
     place, path = local_path(os.fspath(source)), Path(target)
     form = form_of(path, container)
@@ -75,7 +76,7 @@ def convert(
         description = describe_open(opened)
         problems = dict(problems_of(description, form))
         if problems:
-            raise NotCarried(place, form, problems)
+            raise NotSupported(archive_name(place), form.name, problems)
         planned = _plan(description, opened, form, chunks)
         with replacing(path) as temporary:
             _write(temporary, description, planned, form, progress)
@@ -97,10 +98,10 @@ def _plan(description: Description, opened: Container, form: Form, chunks: Chunk
         unknown = [name for name in chunks if name not in known]
         if unknown:
             raise UsageError(
-                f"chunks: no array has an axis {unknown[0]}; there is {', '.join(sorted(known)) or 'none'}"
+                f"no array has an axis {unknown[0]}; there is {', '.join(sorted(known)) or 'none'}", path="chunks"
             )
     elif chunks not in (KEEP, DEFAULT):
-        raise UsageError(f"chunks: expected keep, default, or lengths of axes like head=1, found {chunks!r}")
+        raise UsageError(path="chunks", expected="keep, default, or lengths of axes like head=1", found=repr(chunks))
     return {path: _planned(path, node, opened, form, chunks, layout) for path, node in arrays.items()}
 
 
@@ -163,7 +164,7 @@ def _compare(source: str, written: Path, description: Description) -> tuple[str 
     """The digest that both have, or why there is none; raises `VizschemaError` where they are not the same."""
     difference = _difference(description, describe(written))
     if difference is not None:
-        raise VizschemaError(f"{source}: not converted: {difference} would differ; please report it")
+        raise VizschemaError(f"not converted: {difference} would differ; please report it", path=source)
     try:
         require_portable(description)
     except NoDigest as error:
@@ -171,7 +172,7 @@ def _compare(source: str, written: Path, description: Description) -> tuple[str 
     expected = digest(source)
     found = digest(written)
     if found != expected:
-        raise VizschemaError(f"{source}: not converted: its digest is {expected}, and would be {found}")
+        raise VizschemaError(f"not converted: its digest is {expected}, and would be {found}", path=source)
     return str(found), None
 
 

@@ -56,14 +56,17 @@ def create(
     if not form.stepwise:
         steps = ", ".join(name for name, other in FORMS.items() if other.stepwise)
         raise UsageError(
-            f"{target}: {form.name} cannot be written array by array, since what finds its arrays is written at once; "
-            f"capture in one of {steps}, and convert when it is complete"
+            (
+                f"{form.name} cannot be written array by array, since what finds its arrays is written "
+                f"at once; capture in one of {steps}, and convert when it is complete"
+            ),
+            path=target,
         )
     version = versions.newest() if spec is None else versions.load(spec)
     judged = version.profile(profile)
     given = {plan.node_path(place): dict(value) for place, value in (attributes or {}).items()}
     if resume and overwrite:
-        raise UsageError(f"{target}: expected either resume or overwrite, found both")
+        raise UsageError(path=target, expected="either resume or overwrite", found="both")
     resumed = resume and is_there(target)
     if resumed:
         trace = _resumed(target, form, version, judged, given)
@@ -84,7 +87,7 @@ def create(
 def _resumed(target: Path, form: Form, version: Spec, profile: Profile, given: dict[str, dict[str, Any]]) -> Trace:
     """The trace of what is at `target`; `given` keeps what is still to be set."""
     if form.resume is None:
-        raise UsageError(f"{target}: {form.name} cannot be gone on with")
+        raise UsageError(f"{form.name} cannot be gone on with", path=target)
     nodes = unfinished(target, form)
     own = {**nodes["/"]["attributes"], **given.get("/", {})}
     plan.root_attributes(own, version.version, profile.name)
@@ -152,7 +155,7 @@ class Trace:
         writer = self._open()
         place = plan.node_path(path)
         if place in self._nodes:
-            raise UsageError(f"{place}: was written already, and an array is written once")
+            raise UsageError("was written already, and an array is written once", path=place)
         self._require_groups_above(place)
         given = Array(data, axes, attributes or {}, chunks, shards)
         planned = plan.plan_array(place, given, {}, self._form, self._layout)
@@ -175,9 +178,9 @@ class Trace:
         values = plan.plain_attributes(place, {**(attributes or {}), **more})
         fixed = [key for key in _FIXED if place == "/" and key in values]
         if fixed:
-            raise UsageError(f"/: the attribute {fixed[0]} is set by create itself; leave it out")
+            raise UsageError(f"the attribute {fixed[0]} is set by create itself; leave it out", path="/")
         if place in self._nodes and place not in self._attributes:
-            raise UsageError(f"{place}: expected a group, found an array; pass its attributes to add")
+            raise UsageError(path=place, expected="a group", found="an array", fix="pass its attributes to add")
         self._require_groups_above(place)
         merged = {**self._attributes.get(place, {}), **values}
         sizes = [key.removeprefix("size_") for key in values if key.startswith("size_")]
@@ -203,7 +206,7 @@ class Trace:
         description = plan.plan_description(nodes, self._form)
         report = report_of(description, str(self._target), self._chosen)
         if not report.conforms:
-            raise NotConforming(f"{self._target}: stays marked as not complete: {refusal(report)}", report)
+            raise NotConforming(f"stays marked as not complete: {refusal(report)}", report, path=self._target)
         writer.annotate("/", {COMPLETE: True})
         writer.finish()
         self.close()
@@ -217,7 +220,7 @@ class Trace:
 
     def _open(self) -> Writer:
         if self._writer is None:
-            raise UsageError(f"{self._target}: is closed; add and annotate inside the with block of create")
+            raise UsageError("is closed; add and annotate inside the with block of create", path=self._target)
         return self._writer
 
     def _group(self, writer: Writer, place: str, attributes: Mapping[str, Any]) -> None:
@@ -235,7 +238,7 @@ class Trace:
     def _require_groups_above(self, place: str) -> None:
         for above in plan.ancestors(place):
             if above in self._nodes and above not in self._attributes:
-                raise UsageError(f"{above}: expected a group, found an array; {place} cannot lie below it")
+                raise UsageError(path=above, expected="a group", found="an array", fix=f"{place} cannot lie below it")
 
     def _require_fit(
         self, place: str, node: Node, axes: Sequence[str], attributes: Mapping[str, Any] | None = None
@@ -256,4 +259,4 @@ class Trace:
         findings = tuple(filter(lasting(place, axes, attributes), report.errors))
         if findings:
             refused = replace(report, findings=findings)
-            raise NotConforming(f"{place}: was not written: {refusal(refused)}", refused)
+            raise NotConforming(f"was not written: {refusal(refused)}", refused, path=place)

@@ -45,8 +45,11 @@ def node_path(path: str) -> str:
     for name in names:
         if not name or name.startswith((".", "__")) or name == "zarr.json":
             raise UsageError(
-                f"{shorten(escape_text(path))}: expected names between single slashes, like /outputs/logits, "
-                "and none that containers keep for themselves (a leading dot or two underscores, zarr.json)"
+                (
+                    "expected names between single slashes, like /outputs/logits, and none that containers "
+                    "keep for themselves (a leading dot or two underscores, zarr.json)"
+                ),
+                path=shorten(escape_text(path)),
             )
     return "/" + "/".join(names)
 
@@ -64,9 +67,9 @@ def plain_attributes(path: str, attributes: Mapping[str, Any]) -> dict[str, Any]
     """`attributes` as JSON: NumPy scalars and arrays as numbers and lists; raises `UsageError` for anything else."""
     for key in attributes:
         if not isinstance(key, str):
-            raise UsageError(f"{path}: expected attributes with names, found the key {key!r}")
+            raise UsageError(path=path, expected="attributes with names", found=f"the key {key!r}")
         if key in RESERVED:
-            raise UsageError(f"{path}: the attribute {key} is set by the writer; pass axes and data instead")
+            raise UsageError(f"the attribute {key} is set by the writer; pass axes and data instead", path=path)
     return {key: _plain(path, key, value) for key, value in attributes.items()}
 
 
@@ -80,7 +83,7 @@ def _plain(path: str, key: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _plain(path, key, item) for name, item in value.items()}
     found = type(value).__name__
-    raise UsageError(f"{path}: attribute {key}: expected a number, a text, a boolean or a flat list, found {found}")
+    raise UsageError(f"attribute {key}", path=path, expected="a number, a text, a boolean or a flat list", found=found)
 
 
 def root_attributes(given: Mapping[str, Any], spec: str, profile: str) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def root_attributes(given: Mapping[str, Any], spec: str, profile: str) -> dict[s
     for key, chosen in (("spec_version", spec), ("profile", profile)):
         if given.get(key, chosen) != chosen:
             raise UsageError(
-                f"/: expected the attribute {key} to be {chosen!r}, as the call says, found {given[key]!r}"
+                path="/", expected=f"the attribute {key} to be {chosen!r}, as the call says", found=repr(given[key])
             )
     return {
         "spec_version": spec,
@@ -108,9 +111,9 @@ def plan_array(
         values = values.astype(values.dtype.newbyteorder("="))
     axes = tuple(given.axes)
     if isinstance(given.axes, str) or len(axes) != values.ndim or not all(isinstance(name, str) for name in axes):
-        raise UsageError(f"{path}: expected one axis name a dimension of {values.shape}, found {given.axes!r}")
+        raise UsageError(path=path, expected=f"one axis name a dimension of {values.shape}", found=repr(given.axes))
     if given.shards is not None and not form.shards:
-        raise UsageError(f"{path}: {form.name} has no shards; leave them out, or write zarr-v3")
+        raise UsageError(f"{form.name} has no shards; leave them out, or write zarr-v3", path=path)
     dtype = canonical_dtype(values.dtype)
     chosen = _cut(path, "chunks", given.chunks, values.shape)
     if chosen is None:
@@ -120,7 +123,7 @@ def plan_array(
     if shards is None:
         shards = form.default_shards(values.shape, chunks, values.dtype.itemsize)
     if shards is not None and any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
-        raise UsageError(f"{path}: expected shards that hold whole chunks of {chunks}, found {shards}")
+        raise UsageError(path=path, expected=f"shards that hold whole chunks of {chunks}", found=shards)
     return PlannedArray(values, dtype, axes, plain_attributes(path, {**given.attributes, **attributes}), chunks, shards)
 
 
@@ -163,7 +166,7 @@ def require_portable(planned: Mapping[str, PlannedArray]) -> None:
     """Nothing; raises `UsageError` for values that no container of ours can hold, whatever a profile allows."""
     for path, item in planned.items():
         if item.dtype not in ITEM_BYTES:
-            raise UsageError(f"{path}: expected one of {', '.join(ITEM_BYTES)}, found {item.dtype}")
+            raise UsageError(path=path, expected=f"one of {', '.join(ITEM_BYTES)}", found=item.dtype)
 
 
 def require_held(groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray], form: Form) -> None:
@@ -172,7 +175,7 @@ def require_held(groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, 
     for path, attributes in nodes.items():
         why = form.refusal(path, attributes)
         if why is not None:
-            raise UsageError(f"{path}: {why}")
+            raise UsageError(why, path=path)
 
 
 def _cut(path: str, word: str, given: Sequence[int] | None, shape: Sequence[int]) -> tuple[int, ...] | None:
@@ -181,7 +184,7 @@ def _cut(path: str, word: str, given: Sequence[int] | None, shape: Sequence[int]
     lengths = tuple(int(length) for length in given)
     if len(lengths) != len(shape) or min(lengths, default=1) < 1:
         raise UsageError(
-            f"{path}: expected {word} of 1 or more along each dimension of {tuple(shape)}, found {lengths}"
+            path=path, expected=f"{word} of 1 or more along each dimension of {tuple(shape)}", found=lengths
         )
     return lengths
 

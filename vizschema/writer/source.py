@@ -12,27 +12,11 @@ import numpy.typing as npt
 from vizschema.bounds import MEMORY
 from vizschema.containers.base import Container
 from vizschema.description import ITEM_BYTES, Description, Node
-from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.errors import NotAnArchive, UsageError
 from vizschema.reader.archive import require_decodable
 from vizschema.reader.selection import Selectable
-from vizschema.text import shorten
 from vizschema.writer.forms.base import Form
 from vizschema.writer.plan import node_path
-
-_SHOWN = 20
-
-
-class NotCarried(VizschemaError):
-    """The target cannot hold what the source has; `problems` maps paths to what is in the way."""
-
-    exit_code = 1
-
-    def __init__(self, source: str, form: Form, problems: Mapping[str, str]) -> None:
-        lines = [f"{source}: nothing was written: {len(problems)} of its nodes cannot be carried over to {form.name}"]
-        lines += [f"  {path}: {shorten(why, 300)}" for path, why in list(problems.items())[:_SHOWN]]
-        lines += [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        super().__init__("\n".join(lines))
-        self.problems = problems
 
 
 def problems_of(description: Description, form: Form) -> Iterator[tuple[str, str]]:
@@ -64,7 +48,7 @@ def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
             if node["dtype"] not in ITEM_BYTES:
                 return f"expected numbers or booleans, found {node['dtype']}, which is read here and not written"
     except (UsageError, NotAnArchive) as error:
-        return str(error).removeprefix(f"{path}: ")
+        return error.reason
     return None
 
 

@@ -20,17 +20,17 @@ def require_free(target: Path, *, overwrite: bool) -> None:
     if not target.parent.is_dir():
         url = str(target).replace(":/", "://", 1)  # as it was, before it became a path
         if scheme_of(url) is not None:
-            raise UsageError(f"{masked(url)}: archives are not written to a URL; write it here, and copy it there")
-        raise UsageError(f"{target}: expected a folder to write in, found no {target.parent}; make it first")
+            raise UsageError("archives are not written to a URL; write it here, and copy it there", path=masked(url))
+        raise UsageError(path=target, expected="a folder to write in", found=f"no {target.parent}", fix="make it first")
     if not os.path.lexists(target):
         return
     if not overwrite:
         raise UsageError(
-            f"{target}: exists already; choose another name, or pass overwrite=True (--overwrite) to replace it"
+            "exists already; choose another name, or pass overwrite=True (--overwrite) to replace it", path=target
         )
     if target.is_dir() and not target.is_symlink() and not _is_replaceable(target):
         raise UsageError(
-            f"{target}: expected an archive to replace, found a folder of other things; remove it yourself"
+            path=target, expected="an archive to replace", found="a folder of other things", fix="remove it yourself"
         )
 
 

@@ -58,7 +58,7 @@ def write(
         description = _measured(description, planned, judged)
     report = report_of(description, str(target), Chosen(version, "requested", judged, "requested"))
     if not report.conforms:
-        raise NotConforming(f"{target}: nothing was written: {refusal(report)}", report)
+        raise NotConforming(f"nothing was written: {refusal(report)}", report, path=target)
     plan.require_portable(planned)
     plan.require_held(groups, planned, form)
     with replacing(target) as temporary:
@@ -95,14 +95,14 @@ def _plan_arrays(
     for name, item in arrays.items():
         place = plan.node_path(name)
         if place in planned:
-            raise UsageError(f"{place}: expected one array under this path, found two")
+            raise UsageError(path=place, expected="one array under this path", found="two")
         planned[place] = plan.plan_array(place, item, given.get(place, {}), form, layout)
     for place in planned:
         for above in plan.ancestors(place):
             if above in planned:
-                raise UsageError(f"{above}: expected an array or a group, found both: there is also {place}")
+                raise UsageError(path=above, expected="an array or a group", found=f"both: there is also {place}")
     if "/" in planned:
-        raise UsageError("/: expected a group, found an array; give it a name, like /outputs/logits")
+        raise UsageError(path="/", expected="a group", found="an array", fix="give it a name, like /outputs/logits")
     return planned
 
 
@@ -115,7 +115,9 @@ def _plan_groups(
     for place in given:
         for above in plan.ancestors(place):
             if above in planned:
-                raise UsageError(f"{above}: expected a group, found an array; {place} has attributes below it")
+                raise UsageError(
+                    path=above, expected="a group", found="an array", fix=f"{place} has attributes below it"
+                )
     return {place: plan.plain_attributes(place, given.get(place, {})) for place in sorted(places)}
 
 

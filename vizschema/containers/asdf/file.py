@@ -162,7 +162,7 @@ def open_asdf(path: str, limits: Limits = Limits()) -> Asdf:  # noqa: B008  (fro
     try:
         file = FileRanges(path)
     except OSError as error:
-        raise NotAnArchive(f"{quote(path)}: {error.strerror}") from None
+        raise NotAnArchive(error.strerror, path=quote(path)) from None
     return open_asdf_ranges(file, path, limits)
 
 
@@ -175,9 +175,9 @@ def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:
         except Unreadable as unreadable:
             return Asdf(file, Broken(unreadable.reason, unreadable.detail), limits)
         except OSError as error:
-            raise NotAnArchive(f"{quote(shown)}: {error.strerror or error}") from None
+            raise NotAnArchive(error.strerror or error, path=quote(shown)) from None
         if not frame.tree:
-            raise NotAnArchive(f"{quote(shown)}: an ASDF file without a tree, which names no array")
+            raise NotAnArchive("an ASDF file without a tree, which names no array", path=quote(shown))
         try:
             tree = read_tree(frame.tree, limits)
         except Unreadable as unreadable:

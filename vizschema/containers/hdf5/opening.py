@@ -62,10 +62,10 @@ def open_path(path: str) -> Opened:
     shown = _shown(path)
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise NotAnArchive(f"{shown}: not a regular file, so not an HDF5 file")
+            raise NotAnArchive("not a regular file, so not an HDF5 file", path=shown)
         stream = Plain(path)
     except (OSError, ValueError) as error:
-        raise NotAnArchive(f"{shown}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise NotAnArchive(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=shown) from error
     try:
         alone = not h5f.get_obj_count(h5f.OBJ_ALL, h5f.OBJ_FILE)
         opened = open_stream(stream, shown, LOCKED if _locked(stream.fileno()) else None, path if alone else None)
@@ -84,7 +84,7 @@ def open_stream(stream: Any, shown: str, written: str | None = None, path: str |
     try:
         written = _mark(stream, shown) or written
     except OSError as error:
-        raise NotAnArchive(f"{shown}: cannot be read: {error.strerror or error}") from error
+        raise NotAnArchive(f"cannot be read: {error.strerror or error}", path=shown) from error
     if written is not None:
         return Opened(None, stream, None, written)
     access = h5p.create(h5p.FILE_ACCESS)
@@ -99,7 +99,7 @@ def open_stream(stream: Any, shown: str, written: str | None = None, path: str |
     try:
         return Opened(h5f.open(b"%d" % id(stream), h5f.ACC_RDONLY, fapl=access), stream, None, None)
     except LIBRARY_ERRORS as error:
-        raise NotAnArchive(f"{shown}: an HDF5 file that cannot be opened: {message(error)}") from None
+        raise NotAnArchive(f"an HDF5 file that cannot be opened: {message(error)}", path=shown) from None
 
 
 def _mark(stream: Any, shown: str) -> str | None:
@@ -114,7 +114,7 @@ def _mark(stream: Any, shown: str) -> str | None:
         offset = max(512, 2 * offset)
     stream.seek(0)
     found = f"{size} bytes that begin with {_shown(stream.read(16))}" if size else "an empty file"
-    raise NotAnArchive(f"{shown}: no HDF5 signature; found {found}")
+    raise NotAnArchive(f"no HDF5 signature; found {found}", path=shown)
 
 
 def _locked(fd: int) -> bool:

@@ -89,7 +89,7 @@ class RemoteRanges:
         answer = self._remote.fetch(self._key, start, length)
         if isinstance(answer, Part) and answer.start == start and len(answer.data) == length:
             return answer.data
-        raise NotAnArchive(f"{place_of(self._remote.shown, self._key)}: {_why(answer, start, length, self.size)}")
+        raise NotAnArchive(_why(answer, start, length, self.size), path=place_of(self._remote.shown, self._key))
 
 
 def open_ranges(remote: Remote, key: str) -> RemoteRanges | Missing:
@@ -104,12 +104,15 @@ def open_ranges(remote: Remote, key: str) -> RemoteRanges | Missing:
     place = place_of(remote.shown, key)
     if first.size > WHOLE:
         raise NotAnArchive(
-            f"{place}: the server gives no ranges of bytes, and the file has {first.size}, more than the {WHOLE} that "
-            "are fetched whole: download it first"
+            (
+                f"the server gives no ranges of bytes, and the file has {first.size}, more than the "
+                f"{WHOLE} that are fetched whole: download it first"
+            ),
+            path=place,
         )
     whole = remote.fetch(key, None, first.size)
     if isinstance(whole, Missing) or len(whole.data) != first.size:
-        raise NotAnArchive(f"{place}: it changed while it was read")
+        raise NotAnArchive("it changed while it was read", path=place)
     return RemoteRanges(remote, key, whole.size, whole.data)
 
 

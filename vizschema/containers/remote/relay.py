@@ -90,7 +90,7 @@ class Lent:
         try:
             answer = done.result()
         except NotAnArchive as failure:
-            self._send(number, _FAILED, data=str(failure).encode())
+            self._send(number, _FAILED, data=json.dumps([failure.reason, failure.path]).encode())
         else:
             if isinstance(answer, Missing):
                 self._send(number, _MISSING[answer])
@@ -108,7 +108,7 @@ class Lent:
                 if len(page) == _PAGE_KEYS:
                     break
         except NotAnArchive as failure:
-            self._send(number, _FAILED, data=str(failure).encode())
+            self._send(number, _FAILED, data=json.dumps([failure.reason, failure.path]).encode())
         else:
             self._send(number, _PAGE, size=len(page), data=json.dumps(page).encode())
         self._give_room(most)
@@ -182,7 +182,8 @@ class Borrowed:
                 if not future.set_running_or_notify_cancel():
                     continue
                 if what == _FAILED:
-                    future.set_exception(NotAnArchive(data.decode()))
+                    reason, path = json.loads(data)
+                    future.set_exception(NotAnArchive(reason, path=path))
                 elif what == _PAGE:
                     future.set_result([(key, int(bytes_)) for key, bytes_ in json.loads(data)])
                 else:
@@ -195,7 +196,7 @@ class Borrowed:
 
 
 def _gone(shown: str) -> NotAnArchive:
-    return NotAnArchive(f"{shown}: the process that fetches for this one is gone")
+    return NotAnArchive("the process that fetches for this one is gone", path=shown)
 
 
 def _received(connection: socket.socket, length: int) -> bytes:

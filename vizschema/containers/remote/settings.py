@@ -68,7 +68,7 @@ def make_store(scheme: str, bucket: str, patience: Patience, tries: int, more: d
     if backend is _GOOGLE and endpoint:
         config["base_url"] = endpoint = endpoint if "://" in endpoint else f"http://{endpoint}"
     if endpoint and not endpoint.startswith(("http://", "https://")):
-        raise UsageError(f"expected a URL with http:// or https:// in {' or '.join(backend.endpoints)}, found none")
+        raise UsageError(expected=f"a URL with http:// or https:// in {' or '.join(backend.endpoints)}", found="none")
     if backend is _AZURE and not first_set(("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_USE_EMULATOR")):
         raise UsageError("names no storage account: set AZURE_STORAGE_ACCOUNT_NAME")
     if not first_set(backend.credentials) and not (backend is _GOOGLE and _google_file().is_file()):

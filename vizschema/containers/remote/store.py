@@ -163,7 +163,7 @@ class WiredRemote:
             except Refused as refused:
                 words = str(refused)
                 break
-        raise NotAnArchive(f"{place_of(self.shown, key)}: {words}")
+        raise NotAnArchive(words, path=place_of(self.shown, key))
 
 
 def place_of(shown: str, key: str) -> str:

@@ -78,8 +78,11 @@ class RemoteChunks:
             return None
         if isinstance(answer, Missing):
             raise NotAnArchive(
-                f"{place_of(self._remote.shown, place)}: {answer.value}: without the right to list, a chunk that was "
-                "never written looks like one that may not be read"
+                (
+                    f"{answer.value}: without the right to list, a chunk that was never written looks like "
+                    "one that may not be read"
+                ),
+                path=place_of(self._remote.shown, place),
             )
         if len(answer.data) == answer.size:
             return Held(answer.data)

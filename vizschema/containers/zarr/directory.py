@@ -211,7 +211,7 @@ def open_zarr_directory(path: str, limits: Limits = Limits()) -> ZarrDirectory: 
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     except OSError as error:
-        raise NotAnArchive(f"{quote(path)}: {error.strerror}") from None
+        raise NotAnArchive(error.strerror, path=quote(path)) from None
     root = DirectoryFolder(fd, os.path.abspath(path), (), limits)  # noqa: PTH100  (of links, the words alone count)
     try:
         return ZarrDirectory(root, _version(root, path), limits)
@@ -229,20 +229,20 @@ def _version(root: DirectoryFolder, path: str) -> int:
     try:
         names = [entry.name for entry in root.entries()]
     except Unreadable as unreadable:
-        raise NotAnArchive(f"{quote(path)}: {unreadable.detail}") from None
+        raise NotAnArchive(unreadable.detail, path=quote(path)) from None
     version, archives = survey(root)
     other = None if archives else by_names(names, FOLDERS)
     if other is not None:
-        raise NotAnArchive(f"{quote(path)}: {other}")
+        raise NotAnArchive(other, path=quote(path))
     if version is not None:
         return version
     if archives:
         below = " or ".join(quote(f"{path.rstrip('/')}/{archive}") for archive in archives[:3])
-        raise NotAnArchive(f"{quote(path)}: a folder above an archive: did you mean {below}?")
+        raise NotAnArchive(f"a folder above an archive: did you mean {below}?", path=quote(path))
     if not names:
-        raise NotAnArchive(f"{quote(path)}: an empty folder")
+        raise NotAnArchive("an empty folder", path=quote(path))
     some = ", ".join(quote(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
-    raise NotAnArchive(f"{quote(path)}: a folder without Zarr metadata; it holds {some}")
+    raise NotAnArchive(f"a folder without Zarr metadata; it holds {some}", path=quote(path))
 
 
 def _not_a_file(name: str, mode: int) -> Unreadable:

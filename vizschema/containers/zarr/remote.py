@@ -92,7 +92,7 @@ def open_zarr_remote(remote: Remote, limits: Limits) -> ZarrRemote | Missing:
     if remote.lists:
         return _by_listing(remote, documents, limits)
     if documents or isinstance(remote.fetch(".zgroup", None, limits.document_bytes), Part):
-        raise NotAnArchive(f"{remote.shown}: {_UNCONSOLIDATED}")
+        raise NotAnArchive(_UNCONSOLIDATED, path=remote.shown)
     array = {name: remote.fetch(name, None, limits.document_bytes) for name in (".zarray",)}
     if isinstance(array[".zarray"], Missing):
         return Missing.DENIED if Missing.DENIED in answers.values() else Missing.ABSENT
@@ -104,11 +104,12 @@ def open_zarr_remote(remote: Remote, limits: Limits) -> ZarrRemote | Missing:
 def _document(remote: Remote, name: str, part: Part) -> bytes:
     if part.data[:64].lstrip().startswith(b"<"):
         raise NotAnArchive(
-            f"{place_of(remote.shown, name)}: expected a metadata document, found a web page: give the URL of the "
-            "archive itself, not that of a page about it"
+            path=place_of(remote.shown, name),
+            expected="a metadata document",
+            found="a web page: give the URL of the archive itself, not that of a page about it",
         )
     if len(part.data) < part.size:
-        raise NotAnArchive(f"{place_of(remote.shown, name)}: {part.size} bytes, more than is read of metadata")
+        raise NotAnArchive(f"{part.size} bytes, more than is read of metadata", path=place_of(remote.shown, name))
     return part.data
 
 
@@ -139,7 +140,7 @@ def _by_listing(remote: Remote, documents: Mapping[str, bytes], limits: Limits) 
         return ZarrRemote(remote, root, version, limits)
     if archives:
         below = " or ".join(quote(f"{remote.shown.rstrip('/')}/{archive}") for archive in archives[:3])
-        raise NotAnArchive(f"{remote.shown}: a folder above an archive: did you mean {below}?")
+        raise NotAnArchive(f"a folder above an archive: did you mean {below}?", path=remote.shown)
     names = [entry.name for entry in root.entries()]
     some = ", ".join(quote(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
-    raise NotAnArchive(f"{remote.shown}: a folder without Zarr metadata; it holds {some}")
+    raise NotAnArchive(f"a folder without Zarr metadata; it holds {some}", path=remote.shown)

@@ -94,12 +94,12 @@ def listed_tree(remote: Remote, documents: Mapping[str, bytes], limits: Limits) 
     total = sum(size for *_, size in wanted)
     if total > limits.consolidated_bytes:
         raise NotAnArchive(
-            f"{remote.shown}: its metadata has {total} bytes, more than {limits.consolidated_bytes}: consolidate it"
+            f"its metadata has {total} bytes, more than {limits.consolidated_bytes}: consolidate it", path=remote.shown
         )
     answers = gathered(remote, [(key, size) for _, _, key, size in wanted])
     for (folder, name, key, _), answer in zip(wanted, answers, strict=True):
         if answer is Missing.DENIED:
-            raise NotAnArchive(f"{place_of(remote.shown, key)}: {answer.value}: a document that is listed")
+            raise NotAnArchive(f"{answer.value}: a document that is listed", path=place_of(remote.shown, key))
         if isinstance(answer, Missing):
             del folder.documents[name]
         else:
@@ -117,7 +117,7 @@ def _listed(remote: Remote, limits: Limits) -> RemoteFolder:
     root = RemoteFolder()
     for count, (key, size) in enumerate(remote.keys()):
         if count >= LISTED:
-            raise NotAnArchive(f"{remote.shown}: more than {LISTED} objects: consolidate it, so that none is listed")
+            raise NotAnArchive(f"more than {LISTED} objects: consolidate it, so that none is listed", path=remote.shown)
         *above, name = key.split("/")
         if not name:
             continue  # an object that stands for a folder

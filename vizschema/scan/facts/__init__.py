@@ -129,10 +129,10 @@ def asked_of(entries: Sequence[Entry], path: str, node: Node) -> tuple[Asked, ..
             continue
         for name in entry.get("measure", ()):
             if name not in FACTS:
-                raise SpecError(f"facts.json: expected facts among {', '.join(FACTS)}, found {name!r}")
+                raise SpecError(path="facts.json", expected=f"facts among {', '.join(FACTS)}", found=repr(name))
             missing = [key for key in FACTS[name].needs if key not in entry]
             if missing:
-                raise SpecError(f"facts.json: {name} needs {' and '.join(missing)}, and the entry has none")
+                raise SpecError(f"{name} needs {' and '.join(missing)}, and the entry has none", path="facts.json")
             if node["dtype"] in FACTS[name].dtypes and FACTS[name].applies(entry, node):
                 asked[name] = Asked(name, entry)
     return tuple(asked.values())
@@ -147,7 +147,7 @@ def axis_along(entry: Entry, node: Node) -> int | None:
 
 def _matches(entry: Entry, path: str) -> bool:
     if "at" not in entry:
-        raise SpecError("facts.json: expected a pattern of paths as `at` in every entry, found none")
+        raise SpecError(path="facts.json", expected="a pattern of paths as `at` in every entry", found="none")
     return _compiled(entry["at"]).search(path) is not None
 
 
@@ -155,4 +155,4 @@ def _compiled(pattern: Any) -> re.Pattern[str]:
     try:
         return re.compile(pattern, re.ASCII)
     except (re.error, TypeError) as error:
-        raise SpecError(f"facts.json: expected a regular expression, found {pattern!r}: {error}") from None
+        raise SpecError(path="facts.json", expected="a regular expression", found=f"{pattern!r}: {error}") from None

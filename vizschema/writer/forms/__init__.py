@@ -35,11 +35,13 @@ def form_of(path: Path, container: str | None) -> Form:
         if container in FORMS:
             return FORMS[container]
         hint = suggestion(container, FORMS)
-        raise UsageError(f"container: expected one of {', '.join(FORMS)}, found {container!r}{hint}")
+        raise UsageError(path="container", expected=f"one of {', '.join(FORMS)}", found=f"{container!r}{hint}")
     if path.suffix.lower() in SUFFIXES:
         return FORMS[SUFFIXES[path.suffix.lower()]]
     known = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
     raise UsageError(
-        f"{path.name}: expected one of the suffixes {known}, found {path.suffix or 'none'}; "
-        f"rename the target, or choose with --container (in Python container=) one of {', '.join(FORMS)}"
+        path=path.name,
+        expected=f"one of the suffixes {known}",
+        found=path.suffix or "none",
+        fix=f"rename the target, or choose with --container (in Python container=) one of {', '.join(FORMS)}",
     )

@@ -75,8 +75,11 @@ class Hdf5Writer:
             native = _native(value)
             if isinstance(native, np.ndarray) and native.nbytes > ATTRIBUTE_BYTES:
                 raise UsageError(
-                    f"{path}: attribute {key}: expected at most {ATTRIBUTE_BYTES} bytes in HDF5, "
-                    f"found {native.nbytes}; store it as an array"
+                    f"attribute {key}",
+                    path=path,
+                    expected=f"at most {ATTRIBUTE_BYTES} bytes in HDF5",
+                    found=native.nbytes,
+                    fix="store it as an array",
                 )
             owner.attrs[key] = native
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as npst
 from support import digest_vectors
 from support.grids import GridValues, PlacedGridValues, grids, shapes
 
-from vizschema.containers.values import Block, ChunkDamaged, Values, boxes
+from vizschema.containers.values import Block, ChunkDamaged, Piece, Values, boxes
 from vizschema.rules import versions
 from vizschema.scan.hashing import array as array_module
 from vizschema.scan.hashing import finish as finish_module
@@ -27,7 +27,7 @@ from vizschema.scan.hashing.array import ArrayHash, Memory, logical
 from vizschema.scan.hashing.finish import _Cursor, finish
 from vizschema.scan.hashing.tree import Tree, hash_of
 from vizschema.scan.hashing.window import Window, slab, span
-from vizschema.scan.pool import Reader
+from vizschema.scan.pool import read_pieces
 
 VECTORS = json.loads((versions.root() / "1.0.0" / "digest_vectors.json").read_bytes())
 DTYPES = ["bool", "uint8", "int16", "<f4", ">f8", "complex64"]
@@ -55,16 +55,20 @@ def plain_root(values: Any, size: int = 64, fan_out: int = 4) -> bytes:
     return level[0] if level else hash_of(b"")
 
 
-def taking(accumulator: ArrayHash) -> Callable[[Block], None]:
-    return lambda block: accumulator.add(block.start, block.values, uniform=block.absent > 0)
+def take(values: Values, pieces: Iterable[Piece], accumulator: ArrayHash, jobs: int = 1) -> None:
+    def read(piece: Piece) -> None:
+        for block in values.read(piece):
+            assert isinstance(block, Block)
+            accumulator.add(block.start, block.values, uniform=block.absent > 0)
+
+    read_pieces(read, pieces, jobs, 1 << 20)
 
 
 def root(values: Values, memory: int = 1 << 20, jobs: int = 1) -> bytes | None:
     held = Memory(memory)
     accumulator = ArrayHash(values.shape, values.dtype, held)
-    read = Reader(jobs, 1 << 20)
-    read(values, values.pieces(), taking(accumulator))
-    finish(values, accumulator, memory, read)
+    take(values, values.pieces(), accumulator, jobs)
+    finish(values, accumulator, memory, jobs, 1 << 20)
     assert held._left == memory, "memory was not handed back"
     return accumulator.root
 
@@ -194,12 +198,12 @@ def test_the_hash_is_the_same_merged_from_ranges_of_chunks(
         parts = []
         for low, high in zip([0, *cuts], [*cuts, len(pieces)], strict=True):
             part = ArrayHash(values.shape, values.dtype, Memory(1 << 16))
-            Reader(1, 1 << 20)(grid, pieces[low:high], taking(part))
+            take(grid, pieces[low:high], part)
             parts.append(pickle.loads(pickle.dumps(part)))  # noqa: S301  (ours)
         whole = ArrayHash(values.shape, values.dtype, Memory(1 << 16))
         for part in data.draw(st.permutations(parts)):
             whole.merge(part)
-        finish(grid, whole, 128, Reader(1, 1 << 20))
+        finish(grid, whole, 128, 1, 1 << 20)
         assert whole.root == plain_root(values)
 
 
@@ -264,9 +268,9 @@ def test_what_is_missing_here_and_there_is_read_again_and_not_what_lies_between(
         accumulator = ArrayHash(values.shape, values.dtype, Memory(1 << 12))
         for piece in grid.pieces():
             if piece.index not in (3, 4, 50):
-                Reader(1, 1 << 20)(grid, [piece], taking(accumulator))
+                take(grid, [piece], accumulator)
         grid.reads.clear()
-        finish(grid, accumulator, 1 << 10, Reader(1, 1 << 20))
+        finish(grid, accumulator, 1 << 10, 1, 1 << 20)
         assert accumulator.root == plain_root(values)
     assert grid.reads == {3: 1, 4: 1, 50: 1}
 
@@ -347,8 +351,9 @@ def test_a_merged_tree_keeps_nothing_below_a_hash_that_it_was_given() -> None:
 def test_a_damaged_chunk_stops_the_hash() -> None:
     grid = PlacedGridValues(np.zeros((8, 8)), (2, 8), damaged=frozenset({2}))
     for jobs in (1, 2):
+        accumulator = ArrayHash((8, 8), np.dtype(np.float64), Memory(1 << 20))
         with pytest.raises(ChunkDamaged, match="c/2: truncated: cut short"):
-            root(grid, jobs=jobs)
+            finish(grid, accumulator, 1 << 20, jobs, 1 << 20)
 
 
 def test_a_hash_that_lacks_values_has_no_root() -> None:

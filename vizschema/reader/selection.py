@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import chain, islice
 from typing import Any
 
@@ -16,7 +14,8 @@ import numpy.typing as npt
 
 from vizschema.bounds import MEMORY
 from vizschema.containers.values import BLOCK_BYTES, Block, Box, ChunkDamaged, Piece, Values
-from vizschema.errors import Damaged, NotAnArchive
+from vizschema.errors import Damaged
+from vizschema.scan.pool import read_pieces
 from vizschema.text import escape_text
 
 THREADS = 8
@@ -71,13 +70,15 @@ class Selectable:
             return found
         pieces = values.touching(box) if hasattr(values, "touching") else values.pieces()
         first = list(islice(pieces, 2))
-        work = _Work(chain(first, pieces), lambda piece: self._copied(values, piece, box, found))
-        threads = min(self._threads, MEMORY // max(1, *[piece.decoded_bytes for piece in first]))
-        if len(first) < 2 or threads < 2 or found.nbytes <= self._alone:
-            work.go()
-        else:
-            work.go_by(threads)
-        cells = work.total()
+        alone = len(first) < 2 or found.nbytes <= self._alone
+        copied: list[int] = []
+        read_pieces(
+            lambda piece: copied.append(self._copied(values, piece, box, found)),
+            chain(first, pieces),
+            1 if alone else self._threads,
+            MEMORY,
+        )
+        cells = sum(copied)
         if cells != found.size:
             detail = f"{found.size - cells} of {found.size} values are in no chunk"
             raise Damaged(self._path, self._path, "truncated", detail)
@@ -95,48 +96,6 @@ class Selectable:
 
     def _damaged(self, damaged: ChunkDamaged) -> Damaged:
         return Damaged(self._path, escape_text(damaged.key), damaged.reason, escape_text(damaged.detail))
-
-
-class _Work:
-    """Pieces that threads take one after another, until there is none or one of them failed."""
-
-    def __init__(self, pieces: Iterator[Piece], read: Callable[[Piece], int]) -> None:
-        self._pieces = pieces
-        self._read = read
-        self._lock = threading.Lock()
-        self._cells = 0
-        self._failed: list[tuple[int, NotAnArchive]] = []
-
-    def go(self) -> None:
-        """Read pieces, and count the values that they gave."""
-        while True:
-            with self._lock:
-                piece = None if self._failed else next(self._pieces, None)
-            if piece is None:
-                return
-            try:
-                cells = self._read(piece)
-            except NotAnArchive as error:
-                with self._lock:
-                    self._failed.append((piece.index, error))
-                return
-            with self._lock:
-                self._cells += cells
-
-    def go_by(self, threads: int) -> None:
-        """Read them by several threads."""
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                for future in [pool.submit(self.go) for _ in range(threads)]:
-                    future.result()
-            finally:
-                self._pieces = iter(())
-
-    def total(self) -> int:
-        """How many values there were; raises what failed, of the first piece in storage order."""
-        if self._failed:
-            raise min(self._failed, key=lambda failed: failed[0])[1]
-        return self._cells
 
 
 def _cells(box: Box) -> int:

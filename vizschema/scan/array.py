@@ -28,7 +28,6 @@ from vizschema.scan.facts import Asked, asked_of
 from vizschema.scan.facts.base import Accumulator, Context, Seen, quiet
 from vizschema.scan.hashing.array import ArrayHash, Memory
 from vizschema.scan.hashing.finish import finish
-from vizschema.scan.pool import Reader
 from vizschema.text import escape_text
 
 PARTNER_BYTES = 64 << 20
@@ -229,7 +228,7 @@ class ScannedArray:
         if self.hash is None or self._values is None or self._hashing is None:
             return
         try:
-            finish(self._values, self.hash, self._hashing.most, Reader(threads, self._memory))
+            finish(self._values, self.hash, self._hashing.most, threads, self._memory)
         except ChunkDamaged as damaged:
             self.note(damaged)
 

@@ -24,7 +24,6 @@ from vizschema.scan.array import Part, ScannedArray
 from vizschema.scan.hashing.array import ArrayHash, Memory
 from vizschema.scan.hashing.finish import fill, ranges
 from vizschema.scan.hashing.window import slab
-from vizschema.scan.pool import Reader
 from vizschema.scan.threads import Found, Scanned, allowed_pieces, hashing_memory, readable
 
 LOCAL = "local"
@@ -163,7 +162,7 @@ def hash_again(job: Job, path: str, wanted: Sequence[tuple[int, int]]) -> ArrayH
         values = container.values(path)
         accumulator = ArrayHash(values.shape, values.dtype, Memory(0))
         try:
-            fill(values, accumulator, wanted, Reader(1, job.memory // 2))
+            fill(values, accumulator, wanted, 1, job.memory // 2)
         except ChunkDamaged as damaged:
             return damaged
         return accumulator

@@ -4,84 +4,69 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
-from vizschema.containers.values import Block, ChunkDamaged, Piece, Values
+from vizschema.containers.values import Piece
 
 
-class Reader:
-    """Reads pieces on `jobs` threads, with at most `most` decoded bytes in flight; one piece always may be."""
+def read_pieces(read: Callable[[Piece], object], pieces: Iterable[Piece], jobs: int, max_bytes: int) -> None:
+    """Call `read` with every piece, on `jobs` threads; at most `max_bytes` are decoded at a time, but always one piece.
 
-    def __init__(self, jobs: int, most: int) -> None:
-        self._jobs = jobs
-        self._most = most
-
-    def __call__(self, values: Values, pieces: Iterable[Piece], take: Callable[[Block], None]) -> None:
-        """Hands every block to `take`, on any thread; raises the `ChunkDamaged` that it meets first."""
-        work = _Work(iter(pieces), self._most)
-
-        def run() -> None:
-            for piece in work:
-                for outcome in values.read(piece):
-                    if isinstance(outcome, ChunkDamaged):
-                        raise outcome
-                    if work.stopped:
-                        return
-                    take(outcome)
-
-        if self._jobs == 1:
-            run()
-            return
-        with ThreadPoolExecutor(self._jobs) as pool:
+    After a failure no piece is begun. Raises what failed, of the first such piece in storage order.
+    """
+    work = _Work(iter(pieces), max_bytes, read)
+    if jobs < 2:
+        work.run()
+    else:
+        with ThreadPoolExecutor(jobs) as pool:
             try:
-                running = [pool.submit(work.guarded, run) for _ in range(self._jobs)]
-                for future in running:
-                    future.result()
+                wait([pool.submit(work.run) for _ in range(jobs)])
             finally:
                 work.stop()
+    if work.failed:
+        raise min(work.failed, key=lambda failed: failed[0])[1]
 
 
 class _Work:
-    """Pieces for several threads, handed out while there is room."""
+    """Pieces for several threads, handed out while there is space for them."""
 
-    def __init__(self, pieces: Iterator[Piece], most: int) -> None:
+    def __init__(self, pieces: Iterator[Piece], max_bytes: int, read: Callable[[Piece], object]) -> None:
+        self.failed: list[tuple[int, BaseException]] = []
         self._pieces = pieces
-        self._most = most
+        self._max_bytes = max_bytes
+        self._read = read
         self._flying = 0
+        self._stopped = False
         self._changed = threading.Condition()
-        self.stopped = False
 
-    def __iter__(self) -> Iterator[Piece]:
-        while True:
-            with self._changed:
-                piece = None if self.stopped else next(self._pieces, None)
-                if piece is None:
-                    return
-                while not self._fits(piece.decoded_bytes):
-                    self._changed.wait()
-                if self.stopped:
-                    return
-                self._flying += piece.decoded_bytes
-            try:
-                yield piece
-            finally:
+    def run(self) -> None:
+        """Read pieces until there is none, or one has failed."""
+        index = -1
+        try:
+            while (piece := self._next()) is not None:
+                index = piece.index
+                self._read(piece)
                 with self._changed:
                     self._flying -= piece.decoded_bytes
                     self._changed.notify_all()
-
-    def _fits(self, size: int) -> bool:
-        return self.stopped or not self._flying or self._flying + size <= self._most
-
-    def guarded(self, run: Callable[[], None]) -> None:
-        """Runs `run`; where it fails, the other threads stop."""
-        try:
-            run()
-        except BaseException:
+        except BaseException as error:  # noqa: BLE001  (raised again by the thread that waits)
+            self.failed.append((index, error))
             self.stop()
-            raise
 
     def stop(self) -> None:
         """Hand out nothing more."""
         with self._changed:
-            self.stopped = True
+            self._stopped = True
             self._changed.notify_all()
+
+    def _next(self) -> Piece | None:
+        with self._changed:
+            piece = None if self._stopped else next(self._pieces, None)
+            if piece is None:
+                return None
+            size = piece.decoded_bytes
+            self._changed.wait_for(lambda: self._stopped or not self._flying or self._flying + size <= self._max_bytes)
+            if self._stopped:
+                return None
+            self._flying += size
+            return piece

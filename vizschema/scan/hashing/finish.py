@@ -6,24 +6,22 @@ readings of its chunks, and never more memory than there is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
-from vizschema.containers.values import Block, Piece, Placed, Values
+from vizschema.containers.values import ChunkDamaged, Piece, Placed, Values
 from vizschema.scan.hashing.array import ArrayHash, logical, logical_dtype
 from vizschema.scan.hashing.tree import BLOCK_BYTES
 from vizschema.scan.hashing.window import Window, span
-
-Read = Callable[[Values, Iterable[Piece], Callable[[Block], None]], None]
-"""Hands every block of some pieces to a function, on as many threads as it likes; raises what stops it."""
+from vizschema.scan.pool import read_pieces
 
 
-def finish(values: Values, accumulator: ArrayHash, most: int, read: Read) -> None:
-    """Completes `accumulator`, holding `most` bytes (one block at least) beside what `read` holds."""
+def finish(values: Values, accumulator: ArrayHash, most: int, jobs: int, max_bytes: int) -> None:
+    """Complete `accumulator`, holding `most` bytes (one block at least) beside the pieces that `fill` reads."""
     accumulator.release()
-    fill(values, accumulator, ranges(accumulator, most, values.dtype.itemsize), read)
+    fill(values, accumulator, ranges(accumulator, most, values.dtype.itemsize), jobs, max_bytes)
 
 
 def ranges(accumulator: ArrayHash, most: int, item_bytes: int) -> Iterator[tuple[int, int]]:
@@ -31,17 +29,23 @@ def ranges(accumulator: ArrayHash, most: int, item_bytes: int) -> Iterator[tuple
     return _ranges(accumulator.missing(), max(1, most // BLOCK_BYTES) * BLOCK_BYTES // item_bytes)
 
 
-def fill(values: Values, accumulator: ArrayHash, wanted: Iterable[tuple[int, int]], read: Read) -> None:
-    """Hashes the entries in `wanted`, ranges as `ranges` gives them, into `accumulator`."""
+def fill(values: Values, accumulator: ArrayHash, wanted: Iterable[tuple[int, int]], jobs: int, max_bytes: int) -> None:
+    """Hashes the entries in `wanted`, ranges as `ranges` gives them, into `accumulator`.
+
+    Pieces are read by `jobs` threads, `max_bytes` of them at a time. Raises the `ChunkDamaged` that it meets first.
+    """
     dtype = logical_dtype(values.dtype)
     cursor = _Cursor(values)
     for first, end in wanted:
         window = Window(first, end, values.shape, dtype)
 
-        def put(block: Block, window: Window = window) -> None:
-            window.put(block.start, logical(block.values, dtype))
+        def put(piece: Piece, window: Window = window) -> None:
+            for block in values.read(piece):
+                if isinstance(block, ChunkDamaged):
+                    raise block
+                window.put(block.start, logical(block.values, dtype))
 
-        read(values, cursor.reaching_into(window), put)
+        read_pieces(put, cursor.reaching_into(window), jobs, max_bytes)
         accumulator.put(first, window.data)
 
 

@@ -14,7 +14,7 @@ from vizschema.cli.main import main
 from vizschema.conformance.examples import write_example
 from vizschema.errors import SpecError
 from vizschema.project import configuration
-from vizschema.rules import released, versions
+from vizschema.rules import versions
 
 DIGEST = versions.load("1.0.0").digest
 
@@ -218,8 +218,8 @@ def test_a_named_configuration_holds(project: Path, capsys: pytest.CaptureFixtur
 
 class TestLock:
     def test_released_files_are_as_they_were_released(self) -> None:
-        for version, files in released.released(versions.root()).items():
-            assert released.changes(files, versions.load(version).files) == []
+        for version, files in versions.released(versions.root()).items():
+            assert versions.changes(files, versions.load(version).files) == []
 
     def test_what_was_ever_locked_in_this_history_stays_locked(self) -> None:
         root = Path(__file__).resolve().parents[2]
@@ -233,7 +233,7 @@ class TestLock:
         for commit in git("log", "--reverse", "--format=%H", "--", "spec/lock.json").split():
             for version, files in versions.orjson.loads(git("show", f"{commit}:spec/lock.json"))["released"].items():
                 assert locked.setdefault(version, files) == files
-        now = released.released(versions.root())
+        now = versions.released(versions.root())
         assert all(now.get(version) == files for version, files in locked.items())
 
     @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ class TestLock:
         ],
     )
     def test_any_change_is_named(self, files: dict[str, str], expected: list[str]) -> None:
-        assert released.changes({"a": "1", "b": "2"}, files) == expected
+        assert versions.changes({"a": "1", "b": "2"}, files) == expected
 
     def test_a_released_version_that_changed_is_a_problem_with_the_spec(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -264,12 +264,12 @@ class TestLock:
             with pytest.raises(SpecError, match=r"expected the files that were released, found that spec\.md changed"):
                 versions.load("1.0.0")
             (root / "lock.json").write_text("[]")
-            released.released.cache_clear()
+            versions.released.cache_clear()
             with pytest.raises(SpecError, match="expected the lock of released versions"):
                 versions.load("1.0.0")
         finally:
             versions.load.cache_clear()
-            released.released.cache_clear()
+            versions.released.cache_clear()
 
 
 class TestExport:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vizschema.cli.hints import hinted, hints, part_of_archive
 from vizschema.cli.progress import bar
 from vizschema.cli.validation import Order, run
-from vizschema.errors import NotAnArchive, UsageError, VizschemaError, about, reported_as_bug
+from vizschema.errors import NotAnArchive, NotSupported, UsageError, VizschemaError, about, reported_as_bug
 from vizschema.findings import INTERRUPTED
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
@@ -62,6 +63,29 @@ def digest(paths: Sequence[str], reading: Reading) -> int:
             print(f"vizschema: {escape_text(about(shown, error))}", file=sys.stderr)
             codes.append(error.exit_code)
     return max(codes)
+
+
+def convert(source: str, target: str, container: str | None, chunks: str, *, overwrite: bool) -> int:
+    """0 after the archive was written to `target` and shown to be the same; 1 where the target cannot hold it."""
+    from vizschema.report.text import count
+    from vizschema.writer.convert import convert as converted
+
+    lengths = _chunks(chunks)
+    source = local_path(source)
+    try:
+        with _tidily(), hints(source), bar(source) as begin:
+            done = converted(source, target, container=container, chunks=lengths, overwrite=overwrite, progress=begin)
+    except NotSupported as refused:
+        for line in str(refused).splitlines():
+            print(f"vizschema: {escape_text(line)}", file=sys.stderr)
+        return refused.exit_code
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
+    for path in done.left:
+        print(escape_text(f"vizschema: {path}: left behind, since it is part of no archive"), file=sys.stderr)
+    digest = f"digest {done.digest}" if done.digest else f"digest not compared: {done.no_digest}"
+    print(escape_text(f"{target}: {count(done.arrays, 'array')}, {count(done.bytes, 'byte')}, {digest}"))
+    return 0
 
 
 def demo(into: str | None) -> int:
@@ -123,3 +147,38 @@ def _judge(path: str, spec: str | None, profile: str | None, order: Order, readi
         return replace(report, error=hinted(path, report.error))
     part = part_of_archive(path, report) if profile is None else None
     return report if part is None else Report(report.archive, "", "", "", "", "", error=part)
+
+
+@contextmanager
+def _tidily() -> Iterator[None]:
+    """Within the block, what asks the process to end does so as Ctrl-C does: what was written so far is removed."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asking = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.getsignal(each) for each in asking}
+    # What is ignored (`nohup`) stays so.
+    ours = [each for each in asking if before[each] == signal.SIG_DFL]
+    for each in ours:
+        signal.signal(each, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, before[each])
+
+
+def _chunks(text: str) -> str | dict[str, int]:
+    """`keep`, `default`, or lengths by the name of an axis; raises `UsageError` for lengths that are none."""
+    if "=" not in text:
+        return text
+    lengths: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, length = part.partition("=")
+        if not name or not length.isascii() or not length.isdecimal() or not 0 < int(length[:12]) < 1 << 31:
+            raise UsageError(path="--chunks", expected="lengths of axes like head=1,residue=128", found=repr(part))
+        lengths[name] = int(length)
+    return lengths

@@ -70,16 +70,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
             print(script(arguments.shell, whole_parser()))
             return 0
-        case "convert":
-            from vizschema.cli.convert_command import convert
-
-            return convert(
-                arguments.source,
-                arguments.target,
-                arguments.container,
-                arguments.chunks,
-                overwrite=arguments.overwrite,
-            )
         case _:
             return _archive_command(arguments)
 
@@ -117,6 +107,14 @@ def _archive_command(arguments: argparse.Namespace) -> int:
         case "example":
             container = arguments.container
             return commands.example(arguments.profile, arguments.path, container, overwrite=arguments.overwrite)
+        case "convert":
+            return commands.convert(
+                arguments.source,
+                arguments.target,
+                arguments.container,
+                arguments.chunks,
+                overwrite=arguments.overwrite,
+            )
         case "conformance":
             return commands.conformance(arguments.arguments)
         case _:

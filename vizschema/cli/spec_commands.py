@@ -129,7 +129,7 @@ def _step(name: str) -> str:
 
 def export(target: str, version: str | None) -> int:
     """0 after the schemas of all versions, or of one, were copied below the folder `target`."""
-    from vizschema.rules.export import export as exported
+    from vizschema.rules.versions import export as exported
 
     written = exported(Path(target), None if version is None else _spec(version))
     print(f"{target}: {count(written, 'file')} written, each at the path of its $id below https://vizschema.org/spec/")

@@ -1,4 +1,4 @@
-"""Released versions of the specification: their profiles, schemas, rules and digests. The only reader of `spec/`.
+"""Versions of the specification: their profiles, schemas, rules, digests and copies. The only reader of `spec/`.
 
 A profile is a folder with `must.schema.json`, `should.schema.json` and `facts.json`: a version's own, or a user's.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -16,9 +17,8 @@ from urllib.parse import urldefrag, urljoin
 
 import orjson
 
-from vizschema.errors import SpecError
+from vizschema.errors import SpecError, UsageError
 from vizschema.findings import Rule, Severity
-from vizschema.rules.released import require_unchanged
 from vizschema.text import suggestion
 
 Schema = dict[str, Any]
@@ -31,6 +31,10 @@ LEVELS: Mapping[str, Severity] = {"must": "error", "should": "warning"}
 
 NAMED_MEMBERS = frozenset({"properties", "patternProperties", "$defs"})
 """Keywords whose value maps names to subschemas."""
+
+
+Files = Mapping[str, str]
+"""The path of each file below the folder of its version, and the SHA-256 of its bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +111,74 @@ def load(version: str) -> Spec:
 def newest() -> Spec:
     """The newest installed version."""
     return load(versions()[-1])
+
+
+@functools.cache
+def released(folder: Path) -> Mapping[str, Files]:
+    """The files of every released version by `lock.json` in `folder`; raises `SpecError` where it says nothing."""
+    path = folder / "lock.json"
+    try:
+        locked = orjson.loads(path.read_bytes())["released"]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise SpecError(
+            path=path, expected="the lock of released versions", found=error, fix="install again"
+        ) from error
+    return {version: dict(files) for version, files in locked.items()}
+
+
+def changes(locked: Files, found: Files) -> list[str]:
+    """How `found` differs from what was locked, one phrase a file, sorted; empty where nothing does."""
+    both = locked.keys() & found.keys()
+    return sorted(
+        [
+            *(f"{name} is missing" for name in locked.keys() - found.keys()),
+            *(f"{name} was added" for name in found.keys() - locked.keys()),
+            *(f"{name} changed" for name in both if locked[name] != found[name]),
+        ]
+    )
+
+
+def require_unchanged(version: str, found: Files, folder: Path) -> bool:
+    """Whether `version` is released (else it is a draft); raises `SpecError` where a released one was changed."""
+    locked = released(folder).get(version)
+    if locked is None:
+        return False
+    differing = changes(locked, found)
+    if differing:
+        raise SpecError(
+            path=f"spec {version}",
+            expected="the files that were released",
+            found=f"that {', '.join(differing)}",
+            fix="a released version never changes: install vizschema again",
+        )
+    return True
+
+
+def export(target: Path, spec: Spec | None = None) -> int:
+    """How many files were written to `target`: those of every version, or of one, and the schemas they share.
+
+    Raises `UsageError` where `target` holds anything, or cannot be written.
+    """
+    if target.is_dir() and any(target.iterdir()):
+        raise UsageError(
+            "expected a folder that is not there yet, or is empty; found one with files in it", path=target
+        )
+    written = 0
+    try:
+        for path in _exported(spec):
+            place = target / path.relative_to(root())
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+            written += 1
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
+    return written
+
+
+def _exported(spec: Spec | None) -> Iterator[Path]:
+    yield from sorted(path for path in root().iterdir() if path.suffix in (".json", ".md"))
+    for version in versions() if spec is None else (spec.version,):
+        yield from sorted(path for path in (root() / version).rglob("*") if path.is_file())
 
 
 def subschemas(schema: Schema) -> Iterator[Schema]:

@@ -56,6 +56,17 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "vizschema", *arguments], text=True, capture_output=True, **options)
 
 
+def test_a_benchmark_that_is_not_installed_says_where_it_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("vizschema.conformance.benchmarks.engine", "vizschema.conformance.benchmarks.engine.metadata"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "vizschema.conformance.benchmarks.engine", None)
+    assert main(["benchmark", "metadata"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("vizschema: benchmark metadata: not installed; run it from a checkout of the repository")
+
+
 # Exit codes
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vizschema.conformance.benchmarks import start
+from vizschema.conformance.benchmarks.engine import start
 from vizschema.conformance.examples import write_example
 from vizschema.containers.base import Limits
 from vizschema.worker import process

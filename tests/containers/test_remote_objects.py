@@ -19,8 +19,8 @@ from support.servers import Handler, static
 
 import vizschema
 from vizschema.cli.main import main
-from vizschema.conformance.benchmarks import remote as benchmark
-from vizschema.conformance.benchmarks.store_server import StoreServer, store_server
+from vizschema.conformance.benchmarks.engine import remote as benchmark
+from vizschema.conformance.benchmarks.engine.store_server import StoreServer, store_server
 from vizschema.containers import by_url
 from vizschema.containers.base import Limits
 from vizschema.containers.remote.store import Patience

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from vizschema.conformance.benchmarks import scan, scan_archives, scan_large
-from vizschema.conformance.benchmarks.scan_archives import FORMS
-from vizschema.conformance.benchmarks.scan_large import LARGE
-from vizschema.conformance.benchmarks.scan_page import BLOCKS, COLUMNS, fill
+from vizschema.conformance.benchmarks.engine import scan, scan_archives, scan_large
+from vizschema.conformance.benchmarks.engine.scan_archives import FORMS
+from vizschema.conformance.benchmarks.engine.scan_large import LARGE
+from vizschema.conformance.benchmarks.engine.scan_page import BLOCKS, COLUMNS, fill
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 

@@ -15,7 +15,7 @@ import pytest
 import vizschema
 from vizschema import Array
 from vizschema.cli.main import main
-from vizschema.conformance.benchmarks.store_server import store_server
+from vizschema.conformance.benchmarks.engine.store_server import store_server
 from vizschema.errors import UsageError
 from vizschema.scan import dask
 

@@ -17,7 +17,7 @@ from support import traces
 import vizschema
 from vizschema.bounds import Bounds
 from vizschema.cli.main import main
-from vizschema.conformance.benchmarks import isolation as benchmark
+from vizschema.conformance.benchmarks.engine import isolation as benchmark
 from vizschema.containers.base import Limits
 from vizschema.errors import NotAnArchive, VizschemaError
 from vizschema.rules import verdict

@@ -20,7 +20,7 @@ import numpy as np
 
 import vizschema
 from vizschema.cli.parser import Parser
-from vizschema.conformance.benchmarks.store_server import StoreServer, store_server
+from vizschema.conformance.benchmarks.engine.store_server import StoreServer, store_server
 
 _TERABYTES = 10
 _CHUNK = 16 << 20

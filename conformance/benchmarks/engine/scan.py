@@ -20,10 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vizschema.cli.parser import Parser
-from vizschema.conformance.benchmarks.scan_archives import FORMS, UNIT_BYTES
-from vizschema.conformance.benchmarks.scan_large import LARGE
-from vizschema.conformance.benchmarks.scan_page import fill, peaks_table, table
-from vizschema.conformance.benchmarks.scan_peers import bare, memcpy, usual
+from vizschema.conformance.benchmarks.engine.scan_archives import FORMS, UNIT_BYTES
+from vizschema.conformance.benchmarks.engine.scan_large import LARGE
+from vizschema.conformance.benchmarks.engine.scan_page import fill, peaks_table, table
+from vizschema.conformance.benchmarks.engine.scan_peers import bare, memcpy, usual
 from vizschema.validation import validate
 
 
@@ -107,7 +107,15 @@ def _peak() -> float:
 
 def _measured(contender: str, path: Path, small: Path | None, jobs: int) -> dict[str, Any]:
     """What a fresh process found: seconds, CPU seconds, its peak memory in MiB, and the bytes that were read."""
-    command = [sys.executable, "-P", "-m", "vizschema.conformance.benchmarks.scan", "--child", contender, str(path)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "vizschema.conformance.benchmarks.engine.scan",
+        "--child",
+        contender,
+        str(path),
+    ]
     ended = subprocess.run(  # noqa: S603  (our own module)
         [*command, str(small or ""), str(jobs)], capture_output=True, text=True, check=True
     )

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from vizschema.cli.parser import Parser
-from vizschema.conformance.benchmarks.captures import KINDS, write
+from vizschema.conformance.benchmarks.engine.captures import KINDS, write
 from vizschema.describing import describe
 from vizschema.rules import versions
 from vizschema.rules.judge import judge
@@ -144,7 +144,7 @@ def rounds(folder: Path, repeats: int, nodes: int) -> dict[str, list[float]]:
                 sys.executable,
                 "-P",
                 "-m",
-                "vizschema.conformance.benchmarks.metadata",
+                "vizschema.conformance.benchmarks.engine.metadata",
                 "--measure",
                 name,
                 str(folder),

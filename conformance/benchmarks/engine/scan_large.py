@@ -15,7 +15,7 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
 
-from vizschema.conformance.benchmarks.scan_archives import Values, layers
+from vizschema.conformance.benchmarks.engine.scan_archives import Values, layers
 
 
 def _head() -> Values:

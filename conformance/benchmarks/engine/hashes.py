@@ -101,7 +101,7 @@ def rounds(repeats: int) -> dict[str, list[list[float]]]:
     rates: dict[str, list[list[float]]] = {name: [] for name in CONTENDERS}
     for _ in range(repeats):
         for name, (_, environment) in CONTENDERS.items():
-            command = [sys.executable, "-P", "-m", "vizschema.conformance.benchmarks.hashes", "--measure", name]
+            command = [sys.executable, "-P", "-m", "vizschema.conformance.benchmarks.engine.hashes", "--measure", name]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **environment})  # noqa: S603  (our own module)
             rates[name].append(orjson.loads(done.stdout))
     return rates

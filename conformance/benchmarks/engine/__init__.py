@@ -1,0 +1,1 @@
+"""Benchmarks of vizschema itself; a checkout has them, the wheel does not."""

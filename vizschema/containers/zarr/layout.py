@@ -1,7 +1,7 @@
 """From a Zarr document that was checked to how its chunks are found and decoded. Opens nothing.
 
 A `Pipeline` is what the format calls codecs: transpositions, then a way to bytes (`bytes`, or the shards within), then
-stages from bytes to bytes. `unsupported` names a codec that is not part of a plain installation: then nothing is decoded.
+stages from bytes to bytes. `unsupported` names a codec that a plain installation lacks: then nothing is decoded.
 """
 
 from __future__ import annotations

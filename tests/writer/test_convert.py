@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -284,7 +283,7 @@ def test_what_ends_the_command_in_the_midst_leaves_nothing(
 
     def end(*_: object) -> None:
         seen.extend(path.name for path in (tmp_path / "b").iterdir())
-        os.kill(os.getpid(), sign)
+        signal.raise_signal(sign)
 
     monkeypatch.setattr(sys.modules["vizschema.writer.convert"], "_compare", end)
     before = signal.getsignal(sign)

@@ -28,7 +28,7 @@ from vizschema.rules import versions
 from vizschema.text import archive_name, local_path
 from vizschema.writer.forms import form_of
 from vizschema.writer.forms.base import BFLOAT16, Form, PlannedArray
-from vizschema.writer.layout import default_chunks
+from vizschema.writer.plan import default_chunks
 from vizschema.writer.source import SourceValues, problems_of
 from vizschema.writer.target import replacing, require_free
 

@@ -39,35 +39,21 @@ _FOLDER = os.path.dirname(__file__)  # noqa: PTH120  (imports less than pathlib)
 if not os.path.exists(f"{_FOLDER}/spec"):  # noqa: PTH110
     __path__.append(os.path.dirname(_FOLDER))  # noqa: PTH120
 
-_HOME = {
-    "Accepted": "vizschema.findings",
-    "Archive": "vizschema.reader.archive",
-    "Array": "vizschema.writer.plan",
-    "Bounds": "vizschema.bounds",
-    "Converted": "vizschema.writer.convert",
-    "Damaged": "vizschema.errors",
-    "Finding": "vizschema.findings",
-    "Limits": "vizschema.containers.base",
-    "NoDigest": "vizschema.errors",
-    "NotAnArchive": "vizschema.errors",
-    "NotConforming": "vizschema.errors",
-    "NotSupported": "vizschema.errors",
-    "Report": "vizschema.findings",
-    "Rule": "vizschema.findings",
-    "SpecError": "vizschema.errors",
-    "StoredArray": "vizschema.reader.archive",
-    "StoredGroup": "vizschema.reader.archive",
-    "Trace": "vizschema.writer.create",
-    "UsageError": "vizschema.errors",
-    "VizschemaError": "vizschema.errors",
-    "convert": "vizschema.writer.convert",
-    "create": "vizschema.writer.create",
-    "describe": "vizschema.describing",
-    "digest": "vizschema.digests",
-    "open": "vizschema.reader.archive",
-    "validate": "vizschema.validation",
-    "write": "vizschema.writer.write",
+_NAMES = {
+    "vizschema.bounds": "Bounds",
+    "vizschema.containers.base": "Limits",
+    "vizschema.describing": "describe",
+    "vizschema.digests": "digest",
+    "vizschema.errors": "Damaged NoDigest NotAnArchive NotConforming NotSupported SpecError UsageError VizschemaError",
+    "vizschema.findings": "Accepted Finding Report Rule",
+    "vizschema.reader.archive": "Archive StoredArray StoredGroup open",
+    "vizschema.validation": "validate",
+    "vizschema.writer.convert": "Converted convert",
+    "vizschema.writer.create": "Trace create",
+    "vizschema.writer.plan": "Array",
+    "vizschema.writer.write": "write",
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "Accepted",

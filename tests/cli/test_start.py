@@ -52,7 +52,7 @@ def test_a_command_imports_what_it_needs_only(name: str, folder: Path) -> None:
 
 def test_help_imports_the_parser_only(folder: Path) -> None:
     ours, _ = of_command("--help", folder)
-    assert ours == {"vizschema", "errors", "report", "cli", *HELP}
+    assert ours == {"vizschema", "errors", "report", "cli", "containers", "containers.formats", *HELP}
 
 
 @pytest.mark.parametrize("name", ["validate --no-values --trust", "validate --no-values"])

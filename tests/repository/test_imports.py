@@ -39,17 +39,19 @@ APART = {("rules", room) for room in ("containers", "describing", "scan")} | {("
 """Rooms that know nothing of one another: judging sees no array, and measuring no rule."""
 
 CONTAINERS = (
-    "values base",
+    "values base others",
     "document",
     "bytes",
     "codecs",
     "texts",
-    "zips remote others",
+    "formats",
+    "zips remote",
     "zarr",
     "npz",
     "asdf hdf5",
     "in_zip",
     "by_url",
+    "opening",
 )
 """The same within `containers`."""
 

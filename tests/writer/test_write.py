@@ -258,7 +258,7 @@ def test_what_a_container_has_no_room_for_is_refused_before_anything_is_written(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"container": "tar"}, "container: expected one of zarr-v3, zarr-v2, hdf5, npz, asdf, .*, found 'tar'"),
+        ({"container": "tar"}, "container: expected one of zarr-v3, .*, hdf5, npz, asdf, .*, found 'tar'"),
         ({"attributes": {"/": {"profile": "other"}}}, "expected the attribute profile to be 'trace'"),
         ({"attributes": {"/": {"spec_version": "9.0.0"}}}, "expected the attribute spec_version to be '1.0.0'"),
         (

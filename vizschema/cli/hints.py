@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from vizschema.containers.formats import SUFFIXES
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
 from vizschema.findings import Report
 from vizschema.text import scheme_of, suggestion
 
 _METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zmetadata"})
-_SUFFIXES = frozenset({".zarr", ".zip", ".h5", ".hdf5", ".nc", ".npz", ".asdf"})
 _MAXIMUM_NAMES = 10_000
 
 _MISSING = {
@@ -90,7 +90,7 @@ def _archives_in(folder: str) -> str:
     if scheme_of(folder) is not None or holder(folder) is not None or not Path(folder).is_dir():
         return ""
     names = _names(Path(folder))
-    found = [name for name in names if Path(name).suffix.lower() in _SUFFIXES]
+    found = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
     if not found or not _METADATA_NAMES.isdisjoint(names):
         return ""
     start = _quoted(folder.rstrip("/"))

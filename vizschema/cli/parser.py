@@ -12,10 +12,13 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from vizschema.cli import arguments
+from vizschema.containers.formats import FORMATS, WRITERS
 
 Fill = Callable[[argparse.ArgumentParser], None]
 
 DEFAULT_BENCHMARK = "formats"
+
+_SHOWN = ", ".join(dict.fromkeys(each.shown for each in FORMATS))
 
 EXIT_CODES = """\
 exit codes:
@@ -37,7 +40,7 @@ def parser() -> Parser:
     """The parser of the command line; a command gets its arguments once it is `filled`."""
     found = Parser(
         prog="vizschema",
-        description="Validate archives of traced neural networks (Zarr, HDF5, NPZ, ASDF) against a specification.",
+        description=f"Validate archives of traced neural networks ({_SHOWN}) against a specification.",
         epilog=f"example:\n  vizschema validate run.zarr\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -246,7 +249,7 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         "convert",
         "write the same archive in another container or chunking, and compare the digests",
         "vizschema convert run.zarr run.h5",
-        "Containers: zarr-v3, zarr-v2 (folders), zarr-v3-zip, zarr-v2-zip, zarr-v3-sharded, hdf5, npz, asdf.\n"
+        f"Containers: {', '.join(WRITERS)}.\n"
         "What the target cannot hold is listed, with exit code 1, before anything is written.",
         arguments.convert,
     ),

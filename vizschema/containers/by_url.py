@@ -4,47 +4,37 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
-from vizschema.containers.base import Container, Limits, Watch, unwatched
-from vizschema.containers.remote.files import BLOCK, RemoteRanges, SeekableFile, open_ranges
+from vizschema.containers.base import Container, Limits
+from vizschema.containers.formats import FOLDER, SUFFIXES, found_in, loaded
+from vizschema.containers.remote.files import BLOCK, open_ranges
 from vizschema.containers.remote.store import Missing, Patience, Remote, Wire, WiredRemote
 from vizschema.containers.zarr.remote import open_zarr_remote
-from vizschema.description import Node
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.text import escape_text, masked, scheme_of, shorten
-
-if TYPE_CHECKING:
-    from vizschema.containers.values import Values
-
-FILES = (".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4", ".npz", ".asdf", ".zip", ".npy", ".keras")
-"""Names that end like this are looked at as one file first."""
-
-
-Recognise = Callable[[bytes], tuple[str | None, str]]
-"""From the first bytes of a file to its format, or null and in words why nothing opens it."""
 
 
 def open_remote(
     url: str,
     limits: Limits,
-    recognise: Recognise,
     patience: Patience = Patience(),  # noqa: B008  (frozen)
 ) -> Container:
     """The archive at a URL; raises `NotAnArchive`, and `UsageError` where the backend is not installed."""
-    return open_connected(connect(url, patience), url, limits, recognise)
+    return open_connected(connect(url, patience), url, limits)
 
 
-def open_connected(remote: Remote, url: str, limits: Limits, recognise: Recognise) -> Container:
+def open_connected(remote: Remote, url: str, limits: Limits) -> Container:
     """The archive behind a connection, which is closed with it."""
     try:
         ways: list[Callable[[], Container | Missing]] = [
             lambda: open_zarr_remote(remote, limits),
-            lambda: _open_file(remote, limits, recognise),
+            lambda: _open_file(remote, limits),
         ]
-        if urlsplit(url).path.lower().endswith(FILES):
+        if urlsplit(url).path.lower().endswith(_FILES):
             ways.reverse()
         missing = []
         for way in ways:
@@ -114,6 +104,9 @@ def _objects() -> Callable[[str, Patience], Wire]:
     return ObjectsWire
 
 
+_FILES = tuple(SUFFIXES - set(FOLDER.suffixes))
+"""Names that end like this are looked at as one file first."""
+
 _BACKENDS: Mapping[str, tuple[Sequence[str], Callable[[], Callable[[str, Patience], Wire]]]] = {
     **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az"), (("aiohttp", "fsspec", "obstore"), _objects)),
     **dict.fromkeys(("https", "http"), (("aiohttp", "fsspec"), _http)),
@@ -122,82 +115,32 @@ _BACKENDS: Mapping[str, tuple[Sequence[str], Callable[[], Callable[[str, Patienc
 
 
 class RemoteFile:
-    """An archive in one remote file, as a `Container`; `watched` is what a library reads through, if one does."""
+    """An archive in one remote file, as a `Container`."""
 
-    def __init__(self, inner: Container, remote: Remote, watched: SeekableFile | None = None) -> None:
+    def __init__(self, inner: Container, remote: Remote) -> None:
         self._inner = inner
         self._remote = remote
-        self._watched = watched
+        self.nodes = inner.nodes
+        self.values = inner.values
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
         return {**self._inner.identity(), "store": "remote"}
-
-    def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
-        """Every node once; raises `NotAnArchive` where the network failed, which is no damage of the archive."""
-        for place, node in self._inner.nodes(watch):
-            self._require_network()
-            yield place, node
-        self._require_network()
-
-    def values(self, path: str) -> Values:
-        """The values of the array at `path`; reading raises `NotAnArchive` where the network failed."""
-        if self._watched is None:
-            return self._inner.values(path)
-        from vizschema.containers.zarr.ahead import WatchedValues
-
-        return WatchedValues(self._inner.values(path), self._require_network)
 
     def close(self) -> None:
         """Let go of the file and of every connection."""
         self._inner.close()
         self._remote.close()
 
-    def _require_network(self) -> None:
-        if self._watched is not None and self._watched.failure is not None:
-            raise self._watched.failure
 
-
-def _open_file(remote: Remote, limits: Limits, recognise: Recognise) -> Container | Missing:
-    found = open_ranges(remote, "")
-    if isinstance(found, Missing):
-        return found
+def _open_file(remote: Remote, limits: Limits) -> Container | Missing:
+    file = open_ranges(remote, "")
+    if isinstance(file, Missing):
+        return file
     # By its first block: a user block of HDF5 that is longer would cost a request for every power of two.
-    form, words = recognise(found.read(0, BLOCK))
-    if form is None:
-        raise NotAnArchive(words, path=remote.shown)
-    return _OPENERS[form](found, remote, limits)
-
-
-def _open_zip(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
-    from vizschema.containers.in_zip import open_zip_ranges
-
-    return RemoteFile(open_zip_ranges(file, remote.shown, limits), remote)
-
-
-def _open_hdf5(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
-    from vizschema.containers.hdf5.account import hdf5_readings
-    from vizschema.containers.hdf5.file import open_hdf5_stream
-
-    seekable = SeekableFile(file)
-    try:
-        inner = open_hdf5_stream(seekable, remote.shown, limits)
-        inner.readings = hdf5_readings(file)
-    except NotAnArchive:
-        if seekable.failure is not None:
-            raise seekable.failure from None
-        raise
-    return RemoteFile(inner, remote, seekable)
-
-
-def _open_asdf(file: RemoteRanges, remote: Remote, limits: Limits) -> Container:
-    from vizschema.containers.asdf.file import open_asdf_ranges
-
-    return RemoteFile(open_asdf_ranges(file, remote.shown, limits), remote)
-
-
-_OPENERS: Mapping[str, Callable[[RemoteRanges, Remote, Limits], Container]] = {
-    "npz": _open_zip,
-    "hdf5": _open_hdf5,
-    "asdf": _open_asdf,
-}
+    found = found_in(BytesIO(file.read(0, BLOCK)))
+    if isinstance(found, str):
+        raise NotAnArchive(found, path=remote.shown)
+    if found[0].open_ranges is None:
+        raise NotAnArchive(f"{found[0].shown} is not read over the network: download it first", path=remote.shown)
+    return RemoteFile(loaded(found[0].open_ranges)(file, remote.shown, limits), remote)

@@ -23,13 +23,13 @@ def open_zip(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  
     return open_zip_ranges(file, path, limits, local=True)
 
 
-def store_in_zip(path: str) -> str:
-    """`zip` where the file at `path` would be opened as Zarr, otherwise `file`, also where it cannot be opened."""
+def holds_no_zarr(path: str) -> bool:
+    """Whether the zip file at `path` would not be opened as Zarr, also where it cannot be opened."""
     try:
         with closing(open_zip(path)) as container:
-            return "file" if isinstance(container, Npz) else "zip"
+            return isinstance(container, Npz)
     except NotAnArchive:
-        return "file"
+        return True
 
 
 def open_zip_ranges(file: Ranges, shown: str, limits: Limits, *, local: bool = False) -> Container:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Collection, Mapping, Sequence
 from typing import IO
 
@@ -13,6 +14,7 @@ _PICKLE = "a Python pickle, which is never read: it can execute anything; where 
 _UNPACK = "not an archive of arrays; unpack it first"
 
 HEADS: Sequence[tuple[bytes, str]] = (
+    (rb"\Z", "an empty file"),
     (rb"\x93NUMPY(?s:.{0,60})'descr': *'\|O'", f"a single array (.npy) of Python objects: {_PICKLE}"),
     (rb"\x93NUMPY", f"a single array (.npy), not an archive; load it with numpy, {_WRITE}"),
     (rb"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19\.", f"a PyTorch checkpoint, a pickle of torch before 1.6; {_TORCH}"),
@@ -92,13 +94,23 @@ TABLE_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 TABLE = f"the index of a TensorFlow checkpoint; open it with tensorflow, {_WRITE}"
 
 
-def by_file(file: IO[bytes], head: bytes) -> str | None:
-    """What a file that begins with `head` is, in words; None where that is not known."""
+def by_file(file: IO[bytes], head: bytes) -> str:
+    """What a file that begins with `head` and is no archive is, in words."""
     for pattern, words in HEADS:
         if re.match(pattern, head):
             return words
     file.seek(max(0, file.seek(0, os.SEEK_END) - len(TABLE_END)))
-    return TABLE if file.read() == TABLE_END else None
+    if file.read() == TABLE_END:
+        return TABLE
+    return "a text file, not an archive" if _is_text(head) else "a file of no format that is known here"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        getincrementaldecoder("utf-8")().decode(head)  # does not mind a last character that is cut
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in head
 
 
 def by_names(names: Collection[str], known: Mapping[str, str]) -> str | None:

@@ -16,7 +16,7 @@ from h5py import h5d, h5g, h5l, h5o
 from vizschema.containers.base import Limits, Watch, name_node, read_as, unwatched
 from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.nodes import array_node, group_node
-from vizschema.containers.hdf5.opening import Opened, open_path, open_stream
+from vizschema.containers.hdf5.opening import Opened, open_path
 from vizschema.containers.hdf5.scales import BESIDE_DIMENSION, Link, Scales, holds_dimension
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
 from vizschema.description import ITEM_BYTES, Node, fault, join
@@ -180,11 +180,6 @@ class Hdf5:
 def open_hdf5(path: str, limits: Limits = Limits()) -> Hdf5:  # noqa: B008  (frozen)
     """The file at `path`, open for reading; raises `NotAnArchive` where there is no HDF5 file."""
     return Hdf5(open_path(path), limits)
-
-
-def open_hdf5_stream(stream: Any, shown: str, limits: Limits) -> Hdf5:
-    """The HDF5 file in an open binary file that seeks; raises `NotAnArchive`. `shown` is its name."""
-    return Hdf5(open_stream(stream, shorten(escape_text(shown))), limits)
 
 
 def _root(opened: Opened, watch: Watch) -> tuple[Any, int]:

@@ -1,0 +1,151 @@
+"""Every container format, one record each: how its content is recognised, what opens it and what writes it.
+
+This table is the one place that names them all. It imports none of them: a function is named as `module:name`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import IO, Any, NamedTuple
+
+_HEAD = 2048
+_ZIP = rb"PK(?:\x03\x04|\x05\x06)"
+
+
+class Format(NamedTuple):
+    """A container format, in the words of a description (`name`, `store`) and of a person (`shown`).
+
+    `head` is a regular expression of the first bytes, None of a folder; where a `user_block` may stand before it, it is
+    looked for at 512, 1024, 2048, … too. Of formats with the same head, the first holds whose `told`, given the path,
+    agrees. `open` takes a path and limits, `open_ranges` open `Ranges`, the name that is shown and limits; without it,
+    only a file of this machine is read. `writers` are the forms in which it is written, by name, and the first of them
+    is what a file named with one of the `suffixes` becomes; `other_suffixes` are those of files that are only read.
+    """
+
+    name: str
+    shown: str
+    store: str
+    head: bytes | None
+    open: str
+    open_ranges: str | None = None
+    suffixes: Sequence[str] = ()
+    other_suffixes: Sequence[str] = ()
+    writers: Mapping[str, str] = {}
+    told: str | None = None
+    user_block: bool = False
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The `container` block of a description, as far as the format says."""
+        return {"format": self.name, "version": None, "store": self.store, "consolidated": False}
+
+
+FOLDER = Format(
+    name="zarr",
+    shown="Zarr",
+    store="directory",
+    head=None,
+    open="vizschema.containers.zarr.directory:open_zarr_directory",
+    suffixes=(".zarr",),
+    writers={
+        "zarr-v3": "vizschema.writer.forms.zarr:ZARR_V3",
+        "zarr-v2": "vizschema.writer.forms.zarr:ZARR_V2",
+        "zarr-v3-sharded": "vizschema.writer.forms.zarr:ZARR_V3_SHARDED",
+    },
+)
+
+REMOTE = Format(name="zarr", shown="Zarr", store="remote", head=None, open="vizschema.containers.by_url:open_remote")
+"""What a URL is taken for until it is opened."""
+
+FORMATS: Sequence[Format] = (
+    FOLDER,
+    Format(
+        name="hdf5",
+        shown="HDF5",
+        store="file",
+        head=rb"\x89HDF\r\n\x1a\n",
+        user_block=True,  # HDF5 File Format 3.0, II.A
+        open="vizschema.containers.hdf5.account:open_accounted",
+        open_ranges="vizschema.containers.hdf5.remote:open_hdf5_ranges",
+        suffixes=(".h5", ".hdf5"),
+        other_suffixes=(".hdf", ".he5", ".nc", ".nc4"),
+        writers={"hdf5": "vizschema.writer.forms.hdf5:HDF5"},
+    ),
+    Format(
+        name="npz",
+        shown="NPZ",
+        store="file",
+        head=_ZIP,
+        told="vizschema.containers.in_zip:holds_no_zarr",
+        open="vizschema.containers.in_zip:open_zip",
+        open_ranges="vizschema.containers.in_zip:open_zip_ranges",
+        suffixes=(".npz",),
+        writers={"npz": "vizschema.writer.forms.npz:NPZ"},
+    ),
+    Format(
+        name="asdf",
+        shown="ASDF",
+        store="file",
+        head=b"#ASDF ",
+        open="vizschema.containers.asdf.file:open_asdf",
+        open_ranges="vizschema.containers.asdf.file:open_asdf_ranges",
+        suffixes=(".asdf",),
+        writers={"asdf": "vizschema.writer.forms.asdf:ASDF"},
+    ),
+    Format(
+        name="zarr",
+        shown="Zarr",
+        store="zip",
+        head=_ZIP,
+        open="vizschema.containers.in_zip:open_zip",
+        open_ranges="vizschema.containers.in_zip:open_zip_ranges",
+        suffixes=(".zip",),
+        writers={
+            "zarr-v3-zip": "vizschema.writer.forms.zarr_zip:ZARR_V3_ZIP",
+            "zarr-v2-zip": "vizschema.writer.forms.zarr_zip:ZARR_V2_ZIP",
+        },
+    ),
+)
+
+SUFFIXES = frozenset(suffix for each in FORMATS for suffix in (*each.suffixes, *each.other_suffixes))
+"""How the names of archives end."""
+
+WRITTEN: Mapping[str, str] = {suffix: next(iter(each.writers)) for each in FORMATS for suffix in each.suffixes}
+"""The name of the form that a suffix stands for, where a caller names none."""
+
+WRITERS: Mapping[str, str] = {name: place for each in FORMATS for name, place in each.writers.items()}
+"""Where a form is that can be written, by its name."""
+
+
+def loaded(place: str) -> Any:
+    """What is at `module:name`, imported."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def found_in(file: IO[bytes]) -> Sequence[Format] | str:
+    """The formats that the content of a file may be of; where it is of none, what it is in words."""
+    head = file.read(_HEAD)
+    found = [each for each in FORMATS if each.head is not None and _begins(file, head, each.head, each.user_block)]
+    if found:
+        return found
+    from vizschema.containers.others import by_file
+
+    return by_file(file, head)
+
+
+def _begins(file: IO[bytes], head: bytes, pattern: bytes, user_block: bool) -> bool:
+    """Whether a file begins so, or what is behind its user block; the first file in a tar file begins at 512, too."""
+    if re.match(pattern, head):
+        return True
+    offset = 1024 if head[257:262] == b"ustar" else 512
+    size = file.seek(0, os.SEEK_END) if user_block else 0
+    while offset < size:
+        file.seek(offset)
+        if re.match(pattern, file.read(_HEAD)):
+            return True
+        offset *= 2
+    return False

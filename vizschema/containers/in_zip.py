@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from vizschema.containers.accounts import NAME
 from vizschema.containers.base import Container, Limits
 from vizschema.containers.bytes.ranges import FileRanges, Ranges
 from vizschema.containers.document import Unreadable, quote
-from vizschema.containers.npz.document import NAME
 from vizschema.containers.npz.file import SUFFIX, Npz
 from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.containers.zips.members import Zip

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from vizschema import description
+from vizschema.containers.accounts import STORED, named_axes
 from vizschema.containers.asdf.account import asdf_readings
 from vizschema.containers.asdf.arrays import Ndarray
 from vizschema.containers.asdf.blocks import STANDARDS, StoredBlock, read_blocks, read_frame
@@ -21,7 +22,6 @@ from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.ranges import FileRanges, Ranges
 from vizschema.containers.bytes.sources import Rooms
 from vizschema.containers.document import Unreadable, quote
-from vizschema.containers.npz.document import STORED, named_axes
 from vizschema.containers.values import TEXTS, ChunkDamaged
 from vizschema.description import ITEM_BYTES, Node, fault
 from vizschema.errors import NotAnArchive

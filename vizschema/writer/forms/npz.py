@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.containers.npz.document import NAME
+from vizschema.containers.accounts import NAME
 from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray, unchunked
 
 

@@ -20,16 +20,16 @@ class Format(NamedTuple):
 
     `head` is a regular expression of the first bytes, None of a folder; where a `user_block` may stand before it, it is
     looked for at 512, 1024, 2048, … too. Of formats with the same head, the first holds whose `told`, given the path,
-    agrees. `open` takes a path and limits, `open_ranges` open `Ranges`, the name that is shown and limits; without it,
-    only a file of this machine is read. `writers` are the forms in which it is written, by name, and the first of them
-    is what a file named with one of the `suffixes` becomes; `other_suffixes` are those of files that are only read.
+    agrees. `open_ranges` takes a file that is read by ranges, here or over a network, its name to be shown, and limits;
+    `open` takes a path and limits, and goes first on this machine. `writers` are the forms in which it is written, by
+    name, the first of them under each of the `suffixes`; `other_suffixes` are those of files that are only read.
     """
 
     name: str
     shown: str
     store: str
     head: bytes | None
-    open: str
+    open: str | None = None
     open_ranges: str | None = None
     suffixes: Sequence[str] = ()
     other_suffixes: Sequence[str] = ()
@@ -80,7 +80,6 @@ FORMATS: Sequence[Format] = (
         store="file",
         head=_ZIP,
         told="vizschema.containers.in_zip:holds_no_zarr",
-        open="vizschema.containers.in_zip:open_zip",
         open_ranges="vizschema.containers.in_zip:open_zip_ranges",
         suffixes=(".npz",),
         writers={"npz": "vizschema.writer.forms.npz:NPZ"},
@@ -90,7 +89,6 @@ FORMATS: Sequence[Format] = (
         shown="ASDF",
         store="file",
         head=b"#ASDF ",
-        open="vizschema.containers.asdf.file:open_asdf",
         open_ranges="vizschema.containers.asdf.file:open_asdf_ranges",
         suffixes=(".asdf",),
         writers={"asdf": "vizschema.writer.forms.asdf:ASDF"},
@@ -100,7 +98,6 @@ FORMATS: Sequence[Format] = (
         shown="Zarr",
         store="zip",
         head=_ZIP,
-        open="vizschema.containers.in_zip:open_zip",
         open_ranges="vizschema.containers.in_zip:open_zip_ranges",
         suffixes=(".zip",),
         writers={

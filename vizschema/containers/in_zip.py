@@ -6,7 +6,7 @@ from contextlib import closing
 
 from vizschema.containers.accounts import NAME
 from vizschema.containers.base import Container, Limits
-from vizschema.containers.bytes.ranges import FileRanges, Ranges
+from vizschema.containers.bytes.ranges import Ranges, open_file
 from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.npz.file import SUFFIX, Npz
 from vizschema.containers.zarr.folder import DOCUMENTS
@@ -14,32 +14,20 @@ from vizschema.containers.zips.members import Zip
 from vizschema.errors import NotAnArchive
 
 
-def open_zip(path: str, limits: Limits = Limits()) -> Container:  # noqa: B008  (frozen)
-    """The archive in the zip file at `path`; raises `NotAnArchive`."""
-    try:
-        file = FileRanges(path)
-    except OSError as error:
-        raise NotAnArchive(error.strerror, path=quote(path)) from None
-    return open_zip_ranges(file, path, limits, local=True)
-
-
 def holds_no_zarr(path: str) -> bool:
     """Whether the zip file at `path` would not be opened as Zarr, also where it cannot be opened."""
     try:
-        with closing(open_zip(path)) as container:
+        with closing(open_zip_ranges(open_file(path), path, Limits())) as container:
             return isinstance(container, Npz)
     except NotAnArchive:
         return True
 
 
-def open_zip_ranges(file: Ranges, shown: str, limits: Limits, *, local: bool = False) -> Container:
-    """The archive in a zip file that is open already, which is closed with it; raises `NotAnArchive`, and closes.
-
-    One that is `local` is accounted for byte by byte.
-    """
+def open_zip_ranges(file: Ranges, shown: str, limits: Limits) -> Container:
+    """The archive in a zip file that is open already, which is closed with it; raises `NotAnArchive`, and closes."""
     try:
         try:
-            opened = Zip(file, limits, local=local)
+            opened = Zip(file, limits)
         except Unreadable as unreadable:
             raise NotAnArchive(unreadable.detail, path=quote(shown)) from None
         return _archive(opened, shown, limits)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vizschema.containers.base import Container, Limits
+from vizschema.containers.bytes.ranges import open_file
 from vizschema.containers.formats import FOLDER, REMOTE, Format, found_in, loaded
 from vizschema.errors import NotAnArchive
 from vizschema.text import escape_text, scheme_of, shorten
@@ -71,7 +72,11 @@ def recognise(path: str) -> Recognised:
 
 
 def _recognised(formats: Sequence[Format], path: str) -> Recognised:
-    return Recognised(formats, path, loaded(formats[0].open))
+    form = formats[0]
+    if form.open is not None:
+        return Recognised(formats, path, loaded(form.open))
+    open_ranges = loaded(str(form.open_ranges))
+    return Recognised(formats, path, lambda path, limits: open_ranges(open_file(path), path, limits))
 
 
 @cache

@@ -19,7 +19,7 @@ from vizschema.containers.asdf.nodes import is_ndarray, read_ndarray
 from vizschema.containers.asdf.tree import Alias, Broken, Tagged, read_tree
 from vizschema.containers.base import Limits, Watch, clean_attributes, name_node, read_as, unsupported, unwatched
 from vizschema.containers.bytes.flat import FlatValues
-from vizschema.containers.bytes.ranges import FileRanges, Ranges
+from vizschema.containers.bytes.ranges import Ranges
 from vizschema.containers.bytes.sources import Rooms
 from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.values import TEXTS, ChunkDamaged
@@ -155,15 +155,6 @@ class Asdf:
         large = unsupported(f"larger than {limit} bytes")
         sized = {key: value if _size(value) <= limit else large for key, value in plain.items()}
         return clean_attributes(sized)
-
-
-def open_asdf(path: str, limits: Limits = Limits()) -> Asdf:  # noqa: B008  (frozen)
-    """The ASDF file at `path`; raises `NotAnArchive`."""
-    try:
-        file = FileRanges(path)
-    except OSError as error:
-        raise NotAnArchive(error.strerror, path=quote(path)) from None
-    return open_asdf_ranges(file, path, limits)
 
 
 def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:

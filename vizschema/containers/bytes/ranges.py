@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import Protocol
 
+from vizschema.errors import NotAnArchive
+from vizschema.text import escape_text, shorten
+
 
 class Ranges(Protocol):
     """A file, open for reading; `read` and `fill` may be called from many threads."""
@@ -61,6 +64,14 @@ class FileRanges:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def open_file(path: str) -> FileRanges:
+    """The file at `path`; raises `NotAnArchive`."""
+    try:
+        return FileRanges(path)
+    except OSError as error:
+        raise NotAnArchive(error.strerror, path=shorten(escape_text(path))) from None
 
 
 class MemoryRanges:

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from vizschema.containers.base import Limits
 from vizschema.containers.bytes.packed import Run
-from vizschema.containers.bytes.ranges import Ranges
+from vizschema.containers.bytes.ranges import FileRanges, Ranges
 from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.zips.directory import DEFLATED, STREAMED, UNREAD, Member, decoded, read_directory
 from vizschema.containers.zips.end import read
@@ -34,11 +34,11 @@ _DESCRIPTORS = tuple(struct.Struct(f"<{signature}I{size}{size}") for size in ("I
 class Zip:
     """An open zip file: its `members`, and in `readings` where other readers read it otherwise."""
 
-    def __init__(self, file: Ranges, limits: Limits, *, local: bool) -> None:
+    def __init__(self, file: Ranges, limits: Limits) -> None:
         self.file = file
         self.members, directory, self.readings = read_directory(file, limits)
         self._begins: dict[int, int] = {}
-        if local:
+        if isinstance(file, FileRanges):  # over a network, a header is looked at when its member is read
             account = _Account(file, self.members, directory)
             self.readings += account.readings
             self._begins = account.begins

@@ -5,11 +5,9 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import json
 import lzma
 import pickle
 import sqlite3
-import struct
 import tarfile
 import zipfile
 import zlib
@@ -47,12 +45,6 @@ def torch(name: str, *tensors: int) -> bytes:
     return zipped(**members, **{f"{name}/version": b"3\n", f"{name}/.data/serialization_id": b"123"})
 
 
-def safetensors(**header: Any) -> bytes:
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + bytes(40)
-
-
 def npy(values: Any) -> bytes:
     file = io.BytesIO()
     np.save(file, values, allow_pickle=True)
@@ -83,13 +75,6 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "torch without tensors": (torch("archive"), "a PyTorch checkpoint"),
     "torch, one tensor": (torch("a", 0), "a PyTorch checkpoint"),
     "legacy torch": (LEGACY, "a PyTorch checkpoint, a pickle of torch before 1.6"),
-    "safetensors": (
-        safetensors(a={"dtype": "F32", "shape": [10], "data_offsets": [0, 40]}),
-        "a safetensors file; open it with safetensors",
-    ),
-    "safetensors with metadata": (safetensors(__metadata__={"format": "pt"}), "a safetensors file"),
-    "safetensors with a long header": (safetensors(**{f"layer.{i}": {"dtype": "F32"} for i in range(9999)}), "a safe"),
-    "safetensors of nothing": (struct.pack("<Q", 2) + b"{}", "a safetensors file"),
     **{f"pickle {protocol}": (pickle.dumps(DATA, protocol), "a Python pickle, which is") for protocol in range(6)},
     **{f"pickle {protocol}, array": (pickle.dumps(DATA["weights"], protocol), "a Python") for protocol in range(6)},
     **{f"pickle {protocol}, list": (pickle.dumps([DATA, 1], protocol), "a Python pickle") for protocol in range(6)},

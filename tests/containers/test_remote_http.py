@@ -31,11 +31,9 @@ HASTY = Patience(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the same trace in every container: `zarr-v2/trace.zarr`, `hdf5/trace.h5`, …"""
     folder = tmp_path_factory.mktemp("written")
-    for container, name in traces.CONTAINERS.items():
+    for container in traces.READABLE:
         (folder / container).mkdir()
-        vizschema.write(
-            folder / container / name, traces.arrays(), traces.attributes(), profile="trace", container=container
-        )
+        traces.written(folder / container, container)
     for container in ("zarr-v2", "zarr-v3"):
         shutil.make_archive(str(folder / container / "trace.zarr"), "zip", folder / container / "trace.zarr")
     np.savez(folder / "plain.npz", **{"a/b": np.arange(6).reshape(2, 3)})
@@ -76,7 +74,7 @@ FORMS = [
 
 
 class TestConverting:
-    @pytest.mark.parametrize("form", [*FORMS, "npz/trace.npz", "asdf/trace.asdf"])
+    @pytest.mark.parametrize("form", [*FORMS, "npz/trace.npz", "asdf/trace.asdf", "safetensors/trace.safetensors"])
     def test_an_archive_is_converted_from_its_url(
         self, written: Path, server: StaticServer, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -102,7 +100,7 @@ class TestConverting:
 
 class TestDescribing:
     @pytest.mark.parametrize("ranges", [True, False])
-    @pytest.mark.parametrize("form", [*FORMS, "plain.npz"])
+    @pytest.mark.parametrize("form", [*FORMS, "plain.npz", "safetensors/trace.safetensors"])
     def test_an_archive_is_the_same_here_and_there(self, written: Path, form: str, ranges: bool) -> None:
         here = vizschema.describe(written / form)
         with static(written, ranges=ranges) as server:

@@ -16,12 +16,9 @@ from vizschema.containers.base import Container
 from vizschema.description import Node, fault
 
 
-@pytest.fixture(params=traces.CONTAINERS)
+@pytest.fixture(params=traces.READABLE)
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    path = str(tmp_path / traces.CONTAINERS[request.param])
-    arrays, attributes = traces.arrays(), traces.attributes()
-    vizschema.write(path, arrays, attributes, profile="trace", container=request.param)
-    return path
+    return str(traces.written(tmp_path, request.param))
 
 
 @contextmanager

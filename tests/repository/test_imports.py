@@ -47,7 +47,7 @@ CONTAINERS = (
     "formats",
     "zips remote listed",
     "zarr",
-    "npz",
+    "npz safetensors",
     "asdf hdf5",
     "in_zip",
     "by_url",

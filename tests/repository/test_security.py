@@ -84,6 +84,8 @@ NO_BOUNDS = {
     "containers.zips.members.AHEAD",  # how much is read along with a header
     "containers.npz.npy.MAXIMUM",  # 2^63: what no size reaches
     "containers.zarr.metadata.MAXIMUM",
+    "containers.safetensors.MAXIMUM",
+    "containers.safetensors.LENGTH",  # of the number before a header
 }
 LIMITING = [module for module, path in SOURCES.items() if "over-limit" in path.read_text(encoding="utf-8")]
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import ml_dtypes
 import numpy as np
 
+import vizschema
 from vizschema import Array
+from vizschema.conformance.corpus.raw.safetensors import DOCUMENT, Tensor, safetensors
 
 STEPWISE = {
     **{"zarr-v2": "trace.zarr", "zarr-v3": "trace.zarr", "hdf5": "trace.h5"},
@@ -22,6 +27,9 @@ CONTAINERS = {
     **{"npz": "trace.npz", "asdf": "trace.asdf", "zarr-v2-zip": "two.zip", "zarr-v3-zip": "trace.zip"},
 }
 """Every container that can be written."""
+
+READABLE = {**CONTAINERS, "safetensors": "trace.safetensors"}
+"""Every container that can be read."""
 
 METADATA = {"model_name": "tiny", "model_version": "1"}
 
@@ -64,3 +72,45 @@ def attributes() -> dict[str, Mapping[str, Any]]:
 def listing(folder: Path) -> list[str]:
     """Everything in a folder, hidden names too."""
     return sorted(path.name for path in folder.iterdir())
+
+
+_LETTERS = {"b": "BOOL", "i": "I", "u": "U", "f": "F", "c": "C"}
+
+
+def written(folder: Path, container: str, **more: Any) -> Path:
+    """The trace in a container that can be read, with arrays besides (`more` from path to array)."""
+    path, given = folder / READABLE[container], {**arrays(), **more}
+    if container in CONTAINERS:
+        vizschema.write(path, given, attributes(), profile="trace", container=container)
+        return path
+    npz = folder / "trace.npz"
+    vizschema.write(npz, held(path, given), attributes(), profile="trace")
+    return repacked(npz, path)
+
+
+def held(path: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some arrays that the container of `path` can hold: safetensors has no complex128."""
+    wide = {name for name, array in given.items() if np.asarray(array.data).dtype == np.complex128}
+    return {name: given[name] for name in given if not (str(path).endswith(".safetensors") and name in wide)}
+
+
+def repacked(npz: Path, path: Path) -> Path:
+    """What an NPZ file holds as a safetensors file at `path`; `npz` is removed."""
+    with ZipFile(npz) as file:
+        document = json.loads(file.read("vizschema.json"))
+        tensors = {
+            name.removesuffix(".npy"): np.load(io.BytesIO(file.read(name)))
+            for name in file.namelist()
+            if ".npy" in name
+        }
+    npz.unlink()
+    packed = {}
+    for name, values in tensors.items():
+        attributes = document["nodes"].get(f"/{name}", {}).get("attributes", {})
+        letter = _LETTERS[values.dtype.kind]
+        dtype = letter if letter == "BOOL" else f"{letter}{8 * values.itemsize}"
+        dtype = "BF16" if attributes.pop("stored_dtype", None) == "bfloat16" else dtype
+        little = values.astype(values.dtype.newbyteorder("<"))
+        packed[name] = Tensor(dtype, values.shape, little.tobytes())
+    path.write_bytes(safetensors(packed, {DOCUMENT: json.dumps(document)}))
+    return path

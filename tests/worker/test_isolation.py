@@ -27,15 +27,13 @@ from vizschema.worker.process import Worker, WorkerDied
 Start = Callable[[str], None]
 
 
-@pytest.fixture(params=traces.CONTAINERS)
+@pytest.fixture(params=traces.READABLE)
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return written(tmp_path, request.param)
 
 
 def written(folder: Path, container: str) -> str:
-    path = str(folder / traces.CONTAINERS[container])
-    vizschema.write(path, traces.arrays(), traces.attributes(), profile="trace", container=container)
-    return path
+    return str(traces.written(folder, container))
 
 
 @pytest.fixture

@@ -94,6 +94,14 @@ FORMATS: Sequence[Format] = (
         writers={"asdf": "vizschema.writer.forms.asdf:ASDF"},
     ),
     Format(
+        name="safetensors",
+        shown="safetensors",
+        store="file",
+        head=rb"(?s:.{5})\x00\x00\x00\{\s*(?:\"|\})",
+        open_ranges="vizschema.containers.safetensors:open_safetensors",
+        other_suffixes=(".safetensors",),
+    ),
+    Format(
         name="zarr",
         shown="Zarr",
         store="zip",

@@ -22,7 +22,7 @@ import jsonschema_rs
 
 from vizschema.bounds import Bounds
 from vizschema.cli.parser import Parser
-from vizschema.conformance.corpus.hostile import CASES
+from vizschema.conformance.corpus.hostile import CASES, safetensors
 from vizschema.conformance.corpus.hostile.case import Build
 from vizschema.conformance.corpus.hostile.mutate import mutated
 from vizschema.conformance.corpus.hostile.shared import SharedWorker
@@ -38,15 +38,13 @@ BOUNDS = Bounds(seconds=5, silence=5)
 """For one mutant; libhdf5 loops without end on some."""
 
 _BUILDS: Mapping[str, Build] = {case.name: case.build for case in CASES}
-ORIGINALS: Mapping[str, Build] = {
-    name: _BUILDS[name]
-    for name in (
-        *("zarr-v2-plain", "zarr-v2-copy", "zarr-v3-copy", "zarr-v3-zstd", "zarr-v3-blosc", "zarr-v3-sharded"),
-        *("zarr-zip-plain", "zarr-zip-deflated"),
-        *("hdf5-plain", "hdf5-plain-latest", "hdf5-filters", "hdf5-attributes-odd", "hdf5-virtual"),
-        *("npz-plain", "npz-deflated", "asdf-plain", "asdf-zlib"),
-    )
-}
+_NAMES = (
+    *("zarr-v2-plain", "zarr-v2-copy", "zarr-v3-copy", "zarr-v3-zstd", "zarr-v3-blosc", "zarr-v3-sharded"),
+    *("zarr-zip-plain", "zarr-zip-deflated"),
+    *("hdf5-plain", "hdf5-plain-latest", "hdf5-filters", "hdf5-attributes-odd", "hdf5-virtual"),
+    *("npz-plain", "npz-deflated", "asdf-plain", "asdf-zlib"),
+)
+ORIGINALS: Mapping[str, Build] = {**{name: _BUILDS[name] for name in _NAMES}, "safetensors-plain": safetensors.plain}
 """What is mutated: cases of the corpus that together use every part of every container."""
 
 

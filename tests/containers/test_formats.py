@@ -11,7 +11,7 @@ from vizschema.cli.parser import whole_parser
 from vizschema.containers.formats import FORMATS, REMOTE, SUFFIXES, WRITERS, Format, loaded
 from vizschema.writer.forms import FORMS
 
-PACKAGE = Path(__file__).resolve().parents[1] / "vizschema"
+PACKAGE = Path(__file__).resolve().parents[2] / "vizschema"
 
 
 @pytest.mark.parametrize("form", [*FORMATS, REMOTE], ids=lambda form: f"{form.name} {form.store}")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vizschema.containers.base import Limits
 from vizschema.containers.document import Unreadable, parse
-from vizschema.containers.zarr.metadata import v2_array, v2_group, v3_node
+from vizschema.containers.zarr.metadata import parse_v2_array, parse_v2_group, parse_v3
 
 LIMITS = Limits()
 
@@ -45,6 +45,18 @@ V2: Mapping[str, Any] = {
     "order": "C",
     "filters": None,
 }
+
+
+def v3_node(document: Any, limits: Limits) -> Any:
+    return parse_v3(document, limits).node
+
+
+def v2_array(document: Any, attributes: Any, limits: Limits) -> Any:
+    return parse_v2_array(document, attributes, limits).node
+
+
+def v2_group(document: Any, attributes: Any, limits: Limits) -> Any:
+    return parse_v2_group(document, attributes, limits).node
 
 
 def v3(**changes: Any) -> dict[str, Any]:

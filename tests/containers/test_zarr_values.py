@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import struct
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,14 +17,18 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
+from support import traces
 from support.stored_values import CHUNKS, SHAPE, blocks, damage, numbers, whole
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
 
 import vizschema
 from vizschema.containers import open_container
+from vizschema.containers.base import Limits
 from vizschema.containers.bytes.sources import Held, Rooms, opener_of
 from vizschema.containers.values import Block
-from vizschema.containers.zarr.layout import v3_layout
+from vizschema.containers.zarr.folder import DOCUMENTS
+from vizschema.containers.zarr.layout import layout_of
+from vizschema.containers.zarr.metadata import ZarrArray, parse_v3
 from vizschema.containers.zarr.values import ZarrValues
 
 
@@ -425,6 +430,12 @@ def test_a_chunk_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
     assert "more than 240 bytes can take in any encoding" in words
 
 
+def array_of(document: Any) -> ZarrArray:
+    array = parse_v3(document, Limits(chunks=1 << 62)).array
+    assert array is not None
+    return array
+
+
 def test_a_grid_of_more_chunks_than_fit_in_memory_is_lazy(tmp_path: Path) -> None:
     document = {
         "zarr_format": 3,
@@ -436,7 +447,7 @@ def test_a_grid_of_more_chunks_than_fit_in_memory_is_lazy(tmp_path: Path) -> Non
         "fill_value": 0,
         "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
     }
-    values = ZarrValues(v3_layout(document, "float32"), opener_of(lambda _: None), Rooms())
+    values = ZarrValues(layout_of(array_of(document)), opener_of(lambda _: None), Rooms())
     pieces = list(itertools.islice(values.pieces(), 3))
     assert [piece.key for piece in pieces] == ["c/0/0", "c/0/1", "c/0/2"]
     (block,) = values.read(pieces[2])
@@ -456,7 +467,7 @@ def test_a_store_that_gives_whole_values_can_be_read() -> None:
         "codecs": [{"name": "bytes", "configuration": {"endian": "big"}}],
     }
     store = {"0": b"\0\1\0\2"}
-    values = ZarrValues(v3_layout(document, "int16"), opener_of(store.get), Rooms())
+    values = ZarrValues(layout_of(array_of(document)), opener_of(store.get), Rooms())
     found = [
         block.values.tolist() for piece in values.pieces() for block in values.read(piece) if isinstance(block, Block)
     ]
@@ -487,3 +498,24 @@ def test_a_folder_that_becomes_a_link_is_not_followed_though_it_was_entered(tmp_
         assert isinstance(first[0], Block)  # the folder that was entered, not what the link points at
         assert isinstance(last[0], Block)
     assert damage(path)[0][:2] == ("c/0", "undecodable")
+
+
+@pytest.mark.parametrize("container", ["zarr-v2", "zarr-v3", "zarr-v3-sharded"])
+def test_a_trusted_validation_opens_each_document_once(
+    container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = traces.written(tmp_path, container)
+    opened: Counter[str] = Counter()
+    plain = os.open
+
+    def counting(name: Any, *args: Any, **options: Any) -> int:
+        fd = plain(name, *args, **options)
+        if os.path.basename(name) in DOCUMENTS:  # noqa: PTH119
+            opened[str(Path(f"/proc/self/fd/{fd}").readlink())] += 1
+        return fd
+
+    monkeypatch.setattr(os, "open", counting)
+    assert vizschema.validate(path, isolated=False).exit_code == 0
+    monkeypatch.undo()
+    documents = {str(place) for place in path.rglob("*") if place.name in DOCUMENTS}
+    assert opened == Counter(documents)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 from vizschema.containers.bytes.sources import Buffer, Bytes, Held, Source, require_length
@@ -49,11 +49,11 @@ class Budget:
 
 
 class RemoteChunks:
-    """Opens the chunks of one array by their keys, those under way first."""
+    """Opens the chunks of the array in the folder `names` by their keys, those under way first."""
 
-    def __init__(self, remote: Remote, prefix: str, budget: Budget) -> None:
+    def __init__(self, remote: Remote, names: Sequence[str], budget: Budget) -> None:
         self._remote = remote
-        self._prefix = prefix
+        self._prefix = "".join(f"{name}/" for name in names)
         self._budget = budget
         self._under_way: dict[str, tuple[Future[Answer], int]] = {}
 

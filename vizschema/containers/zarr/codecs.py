@@ -23,51 +23,61 @@ _INDEX_BYTES = 8
 _EXTENSION = frozenset({"name", "configuration", "must_understand"})
 
 
-class Pipeline(NamedTuple):
-    """The codecs of an array by name, and its inner chunk where it is sharded, in the order of the array's axes."""
+class Codecs(NamedTuple):
+    """The codecs of an array, each by name and configuration, in order.
 
+    `names` are those of the description, of nested codecs too: a sharding codec has some `within` its chunks, and
+    others `of_index`.
+    """
+
+    given: Sequence[tuple[str, Mapping[str, Any]]]
     names: list[str]
-    inner: list[int] | None
+    within: Codecs | None = None
+    of_index: Codecs | None = None
 
 
-def v2_codecs(filters: Any, compressor: Any) -> list[str]:
-    """The ids of the filters, then of the compressor."""
+def v2_codecs(filters: Any, compressor: Any) -> Codecs:
+    """The filters, then the compressor."""
     if filters is not None and type(filters) is not list:
         raise Unreadable("metadata-invalid", f"filters {quote(filters)} is neither null nor a list")
+    codecs = [*(filters or ()), *(() if compressor is None else (compressor,))]
     names = []
-    for codec in [*(filters or ()), *(() if compressor is None else (compressor,))]:
+    for codec in codecs:
         if type(codec) is not dict or type(codec.get("id")) is not str:
             raise Unreadable("metadata-invalid", f"the filter or compressor {quote(codec)} has no id")
         names.append(_named(codec["id"], codec))
-    return names
+    return Codecs([(codec["id"], codec) for codec in codecs], names)
 
 
-def require_v2_configurations(filters: Any, compressor: Any) -> None:
-    """Nothing; raises `Unreadable` unless every codec, whose names were read before, has a configuration of its own."""
-    for codec in [*(filters or ()), *(() if compressor is None else (compressor,))]:
-        check(codec["id"], codec, V2)
+def require_v2_configurations(codecs: Codecs) -> None:
+    """Nothing; raises `Unreadable` unless every codec has a configuration of its own."""
+    for name, configuration in codecs.given:
+        check(name, configuration, V2)
 
 
-def v3_codecs(codecs: Any, chunk: Sequence[int], item_bytes: int) -> Pipeline:
-    """The pipeline of an array whose chunk (or shard) has the shape `chunk`, and its entries `item_bytes` each."""
-    names, inner = _pipeline(codecs, list(chunk), list(range(len(chunk))), item_bytes, "codecs")
+def v3_codecs(codecs: Any, chunk: Sequence[int], item_bytes: int) -> tuple[Codecs, list[int] | None]:
+    """The codecs of an array whose chunk (or shard) has the shape `chunk`, and its entries `item_bytes` each.
+
+    And the inner chunk where it is sharded, in the order of the array's axes.
+    """
+    found, inner = _read(codecs, list(chunk), list(range(len(chunk))), item_bytes, "codecs")
     if inner is None:
-        return Pipeline(names, None)
+        return found, None
     restored = [0] * len(chunk)
     for axis, length in inner:
         restored[axis] = length
-    return Pipeline(names, restored)
+    return found, restored
 
 
-def _pipeline(
+def _read(
     codecs: Any, chunk: list[int], axes: list[int], item_bytes: int, place: str
-) -> tuple[list[str], list[tuple[int, int]] | None]:
-    """Names, and (axis, length) of the innermost chunk; `axes` are the array's, in the order of `chunk`."""
+) -> tuple[Codecs, list[tuple[int, int]] | None]:
+    """The codecs, and (axis, length) of the innermost chunk; `axes` are the array's, in the order of `chunk`."""
     if type(codecs) is not list or not codecs:
         raise Unreadable("metadata-invalid", f"{place} is not a list of codecs")
     inner: list[tuple[int, int]] | None = None
     given = [named(codec, place) for codec in codecs]
-    names = [_named(name, configuration) for name, configuration in given]
+    found = Codecs(given, [_named(name, configuration) for name, configuration in given])
     for name, configuration in given:
         check(name, configuration, V3)
     _require_order([name for name, _ in given], place)
@@ -83,28 +93,28 @@ def _pipeline(
             order = order_of(configuration["order"], len(axes))
             chunk, axes = [chunk[axis] for axis in order], [axes[axis] for axis in order]
         elif name == "sharding_indexed":
-            within, length, deeper = _shard(configuration, chunk, axes, item_bytes)
-            names += within
+            length = _inner_chunk(configuration["chunk_shape"], chunk)
+            within, index, deeper = _shard(configuration, length, axes, item_bytes)
+            found = Codecs(given, [*found.names, *within.names, *index.names], within, index)
             inner = list(zip(axes, length, strict=True)) if deeper is None else deeper
-    return names, inner
+    return found, inner
 
 
 def _shard(
     configuration: Mapping[str, Any], chunk: list[int], axes: list[int], item_bytes: int
-) -> tuple[list[str], list[int], list[tuple[int, int]] | None]:
-    """The names of the codecs within a sharding codec, and the inner chunk, and what is within that."""
-    length = _inner_chunk(configuration["chunk_shape"], chunk)
+) -> tuple[Codecs, Codecs, list[tuple[int, int]] | None]:
+    """The codecs of inner chunks and of the index of a sharding codec, and the chunk within its inner chunk."""
     place = "the codecs of sharding_indexed"
-    within, deeper = _pipeline(configuration["codecs"], length, axes, item_bytes, place)
+    within, deeper = _read(configuration["codecs"], chunk, axes, item_bytes, place)
     # The index has one axis more, for offset and length, and its size must be known before it is read.
     rank = len(axes) + 1
-    index, _ = _pipeline(configuration["index_codecs"], [1] * rank, list(range(rank)), _INDEX_BYTES, "the index_codecs")
-    compressing = [name for name in index if name in _BYTES_TO_BYTES and name != "crc32c"]
+    index, _ = _read(configuration["index_codecs"], [1] * rank, list(range(rank)), _INDEX_BYTES, "the index_codecs")
+    compressing = [name for name in index.names if name in _BYTES_TO_BYTES and name != "crc32c"]
     if compressing:
         raise Unreadable("metadata-invalid", f"the index_codecs hold {compressing[0]}: the index has no fixed size")
     if configuration.get("index_location", "end") not in ("start", "end"):
         raise Unreadable("metadata-invalid", "the index_location of sharding_indexed is neither start nor end")
-    return within + index, length, deeper
+    return within, index, deeper
 
 
 def _require_order(names: Sequence[str], place: str) -> None:

@@ -9,7 +9,7 @@ import orjson
 
 from vizschema.containers.base import Limits, is_path
 from vizschema.containers.document import Document, Unreadable, quote
-from vizschema.containers.zarr.metadata import v2_array, v2_group, v3_node
+from vizschema.containers.zarr.metadata import parse_v2_array, parse_v2_group, parse_v3
 from vizschema.containers.zarr.settings import settings
 from vizschema.description import join, parent_of
 
@@ -160,9 +160,9 @@ def _same(one: Any, other: Any) -> bool:
 
 
 _CHECKS: Mapping[str, Callable[[Document, Document, Limits], Any]] = {
-    "zarr.json": lambda copy, _, limits: v3_node(copy, limits),
-    ".zarray": v2_array,
-    ".zgroup": v2_group,
+    "zarr.json": lambda copy, _, limits: parse_v3(copy, limits),
+    ".zarray": parse_v2_array,
+    ".zgroup": parse_v2_group,
     ".zattrs": lambda *_: None,
 }
 """What builds a node of a document, and refuses one that no reader would open."""

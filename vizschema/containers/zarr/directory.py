@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vizschema.containers.base import Limits, Watch, unwatched
@@ -170,27 +171,13 @@ class ZarrDirectory:
         """The values of the array under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
         # Describing needs no NumPy and no codec: they are imported where values are read.
         from vizschema.containers.bytes.sources import Rooms
-        from vizschema.containers.values import ChunkDamaged
         from vizschema.containers.zarr.files import FileChunks, FolderHandles
-        from vizschema.containers.zarr.values import zarr_values
+        from vizschema.containers.zarr.values import ZarrValues, located
 
         self._rooms = self._rooms or Rooms()
-        self._folders = self._folders or FolderHandles(self._root.handle)
-        folder = self._root.duplicate()
-        names: list[str] = []
-        try:
-            for shown in path.strip("/").split("/") if path != "/" else ():
-                names.append(folder.named(shown))
-                child = folder.enter(names[-1])
-                folder.close()
-                folder = child
-            chunks = FileChunks(self._folders, "/".join(names))
-            listed = lambda: self._entered(names)  # noqa: E731
-            return zarr_values(folder, path, self._version, self._limits, chunks, self._rooms, listed)
-        except Unreadable as unreadable:
-            raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
-        finally:
-            folder.close()
+        folders = self._folders = self._folders or FolderHandles(self._root.handle)
+        names, layout = located(self._walk, path)
+        return ZarrValues(layout, FileChunks(folders, names), self._rooms, partial(self._entered, names))
 
     def _entered(self, names: Sequence[str]) -> DirectoryFolder:
         folder = self._root.duplicate()

@@ -9,26 +9,33 @@ from vizschema.containers.base import Limits
 from vizschema.containers.document import Document, Unreadable, parse
 from vizschema.containers.zarr.consolidated import Accounts, Copies, v2_copies, v3_copies
 from vizschema.containers.zarr.folder import DOCUMENTS, Folder
-from vizschema.containers.zarr.metadata import v2_array, v2_group, v3_node
+from vizschema.containers.zarr.metadata import ZarrArray, parse_v2_array, parse_v2_group, parse_v3
 from vizschema.description import Node, fault
+
+FIRST = {2: ".zarray", 3: "zarr.json"}
+"""The document of an array, by the version of Zarr."""
 
 
 class Found(NamedTuple):
-    """What the documents of a folder say: `accounts` is null where they are no use, `scopes` are copies within them."""
+    """What the documents of a folder say: `accounts` and `array` are None where they are no use.
+
+    `scopes` are copies within them.
+    """
 
     node: Node
     is_array: bool
     accounts: Accounts | None
     scopes: tuple[Copies, ...] = ()
+    array: ZarrArray | None = None
 
 
 def read_array(folder: Folder, path: str, version: int, limits: Limits) -> Found | None:
     """What the folder's `zarr.json` (array or group) or `.zarray` says, null where there is none. Lists nothing."""
-    found = _FIRST[version](folder, path, limits)
+    found = _READ[version](folder, path, limits)
     if found is not None and found.is_array:
         for name in _RIVALS[version]:
             if folder.has(name):
-                return found._replace(node=_rivals(_FIRST_NAMES[version], name), accounts=None)
+                return found._replace(node=_rivals(FIRST[version], name), accounts=None, array=None)
     return found
 
 
@@ -36,7 +43,7 @@ def read_group(
     folder: Folder, names: Set[str], path: str, found: Found | None, version: int, limits: Limits
 ) -> Found | None:
     """What the folder's other documents say, once its members are known by name; `found` is what `read_array` gave."""
-    name = _FIRST_NAMES[version]
+    name = FIRST[version]
     if found is None and version == 2 and (".zgroup" in names or ".zmetadata" in names):
         name = ".zgroup"
         found = _v2_group(folder, names, path, limits)
@@ -59,11 +66,11 @@ def _v3(folder: Folder, path: str, limits: Limits) -> Found | None:
             return None
         document = parse(raw, "zarr.json", limits)
         is_array = document.get("node_type") == "array"
-        node = v3_node(document, limits)
+        node, array = parse_v3(document, limits)
         copies = None if is_array else v3_copies(document, path, limits)
     except Unreadable as unreadable:
         return Found(unreadable.node(), is_array, None)
-    return Found(node, is_array, {"zarr.json": document}, () if copies is None else (copies,))
+    return Found(node, is_array, {"zarr.json": document}, () if copies is None else (copies,), array)
 
 
 def _v2_array(folder: Folder, _: str, limits: Limits) -> Found | None:
@@ -73,10 +80,10 @@ def _v2_array(folder: Folder, _: str, limits: Limits) -> Found | None:
             return None
         document = parse(raw, ".zarray", limits)
         attributes = _read(folder, ".zattrs", limits)
-        node = v2_array(document, attributes, limits)
+        node, array = parse_v2_array(document, attributes, limits)
     except Unreadable as unreadable:
         return Found(unreadable.node(), True, None)
-    return Found(node, True, {".zarray": document, ".zattrs": attributes})
+    return Found(node, True, {".zarray": document, ".zattrs": attributes}, array=array)
 
 
 def _v2_group(folder: Folder, names: Set[str], path: str, limits: Limits) -> Found:
@@ -86,7 +93,7 @@ def _v2_group(folder: Folder, names: Set[str], path: str, limits: Limits) -> Fou
         node = fault("metadata-missing", "there is .zmetadata, and no .zgroup")
         if ".zgroup" in names:
             accounts[".zgroup"] = _read(folder, ".zgroup", limits)
-            node = v2_group(accounts[".zgroup"], attributes, limits)
+            node = parse_v2_group(accounts[".zgroup"], attributes, limits).node
         scopes: tuple[Copies, ...] = ()
         if ".zmetadata" in names:
             raw = folder.read(".zmetadata", limits.consolidated_bytes if path == "/" else limits.document_bytes)
@@ -105,6 +112,5 @@ def _rivals(name: str, other: str) -> Node:
     return fault("metadata-conflict", f"{name} stands beside {other}: two accounts of one node")
 
 
-_FIRST: dict[int, Callable[[Folder, str, Limits], Found | None]] = {2: _v2_array, 3: _v3}
-_FIRST_NAMES = {2: ".zarray", 3: "zarr.json"}
+_READ: dict[int, Callable[[Folder, str, Limits], Found | None]] = {2: _v2_array, 3: _v3}
 _RIVALS = {2: (".zgroup", "zarr.json"), 3: (".zarray", ".zgroup")}

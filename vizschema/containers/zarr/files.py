@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from vizschema.containers.bytes.sources import OpenFile, Source, Undecoded
 
@@ -63,11 +64,11 @@ class FolderHandles:
 
 
 class FileChunks:
-    """Opens the chunks of the array at `path` below the root of `folders`."""
+    """Opens the chunks of the array in the folder `names` below the root of `folders`."""
 
-    def __init__(self, folders: FolderHandles, path: str) -> None:
+    def __init__(self, folders: FolderHandles, names: Sequence[str]) -> None:
         self._folders = folders
-        self._above = tuple(path.split("/")) if path else ()
+        self._above = tuple(names)
 
     def __call__(self, key: str) -> Source | None:
         """The file under a key, null where there is none; raises `Undecoded` for a link and for what is no file."""

@@ -29,6 +29,9 @@ class Folder(Protocol):
     def entries(self) -> Sequence[Entry]:
         """Every member, sorted by name."""
 
+    def named(self, shown: str) -> str:
+        """The name of the member that a description shows as `shown`."""
+
     def enter(self, name: str) -> Folder:
         """The folder of that name within this one."""
 

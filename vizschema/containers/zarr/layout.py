@@ -17,12 +17,12 @@ import numpy.typing as npt
 from vizschema.containers.codecs.filters import FILTERS, packbits, stage_of
 from vizschema.containers.codecs.stages import Stage
 from vizschema.containers.codecs.table import STAGES
-from vizschema.containers.document import Document, quote
+from vizschema.containers.document import quote
 from vizschema.containers.texts import fill_text, stored_as
 from vizschema.containers.values import TEXTS, dtype_of
-from vizschema.containers.zarr.codecs import named, order_of
+from vizschema.containers.zarr.codecs import Codecs, order_of
 from vizschema.containers.zarr.fill import fill_of
-from vizschema.containers.zarr.settings import separator_of
+from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.text import escape_text
 
 _V3_STAGES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
@@ -73,50 +73,42 @@ class Layout:
         return self.prefix + (self.separator.join(map(str, place)) if place else "0" * (self.prefix != "c"))
 
 
-def v2_layout(document: Document, dtype_name: str) -> Layout:
-    """The layout that a checked `.zarray` states; `dtype_name` is that of the description."""
-    dtype = dtype_of(dtype_name)
-    stored = np.dtype(document["dtype"])
-    rank = len(document["shape"])
-    if dtype_name in TEXTS:
-        fill = fill_text(document["fill_value"], stored.kind)
+def layout_of(array: ZarrArray) -> Layout:
+    """How an array is read; raises `TypeError` where nothing reads its data type."""
+    dtype, shape = dtype_of(array.dtype), tuple(array.shape)
+    stored = _stored(array, dtype)
+    if array.dtype in TEXTS:
+        fill = fill_text(array.fill, stored.kind)
     else:
-        fill = fill_of(document["fill_value"], stored.newbyteorder("="), 2).view(dtype)
-    inverse = tuple(range(rank))[::-1] if document["order"] == "F" and rank > 1 else None
-    compressor = document["compressor"]
-    configurations = [*(document["filters"] or ()), *([] if compressor is None else [compressor])]
-    if stored.kind == "O" and configurations[:1] == [{"id": "vlen-utf8"}]:
-        configurations = configurations[1:]
-    stages, unsupported = _stages([(codec["id"], codec) for codec in configurations], _V2_STAGES)
-    separator = document.get("dimension_separator", ".")
-    return Layout(
-        dtype,
-        tuple(document["shape"]),
-        tuple(document["chunks"]),
-        Pipeline(stored, inverse, stages, unsupported=unsupported),
-        fill,
-        "",
-        separator,
-        2,
-    )
+        fill = fill_of(array.fill, stored.newbyteorder("="), array.version).view(dtype)
+    encoding, separator = array.keys
+    prefix = "" if encoding == "v2" else f"c{separator}" if shape else "c"
+    pipeline = (_v2_pipeline if array.version == 2 else _v3_pipeline)(array, stored)
+    return Layout(dtype, shape, tuple(array.chunk), pipeline, fill, prefix, separator, array.version)
 
 
-def v3_layout(document: Document, dtype_name: str) -> Layout:
-    """The layout that a checked `zarr.json` of an array states; `dtype_name` is that of the description."""
-    dtype = dtype_of(dtype_name)
-    stored = stored_as(document["data_type"]) if dtype_name in TEXTS else dtype
-    if stored is None:
+def _stored(array: ZarrArray, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The data type of an array as it lies, in version 3 in native order; raises `TypeError`."""
+    stored = np.dtype(array.data_type) if array.version == 2 else dtype
+    if array.version == 2 or array.dtype not in TEXTS:
+        return stored
+    text = stored_as(array.data_type)
+    if text is None:
         raise TypeError("nothing reads text that is stored so")
-    fill = (
-        fill_of(document["fill_value"], dtype, 3) if stored is dtype else fill_text(document["fill_value"], stored.kind)
-    )
-    chunk = named(document["chunk_grid"], "chunk_grid")[1]["chunk_shape"]
-    name, separator = separator_of(document["chunk_key_encoding"])
-    default = name == "default"
-    rank = len(document["shape"])
-    prefix = "" if not default else f"c{separator}" if rank else "c"
-    pipeline = _pipeline(document["codecs"], stored, rank)
-    return Layout(dtype, tuple(document["shape"]), tuple(chunk), pipeline, fill, prefix, separator, 3)
+    return text
+
+
+def _v2_pipeline(array: ZarrArray, stored: np.dtype[Any]) -> Pipeline:
+    rank, given = len(array.shape), array.codecs.given
+    inverse = tuple(range(rank))[::-1] if array.order == "F" and rank > 1 else None
+    if stored.kind == "O" and given[:1] == [("vlen-utf8", {"id": "vlen-utf8"})]:
+        given = given[1:]
+    stages, unsupported = _stages(given, _V2_STAGES)
+    return Pipeline(stored, inverse, stages, unsupported=unsupported)
+
+
+def _v3_pipeline(array: ZarrArray, stored: np.dtype[Any]) -> Pipeline:
+    return _pipeline(array.codecs, stored, len(array.shape))
 
 
 def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[str]) -> tuple[list[Stage], str | None]:
@@ -137,15 +129,14 @@ def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[st
     return stages, None
 
 
-def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipeline:
+def _pipeline(codecs: Codecs, dtype: np.dtype[Any], rank: int) -> Pipeline:
     axes = tuple(range(rank))
     order = axes
     shard: Shard | None = None
     endian = "little"
     serialised = False
     rest: list[tuple[str, Mapping[str, Any]]] = []
-    for codec in codecs:
-        name, configuration = named(codec, "codecs")
+    for name, configuration in codecs.given:
         if name == "transpose" and not serialised:
             order = tuple(order[axis] for axis in order_of(configuration["order"], rank))
         elif name == "vlen-utf8" and dtype.kind == "O" and not serialised:
@@ -153,7 +144,7 @@ def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipelin
         elif name == "bytes" and dtype.kind != "O" and not serialised:
             serialised, endian = True, configuration.get("endian", "little")
         elif name == "sharding_indexed" and not serialised:
-            serialised, shard = True, _shard(configuration, dtype, rank)
+            serialised, shard = True, _shard(codecs, configuration, dtype, rank)
         else:
             rest.append((name, configuration))
     stages, unsupported = _stages(rest, _V3_STAGES)
@@ -166,9 +157,11 @@ def _pipeline(codecs: Sequence[Any], dtype: np.dtype[Any], rank: int) -> Pipelin
     return Pipeline(stored, inverse, stages, shard, unsupported)
 
 
-def _shard(configuration: Mapping[str, Any], dtype: np.dtype[Any], rank: int) -> Shard:
-    index = _pipeline(configuration["index_codecs"], np.dtype(np.uint64), rank + 1)
-    inner = _pipeline(configuration["codecs"], dtype, rank)
+def _shard(codecs: Codecs, configuration: Mapping[str, Any], dtype: np.dtype[Any], rank: int) -> Shard:
+    assert codecs.within is not None  # as it is sharded  # noqa: S101
+    assert codecs.of_index is not None  # likewise  # noqa: S101
+    index = _pipeline(codecs.of_index, np.dtype(np.uint64), rank + 1)
+    inner = _pipeline(codecs.within, dtype, rank)
     fixed = _index_bytes(index.stages, 1) is not None and index.shard is None
     unsupported = inner.unsupported or index.unsupported
     if not unsupported and not fixed:

@@ -14,9 +14,10 @@ import orjson
 from vizschema import description
 from vizschema.containers.base import Limits, clean_attributes, too_many_chunks, unsupported
 from vizschema.containers.document import Document, Unreadable, quote
-from vizschema.containers.zarr.codecs import named, require_v2_configurations, v2_codecs, v3_codecs
+from vizschema.containers.zarr.codecs import Codecs, named, require_v2_configurations, v2_codecs, v3_codecs
 from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, v2_dtype, v3_dtype
 from vizschema.containers.zarr.fill import require_fill
+from vizschema.containers.zarr.settings import separator_of
 from vizschema.description import Node
 
 RANK = 64
@@ -43,55 +44,76 @@ _STORED = "stored_dtype"
 _MEMOISED = 4096
 
 
-class Extent(NamedTuple):
-    """How an array is laid out: its shape, and that of a chunk (of a shard, where it is sharded)."""
+class ZarrArray(NamedTuple):
+    """What the documents of an array say, checked, but for its attributes. Shared: nothing in it is ever changed.
 
-    shape: list[int]
-    chunk: list[int]
+    `dtype` is the canonical name, `data_type` that of the document; `chunk` is the shape of a chunk, of a shard where
+    it is sharded; `keys` the name of the chunk key encoding, and the separator.
+    """
+
+    version: int
+    dtype: str
+    data_type: Any
+    shape: Sequence[int]
+    chunk: Sequence[int]
+    keys: tuple[str, str]
+    fill: Any
+    codecs: Codecs
+    order: str = "C"
 
 
-def v3_node(document: Document, limits: Limits) -> Node:
+class Parsed(NamedTuple):
+    """What documents describe: the node, and of an array, what reads it."""
+
+    node: Node
+    array: ZarrArray | None = None
+
+
+def parse_v3(document: Document, limits: Limits) -> Parsed:
     """The array or group that a `zarr.json` describes."""
     _version(document, 3, "zarr.json")
     attributes, suspect = _attributes(document.get("attributes", {}), limits, "the attributes of zarr.json")
     if document.get("node_type") == "group":
         _extensions(document, _GROUP_V3_KNOWN)
-        return _finish(description.group({}), attributes, suspect=suspect)
+        return Parsed(_finish(description.group({}), attributes, suspect=suspect))
     if document.get("node_type") != "array":
         raise Unreadable("metadata-invalid", f"node_type {quote(document.get('node_type'))} is neither array nor group")
     structure = orjson.dumps({**document, "attributes": None})
     build = _v3_array if len(structure) <= _MEMOISED else _v3_array.__wrapped__
-    return _finish(_within(_copy(build(structure)), limits), attributes, suspect=suspect)
+    array, node = build(structure)
+    return Parsed(_finish(_within(_copy(node), limits), attributes, suspect=suspect), array)
 
 
-def v2_array(document: Document, raw_attributes: Document, limits: Limits) -> Node:
+def parse_v2_array(document: Document, raw_attributes: Document, limits: Limits) -> Parsed:
     """The array that a `.zarray` describes, with the object of its `.zattrs`."""
     _version(document, 2, ".zarray")
     attributes, suspect = _attributes(raw_attributes, limits, ".zattrs")
     axes, problem = _v2_axes(attributes, document.get("shape"))
     structure = orjson.dumps(document)
     build = _v2_array if len(structure) <= _MEMOISED else _v2_array.__wrapped__
-    node = _within(_copy(build(structure, axes)), limits)
+    array, shared = build(structure, axes)
+    node = _within(_copy(shared), limits)
     if problem is not None:
         node["axes_detail"] = problem
     elif _AXES_V2 in attributes:
         attributes = {key: value for key, value in attributes.items() if key != _AXES_V2}
     if node["dtype"] == "uint16" and attributes.get(_STORED) == "bfloat16":
         node["dtype"] = "bfloat16"
+        array = array._replace(dtype="bfloat16")
         attributes = {key: value for key, value in attributes.items() if key != _STORED}
-    return _finish(node, attributes, suspect=suspect)
+    return Parsed(_finish(node, attributes, suspect=suspect), array)
 
 
-def v2_group(document: Document, raw_attributes: Document, limits: Limits) -> Node:
+def parse_v2_group(document: Document, raw_attributes: Document, limits: Limits) -> Parsed:
     """The group that a `.zgroup` describes, with the object of its `.zattrs`."""
     _version(document, 2, ".zgroup")
     attributes, suspect = _attributes(raw_attributes, limits, ".zattrs")
-    return _finish(description.group({}), attributes, suspect=suspect)
+    return Parsed(_finish(description.group({}), attributes, suspect=suspect))
 
 
 @lru_cache(maxsize=1024)
-def _v3_array(structure: bytes) -> Node:
-    """The node of an array without its attributes, to be copied: arrays of a series share all that."""
+def _v3_array(structure: bytes) -> tuple[ZarrArray, Node]:
+    """An array, and its node without attributes, to be copied: arrays of a series share all that."""
     document = orjson.loads(structure)
     if not document.keys() >= _ARRAY_V3:
         raise Unreadable("metadata-invalid", f"zarr.json has no {', '.join(sorted(_ARRAY_V3 - document.keys()))}")
@@ -99,20 +121,19 @@ def _v3_array(structure: bytes) -> Node:
     if document.get("storage_transformers"):
         raise Unreadable("unsupported", "the array has storage transformers")
     dtype = v3_dtype(document["data_type"])
-    extent = _extent(document["shape"], _v3_chunk(document["chunk_grid"]), dtype, may_be_empty=False)
-    _v3_keys(document["chunk_key_encoding"])
-    pipeline = v3_codecs(
-        document["codecs"], extent.chunk, dtype.item_bytes if dtype.name in description.ITEM_BYTES else 0
-    )
-    _require_fill(document["fill_value"], dtype, 3)
-    axes = _v3_axes(document.get("dimension_names"), len(extent.shape))
-    if pipeline.inner is None:
-        return _array(dtype, extent.shape, axes, extent.chunk, None, pipeline.names)
-    return _array(dtype, extent.shape, axes, pipeline.inner, extent.chunk, pipeline.names)
+    shape, chunk = document["shape"], _v3_chunk(document["chunk_grid"])
+    _require_extent(shape, chunk, dtype, may_be_empty=False)
+    keys = _v3_keys(document["chunk_key_encoding"])
+    codecs, inner = v3_codecs(document["codecs"], chunk, description.ITEM_BYTES.get(dtype.name, 0))
+    fill = document["fill_value"]
+    _require_fill(fill, dtype, 3)
+    axes = _v3_axes(document.get("dimension_names"), len(shape))
+    array = ZarrArray(3, dtype.name, document["data_type"], shape, chunk, keys, fill, codecs)
+    return array, _node(array, dtype.item_bytes, axes, inner)
 
 
 @lru_cache(maxsize=1024)
-def _v2_array(structure: bytes, axes: Names | None) -> Node:
+def _v2_array(structure: bytes, axes: Names | None) -> tuple[ZarrArray, Node]:
     document = orjson.loads(structure)
     missing = [key for key in _ARRAY_V2 if key not in document]
     if missing:
@@ -124,23 +145,21 @@ def _v2_array(structure: bytes, axes: Names | None) -> Node:
             "metadata-invalid", f"dimension_separator {quote(document['dimension_separator'])} is not . or /"
         )
     codecs = v2_codecs(document["filters"], document["compressor"])
-    dtype = v2_dtype(document["dtype"], codecs)
-    require_v2_configurations(document["filters"], document["compressor"])
-    extent = _extent(document["shape"], document["chunks"], dtype, may_be_empty=True)
-    _require_fill(document["fill_value"], dtype, 2)
-    return _array(dtype, extent.shape, axes, extent.chunk, None, codecs)
+    dtype = v2_dtype(document["dtype"], codecs.names)
+    require_v2_configurations(codecs)
+    shape, chunk, fill = document["shape"], document["chunks"], document["fill_value"]
+    _require_extent(shape, chunk, dtype, may_be_empty=True)
+    _require_fill(fill, dtype, 2)
+    keys = "v2", document.get("dimension_separator", ".")
+    array = ZarrArray(2, dtype.name, document["dtype"], shape, chunk, keys, fill, codecs, document["order"])
+    return array, _node(array, dtype.item_bytes, axes, None)
 
 
-def _array(
-    dtype: Dtype,
-    shape: list[int],
-    axes: Names | None,
-    chunks: list[int],
-    shard: list[int] | None,
-    codecs: list[str],
-) -> Node:
-    cut = description.storage(shape, axes, dtype.item_bytes, chunks=chunks, shard=shard, codecs=codecs)
-    return description.array(dtype.name, shape, axes, {}, cut, item_bytes=dtype.item_bytes)
+def _node(array: ZarrArray, item_bytes: int, axes: Names | None, inner: list[int] | None) -> Node:
+    """The node of an array; `inner` is a chunk of it within a shard."""
+    chunks, shard = (array.chunk, None) if inner is None else (inner, array.chunk)
+    cut = description.storage(array.shape, axes, item_bytes, chunks=chunks, shard=shard, codecs=array.codecs.names)
+    return description.array(array.dtype, array.shape, axes, {}, cut, item_bytes=item_bytes)
 
 
 def _copy(node: Node) -> Node:
@@ -209,8 +228,8 @@ def _extensions(document: Document, known: set[str]) -> None:
             raise Unreadable("unsupported", f"zarr.json has the field {quote(key)}, which this reader does not know")
 
 
-def _extent(shape: Any, chunk: Any, dtype: Dtype, *, may_be_empty: bool) -> Extent:
-    """Shape and chunk, once both are lists of sizes that fit each other and 63 bits."""
+def _require_extent(shape: Any, chunk: Any, dtype: Dtype, *, may_be_empty: bool) -> None:
+    """Nothing; raises `Unreadable` unless shape and chunk are lists of sizes that fit each other and 63 bits."""
     _sizes(shape, "shape", dtype)
     _sizes(chunk, "chunk shape", dtype)
     if len(shape) != len(chunk):
@@ -220,7 +239,6 @@ def _extent(shape: Any, chunk: Any, dtype: Dtype, *, may_be_empty: bool) -> Exte
     for size, length in zip(shape, chunk, strict=True):
         if not length and (size or not may_be_empty):
             raise Unreadable("metadata-invalid", f"the chunk shape {chunk} has a length of 0")
-    return Extent(shape, chunk)
 
 
 def _sizes(value: Any, name: str, dtype: Dtype) -> None:
@@ -254,7 +272,7 @@ def _v3_chunk(grid: Any) -> Any:
     return configuration.get("chunk_shape")
 
 
-def _v3_keys(encoding: Any) -> None:
+def _v3_keys(encoding: Any) -> tuple[str, str]:
     name, configuration = named(encoding, "chunk_key_encoding")
     if name not in ("default", "v2"):
         raise Unreadable("unsupported", f"the chunk key encoding is {quote(name)}")
@@ -263,6 +281,7 @@ def _v3_keys(encoding: Any) -> None:
         raise Unreadable(
             "metadata-invalid", f"the separator {quote(configuration['separator'])} of chunk keys is not / or ."
         )
+    return separator_of(encoding)
 
 
 def _require_known(configuration: Mapping[str, Any], field: str, place: str) -> None:

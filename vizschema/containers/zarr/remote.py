@@ -55,21 +55,14 @@ class ZarrRemote:
         """
         # Describing needs no NumPy and no codec: they are imported where values are read.
         from vizschema.containers.bytes.sources import Rooms
-        from vizschema.containers.values import ChunkDamaged
         from vizschema.containers.zarr.ahead import IN_FLIGHT, Budget, RemoteChunks, ValuesAhead
-        from vizschema.containers.zarr.values import zarr_values
+        from vizschema.containers.zarr.values import ZarrValues, located
 
         self._room = self._room or (Rooms(), Budget(IN_FLIGHT))
         rooms, budget = self._room
-        folder, prefix = self._root, ""
-        try:
-            for shown in path.strip("/").split("/") if path != "/" else ():
-                name = folder.named(shown)
-                folder, prefix = folder.enter(name), f"{prefix}{name}/"
-        except Unreadable as unreadable:
-            raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
-        chunks = RemoteChunks(self._remote, prefix, budget)
-        return ValuesAhead(zarr_values(folder, path, self._version, self._limits, chunks, rooms), chunks)
+        names, layout = located(self._walk, path)
+        chunks = RemoteChunks(self._remote, names, budget)
+        return ValuesAhead(ZarrValues(layout, chunks, rooms), chunks)
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
-from vizschema.containers.base import Limits
 from vizschema.containers.bytes.sources import Opener, Rooms, Undecoded
 from vizschema.containers.document import Unreadable
 from vizschema.containers.values import (
@@ -23,39 +22,28 @@ from vizschema.containers.values import (
     places,
 )
 from vizschema.containers.zarr.chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, damaged, innermost
-from vizschema.containers.zarr.documents import read_array
-from vizschema.containers.zarr.folder import Folder
-from vizschema.containers.zarr.layout import Layout, v2_layout, v3_layout
+from vizschema.containers.zarr.layout import Layout, layout_of
 from vizschema.containers.zarr.listing import Listable, Listing, listing_of
+from vizschema.containers.zarr.walk import Walk
 
 _ASKED = 256
 """Up to so many chunks are asked for by their keys, rather than that a folder is listed."""
 
 
-def zarr_values(
-    folder: Folder,
-    path: str,
-    version: int,
-    limits: Limits,
-    opened: Opener,
-    rooms: Rooms,
-    opened_folder: Callable[[], Listable] | None = None,
-) -> ZarrValues:
-    """The values of the array whose documents are in `folder`, and whose chunks `opened` opens by their keys.
+def located(walk: Walk, path: str) -> tuple[list[str], Layout]:
+    """Where the array at `path` lies, by the names of folders, and how it is read.
 
-    `opened_folder` opens the folder of the array, where the store can list it. `path` is what to call the array.
-    Raises `ChunkDamaged` where the documents describe no array of numbers any more.
+    Raises `ChunkDamaged` where its documents describe no array of numbers any more.
     """
-    found = read_array(folder, path, version, limits)
-    if found is None or found.accounts is None or found.node["kind"] != "array":
-        raise ChunkDamaged(path, "undecodable", "its metadata cannot be read any more")
-    name = found.node["dtype"]
     try:
-        if version == 3:
-            return ZarrValues(v3_layout(found.accounts["zarr.json"], name), opened, rooms, opened_folder)
-        return ZarrValues(v2_layout(found.accounts[".zarray"], name), opened, rooms, opened_folder)
+        names, array = walk.array(path)
+        if array is None:
+            raise ChunkDamaged(path, "undecodable", "its metadata cannot be read any more")
+        return names, layout_of(array)
+    except Unreadable as unreadable:
+        raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
     except TypeError as error:
-        raise ChunkDamaged(path, "undecodable", f"its dtype {name} cannot be read: {error}") from None
+        raise ChunkDamaged(path, "undecodable", f"its dtype cannot be read: {error}") from None
 
 
 class ZarrValues:

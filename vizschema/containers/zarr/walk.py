@@ -6,14 +6,15 @@ A store gives folders (`zarr_folder.Folder`). An array's folder is never listed,
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 from vizschema.containers.base import Limits, Watch, name_node, unwatched
 from vizschema.containers.document import Unreadable
 from vizschema.containers.zarr.consolidated import Copies
-from vizschema.containers.zarr.documents import Found, read_array, read_group
+from vizschema.containers.zarr.documents import FIRST, Found, read_array, read_group
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry, Folder
+from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.containers.zarr.missing import chunk_key, explain, is_chunk, of_zarr, version_of
 from vizschema.description import Node, fault, join
 from vizschema.text import escape_name
@@ -57,6 +58,7 @@ class Walk:
         self._watch: Watch = unwatched
         self._count = 0
         self._consolidated: bool | None = None
+        self._arrays: dict[str, ZarrArray] = {}
 
     def consolidated(self) -> bool:
         """Whether the root holds a copy of the documents below."""
@@ -64,6 +66,22 @@ class Walk:
             with closing(self.nodes()) as nodes:
                 next(nodes)
         return bool(self._consolidated)
+
+    def array(self, path: str) -> tuple[list[str], ZarrArray | None]:
+        """Where the array at `path` lies, by the names of folders, and what its documents say, read once.
+
+        None where they describe none any more; raises `Unreadable` where a folder cannot be entered.
+        """
+        names: list[str] = []
+        with ExitStack() as entered:
+            folder = self._root
+            for shown in path.strip("/").split("/") if path != "/" else ():
+                names.append(folder.named(shown))
+                folder = entered.enter_context(closing(folder.enter(names[-1])))
+            if path not in self._arrays:
+                found = read_array(folder, path, self._version, self._limits)
+                return names, None if found is None else found.array
+            return names, self._arrays[path] if folder.has(FIRST[self._version]) else None
 
     def nodes(self, watch: Watch = unwatched) -> Generator[tuple[str, Node], None, None]:
         """Every node once, as (path, node), the root first; `watch` is told of each before it is touched."""
@@ -79,7 +97,10 @@ class Walk:
         """The node of a folder and all below; one without metadata only where it is `certain` that it needs some."""
         found = read_array(folder, place.raw, self._version, self._limits)
         if found is not None and found.is_array:
-            return (_at(place, _checked(found, place, scopes) if scopes else found.node),)
+            node = _checked(found, place, scopes) if scopes else found.node
+            if found.array is not None and node["kind"] == "array":
+                self._arrays[place.safe] = found.array
+            return (_at(place, node),)
         return self._listed(folder, place, scopes, found, certain=certain)
 
     def _listed(

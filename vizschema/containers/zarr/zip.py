@@ -6,6 +6,7 @@ The root is at the top, or is the only folder at the top that holds metadata.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 from vizschema.containers.base import Limits, Watch, is_path, read_as, unwatched
@@ -58,6 +59,12 @@ class ZipFolder:
             raise Unreadable("damaged", f"{name} is no folder")
         return ZipFolder(self._file, found)
 
+    def named(self, shown: str) -> str:
+        """The name of the member that a description shows as `shown`."""
+        if shown in self._tree:
+            return shown
+        return next((name for name in self._tree if escape_name(name) == shown), shown)
+
     def find(self, key: str) -> Member | None:
         """The member under a key of several steps, null where there is none."""
         found: Any = self._tree
@@ -99,16 +106,11 @@ class ZarrZip:
 
     def values(self, path: str) -> Values:
         """The values of the array at `path`; raises `ChunkDamaged` where it cannot be opened."""
-        from vizschema.containers.zarr.values import zarr_values
+        from vizschema.containers.zarr.values import ZarrValues, located
 
-        folder = self._root
-        try:
-            for step in path.strip("/").split("/") if path != "/" else ():
-                folder = folder.enter(step)
-        except Unreadable as unreadable:
-            raise ChunkDamaged(path, "undecodable", unreadable.detail) from None
-        opened = lambda key: self._chunk(folder, key)  # noqa: E731
-        return zarr_values(folder, path, self._version, self._limits, opened, self._rooms, lambda: folder)
+        names, layout = located(self._walk, path)
+        folder = reduce(ZipFolder.enter, names, self._root)
+        return ZarrValues(layout, lambda key: self._chunk(folder, key), self._rooms, lambda: folder)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -18,6 +18,7 @@ import zarr
 
 import vizschema
 from vizschema import Damaged, NotAnArchive
+from vizschema.containers.values import ChunkDamaged
 from vizschema.writer.convert import convert
 
 VALUES = np.arange(1, 257, dtype=np.float64).reshape(4, 64)
@@ -232,3 +233,11 @@ def test_damage_can_be_pickled() -> None:
     copy = pickle.loads(pickle.dumps(damaged))  # noqa: S301  (made above)
     assert (copy.path, copy.key, copy.reason, copy.detail) == ("/x", "c/0", "truncated", "why")
     assert str(copy) == str(damaged) == "/x: cannot be read: chunk c/0: truncated: why"
+
+
+def test_damage_is_told_without_a_key_until_somebody_knows_it() -> None:
+    decoding = ChunkDamaged("truncated", "its zstd frame ends after 3 bytes")
+    assert (decoding.key, str(decoding)) == ("", "its zstd frame ends after 3 bytes")
+    found = pickle.loads(pickle.dumps(decoding.at("c/0")))  # noqa: S301  (made above)
+    assert (found.key, found.reason, found.detail) == ("c/0", decoding.reason, decoding.detail)
+    assert str(found) == "c/0: truncated: its zstd frame ends after 3 bytes"

@@ -205,7 +205,7 @@ class _Endless:
             yield Piece(index, str(index), 4, 1)
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
-        yield ChunkDamaged(piece.key, "truncated", "nothing here")
+        yield ChunkDamaged("truncated", "nothing here", piece.key)
 
 
 class _Holding:

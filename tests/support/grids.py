@@ -62,7 +62,7 @@ class GridValues:
         self.reads[piece.index] = self.reads.get(piece.index, 0) + 1
         start, extent = self.where(piece)
         if piece.index in self.damaged:
-            yield ChunkDamaged(piece.key, "truncated", "cut short")
+            yield ChunkDamaged("truncated", "cut short", piece.key)
         elif piece.index in self.absent:
             yield Block(start, np.broadcast_to(np.zeros((), self.dtype), extent), absent=1, absent_keys=(piece.key,))
         else:

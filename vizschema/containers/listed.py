@@ -95,7 +95,7 @@ class Listed(ABC):
                 pass
         found = (self._stored or {}).get(path)
         if found is None:
-            raise ChunkDamaged(path, "undecodable", "there is no array of numbers of this name")
+            raise ChunkDamaged("undecodable", "there is no array of numbers of this name", path)
         return FlatValues(
             found.run,
             found.dtype,

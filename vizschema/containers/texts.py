@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.containers.bytes.sources import Buffer, Source, Undecoded
+from vizschema.containers.bytes.sources import Buffer, Source
 from vizschema.containers.codecs.stages import Stage, bound_of, unwrap
-from vizschema.containers.values import dtype_of
+from vizschema.containers.values import ChunkDamaged, dtype_of
 
 MOST = 64 << 20
 """Bytes of text of a chunk: no metadata say how many there are."""
@@ -20,19 +20,21 @@ _LENGTH = struct.Struct("<I")
 
 
 def texts_of(source: Source, stages: list[Stage], count: int) -> npt.NDArray[Any]:
-    """`count` texts [text], each after its length, as the codec vlen-utf8 writes them; raises `Undecoded`."""
+    """`count` texts [text], each after its length, as the codec vlen-utf8 writes them; raises `ChunkDamaged`."""
     if source.size > bound_of(MOST):
-        raise Undecoded("over-limit", f"{source.size} bytes, more than {MOST} bytes of text can take in any encoding")
+        raise ChunkDamaged(
+            "over-limit", f"{source.size} bytes, more than {MOST} bytes of text can take in any encoding"
+        )
     data = unwrap(stages, source.take(0, source.size, Buffer()), MOST).tobytes()
     place = _LENGTH.size
     if len(data) < place or _LENGTH.unpack_from(data)[0] != count:
-        raise Undecoded("wrong-length", f"vlen-utf8: expected {count} texts")
+        raise ChunkDamaged("wrong-length", f"vlen-utf8: expected {count} texts")
     texts: list[str] = []
     for _ in range(count):
         end = place + _LENGTH.size
         end += _LENGTH.unpack_from(data, place)[0] if end <= len(data) else 1
         if end > len(data):
-            raise Undecoded("truncated", f"vlen-utf8: its {count} texts end after {len(texts)}")
+            raise ChunkDamaged("truncated", f"vlen-utf8: its {count} texts end after {len(texts)}")
         texts.append(data[place + _LENGTH.size : end].decode("utf-8", "backslashreplace"))
         place = end
     return np.array(texts, dtype_of("string"))

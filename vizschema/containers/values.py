@@ -57,16 +57,23 @@ class Block:
 
 
 class ChunkDamaged(Exception):
-    """A chunk that cannot be used: `key` as the container names it, a `reason` from a closed list, a `detail`."""
+    """A chunk that cannot be used: a `reason` from a closed list, a `detail`, and its `key` as the container names it.
 
-    def __init__(self, key: str, reason: Damage, detail: str) -> None:
-        super().__init__(f"{key}: {reason}: {detail}")
+    Where bytes are decoded, nobody knows the key: it is empty until whoever knows says `at` which it happened.
+    """
+
+    def __init__(self, reason: Damage, detail: str, key: str = "") -> None:
+        super().__init__(f"{key}: {reason}: {detail}" if key else detail)
         self.key = key
-        self.reason = reason
+        self.reason: Damage = reason
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type[ChunkDamaged], tuple[str, Damage, str]]:
-        return ChunkDamaged, (self.key, self.reason, self.detail)
+    def at(self, key: str) -> ChunkDamaged:
+        """The same damage, of the chunk under this key."""
+        return ChunkDamaged(self.reason, self.detail, key)
+
+    def __reduce__(self) -> tuple[type[ChunkDamaged], tuple[Damage, str, str]]:
+        return ChunkDamaged, (self.reason, self.detail, self.key)
 
 
 class Values(Protocol):

@@ -152,7 +152,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
         values = self._values(path)
         node = self.description["nodes"][path]
         if values.shape != tuple(node["shape"]) or values.dtype != dtype_of(node["dtype"]):
-            raise ChunkDamaged(path, "undecodable", "its metadata are not those of when the archive was opened")
+            raise ChunkDamaged("undecodable", "its metadata are not those of when the archive was opened", path)
         if self._remote and isinstance(values, Ahead):
             values.until(-1)  # nothing is fetched but what is read
         return values

@@ -138,7 +138,7 @@ class ScannedArray:
 
     def refuse(self, piece: Piece, detail: str) -> None:
         """Note that a piece is not read, since it is over a limit."""
-        _note(self._refused, piece.index, ChunkDamaged(piece.key, "over-limit", detail))
+        _note(self._refused, piece.index, ChunkDamaged("over-limit", detail, piece.key))
         self._refused.pieces += 1
 
     def read(self, pieces: Sequence[Piece], stop: threading.Event) -> Part:

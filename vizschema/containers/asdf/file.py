@@ -103,7 +103,7 @@ class Asdf:
                 pass
         found = (self._stored or {}).get(path)
         if found is None or found[0].stored is None:
-            raise ChunkDamaged(path, "undecodable", "there is no array of numbers of this name")
+            raise ChunkDamaged("undecodable", "there is no array of numbers of this name", path)
         array, dtype = found
         return FlatValues(
             array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran, rooms=self._rooms

@@ -123,7 +123,7 @@ class Run:
 
     def damaged(self, reason: Damage, detail: str) -> ChunkDamaged:
         """A `ChunkDamaged` of this run."""
-        return ChunkDamaged(self.key, reason, detail)
+        return ChunkDamaged(reason, detail, self.key)
 
     def _unread(self, error: OSError) -> ChunkDamaged:
         return self.damaged("undecodable", f"cannot be read: {error.strerror or error}")

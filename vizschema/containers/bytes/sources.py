@@ -10,20 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vizschema.containers.bytes.ranges import fill
-from vizschema.containers.values import Damage
+from vizschema.containers.values import ChunkDamaged
 
 Bytes = npt.NDArray[np.uint8]
 
 _KEPT = 64 << 20
-
-
-class Undecoded(Exception):
-    """Bytes that do not give a chunk: a `reason` from the closed list, and a `detail` in words."""
-
-    def __init__(self, reason: Damage, detail: str) -> None:
-        super().__init__(detail)
-        self.reason: Damage = reason
-        self.detail = detail
 
 
 class Buffer:
@@ -110,14 +101,14 @@ class Source(Protocol):
         """How many bytes there are."""
 
     def take(self, start: int, length: int, buffer: Buffer) -> Bytes:
-        """`length` bytes from `start`, in `buffer` or where they lie; raises `Undecoded` where there are fewer."""
+        """`length` bytes from `start`, in `buffer` or where they lie; raises `ChunkDamaged` where there are fewer."""
 
     def close(self) -> None:
         """Let go of it."""
 
 
 Opener = Callable[[str], Source | None]
-"""From a key to its source, null where there is none; raises `Undecoded` for what is no regular file."""
+"""From a key to its source, null where there is none; raises `ChunkDamaged` for what is no regular file."""
 
 
 class Held:
@@ -161,7 +152,7 @@ class OpenFile:
         try:
             done = fill(self._fd, self._start + start, part.data)
         except OSError as error:
-            raise Undecoded("undecodable", f"it cannot be read: {error.strerror}") from None
+            raise ChunkDamaged("undecodable", f"it cannot be read: {error.strerror}") from None
         require_length(done, length)
         return part
 
@@ -204,9 +195,9 @@ def opener_of(get: Callable[[str], bytes | None]) -> Opener:
 
 
 def require_length(found: int, expected: int) -> None:
-    """Nothing; raises `Undecoded` where fewer bytes than expected are there."""
+    """Nothing; raises `ChunkDamaged` where fewer bytes than expected are there."""
     if found < expected:
-        raise Undecoded("truncated", f"expected {expected} bytes, found {max(found, 0)}")
+        raise ChunkDamaged("truncated", f"expected {expected} bytes, found {max(found, 0)}")
 
 
 def as_bytes(decoded: Any) -> Bytes:

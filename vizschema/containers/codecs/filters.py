@@ -9,8 +9,9 @@ from typing import Any
 import numcodecs
 import numpy as np
 
-from vizschema.containers.bytes.sources import Bytes, Undecoded, as_bytes
+from vizschema.containers.bytes.sources import Bytes, as_bytes
 from vizschema.containers.codecs.stages import Stage
+from vizschema.containers.values import ChunkDamaged
 
 _NUMBER = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c(8|16))", re.ASCII)
 
@@ -25,7 +26,7 @@ def stage_of(name: str, configuration: Mapping[str, Any]) -> Stage:
 
     def decode(data: Bytes, *_: Any) -> Bytes:
         if data.size % stored.itemsize:
-            raise Undecoded("wrong-length", f"{data.size} bytes are no whole number of {stored.str} for {name}")
+            raise ChunkDamaged("wrong-length", f"{data.size} bytes are no whole number of {stored.str} for {name}")
         with np.errstate(all="ignore"):
             return as_bytes(codec.decode(data.view(stored)))
 
@@ -38,9 +39,9 @@ def packbits(_: Mapping[str, Any]) -> Stage:
 
     def decode(data: Bytes, *_: Any) -> Bytes:
         if not data.size:
-            raise Undecoded("truncated", "packbits: no byte that counts the padding")
+            raise ChunkDamaged("truncated", "packbits: no byte that counts the padding")
         if data[0] > 7:
-            raise Undecoded("undecodable", f"packbits: {data[0]} bits of padding")
+            raise ChunkDamaged("undecodable", f"packbits: {data[0]} bits of padding")
         return as_bytes(codec.decode(data))
 
     return Stage("packbits", decode, lambda size: None if size is None else 1 + -(-size // 8))

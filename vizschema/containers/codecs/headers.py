@@ -6,8 +6,9 @@ import struct
 
 from numcodecs import blosc, lz4, zstd
 
-from vizschema.containers.bytes.sources import Buffer, Bytes, Undecoded
+from vizschema.containers.bytes.sources import Buffer, Bytes
 from vizschema.containers.codecs.stages import claimed_size, require_size
+from vizschema.containers.values import ChunkDamaged
 
 
 def decode_zstd(data: Bytes, exact: int | None, most: int, out: Buffer) -> Bytes:
@@ -15,7 +16,7 @@ def decode_zstd(data: Bytes, exact: int | None, most: int, out: Buffer) -> Bytes
     claimed = _zstd_size(data)
     size = exact if claimed is None else claimed_size("zstd", claimed, exact, most)
     if size is None:
-        raise Undecoded("undecodable", "zstd: two compressors in a row, and the inner one does not say its size")
+        raise ChunkDamaged("undecodable", "zstd: two compressors in a row, and the inner one does not say its size")
     target = out.sized(size)
     zstd.decompress(data, target)
     return target
@@ -29,7 +30,7 @@ def _zstd_size(data: Bytes) -> int | None:
         frames += size != 0
         if size is None:
             if frames > 1 or end < data.size:
-                raise Undecoded("undecodable", "zstd: several frames, of which one does not say its size")
+                raise ChunkDamaged("undecodable", "zstd: several frames, of which one does not say its size")
             return None
         claimed += size
         at = end
@@ -42,16 +43,16 @@ def _zstd_frame(data: Bytes, at: int) -> tuple[int, int | None]:
     """Where the frame at `at` ends, and the size that it claims; none of it is decoded."""
     head = data[at : at + 18].tobytes()
     if at and not _begins_frame(head):
-        raise Undecoded("wrong-length", f"{data.size - at} bytes follow its zstd frame")
+        raise ChunkDamaged("wrong-length", f"{data.size - at} bytes follow its zstd frame")
     if len(head) < 8:
-        raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
+        raise ChunkDamaged("truncated", f"its zstd frame ends after {data.size} bytes")
     if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:
         at += 8 + int.from_bytes(head[4:8], "little")  # what decoders skip
         if at > data.size:
-            raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
+            raise ChunkDamaged("truncated", f"its zstd frame ends after {data.size} bytes")
         return at, 0
     if head[:4] != b"\x28\xb5\x2f\xfd":
-        raise Undecoded("undecodable", "zstd: it is no zstd frame")
+        raise ChunkDamaged("undecodable", "zstd: it is no zstd frame")
     flags = head[4]
     single = bool(flags & 0x20)
     start = 5 + (not single) + (0, 1, 2, 4)[flags & 3]
@@ -66,7 +67,7 @@ def _zstd_frame(data: Bytes, at: int) -> tuple[int, int | None]:
         at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
     at += 4 * bool(flags & 4) if last else 3
     if at > data.size:
-        raise Undecoded("truncated", f"its zstd frame ends after {data.size} bytes")
+        raise ChunkDamaged("truncated", f"its zstd frame ends after {data.size} bytes")
     return at, size
 
 
@@ -78,13 +79,13 @@ def _begins_frame(head: bytes) -> bool:
 def decode_blosc(data: Bytes, exact: int | None, most: int, out: Buffer) -> Bytes:
     """The bytes that a blosc frame decodes to, in `out`; its header is read first."""
     if data.size < 16:
-        raise Undecoded("truncated", f"its blosc header has {data.size} of 16 bytes")
+        raise ChunkDamaged("truncated", f"its blosc header has {data.size} of 16 bytes")
     decoded, block, encoded = struct.unpack("<III", data[4:16].tobytes())
     # The decoder trusts this length: it must never see a frame that is shorter.
     require_size(data.size, encoded, "its blosc frame")
     size = claimed_size("blosc", decoded, exact, most)
     if size and not 0 < block <= max(size, 1 << 16):
-        raise Undecoded("undecodable", f"blosc: blocks of {block} bytes in {size}")
+        raise ChunkDamaged("undecodable", f"blosc: blocks of {block} bytes in {size}")
     target = out.sized(size)
     if size:
         blosc.decompress(data, target)
@@ -94,7 +95,7 @@ def decode_blosc(data: Bytes, exact: int | None, most: int, out: Buffer) -> Byte
 def decode_lz4(data: Bytes, exact: int | None, most: int, out: Buffer) -> Bytes:
     """The bytes that an lz4 frame decodes to, in `out`; its header is read first."""
     if data.size < 4:
-        raise Undecoded("truncated", f"its lz4 header has {data.size} of 4 bytes")
+        raise ChunkDamaged("truncated", f"its lz4 header has {data.size} of 4 bytes")
     (claimed,) = struct.unpack("<I", data[:4].tobytes())
     target = out.sized(claimed_size("lz4", claimed, exact, most))
     if claimed:

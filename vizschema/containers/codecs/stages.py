@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vizschema.containers.bytes.deflating import deflate
-from vizschema.containers.bytes.sources import Buffer, Bytes, Undecoded, as_bytes
+from vizschema.containers.bytes.sources import Buffer, Bytes, as_bytes
+from vizschema.containers.values import ChunkDamaged
 from vizschema.text import escape_text
 
 Decode = Callable[[Bytes, int | None, int, Buffer], Any]
@@ -46,7 +47,7 @@ class Stage:
 def run(stages: list[Stage], data: Bytes, size: int, free: Callable[[Bytes], Buffer]) -> Bytes:
     """`size` bytes decoded from `data` by `stages`, which are in the order of encoding.
 
-    `free` gives a buffer in which what it is called with does not lie. Raises `Undecoded`.
+    `free` gives a buffer in which what it is called with does not lie. Raises `ChunkDamaged`.
     """
     sizes: list[int | None] = [size]
     for stage in stages:
@@ -62,7 +63,7 @@ def run(stages: list[Stage], data: Bytes, size: int, free: Callable[[Bytes], Buf
 
 
 def unwrap(stages: list[Stage], data: Bytes, most: int) -> Bytes:
-    """What `stages` made `data` of, where nobody knows its size but that it is at most `most`; raises `Undecoded`."""
+    """What `stages` made `data` of, of which is known that it has at most `most` bytes; raises `ChunkDamaged`."""
     for stage in reversed(stages):
         data = _decoded(stage, data, None, most, Buffer())
     return data
@@ -73,7 +74,7 @@ def _decoded(stage: Stage, data: Bytes, exact: int | None, most: int, out: Buffe
         return as_bytes(stage.decode(data, exact, most, out))
     except _ERRORS as error:
         said = escape_text(str(error)) or type(error).__name__
-        raise Undecoded("undecodable", f"{stage.name}: {said}") from None
+        raise ChunkDamaged("undecodable", f"{stage.name}: {said}") from None
 
 
 def bound_of(size: int) -> int:
@@ -82,9 +83,9 @@ def bound_of(size: int) -> int:
 
 
 def require_size(found: int, expected: int, what: str) -> None:
-    """Nothing; raises `Undecoded` for fewer bytes than expected, and for more."""
+    """Nothing; raises `ChunkDamaged` for fewer bytes than expected, and for more."""
     if found != expected:
-        raise Undecoded(
+        raise ChunkDamaged(
             "truncated" if found < expected else "wrong-length", f"{what} has {found} bytes, expected {expected}"
         )
 
@@ -92,7 +93,7 @@ def require_size(found: int, expected: int, what: str) -> None:
 def claimed_size(name: str, claimed: int, exact: int | None, most: int) -> int:
     """The size to decode to, once what a header claims is what was declared."""
     if exact is not None and claimed != exact:
-        raise Undecoded("wrong-length", f"its {name} header claims {claimed} bytes, expected {exact}")
+        raise ChunkDamaged("wrong-length", f"its {name} header claims {claimed} bytes, expected {exact}")
     if claimed > most:
-        raise Undecoded("over-limit", f"its {name} header claims {claimed} bytes, more than {most}")
+        raise ChunkDamaged("over-limit", f"its {name} header claims {claimed} bytes, more than {most}")
     return claimed

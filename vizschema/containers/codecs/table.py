@@ -13,9 +13,10 @@ from numcodecs.fletcher32 import Fletcher32
 from numcodecs.shuffle import Shuffle
 
 from vizschema.containers.bytes.deflating import deflate
-from vizschema.containers.bytes.sources import Buffer, Bytes, Undecoded
+from vizschema.containers.bytes.sources import Buffer, Bytes
 from vizschema.containers.codecs.headers import decode_blosc, decode_lz4, decode_zstd
 from vizschema.containers.codecs.stages import Decode, Stage
+from vizschema.containers.values import ChunkDamaged
 
 _LZMA_MEMORY = 128 << 20
 
@@ -32,14 +33,14 @@ def _inflated(window: int, name: str, *, members: bool) -> Decode:
             parts.append(stream.decompress(rest, most + 1))
             most -= len(parts[-1])
             if most < 0:
-                raise Undecoded("wrong-length", f"its {name} stream gives more than the expected bytes")
+                raise ChunkDamaged("wrong-length", f"its {name} stream gives more than the expected bytes")
             if not stream.eof:
-                raise Undecoded("truncated", f"its {name} stream ends after {data.size} bytes")
+                raise ChunkDamaged("truncated", f"its {name} stream ends after {data.size} bytes")
             rest = stream.unused_data
             if not rest:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
             if not (members and rest.startswith(b"\x1f\x8b")):
-                raise Undecoded("wrong-length", f"{len(rest)} bytes follow its {name} stream")
+                raise ChunkDamaged("wrong-length", f"{len(rest)} bytes follow its {name} stream")
 
     return decode
 
@@ -52,11 +53,11 @@ def _streamed(name: str, begin: Callable[[], Any], *, ends: bool = True) -> Deco
         stream = begin()
         decoded = stream.decompress(data, most + 1)
         if len(decoded) > most:
-            raise Undecoded("wrong-length", f"its {name} stream gives more than {most} bytes")
+            raise ChunkDamaged("wrong-length", f"its {name} stream gives more than {most} bytes")
         if not stream.eof and (ends or len(decoded) != exact):
-            raise Undecoded("truncated", f"its {name} stream ends after {data.size} bytes")
+            raise ChunkDamaged("truncated", f"its {name} stream ends after {data.size} bytes")
         if stream.eof and stream.unused_data:
-            raise Undecoded("wrong-length", f"{len(stream.unused_data)} bytes follow its {name} stream")
+            raise ChunkDamaged("wrong-length", f"{len(stream.unused_data)} bytes follow its {name} stream")
         return decoded
 
     return decode
@@ -83,11 +84,11 @@ def _checksum(name: str, compute: Callable[[Any], int], default: str) -> Callabl
 
         def decode(data: Bytes, *_: Any) -> Bytes:
             if data.size < 4:
-                raise Undecoded("truncated", f"its {name} has {data.size} of 4 bytes")
+                raise ChunkDamaged("truncated", f"its {name} has {data.size} of 4 bytes")
             rest, tail = (data[4:], data[:4]) if at_start else (data[:-4], data[-4:])
             stored, found = int.from_bytes(tail.tobytes(), "little"), compute(rest) & 0xFFFFFFFF
             if stored != found:
-                raise Undecoded("checksum", f"its {name} is {found:08x}, expected {stored:08x}")
+                raise ChunkDamaged("checksum", f"its {name} is {found:08x}, expected {stored:08x}")
             return rest
 
         return Stage(name, decode, _plus_four)
@@ -100,13 +101,13 @@ def _fletcher32(_: Mapping[str, Any]) -> Stage:
 
     def decode(data: Bytes, *_: Any) -> Any:
         if data.size < 4:
-            raise Undecoded("truncated", f"its fletcher32 has {data.size} of 4 bytes")
+            raise ChunkDamaged("truncated", f"its fletcher32 has {data.size} of 4 bytes")
         if data.size == 4:
             return data[:0]
         try:
             return codec.decode(data)
         except RuntimeError:
-            raise Undecoded("checksum", "its fletcher32 is not that of its bytes") from None
+            raise ChunkDamaged("checksum", "its fletcher32 is not that of its bytes") from None
 
     return Stage("fletcher32", decode, _plus_four)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from h5py import h5d
 
-from vizschema.containers.bytes.sources import Bytes, OpenFile, Room, Rooms, Undecoded
+from vizschema.containers.bytes.sources import Bytes, OpenFile, Room, Rooms
 from vizschema.containers.codecs.stages import Stage, bound_of, run
 from vizschema.containers.codecs.table import STAGES
 from vizschema.containers.hdf5.attributes import message
@@ -35,7 +35,7 @@ def hdf5_values(opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, r
         chunked = opened().get_create_plist().get_layout() == h5d.CHUNKED
         return (Chunked if chunked else Contiguous)(opened, name, dtype, fd, rooms)
     except LIBRARY_ERRORS as error:
-        raise ChunkDamaged(name, "undecodable", message(error)) from None
+        raise ChunkDamaged("undecodable", message(error), name) from None
 
 
 class Chunked(Hdf5Values):
@@ -54,7 +54,7 @@ class Chunked(Hdf5Values):
         """Every chunk that was written once, in C order, and what lies between them; without an index, one piece."""
         try:
             index = self._stored_chunks()
-        except Undecoded:
+        except ChunkDamaged:
             yield Piece(0, self._key(0), 0, 1, math.prod(self._counts))
             return
         at = 0
@@ -70,7 +70,7 @@ class Chunked(Hdf5Values):
         """The pieces that touch a box, in C order, and where all are few, some beside it."""
         try:
             index = self._stored_chunks()
-        except Undecoded:
+        except ChunkDamaged:
             yield from self.pieces()
             return
         spans = zip(box, self._block, strict=True)
@@ -91,8 +91,8 @@ class Chunked(Hdf5Values):
         """The block of a chunk, or the damage in its place; few blocks for all that were never written."""
         try:
             written = self._stored_chunks().find(piece.index) is not None
-        except Undecoded as problem:
-            yield ChunkDamaged(piece.key, problem.reason, problem.detail)
+        except ChunkDamaged as damaged:
+            yield damaged.at(piece.key)
             return
         if written:
             yield from self._read(piece)
@@ -109,7 +109,7 @@ class Chunked(Hdf5Values):
                     with LOCK:
                         self._index = read_index(self._open(), self._block, self._counts)
                 except LIBRARY_ERRORS as error:
-                    raise Undecoded("undecodable", f"the index of its chunks: {message(error)}") from None
+                    raise ChunkDamaged("undecodable", f"the index of its chunks: {message(error)}") from None
             return self._index
 
     def _values(self, piece: Piece, start: Place, part: Place, room: Room) -> Block:
@@ -117,7 +117,7 @@ class Chunked(Hdf5Values):
         assert stored is not None  # asked by `read`  # noqa: S101
         filtered = self._filters.edges if part != self._block else True
         if filtered is not False and self._filters.unsupported is not None:
-            raise Undecoded("undecodable", self._filters.unsupported)
+            raise ChunkDamaged("undecodable", self._filters.unsupported)
         size = math.prod(self._block) * self._item
         self._check(stored, size)
         if filtered is None or (filtered and self._filters.by_library):
@@ -127,7 +127,7 @@ class Chunked(Hdf5Values):
         if stages:
             raw = run(stages, raw, size, room.free)
         elif raw.size != size:
-            raise Undecoded("truncated" if raw.size < size else "wrong-length", f"{raw.size} bytes, expected {size}")
+            raise ChunkDamaged("truncated" if raw.size < size else "wrong-length", f"{raw.size} bytes, expected {size}")
         values = native(raw, self.dtype, self._stored).reshape(self._block)
         if part != self._block:
             values = values[tuple(slice(length) for length in part)]
@@ -135,9 +135,11 @@ class Chunked(Hdf5Values):
 
     def _check(self, stored: Stored, size: int) -> None:
         if stored.size > bound_of(size):
-            raise Undecoded("wrong-length", f"{stored.size} bytes, more than {size} bytes can take in any encoding")
+            raise ChunkDamaged("wrong-length", f"{stored.size} bytes, more than {size} bytes can take in any encoding")
         if self._fd is not None and stored.address + stored.size > os.fstat(self._fd).st_size:
-            raise Undecoded("truncated", f"it ends at byte {stored.address + stored.size}, after the end of the file")
+            raise ChunkDamaged(
+                "truncated", f"it ends at byte {stored.address + stored.size}, after the end of the file"
+            )
 
     def _raw(self, start: Place, stored: Stored, room: Room) -> Bytes:
         if self._fd is not None:
@@ -146,7 +148,7 @@ class Chunked(Hdf5Values):
             with LOCK:
                 _, data = self._open().read_direct_chunk(start, out=room.encoded.sized(stored.size))
         except LIBRARY_ERRORS as error:
-            raise Undecoded("undecodable", message(error)) from None
+            raise ChunkDamaged("undecodable", message(error)) from None
         return np.frombuffer(data, np.uint8)
 
 

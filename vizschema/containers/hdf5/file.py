@@ -60,7 +60,7 @@ class Hdf5:
         from vizschema.containers.values import ChunkDamaged, dtype_of
 
         if self._opened.written is not None:
-            raise ChunkDamaged(path, "undecodable", self._opened.written)
+            raise ChunkDamaged("undecodable", self._opened.written, path)
         self._rooms = self._rooms or Rooms()
         shown = path
         try:
@@ -70,12 +70,12 @@ class Hdf5:
                 path = f"{parent}/{BESIDE_DIMENSION.decode()}{name}"
                 found = self._array_node(path)
         except LIBRARY_ERRORS as error:
-            raise ChunkDamaged(path, "undecodable", message(error)) from None
+            raise ChunkDamaged("undecodable", message(error), path) from None
         node = {} if found is None else found[0]
         if node.get("kind") == "array" and node["dtype"] == "string":
             return Hdf5Texts(self._dataset(path), shown)
         if node.get("kind") != "array" or node["dtype"] not in ITEM_BYTES:
-            raise ChunkDamaged(path, "undecodable", "it is no dataset of numbers any more")
+            raise ChunkDamaged("undecodable", "it is no dataset of numbers any more", path)
         opened = partial(self._dataset, path)
         return hdf5_values(opened, shown, dtype_of(node["dtype"]), self._opened.fd, self._rooms)
 

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from h5py import h5d, h5f, h5p, h5s, h5t
 
-from vizschema.containers.bytes.sources import Undecoded
-from vizschema.containers.values import place_of
+from vizschema.containers.values import ChunkDamaged, place_of
 
 Place = tuple[int, ...]
 
@@ -62,14 +61,14 @@ class Index:
         return True if len(self.cells) > self._most else None
 
     def sort(self) -> None:
-        """Put the cells in order; raises `Undecoded` where one is named twice."""
+        """Put the cells in order; raises `ChunkDamaged` where one is named twice."""
         if all(one < other for one, other in pairwise(self.cells)):
             return
         order = np.argsort(np.asarray(self.cells), kind="stable")
         for rows in (self.cells, self._masks, self._addresses, self.sizes):
             rows[:] = array(rows.typecode, np.asarray(rows)[order].tobytes())
         if any(one == other for one, other in pairwise(self.cells)):
-            raise Undecoded("undecodable", "the index of its chunks names one of them twice")
+            raise ChunkDamaged("undecodable", "the index of its chunks names one of them twice")
 
     def find(self, cell: int) -> Stored | None:
         """The chunk of a cell, None where it was never written."""
@@ -86,7 +85,7 @@ class Index:
 
 
 def read_index(dataset: Any, block: Place, counts: Place) -> Index:
-    """The index of an open dataset; raises `Undecoded`, and one of `LIBRARY_ERRORS`."""
+    """The index of an open dataset; raises `ChunkDamaged`, and one of `LIBRARY_ERRORS`."""
     index = Index(block, counts, _placing(dataset, block))
     if math.prod(counts):
         dataset.chunk_iter(index.add)
@@ -97,7 +96,7 @@ def read_index(dataset: Any, block: Place, counts: Place) -> Index:
 
 
 def _look_up(dataset: Any, index: Index, block: Place, counts: Place) -> None:
-    """Raise `Undecoded` where a tree leads to other chunks, or to none, than it lists: libhdf5 reads by looking up."""
+    """Raise `ChunkDamaged` where a tree leads to other chunks than it lists, or to none: libhdf5 looks up."""
     function = _function("H5Dget_chunk_storage_size")
     if function is None:
         return
@@ -109,7 +108,9 @@ def _look_up(dataset: Any, index: Index, block: Place, counts: Place) -> None:
         with h5f.phil:
             failed = function(dataset.id, offset, ctypes.byref(found)) < 0
         if failed or found.value != size:
-            raise Undecoded("undecodable", f"the index of its chunks does not lead to the chunk {place} that it lists")
+            raise ChunkDamaged(
+                "undecodable", f"the index of its chunks does not lead to the chunk {place} that it lists"
+            )
 
 
 def filters_edges(creation: Any) -> bool | None:
@@ -130,7 +131,7 @@ def _placing(dataset: Any, block: Place) -> Callable[[Place], Place]:
         return lambda place: place
     kind = _asked("H5Dget_chunk_index_type", dataset.id)
     if kind is None:
-        raise Undecoded("undecodable", "this libhdf5 does not say how the index of its chunks is ordered")
+        raise ChunkDamaged("undecodable", "this libhdf5 does not say how the index of its chunks is ordered")
     if kind != _EXTENSIBLE_ARRAY:
         return lambda place: place
     (first,) = growing

@@ -47,11 +47,11 @@ class Hdf5Texts:
             try:
                 texts = self._texts(kind, start, extent)
             except LIBRARY_ERRORS as error:
-                yield ChunkDamaged(self._name, "undecodable", message(error))
+                yield ChunkDamaged("undecodable", message(error), self._name)
                 return
             left -= sum(map(len, texts))
             if left < 0:
-                yield ChunkDamaged(self._name, "over-limit", f"more than {MOST} bytes of text")
+                yield ChunkDamaged("over-limit", f"more than {MOST} bytes of text", self._name)
                 return
             decoded = [text.decode("utf-8", "backslashreplace") for text in texts]
             yield Block(start, np.array(decoded, self.dtype).reshape(extent))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from h5py import h5d, h5s, h5t
 
-from vizschema.containers.bytes.sources import OpenFile, Room, Rooms, Undecoded
+from vizschema.containers.bytes.sources import OpenFile, Room, Rooms
 from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
 from vizschema.containers.values import (
@@ -81,8 +81,8 @@ class Hdf5Values:
         with self._rooms.borrowed() as room:
             try:
                 yield self._values(piece, start, clipped(start, self._block, self.shape), room)
-            except Undecoded as problem:
-                yield ChunkDamaged(piece.key, problem.reason, problem.detail)
+            except ChunkDamaged as damaged:
+                yield damaged.at(piece.key)
 
     def _key(self, index: int) -> str:
         return f"{self._name}[{', '.join(map(str, place_of(index, self._counts)))}]"
@@ -100,7 +100,7 @@ class Hdf5Values:
                 memory = h5s.create_simple(part) if part else h5s.create(h5s.SCALAR)
                 dataset.read(memory, space, target, dataset.get_type())
         except LIBRARY_ERRORS as error:
-            raise Undecoded("undecodable", message(error)) from None
+            raise ChunkDamaged("undecodable", message(error)) from None
         return Block(start, native(raw, self.dtype, self._stored).reshape(part), raw.size)
 
 

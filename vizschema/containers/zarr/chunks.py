@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.containers.bytes.sources import Buffer, Held, Room, Source, Undecoded, Window
+from vizschema.containers.bytes.sources import Buffer, Held, Room, Source, Window
 from vizschema.containers.codecs.stages import bound_of, run, unwrap
 from vizschema.containers.texts import texts_of
 from vizschema.containers.values import (
@@ -105,7 +105,7 @@ def chunk_blocks(layout: Layout, cell: Cell, source: Source, room: Room, box: Bo
     """The blocks of what `source` holds; of a shard, with a box, only those that touch it."""
     pipeline = cell.pipeline
     if pipeline.unsupported is not None:
-        yield ChunkDamaged(cell.key, "undecodable", pipeline.unsupported)
+        yield ChunkDamaged("undecodable", pipeline.unsupported, cell.key)
         return
     try:
         if pipeline.shard is None:
@@ -114,8 +114,8 @@ def chunk_blocks(layout: Layout, cell: Cell, source: Source, room: Room, box: Bo
         if pipeline.stages:
             source = _unwrapped(pipeline, source, cell.shape, layout)
         index = _Index(pipeline.shard, source, cell.counts(pipeline.shard))
-    except Undecoded as problem:
-        yield damaged(cell.key, problem)
+    except ChunkDamaged as damaged:
+        yield damaged.at(cell.key)
         return
     if box is not None:
         for number in cell.touching(pipeline.shard, box):
@@ -142,9 +142,9 @@ def _inner(
     offset, length = (int(value) for value in index.entries[number])
     words = f"the index says bytes {offset} to {offset + length}"
     if offset + length > source.size:
-        yield ChunkDamaged(cell.key, "truncated", f"{words}, and the shard has {source.size}")
+        yield ChunkDamaged("truncated", f"{words}, and the shard has {source.size}", cell.key)
     elif index.shared[number]:
-        yield ChunkDamaged(cell.key, "undecodable", f"{words}, some of which are another chunk's or the index's")
+        yield ChunkDamaged("undecodable", f"{words}, some of which are another chunk's or the index's", cell.key)
     else:
         yield from chunk_blocks(layout, cell, Window(source, offset, length), room, box)
 
@@ -169,11 +169,11 @@ def _block(layout: Layout, cell: Cell, source: Source, room: Room) -> Block:
     if pipeline.stored.kind == "O":
         return _placed(layout, cell, texts_of(source, pipeline.stages, math.prod(cell.shape)), stored)
     if not pipeline.stages and stored != size:
-        raise Undecoded("truncated" if stored < size else "wrong-length", f"{stored} bytes, expected {size}")
+        raise ChunkDamaged("truncated" if stored < size else "wrong-length", f"{stored} bytes, expected {size}")
     if stored > bound_of(size):
-        raise Undecoded("wrong-length", f"{stored} bytes, more than {size} bytes can take in any encoding")
+        raise ChunkDamaged("wrong-length", f"{stored} bytes, more than {size} bytes can take in any encoding")
     if not stored and size:
-        raise Undecoded("truncated", "it is empty")
+        raise ChunkDamaged("truncated", "it is empty")
     raw = source.take(0, stored, room.encoded)
     if pipeline.stages:
         raw = run(pipeline.stages, raw, size, room.free)
@@ -194,13 +194,13 @@ def _placed(layout: Layout, cell: Cell, values: npt.NDArray[Any], stored: int) -
 
 class _Index:
     """The index of a shard: offset and length of every inner chunk [chunk, 2], those that are absent, and those that
-    share bytes with another one or with the index itself. Raises `Undecoded`."""
+    share bytes with another one or with the index itself. Raises `ChunkDamaged`."""
 
     def __init__(self, shard: Shard, source: Source, counts: Place) -> None:
         pipeline, count = shard.index, math.prod(counts)
         size = index_bytes(shard, count)
         if source.size < size:
-            raise Undecoded("truncated", f"{source.size} bytes, fewer than the {size} of its index")
+            raise ChunkDamaged("truncated", f"{source.size} bytes, fewer than the {size} of its index")
         begin = 0 if shard.index_first else source.size - size
         raw = source.take(begin, size, Buffer())
         decoded = run(pipeline.stages, raw, 16 * count, lambda _: Buffer()) if pipeline.stages else raw
@@ -233,14 +233,9 @@ def _unwrapped(pipeline: Pipeline, source: Source, shape: Place, layout: Layout)
     size = chunk_bytes(shape, layout.dtype)
     most = bound_of(bound_of(size))
     if source.size > most:
-        raise Undecoded("wrong-length", f"{source.size} bytes, more than {size} bytes can take in any encoding")
+        raise ChunkDamaged("wrong-length", f"{source.size} bytes, more than {size} bytes can take in any encoding")
     return Held(unwrap(pipeline.stages, source.take(0, source.size, Buffer()), most))
 
 
 def _turned(lengths: Place, axes: Place | None) -> Place:
     return lengths if axes is None else tuple(lengths[axis] for axis in axes)
-
-
-def damaged(key: str, problem: Undecoded) -> ChunkDamaged:
-    """The damage of the chunk under `key` whose bytes could not be used."""
-    return ChunkDamaged(key, problem.reason, problem.detail)

@@ -12,7 +12,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from vizschema.containers.bytes.sources import OpenFile, Source, Undecoded
+from vizschema.containers.bytes.sources import OpenFile, Source
+from vizschema.containers.values import ChunkDamaged
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 ENTER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
@@ -71,7 +72,7 @@ class FileChunks:
         self._above = tuple(names)
 
     def __call__(self, key: str) -> Source | None:
-        """The file under a key, null where there is none; raises `Undecoded` for a link and for what is no file."""
+        """The file under a key, null where there is none; raises `ChunkDamaged` for a link and for what is no file."""
         *above, name = key.split("/")
         try:
             folder = self._folders.entered((*self._above, *above))
@@ -87,9 +88,9 @@ class FileChunks:
             # A folder that is a link shows as none: the open neither follows it nor takes anything but a folder.
             linked = error.errno in (errno.ELOOP, errno.ENOTDIR)
             detail = "a symbolic link, which is never followed, or no folder" if linked else error.strerror
-            raise Undecoded("undecodable", f"it cannot be opened: {detail}") from None
+            raise ChunkDamaged("undecodable", f"it cannot be opened: {detail}") from None
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             os.close(fd)
-            raise Undecoded("undecodable", "a folder, FIFO, socket or device, not a file")
+            raise ChunkDamaged("undecodable", "a folder, FIFO, socket or device, not a file")
         return OpenFile(fd, status.st_size)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
-from vizschema.containers.bytes.sources import Opener, Rooms, Undecoded
+from vizschema.containers.bytes.sources import Opener, Rooms
 from vizschema.containers.document import Unreadable
 from vizschema.containers.values import (
     SHOWN,
@@ -21,7 +21,7 @@ from vizschema.containers.values import (
     place_of,
     places,
 )
-from vizschema.containers.zarr.chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, damaged, innermost
+from vizschema.containers.zarr.chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, innermost
 from vizschema.containers.zarr.layout import Layout, layout_of
 from vizschema.containers.zarr.listing import Listable, Listing, listing_of
 from vizschema.containers.zarr.walk import Walk
@@ -38,12 +38,12 @@ def located(walk: Walk, path: str) -> tuple[list[str], Layout]:
     try:
         names, array = walk.array(path)
         if array is None:
-            raise ChunkDamaged(path, "undecodable", "its metadata cannot be read any more")
+            raise ChunkDamaged("undecodable", "its metadata cannot be read any more", path)
         return names, layout_of(array)
     except Unreadable as unreadable:
-        raise ChunkDamaged(path, "undecodable", f"it cannot be opened: {unreadable.detail}") from None
+        raise ChunkDamaged("undecodable", f"it cannot be opened: {unreadable.detail}", path) from None
     except TypeError as error:
-        raise ChunkDamaged(path, "undecodable", f"its dtype cannot be read: {error}") from None
+        raise ChunkDamaged("undecodable", f"its dtype cannot be read: {error}", path) from None
 
 
 class ZarrValues:
@@ -117,8 +117,8 @@ class ZarrValues:
         try:
             if piece.count == 1:
                 source = self._opened(piece.key)
-        except Undecoded as problem:
-            yield damaged(piece.key, problem)
+        except ChunkDamaged as damaged:
+            yield damaged.at(piece.key)
             return
         if source is None:
             yield from self._absent(piece)
@@ -134,13 +134,13 @@ class ZarrValues:
         listing = self._listed()
         blocking = None if listing is None else listing.blocking(piece.index)
         if blocking is not None:
-            yield ChunkDamaged(blocking, "undecodable", "a symbolic link, which is never followed, or no folder")
+            yield ChunkDamaged("undecodable", "a symbolic link, which is never followed, or no folder", blocking)
         elif listing is not None and listing.others:
             field = "dimension_separator in .zarray" if self._layout.version == 2 else "chunk_key_encoding in zarr.json"
             words = (
                 f"expected a chunk under this key, found {listing.others[0]}: correct {field}, or the names of chunks"
             )
-            yield ChunkDamaged(piece.key, "misplaced", words)
+            yield ChunkDamaged("misplaced", words, piece.key)
         else:
             yield from absent_blocks(piece, self._grid, self._key, self.fill)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from vizschema.containers.base import Limits, Watch, is_path, read_as, unwatched
 from vizschema.containers.bytes.packed import Run
-from vizschema.containers.bytes.sources import Buffer, Bytes, Held, Rooms, Source, Undecoded
+from vizschema.containers.bytes.sources import Buffer, Bytes, Held, Rooms, Source
 from vizschema.containers.document import Unreadable
 from vizschema.containers.values import ChunkDamaged, Values
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry
@@ -125,12 +125,10 @@ class ZarrZip:
             if not run.codec:
                 return StoredMember(run)
             if run.size > CHUNK:
-                raise Undecoded("over-limit", f"a packed zip member of {run.size} bytes, more than {CHUNK}")
+                raise ChunkDamaged("over-limit", f"a packed zip member of {run.size} bytes, more than {CHUNK}")
             return Held(run.checked())
         except Unreadable as unreadable:
-            raise Undecoded("undecodable", unreadable.detail) from None
-        except ChunkDamaged as damaged:
-            raise Undecoded(damaged.reason, damaged.detail) from None
+            raise ChunkDamaged("undecodable", unreadable.detail) from None
 
 
 class StoredMember:
@@ -147,12 +145,9 @@ class StoredMember:
     def take(self, start: int, length: int, buffer: Buffer) -> Bytes:
         """`length` bytes from `start`."""
         if start + length > self._run.size:
-            raise Undecoded("truncated", f"expected {length} bytes, found {max(self._run.size - start, 0)}")
-        try:
-            whole = length == self._run.size
-            return self._run.stored(buffer) if whole else self._run.fill(start, buffer.sized(length))
-        except ChunkDamaged as damaged:
-            raise Undecoded(damaged.reason, damaged.detail) from None
+            raise ChunkDamaged("truncated", f"expected {length} bytes, found {max(self._run.size - start, 0)}")
+        whole = length == self._run.size
+        return self._run.stored(buffer) if whole else self._run.fill(start, buffer.sized(length))
 
     def close(self) -> None:
         """Nothing: the file is closed by the container."""

@@ -52,14 +52,19 @@ def accounts(document: Document, source: str) -> dict[Steps, Account | Unreadabl
     return found
 
 
-def portable(account: Account, limits: Limits) -> tuple[dict[str, Any], list[str]]:
+def portable(attributes: Mapping[str, Any], limits: Limits) -> tuple[dict[str, Any], list[str]]:
     """The attributes fit for a description, and what was escaped in them."""
-    large = unsupported(f"larger than {limits.attribute_bytes} bytes")
-    sized = {
-        key: value if len(orjson.dumps(value)) <= limits.attribute_bytes else large
-        for key, value in account.attributes.items()
-    }
-    return clean_attributes(sized)
+    most = limits.attribute_bytes
+    large = unsupported(f"larger than {most} bytes")
+    return clean_attributes({key: value if _size(value) <= most else large for key, value in attributes.items()})
+
+
+def _size(value: Any) -> int:
+    """About how many bytes a value takes as JSON."""
+    try:
+        return len(orjson.dumps(value))
+    except (TypeError, ValueError):  # a number of more than 64 bits, a lone surrogate: made safe later
+        return len(repr(value))
 
 
 def named_axes(axes: Sequence[str | None] | None, rank: int, what: str) -> tuple[list[str | None] | None, str | None]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from vizschema.containers.base import Container, Limits
 from vizschema.containers.formats import FOLDER, SUFFIXES, found_in, loaded
 from vizschema.containers.remote.files import BLOCK, open_ranges
-from vizschema.containers.remote.store import Missing, Patience, Remote, Wire, WiredRemote
+from vizschema.containers.remote.store import Missing, Patience, Remote, WiredRemote
 from vizschema.containers.zarr.remote import open_zarr_remote
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.text import escape_text, masked, scheme_of, shorten
@@ -59,7 +59,7 @@ def connect(url: str, patience: Patience = Patience()) -> Remote:  # noqa: B008 
     if scheme is None or scheme not in _BACKENDS:
         known = ", ".join(f"{name}://" for name in _BACKENDS)
         raise UsageError(path=shown, expected=f"a path or a URL with {known}", found=f"{scheme}://")
-    modules, load = _BACKENDS[scheme]
+    modules, place = _BACKENDS[scheme]
     lacking = [name for name in modules if importlib.util.find_spec(name) is None]
     if lacking:
         raise UsageError(
@@ -78,7 +78,7 @@ def connect(url: str, patience: Patience = Patience()) -> Remote:  # noqa: B008 
 
     _hush()
     try:
-        wire = load()(f"{scheme}{url[len(scheme) :]}", patience)
+        wire = loaded(place)(f"{scheme}{url[len(scheme) :]}", patience)
     except UsageError as error:
         raise UsageError(error, path=shown) from None
     return WiredRemote(wire, shown, patience, get_loop())
@@ -92,26 +92,17 @@ def _hush() -> None:
             logger.addHandler(logging.NullHandler())
 
 
-def _http() -> Callable[[str, Patience], Wire]:
-    from vizschema.containers.remote.http import HttpWire
-
-    return HttpWire
-
-
-def _objects() -> Callable[[str, Patience], Wire]:
-    from vizschema.containers.remote.objects import ObjectsWire
-
-    return ObjectsWire
-
-
 _FILES = tuple(SUFFIXES - set(FOLDER.suffixes))
 """Names that end like this are looked at as one file first."""
 
-_BACKENDS: Mapping[str, tuple[Sequence[str], Callable[[], Callable[[str, Patience], Wire]]]] = {
-    **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az"), (("aiohttp", "fsspec", "obstore"), _objects)),
-    **dict.fromkeys(("https", "http"), (("aiohttp", "fsspec"), _http)),
-    "memory": (("aiohttp", "fsspec", "obstore"), _objects),
+_OBJECTS = ("aiohttp", "fsspec", "obstore"), "vizschema.containers.remote.objects:ObjectsWire"
+_HTTP = ("aiohttp", "fsspec"), "vizschema.containers.remote.http:HttpWire"
+_BACKENDS: Mapping[str, tuple[Sequence[str], str]] = {
+    **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az"), _OBJECTS),
+    **dict.fromkeys(("https", "http"), _HTTP),
+    "memory": _OBJECTS,
 }
+"""The modules that a scheme needs, and what speaks it."""
 
 
 class RemoteFile:

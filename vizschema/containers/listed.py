@@ -154,7 +154,7 @@ class Listed(ABC):
                 "metadata-conflict", f"the node is an array in {self.document}, and there is none of this name"
             )
         else:
-            attributes, escaped = portable(account or NOTHING, self._limits)
+            attributes, escaped = portable((account or NOTHING).attributes, self._limits)
             node = description.group(attributes)
         return name_node(node, name or "/", escaped)[1]
 
@@ -163,7 +163,7 @@ class Listed(ABC):
         attributes = dict(account.attributes)
         stored = self.stored(steps, attributes)
         axes, problem = named_axes(account.axes, len(stored.shape), self.document)
-        cleaned, escaped = portable(account._replace(attributes=attributes), self._limits)
+        cleaned, escaped = portable(attributes, self._limits)
         node = description.array(stored.dtype, stored.shape, axes, cleaned, None, item_bytes=stored.item_bytes)
         if problem is not None:
             node["axes_detail"] = problem

@@ -106,7 +106,7 @@ def open_safetensors(file: Ranges, shown: str, limits: Limits) -> Safetensors:
         return Safetensors(file, limits)
     except OSError as error:
         file.close()
-        raise NotAnArchive(f"{quote(shown)}: {error.strerror or error}") from None
+        raise NotAnArchive(error.strerror or error, path=quote(shown)) from None
     except BaseException:
         file.close()
         raise

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import orjson
-
 from vizschema import description
-from vizschema.containers.accounts import STORED, named_axes
+from vizschema.containers.accounts import STORED, named_axes, portable
 from vizschema.containers.asdf.account import asdf_readings
 from vizschema.containers.asdf.arrays import Ndarray
 from vizschema.containers.asdf.blocks import STANDARDS, StoredBlock, read_blocks, read_frame
 from vizschema.containers.asdf.nodes import is_ndarray, read_ndarray
 from vizschema.containers.asdf.tree import Alias, Broken, Tagged, read_tree
-from vizschema.containers.base import Limits, Watch, clean_attributes, name_node, read_as, unsupported, unwatched
+from vizschema.containers.base import Limits, Watch, name_node, read_as, unsupported, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.ranges import Ranges
 from vizschema.containers.bytes.sources import Rooms
@@ -150,11 +148,7 @@ class Asdf:
         return node, escaped
 
     def _attributes(self, raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        limit = self._limits.attribute_bytes
-        plain = {key: _plain(value) for key, value in raw.items()}
-        large = unsupported(f"larger than {limit} bytes")
-        sized = {key: value if _size(value) <= limit else large for key, value in plain.items()}
-        return clean_attributes(sized)
+        return portable({key: _plain(value) for key, value in raw.items()}, self._limits)
 
 
 def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:
@@ -230,11 +224,3 @@ def _plain(value: Any) -> Any:
     if type(value) is dict:
         return {key: _plain(item) for key, item in value.items()}
     return value
-
-
-def _size(value: Any) -> int:
-    """About how many bytes a value takes as JSON."""
-    try:
-        return len(orjson.dumps(value))
-    except (TypeError, ValueError):  # a number of more than 64 bits, a lone surrogate: made safe later
-        return len(repr(value))

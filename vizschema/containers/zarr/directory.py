@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from vizschema.containers.base import Limits, Watch, unwatched
 from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.others import FOLDERS, by_names
-from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry
-from vizschema.containers.zarr.missing import survey
+from vizschema.containers.zarr.folder import DOCUMENTS, ENTER, FILE, FOLDER, OURS, READ, Entry
+from vizschema.containers.zarr.missing import no_zarr, survey
 from vizschema.containers.zarr.walk import Walk
 from vizschema.description import Node
 from vizschema.errors import NotAnArchive
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from vizschema.containers.bytes.sources import Rooms
     from vizschema.containers.values import Values
     from vizschema.containers.zarr.files import FolderHandles
-
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_ENTER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
-_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors that say nothing of the archive."""
 
 
 class DirectoryFolder:
@@ -50,7 +45,7 @@ class DirectoryFolder:
     def read(self, name: str, limit: int) -> bytes | None:
         """The document of that name, null where there is none."""
         try:
-            fd = os.open(name, _READ, dir_fd=self._fd)
+            fd = os.open(name, READ, dir_fd=self._fd)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -103,7 +98,7 @@ class DirectoryFolder:
     def enter(self, name: str) -> DirectoryFolder:
         """The folder of that name within this one."""
         try:
-            fd = os.open(name, _ENTER, dir_fd=self._fd)
+            fd = os.open(name, ENTER, dir_fd=self._fd)
         except OSError as error:
             raise self._refused(name, error) from None
         return DirectoryFolder(fd, self._root, (*self._names, name), self._limits)
@@ -136,7 +131,7 @@ class DirectoryFolder:
         return "external-link", "a symbolic link that leaves the archive"
 
     def _refused(self, name: str, error: OSError) -> Exception:
-        if error.errno in _OURS:
+        if error.errno in OURS:
             return error
         if error.errno == errno.ELOOP and name:
             reason, detail = self._link(name)
@@ -223,13 +218,7 @@ def _version(root: DirectoryFolder, path: str) -> int:
         raise NotAnArchive(other, path=quote(path))
     if version is not None:
         return version
-    if archives:
-        below = " or ".join(quote(f"{path.rstrip('/')}/{archive}") for archive in archives[:3])
-        raise NotAnArchive(f"a folder above an archive: did you mean {below}?", path=quote(path))
-    if not names:
-        raise NotAnArchive("an empty folder", path=quote(path))
-    some = ", ".join(quote(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
-    raise NotAnArchive(f"a folder without Zarr metadata; it holds {some}", path=quote(path))
+    raise no_zarr(path, quote(path), names, archives)
 
 
 def _not_a_file(name: str, mode: int) -> Unreadable:

@@ -14,11 +14,7 @@ from collections.abc import Sequence
 
 from vizschema.containers.bytes.sources import OpenFile, Source
 from vizschema.containers.values import ChunkDamaged
-
-READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-ENTER = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
-OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors that say nothing of the archive."""
+from vizschema.containers.zarr.folder import ENTER, OURS, READ
 
 _KEPT = 32
 

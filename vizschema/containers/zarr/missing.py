@@ -7,9 +7,10 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 
-from vizschema.containers.document import Unreadable
+from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry, Folder
 from vizschema.description import Node
+from vizschema.errors import NotAnArchive
 
 _CHUNK_FILE = re.compile(r"c|(c\.)?[0-9]+(\.[0-9]+)*", re.ASCII)
 _CHUNK_FOLDER = re.compile(r"c|[0-9]+", re.ASCII)
@@ -67,6 +68,17 @@ def explain(version: int, key: str | None, below: int, *, documents: bool) -> st
 def version_of(key: str) -> int:
     """The version of Zarr that would write a chunk under this key."""
     return 3 if key.startswith("c") else 2
+
+
+def no_zarr(path: str, shown: str, names: Sequence[str], archives: Sequence[str]) -> NotAnArchive:
+    """That a folder with members of these `names` holds nothing of Zarr; `shown` is what its `path` is called."""
+    if archives:
+        below = " or ".join(quote(f"{path.rstrip('/')}/{archive}") for archive in archives[:3])
+        return NotAnArchive(f"a folder above an archive: did you mean {below}?", path=shown)
+    if not names:
+        return NotAnArchive("an empty folder", path=shown)
+    some = ", ".join(quote(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
+    return NotAnArchive(f"a folder without Zarr metadata; it holds {some}", path=shown)
 
 
 def survey(root: Folder) -> tuple[int | None, list[str]]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vizschema.containers.base import Limits, Watch, unwatched
-from vizschema.containers.document import Unreadable, parse, quote
+from vizschema.containers.document import Unreadable, parse
 from vizschema.containers.remote.store import Missing, Part, Remote, place_of
 from vizschema.containers.zarr.consolidated import Accounts, v2_copies, v3_copies
 from vizschema.containers.zarr.folder import DOCUMENTS
-from vizschema.containers.zarr.missing import survey
+from vizschema.containers.zarr.missing import no_zarr, survey
 from vizschema.containers.zarr.remote_tree import RemoteFolder, copied_tree, listed_tree
 from vizschema.containers.zarr.walk import Walk
 from vizschema.description import Node
@@ -131,9 +131,4 @@ def _by_listing(remote: Remote, documents: Mapping[str, bytes], limits: Limits) 
     version, archives = survey(root)
     if version is not None:
         return ZarrRemote(remote, root, version, limits)
-    if archives:
-        below = " or ".join(quote(f"{remote.shown.rstrip('/')}/{archive}") for archive in archives[:3])
-        raise NotAnArchive(f"a folder above an archive: did you mean {below}?", path=remote.shown)
-    names = [entry.name for entry in root.entries()]
-    some = ", ".join(quote(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
-    raise NotAnArchive(f"a folder without Zarr metadata; it holds {some}", path=remote.shown)
+    raise no_zarr(remote.shown, remote.shown, [entry.name for entry in root.entries()], archives)

@@ -20,6 +20,8 @@ from vizschema.conformance.corpus.hostile.mutate import mutated
 from vizschema.conformance.corpus.raw.safetensors import DOCUMENT, Tensor, headed, safetensors
 from vizschema.containers import open_container
 from vizschema.containers.base import Limits
+from vizschema.report.options import Options
+from vizschema.report.text import render
 
 ONE = Tensor("F32", [2], np.arange(2, dtype="<f4").tobytes())
 LATER = {"data_offsets": [4, 12]}
@@ -219,6 +221,7 @@ def test_a_checkpoint_is_an_archive_that_does_not_conform(tmp_path: Path) -> Non
     save_file({"layers.0.weight": np.ones((2, 3), np.float32)}, path, {"format": "pt"})
     report = vizschema.validate(path)
     assert (report.verdict, report.exit_code) == ("does not conform", 1)
+    assert "(safetensors file)" in " ".join("".join(render([report], Options())).split())
     converted = vizschema.convert(path, tmp_path / "model.zarr")
     assert converted.digest == vizschema.digest(path) == vizschema.digest(tmp_path / "model.zarr")
     assert load_file(path)["layers.0.weight"].sum() == 6

@@ -12,13 +12,14 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from vizschema.cli import arguments
-from vizschema.containers.formats import FORMATS, WRITERS
+from vizschema.containers.formats import SHOWN, WRITERS
 
 Fill = Callable[[argparse.ArgumentParser], None]
 
 DEFAULT_BENCHMARK = "formats"
 
-_SHOWN = ", ".join(dict.fromkeys(each.shown for each in FORMATS))
+_SHOWN = ", ".join(SHOWN.values())
+
 
 EXIT_CODES = """\
 exit codes:

@@ -115,6 +115,9 @@ FORMATS: Sequence[Format] = (
     ),
 )
 
+SHOWN: Mapping[str, str] = {each.name: each.shown for each in FORMATS}
+"""What a person calls a format, by its name."""
+
 SUFFIXES = frozenset(suffix for each in FORMATS for suffix in (*each.suffixes, *each.other_suffixes))
 """How the names of archives end."""
 

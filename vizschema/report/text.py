@@ -10,6 +10,7 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
+from vizschema.containers.formats import SHOWN
 from vizschema.errors import about
 from vizschema.findings import Finding, Report, Severity
 from vizschema.report.inert import inert
@@ -158,7 +159,8 @@ def grounds(report: Report) -> Iterator[str]:
 
 def _looked_at(report: Report) -> str:
     form, version, store = (report.container.get(key) for key in ("format", "version", "store"))
-    name = f"Zarr v{version}" if form == "zarr" else str(form).upper()
+    shown = SHOWN.get(str(form), form)
+    name = shown if version is None else f"{shown} v{version}"
     values = _VALUES[report.values] + _covered(report)
     return f"the structure of {count(report.nodes, 'node')} ({name} {store}), {values}"
 

@@ -21,19 +21,23 @@ from vizschema.conformance.corpus.breaks.edits import (
 )
 from vizschema.conformance.corpus.breaks.openfold import KINDS, moved_topk
 from vizschema.conformance.corpus.breaks.storage import V2
-from vizschema.conformance.corpus.breaks.values import FLOATS, INTEGERS, RAMP
+from vizschema.conformance.corpus.breaks.tree import DTYPES
+from vizschema.conformance.corpus.breaks.values import INTEGERS, RAMP
 
 # A table reads better with a case a line.
 # fmt: off
 
 SELF = "/attention/self/layer_00"
 LAYER = "/activations/layer_00"
-ENCODED = (
-    ("v-three", {"format": "zarr", "version": 3, "store": "directory", "consolidated": False}, ["transpose", "sharding_indexed", "bytes", "crc32c", "blosc", "zstd", "gzip"], ["bytes", "zlib"]),
-    ("v-two", {"format": "zarr", "version": 2, "store": "directory", "consolidated": False}, list(V2), ["shuffle", "bitround"]),
-    ("v-five", {"format": "hdf5", "version": None, "store": "file"}, ["shuffle", "deflate", "fletcher32", "nbit", "scaleoffset"], ["hdf5-32004"]),
-)
-"""Containers of chunks, with all of their portable codecs, and with one that is not."""
+X = "/outputs/x"
+ENCODED: Mapping[str, tuple[tuple[str, int | None], list[str], list[str]]] = {
+    "v-three": (("zarr", 3), ["transpose", "sharding_indexed", "bytes", "crc32c", "blosc", "zstd", "gzip"], ["bytes", "zlib"]),
+    "v-two": (("zarr", 2), list(V2), ["shuffle", "bitround"]),
+    "v-five": (("hdf5", None), ["shuffle", "deflate", "fletcher32", "nbit", "scaleoffset"], ["hdf5-32004"]),
+}
+"""Containers of chunks, by format and version, with all of their portable codecs, and with one that is not."""
+OWN: Mapping[str, list[str]] = {"v-three": ["bytes"], "v-two": ["zlib"], "v-five": ["deflate"]}
+"""A codec that is portable in one of these containers alone."""
 WHOLE = tuple(dtype for dtype in INTEGERS if dtype != "bool")
 PARTNERS: Mapping[tuple[str, str], tuple[str, str, str]] = {
     ("mnist", "/inputs/labels"): ("classifier-facts-measured", "beyond_axis", "integer-dtype"),
@@ -52,12 +56,8 @@ def breaks() -> Iterator[Break]:
 
 
 def _any() -> Iterator[Break]:
-    for dtype in (*FLOATS, *INTEGERS, "complex64", "complex128"):
-        node = array("token", dtype, RAMP if dtype in INTEGERS else None)
-        yield broken("facts-measured", "trace", f"{dtype}-damaged-chunks", f"Nobody looked for damaged chunks in {dtype}.", add("/outputs/x", node), unmeasured("/outputs/x", "facts", "damaged_chunks"))
     for dtype in ("complex64", "complex128"):
         yield broken("facts-measured", "trace", f"{dtype}-non-finite", f"non_finite of {dtype} was not measured.", add("/outputs/x", array("token", dtype)), unmeasured("/outputs/x", "facts", "non_finite"))
-    yield broken("portable-dtype", "trace", "text-without-facts", "Text has no facts, and none is asked for.", add("/outputs/x", array("token", "string", {"pattern": "zeros"})), unmeasured("/outputs/x", "facts"))
     yield valid("values-vary", "trace", "integers-described", "Integers may all be the same, also where that is known.", add("/outputs/x", array("token", "int32", RAMP)), fact("/outputs/x", constant=True))
 
 
@@ -98,12 +98,33 @@ def _partners() -> Iterator[Break]:
 
 def _codecs() -> Iterator[Break]:
     """Of what nobody decodes nothing is measured; what a plain reader decodes is."""
-    bare = unmeasured(LAYER, "facts")
-    for slug, container, plain, unsupported in ENCODED:
-        edits = (on_description(lambda parts, container=container: parts.__setitem__("container", container)), bare)
-        yield broken("portable-codec", "trace", f"{slug}-unmeasured", "No value in a codec that is not portable is measured.", *edits, measured(LAYER, "storage", "codecs", value=unsupported))
-        yield broken("facts-measured", "trace", f"{slug}-encoded", "Codecs of every reader, and nothing was measured.", *edits, measured(LAYER, "storage", "codecs", value=plain))
-    yield broken("facts-measured", "trace", "without-chunks", "An array without chunks, and nothing was measured.", bare, measured(LAYER, "storage", value=None))
+    for slug, (container, _, unsupported) in ENCODED.items():
+        edits = (_in(*container), unmeasured(LAYER, "facts"))
+        others = {f"of-{other}": codecs for other, codecs in OWN.items() if other != slug}
+        for name, codecs in {"unmeasured": unsupported, **others}.items():
+            yield broken("portable-codec", "trace", f"{slug}-{name}", "No value in a codec that is not portable is measured.", *edits, measured(LAYER, "storage", "codecs", value=codecs))
+        for dtype in DTYPES:
+            yield broken("facts-measured", "trace", f"{slug}-{dtype}", f"{dtype} in codecs of every reader, and nothing was measured.", *_bare(slug, dtype))
+        yield broken("portable-dtype", "trace", f"{slug}-text-without-facts", "Text has no facts, and none is asked for.", *_bare(slug, "int8"), measured(X, "dtype", value="string"))
+    yield broken("facts-measured", "trace", "without-chunks", "An array without chunks, and nothing was measured.", unmeasured(LAYER, "facts"), measured(LAYER, "storage", value=None))
+
+
+def _bare(slug: str, dtype: str) -> tuple[Edit, ...]:
+    """An array in every portable codec of a container, of which nothing was measured."""
+    container, plain, _ = ENCODED[slug]
+    node = {**array("token", dtype, RAMP if dtype in INTEGERS else None), "chunks": [5]}
+    return (add(X, node), _in(*container), unmeasured(X, "facts"), measured(X, "storage", "codecs", value=plain))
+
+
+def _in(format: str, version: int | None) -> Edit:
+    """Changes nothing, and refuses every other container: of a case it leaves what can be told there."""
+
+    def apply(parts: dict[str, Any]) -> None:
+        found = parts["container"]["format"], parts["container"]["version"]
+        if found != (format, version):
+            raise ValueError(f"expected {format} {version}, found {found}")
+
+    return on_description(apply)
 
 
 def _partial() -> Edit:

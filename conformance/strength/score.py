@@ -63,10 +63,14 @@ class Corpus:
 
 def score(spec: Spec, cases: Sequence[Case], processes: int = 2) -> Score:
     """The score of `cases` against every mutant of `spec`, in so many processes."""
+    from vizschema.conformance.strength.proofs import proved
+
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, spawn, _load, (spec.version, cases, processes)) as pool:
         names = {name for part in pool.map(_killed, range(processes)) for name in part}
-    return tally(list(mutants(spec)), names, equivalents(spec))
+    every = list(mutants(spec))
+    alive = [mutant for mutant in every if mutant.name not in names]
+    return tally(every, names, {**proved(spec, alive), **equivalents(spec)})
 
 
 _LOADED: dict[str, tuple[Spec, Corpus, int]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -17,7 +18,9 @@ from vizschema.conformance.corpus.freeze_hostile import LEFT_OUT, LEGAL, NO_ARCH
 from vizschema.conformance.corpus.hostile import BY_NAME
 from vizschema.conformance.corpus.patch import apply, diff
 from vizschema.conformance.corpus.raw import CONTAINERS, SUFFIXES, scratch
+from vizschema.conformance.generator.languages import ALPHABET
 from vizschema.conformance.strength.mutants import mutants
+from vizschema.conformance.strength.proofs import PATHS, proved, same
 from vizschema.conformance.strength.score import Corpus, equivalents, kills, lines_of, tally
 from vizschema.rules import versions
 from vizschema.rules.versions import Profile
@@ -36,6 +39,11 @@ UNBREAKABLE = unbreakable("1.0.0")
 @functools.cache
 def emptied(profile: Profile, rule: str) -> Profile:
     return ablated(profile, rule)
+
+
+@functools.cache
+def whole() -> Corpus:
+    return Corpus(CASES)
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
@@ -132,7 +140,7 @@ def test_a_mutant_that_is_called_equivalent_is_a_mutant_and_is_not_killed() -> N
     every = {mutant.name: mutant for mutant in mutants(SPEC)}
     assert set(listed) <= set(every)
     assert all(len(reason) > 40 for reason in listed.values())
-    held = Corpus(CASES)
+    held = whole()
     for name in sorted(listed)[::32]:
         assert not kills(SPEC, held, every[name]), name
 
@@ -150,3 +158,38 @@ def test_the_corpus_kills_what_is_dropped_and_what_is_moved() -> None:
     held = Corpus([case for case in CASES if case.rule in ("generator", "size-attribute", "node-name")])
     of_rules = [mutant for mutant in mutants(SPEC) if mutant.rule in ("generator", "size-attribute")]
     assert {mutant.operator for mutant in of_rules if kills(SPEC, held, mutant)} >= {"drop", "shift"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "other", "within", "equal"),
+    [
+        ("^/(.*/)?[^/]*x$", "^/(.*/)?.*x$", (), True),
+        ("^(a_)?b$", "^(a_)*b$", (), False),
+        ("^/activations/[^/]+$", "^/activations/[^/]*$", (), False),
+        ("^/activations/[^/]+$", "^/activations/[^/]*$", (PATHS,), True),
+        ("^/Volumes/a", "^/volumes/a", (), False),
+        ("^[A-Za-z]:", "^[A-Z]:", (), False),
+    ],
+)
+def test_two_patterns_are_the_same_where_they_are_found_in_the_same_texts(
+    pattern: str, other: str, within: tuple[str, ...], equal: bool
+) -> None:
+    assert same(pattern, other, *within) is equal
+    assert same(other, pattern, *within) is equal
+
+
+def test_the_automata_know_every_character_that_a_pattern_names() -> None:
+    """A proof holds for the characters of `ALPHABET`: no pattern may name any other."""
+    for mutant in mutants(SPEC):
+        if mutant.operator in ("loosen", "narrow"):
+            pattern = mutant.value[0] if isinstance(mutant.value, tuple) else mutant.value
+            for character in re.sub(r"(.)-(.)", r"\1\2", pattern.replace("\\", "")):
+                assert character in ALPHABET or character in "^$()[]{}|?*", pattern
+
+
+def test_a_pattern_that_matches_the_same_texts_needs_no_entry_in_the_list() -> None:
+    of_names = [each for each in mutants(SPEC) if each.rule == "mnist-known-nodes" and each.operator == "loosen"]
+    found = proved(SPEC, of_names)
+    assert 0 < len(found) < len(of_names)
+    assert not set(found) & set(equivalents(SPEC))
+    assert not kills(SPEC, whole(), next(each for each in of_names if each.name in found))

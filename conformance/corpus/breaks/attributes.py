@@ -192,4 +192,7 @@ def _names() -> Iterator[Break]:
     ):
         yield valid("no-machine-names", "trace", f"valid-{slug}", f"{text!r} is no place on a machine.", attribute("/metadata", "note", text))
         yield valid("no-machine-names", "trace", f"valid-list-{slug}", f"{text!r} is no place on a machine.", attribute("/metadata", "notes", [text]))
+    near = ("1:/x", "~Ada/model.pt", "\\a", "gpu_7.lan", "gpulan", ".lan")
+    notes = (attribute("/metadata", f"note_{number}", text) for number, text in enumerate(near))
+    yield valid("no-machine-names", "trace", "nearly", "A drive that is no letter, a name in capitals, one backslash, no host.", attribute("/metadata", "notes", list(near)), *notes)
     yield valid("no-machine-names", "trace", "host-number", "A number names no host.", attribute("/metadata", "host", 7))

@@ -92,10 +92,12 @@ def _axes() -> Iterator[Break]:
                     yield broken("axis-name", profile, f"{name}-{slug}", f"{path} with a name of an axis {why}.", *others, _odd(path, [word, *words[1:]], rank, dtype))
             if rank < 2:
                 # Two dimensions, since one or none can neither repeat a name nor lack one of several.
-                name, rank = f"{_slug(path)}-guarded-flat", 2
+                name, slugs, rank = f"{_slug(path)}-guarded-flat", ("capital",) if rank else tuple(NO_NAMES), 2
                 words = ["unit0", "unit1"]
                 yield broken("axes-named", profile, f"{name}-none", f"{path} of two dimensions, without names.", *others, _odd(path, None, rank, dtype))
-                yield broken("axis-name", profile, f"{name}-capital", f"{path} of two dimensions, one in capitals.", *others, _odd(path, ["Unit0", "unit1"], rank, dtype))
+                for slug in slugs:
+                    word, why = NO_NAMES[slug]
+                    yield broken("axis-name", profile, f"{name}-{slug}", f"{path} of two dimensions, with a name of an axis {why}.", *others, _odd(path, [word, "unit1"], rank, dtype))
             if rank > 1:
                 yield broken("axes-named", profile, f"{name}-one", f"{path} without the name of one axis.", *others, _odd(path, [None, *words[1:]], rank, dtype))
                 yield broken("axes-unique", profile, f"{name}-twice", f"{path} with one axis twice.", *others, _odd(path, ["unit0", "unit0", *words[2:]], rank, dtype))

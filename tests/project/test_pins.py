@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tomllib
@@ -164,7 +165,7 @@ def own_profile(folder: Path) -> None:
         "description": "own",
         "allOf": [{"$ref": "https://vizschema.org/spec/1.0.0/trace/must.schema.json"}, rule],
     }
-    (folder / "must.schema.json").write_bytes(versions.orjson.dumps(document))
+    (folder / "must.schema.json").write_bytes(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ class TestLock:
 
         locked: dict[str, Any] = {}
         for commit in git("log", "--reverse", "--format=%H", "--", "spec/lock.json").split():
-            for version, files in versions.orjson.loads(git("show", f"{commit}:spec/lock.json"))["released"].items():
+            for version, files in json.loads(git("show", f"{commit}:spec/lock.json"))["released"].items():
                 assert locked.setdefault(version, files) == files
         now = versions.released(versions.root())
         assert all(now.get(version) == files for version, files in locked.items())
@@ -254,7 +255,7 @@ class TestLock:
         root = tmp_path / "spec"
         assert main(["spec", "export", os.fspath(root)]) == 0
         lock = {"released": {"1.0.0": dict(versions.load("1.0.0").files)}}
-        (root / "lock.json").write_bytes(versions.orjson.dumps(lock))
+        (root / "lock.json").write_bytes(json.dumps(lock).encode())
         monkeypatch.setattr(versions, "root", lambda: root)
         versions.load.cache_clear()
         try:

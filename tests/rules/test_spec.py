@@ -16,7 +16,7 @@ from vizschema.errors import SpecError
 from vizschema.rules import versions
 
 SPEC = versions.load("1.0.0")
-SCHEMAS = sorted(SPEC.folder.glob("*/*.schema.json"))
+SCHEMAS = sorted(SPEC.folder.rglob("*.schema.json"))
 KEYWORDS = jsonschema.Draft202012Validator(json.loads((versions.root() / "keywords.schema.json").read_text()))
 ASSERTIONS = {
     *("type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "pattern"),
@@ -228,11 +228,11 @@ def test_a_profile_of_ones_own_measures_what_the_rules_that_it_builds_on_are_abo
     (folder / "must.schema.json").write_text(json.dumps(schema))
     assert SPEC.profile(str(folder)).facts == SPEC.profile("trace").facts
     (folder / "facts.json").write_text(json.dumps({"facts": [{"at": "^/extra/", "measure": ["range"]}]}))
-    versions._load_profile.cache_clear()
+    versions.load_profile.cache_clear()
     assert SPEC.profile(str(folder)).facts[-1]["at"] == "^/extra/"
     assert len(SPEC.profile(str(folder)).facts) == len(SPEC.profile("trace").facts) + 1
     (folder / "facts.json").write_text(json.dumps({"extends": []}))
-    versions._load_profile.cache_clear()
+    versions.load_profile.cache_clear()
     assert SPEC.profile(str(folder)).facts == ()
 
 

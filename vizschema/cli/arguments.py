@@ -121,7 +121,7 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
 def show(parser: argparse.ArgumentParser) -> None:
     """Those of `spec show`."""
     parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
-    parser.add_argument("profile", nargs="?", metavar="PROFILE", help="a profile, or a folder with one")
+    parser.add_argument("profile", nargs="?", metavar="PROFILE", help="a profile, a table, or a folder with one")
 
 
 def diff(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +130,13 @@ def diff(parser: argparse.ArgumentParser) -> None:
         "old", nargs="?", metavar="A", help="a version, or a folder with one (default: the last released)"
     )
     parser.add_argument("new", nargs="?", metavar="B", help="a version, or its folder (default: the newest)")
+
+
+def build(parser: argparse.ArgumentParser) -> None:
+    """Those of `profile build`."""
+    parser.add_argument("path", metavar="FOLDER", help="a folder with a table.toml, or a table")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the documents differ")
+    parser.add_argument("--spec", metavar="V", help="the version to build on (default: the table's, or the newest)")
 
 
 def export(parser: argparse.ArgumentParser) -> None:
@@ -170,7 +177,7 @@ def _add_choice_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         metavar="P",
-        help="a profile, or a folder with one (default: configured, declared by the archive, or trace)",
+        help="a profile, a table (gpt2.toml) or a folder with one (default: configured, the archive's, or trace)",
     )
     parser.add_argument("--config", metavar="FILE", help="the configuration (default: the nearest here or above)")
     parser.add_argument("--no-config", action="store_true", help="use no configuration")

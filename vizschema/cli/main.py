@@ -65,6 +65,10 @@ def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "explain" | "pin" | "spec":
             return _spec_command(arguments)
+        case "profile":
+            from vizschema.cli import profile_commands
+
+            return profile_commands.build(arguments.path, arguments.spec, check=arguments.check)
         case "completion":
             from vizschema.cli.completion import script
 

@@ -182,6 +182,16 @@ SPEC_COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     ),
 )
 
+PROFILE_COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
+    (
+        "build",
+        "build the schemas and facts of a profile from its table",
+        "vizschema profile build gpt2/",
+        "exit codes: 0; with --check: 1 where a document differs; 4 for a slip in the table",
+        arguments.build,
+    ),
+)
+
 COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     (
         "validate",
@@ -224,6 +234,13 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         "vizschema spec show 1.0.0 openfold",
         "",
         lambda found: _add(found, "action", SPEC_COMMANDS),
+    ),
+    (
+        "profile",
+        "build a profile of your own from a table",
+        "vizschema profile build gpt2/",
+        "",
+        lambda found: _add(found, "action", PROFILE_COMMANDS),
     ),
     (
         "digest",

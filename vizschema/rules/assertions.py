@@ -13,7 +13,7 @@ from typing import Any
 
 from vizschema.errors import SpecError
 from vizschema.findings import Severity
-from vizschema.rules.versions import LEVELS, Schema, newest, read_json, resolve
+from vizschema.rules.versions import LEVELS, Schema, newest, profiles_in, resolve
 
 Place = tuple[str, ...]
 Documents = Mapping[str, Schema]
@@ -64,8 +64,7 @@ def profiles_of(folder: Path) -> dict[str, Flat]:
     if (folder / "must.schema.json").is_file():
         profile = newest().profile(str(folder))
         return {profile.name: _flat((profile.must, profile.should), profile.documents, profile.facts)}
-    paths = sorted(folder.glob("*/*.schema.json"))
-    if not paths:
+    if not any(folder.glob("*/must.schema.json")):
         raise SpecError(
             (
                 "expected an installed version, the folder of a version, or that of a profile with a "
@@ -73,22 +72,8 @@ def profiles_of(folder: Path) -> dict[str, Flat]:
             ),
             path=folder,
         )
-    documents: dict[str, Schema] = {}
-    entries: dict[str, list[str]] = {}
-    for path in paths:
-        document = read_json(path)
-        identity = str(document.get("$id"))
-        documents[identity] = document
-        if path.name.partition(".")[0] in LEVELS:
-            entries.setdefault(path.parent.name, []).append(identity)
-    return {name: _flat(tuple(ids), documents, _facts(folder, name)) for name, ids in entries.items()}
-
-
-def _facts(folder: Path, name: str) -> tuple[Mapping[str, Any], ...]:
-    path = folder / name / "facts.json"
-    own = read_json(path) if path.is_file() else {}
-    inherited = [fact for base in own.get("extends", ()) for fact in _facts(folder, base)]
-    return (*inherited, *own.get("facts", ()))
+    profiles = profiles_in(folder)
+    return {name: _flat((each.must, each.should), each.documents, each.facts) for name, each in profiles.items()}
 
 
 def _flat(entries: tuple[str, ...], documents: Documents, facts: tuple[Mapping[str, Any], ...]) -> Flat:

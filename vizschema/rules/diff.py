@@ -22,6 +22,10 @@ STEPS = ("none", "patch", "minor", "major")
 """From no change to one after which an archive may stop conforming."""
 
 
+_SOURCES = ("facts.json", "table.toml", "also.json")
+"""What is compared rule by rule, or is what the rules are built from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One difference: of a rule (or of a whole profile or file), by its keyword, with the step that it makes."""
@@ -51,7 +55,7 @@ def side(version_or_folder: str) -> Side:
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.endswith((".schema.json", "facts.json"))
+        if path.is_file() and not path.name.endswith((".schema.json", *_SOURCES))
     }
     return Side(version_or_folder, _version(folder), profiles, files)
 

@@ -19,10 +19,15 @@ from vizschema.rules.wording import place_of, words_of
 
 def judge(description: Description, profile: Profile) -> tuple[Finding, ...]:
     """The findings about `description`: errors first, then by rule and place; a set, whatever the engine's order."""
+    return tuple(_finding(description, fault) for fault in faults_of(description, profile))
+
+
+def faults_of(description: Description, profile: Profile) -> list[Fault]:
+    """The faults of `description` by `profile`, as `settle` leaves them: what findings are made of."""
     engine, faults = _engine(profile)
     if engine.is_valid(description):  # half the cost of collecting errors, and what most archives are
-        return ()
-    return tuple(_finding(description, fault) for fault in settle(faults.of(description)))
+        return []
+    return settle(faults.of(description))
 
 
 def entry_of(profile: Profile) -> Schema:

@@ -1,8 +1,11 @@
-"""Whether a schema uses allowed keywords alone. Beside `judge`, the only importer of a JSON Schema engine."""
+"""Whether a schema uses allowed keywords alone, and a table allowed columns. Beside `faults`, the only importer of an
+engine."""
 
 from __future__ import annotations
 
 import functools
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,38 @@ def _words(error: Any, allowed: Path) -> str:
     keywords = orjson.loads(allowed.read_bytes())["$defs"]["schema"]["propertyNames"]["enum"]
     hint = suggestion(found, keywords) or f": expected one of {', '.join(keywords)}"
     return f"{shorten(repr(found), 60)} is not one of the keywords that schemas may use{hint}"
+
+
+def misfits(document: Any, schema: Path) -> list[str]:
+    """What `document` has that a schema refuses, each as `place: expected …, found …`, by the schema's descriptions."""
+    try:
+        text = json.dumps(document, allow_nan=False)
+    except (TypeError, ValueError):
+        return ["expected texts, finite numbers, lists and tables, found a value of another kind (a date, or nan)"]
+    errors = list(_engine(schema).iter_errors(json.loads(text)))
+    errors.sort(key=lambda error: error.kind.name == "required")  # a name that is misspelt says what is missing
+    return [f"{' '.join(map(str, error.instance_path)) or 'the table'}: {_misfit(error, schema)}" for error in errors]
+
+
+def _misfit(error: Any, schema: Path) -> str:
+    if error.kind.name == "required":
+        return f"{error.kind.property} is missing"
+    inner = error.kind.error if error.kind.name == "propertyNames" else error
+    found = shorten(repr(inner.instance), 120)
+    options = [str(option) for option in inner.kind.as_dict().get("options", ())]
+    if options:
+        hint = suggestion(str(inner.instance), options) or f": expected one of {', '.join(options)}"
+        return f"{found} is not known{hint}"
+    return f"expected {_described(error.schema_path, orjson.loads(schema.read_bytes()))}, found {found}"
+
+
+def _described(place: Sequence[str | int], schema: Any) -> str:
+    """The innermost description on the way to a place of a schema."""
+    text = ""
+    for token in place:
+        schema = schema[token]
+        text = schema.get("description", text) if isinstance(schema, dict) else text
+    return text if isinstance(text, str) else ""
 
 
 @functools.cache

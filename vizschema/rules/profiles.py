@@ -1,0 +1,295 @@
+"""Profiles, ready to judge by: from the folder of a profile to its documents, its rules and the facts that it asks for.
+
+A profile is a folder with `must.schema.json`, `should.schema.json` and `facts.json`: a version's own, or a user's. They
+are built from a table where there is one.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from vizschema.errors import SpecError
+from vizschema.findings import Rule, Severity
+from vizschema.rules.documents import HOME, LEVELS, Schema, read_json, resolve, root, subschemas
+
+if TYPE_CHECKING:
+    from vizschema.rules.tables.table import Table
+
+Built = Mapping[str, Schema]
+"""The documents that are built from a table, by their names below its folder."""
+
+TABLE = "table.toml"
+"""The file of a table, in the folder of its profile or part."""
+
+FACTS = "facts.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """A profile, ready to judge by: the documents its schemas need, keyed by `$id`, and the rules they state."""
+
+    name: str
+    version: str
+    must: str
+    should: str
+    documents: Mapping[str, Schema] = field(repr=False)
+    rules: Mapping[str, Rule] = field(repr=False)
+    facts: tuple[Mapping[str, Any], ...] = field(repr=False)
+    recognized_by: tuple[str, ...] = ()
+
+
+def profile_at(path: Path, version: str) -> Profile | None:
+    """The user's profile at `path`: a table, or a folder with a table or schemas; None where there is neither.
+
+    Raises `SpecError` for a slip in a table, for files that are not what their table builds, and for malformed schemas.
+    """
+    if is_table(path):
+        return _of_table(path, version)
+    return load_profile(path, version) if (path / "must.schema.json").is_file() else None
+
+
+def is_table(path: Path) -> bool:
+    """Whether a path is that of a table, or of a folder with one."""
+    return path.suffix == ".toml" if path.is_file() else (path / TABLE).is_file()
+
+
+@functools.lru_cache(maxsize=32)
+def load_profile(folder: Path, version: str) -> Profile:
+    """The profile of which the schemas and facts are in `folder`."""
+    return _load(_Files({}), folder, version, folder.name)
+
+
+@functools.lru_cache(maxsize=32)
+def _of_table(path: Path, version: str) -> Profile:
+    """The profile that a table is, built in memory; raises `SpecError` where files beside it say something else."""
+    table = table_at(path, version)
+    if table.is_part:
+        raise SpecError(f"{table.path}: expected the table of a profile, found a part")
+    folder, documents = table.path.parent, built(table)
+    if path.is_dir() and any((folder / name).exists() for name in documents):
+        _require_fresh(folder, documents)
+    return _load(_Files({folder / name: each for name, each in documents.items()}), folder, table.version, table.name)
+
+
+def _require_fresh(folder: Path, documents: Mapping[str, Schema]) -> None:
+    from vizschema.rules.tables.build import stale
+
+    differing = stale(folder, documents)
+    if differing:
+        raise SpecError(
+            f"{folder}: expected what its {TABLE} builds, found other documents: {', '.join(differing)}; "
+            f"run `vizschema profile build {folder}`"
+        )
+
+
+def clear() -> None:
+    """Forget every profile that was read, so that files which changed are read again."""
+    load_profile.cache_clear()
+    _of_table.cache_clear()
+
+
+@dataclass(frozen=True, eq=False)
+class _Files:
+    """Documents by their paths: those that were built, else the files."""
+
+    built: Mapping[Path, Schema]
+
+    def read(self, path: Path) -> Schema:
+        """The document at `path`; raises `SpecError` where there is none."""
+        found = self.built.get(path)
+        return read_json(path) if found is None else found
+
+    def has(self, path: Path) -> bool:
+        """Whether there is a document at `path`."""
+        return path in self.built or path.is_file()
+
+
+def _load(files: _Files, folder: Path, version: str, name: str) -> Profile:
+    places = {level: folder / f"{level}.schema.json" for level in LEVELS}
+    must = files.read(places["must"])
+    should = files.read(places["should"]) if files.has(places["should"]) else _empty(must)
+    documents: dict[str, Schema] = {}
+    _gather(must, places["must"], documents, files)
+    _gather(should, places["should"], documents, files)
+    own = files.read(folder / FACTS) if files.has(folder / FACTS) else {}
+    # Rules that are built upon bring the facts that they are about, unless `extends` says otherwise.
+    names = own.get("extends", _built_upon(documents, folder))
+    facts = [fact for base in names for fact in _inherited(files, folder, base, version)]
+    return Profile(
+        name,
+        version,
+        must["$id"],
+        should["$id"],
+        documents,
+        _unique(_rules(must["$id"], should["$id"], documents)),
+        (*facts, *own.get("facts", ())),
+        tuple(own.get("recognized_by", ())),
+    )
+
+
+def profiles_in(folder: Path) -> dict[str, Profile]:
+    """The profiles of the version in a folder, by the schemas and facts that are in it and nothing else.
+
+    Raises `SpecError` where it has none.
+    """
+    documents = {str(each.get("$id")): each for each in map(read_json, sorted(folder.rglob("*.schema.json")))}
+    entries = {path.parent.name: path for path in sorted(folder.glob("*/must.schema.json"))}
+    if not entries:
+        raise SpecError(f"{folder}: expected the folder of a version, found no profile in it")
+    return {name: _profile_in(folder, name, documents) for name in entries}
+
+
+def _profile_in(folder: Path, name: str, documents: Mapping[str, Schema]) -> Profile:
+    must, should = (read_json(folder / name / f"{level}.schema.json")["$id"] for level in LEVELS)
+    rules = _unique(_rules(must, should, documents))
+    return Profile(name, folder.name, must, should, documents, rules, tuple(_facts_in(folder, name)))
+
+
+def _facts_in(folder: Path, name: str) -> Iterator[Mapping[str, Any]]:
+    path = folder / name / "facts.json"
+    own = read_json(path) if path.is_file() else {}
+    for base in own.get("extends", ()):
+        yield from _facts_in(folder, base)
+    yield from own.get("facts", ())
+
+
+def _built_upon(documents: Mapping[str, Schema], folder: Path) -> list[str]:
+    """The profiles and parts of the specification whose schemas are among `documents`, but for the one in `folder`."""
+    places = {root() / url.removeprefix(HOME) for url in documents if url.startswith(HOME)}
+    folders = {place.parent.relative_to(root()) for place in places if place.parent != folder}
+    return sorted("/".join(each.parts[1:]) for each in folders)
+
+
+def _inherited(files: _Files, folder: Path, name: str, version: str) -> tuple[Mapping[str, Any], ...]:
+    beside = Path(os.path.normpath(folder / name))
+    if beside / FACTS in files.built:
+        return _load(files, beside, version, name).facts
+    return load_profile(beside if beside.is_dir() else root() / version / name, version).facts
+
+
+def _empty(must: Schema) -> Schema:
+    return {
+        "$schema": must["$schema"],
+        "$id": urljoin(must["$id"], "should.schema.json"),
+        "title": "none",
+        "description": "No rule.",
+        "allOf": [],
+    }
+
+
+def _gather(document: Schema, path: Path, documents: dict[str, Schema], files: _Files) -> None:
+    """Put `document`, and all that it refers to, into `documents`; relative references are read beside `path`."""
+    if not path.is_relative_to(root()):
+        from vizschema.rules.keywords import breaches  # an engine is needed for schemas of users only
+
+        for breach in breaches(document, root() / "keywords.schema.json"):
+            raise SpecError(breach, path=path)
+    base = document["$id"]
+    if base in documents:
+        return
+    documents[base] = document
+    pending = [document, *document.get("$defs", {}).values()]
+    while pending:
+        schema = pending.pop()
+        pending.extend(subschemas(schema))
+        reference = schema.get("$ref", "").partition("#")[0]
+        url = urljoin(base, reference) if reference else base
+        if url not in documents:
+            target = _locate(reference, url, path, files)
+            loaded = files.read(target)
+            if loaded.get("$id") != url:
+                raise SpecError(path=target, expected=f"the $id {url}", found=loaded.get("$id"))
+            _gather(loaded, target, documents, files)
+
+
+def _locate(reference: str, url: str, path: Path, files: _Files) -> Path:
+    """The file of a referenced schema: one of ours by its `$id`, otherwise a file beside `path`. Nothing is fetched."""
+    beside = Path(os.path.normpath(path.parent / reference))
+    target = root() / url.removeprefix(HOME) if url.startswith(HOME) else beside
+    if not files.has(target):
+        raise SpecError(
+            f"$ref {reference!r} leads to {url}, which is no schema of an installed version or beside it", path=path
+        )
+    return target
+
+
+def _rules(must: str, should: str, documents: Mapping[str, Schema]) -> Iterator[Rule]:
+    """The rules that are reachable from the two schemas, each once."""
+    pending = [(should, documents[should], "warning"), (must, documents[must], "error")]
+    visited: set[int] = set()
+    while pending:
+        base, schema, severity = pending.pop()
+        if id(schema) in visited:
+            continue
+        visited.add(id(schema))
+        if "$anchor" in schema and "title" in schema:
+            yield _rule(base, schema, "error" if severity == "error" else "warning")
+        if "$ref" in schema:
+            url, place = resolve(schema["$ref"], base, documents)
+            target = documents[url]
+            for token in place:
+                target = target[token]
+            pending.append((url, target, severity))
+        pending.extend((base, child, severity) for child in reversed(list(subschemas(schema))))
+
+
+def _unique(rules: Iterable[Rule]) -> dict[str, Rule]:
+    named: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.id in named:
+            raise SpecError(
+                f"rule {rule.id!r} is stated twice, in {named[rule.id].profile} and in {rule.profile}: "
+                "give one of them another $anchor"
+            )
+        named[rule.id] = rule
+    return named
+
+
+def _rule(base: str, schema: Schema, severity: Severity) -> Rule:
+    reason, _, fix = schema.get("description", "").partition(" Fix: ")
+    return Rule(schema["$anchor"], severity, schema["title"], reason, fix, base.rpartition("/")[0].rpartition("/")[2])
+
+
+def built_at(path: Path, version: str, top: Path | None = None) -> Built:
+    """The documents that are built from a table (a file, or the one in a folder), by their names below its folder.
+
+    `top` is the folder of the specification, with its parts. Raises `SpecError` for every slip in the table.
+    """
+    return built(table_at(path, version, top))
+
+
+def table_at(path: Path, version: str, top: Path | None = None) -> Table:
+    """The table in a file, or in a folder; it builds on `version` unless it says otherwise."""
+    from vizschema.rules.tables.read import Specification, read
+
+    spec = root() if top is None else top.resolve()
+
+    def part(version: str, name: str) -> tuple[Path, str] | None:
+        found = spec / version / "parts" / name / TABLE
+        return (found, f"{HOME}{version}/parts/{name}/") if found.is_file() else None
+
+    path = path / TABLE if path.is_dir() else path
+    folder = path.resolve().parent
+    base = f"{HOME}{folder.relative_to(spec).as_posix()}/" if folder.is_relative_to(spec) else None
+    return read(path, version, base, Specification(HOME, root() / "profile-table.schema.json", part))
+
+
+def built(table: Table) -> Built:
+    """The documents that are built from `table`; raises `SpecError` for every slip in it."""
+    from vizschema.rules.tables.build import built
+
+    return built(table, _words(table.version))
+
+
+@functools.lru_cache(maxsize=8)
+def _words(version: str) -> Any:
+    from vizschema.rules.tables.vocabulary import vocabulary
+
+    trace = load_profile(root() / version / "trace", version)
+    return vocabulary(version, trace.documents[trace.must], trace.documents[trace.should], trace.facts)

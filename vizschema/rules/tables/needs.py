@@ -1,0 +1,103 @@
+"""What has to be there: from the needs of rows to JSON Schema. One entry for each word of the column `need`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vizschema.errors import SpecError
+from vizschema.rules.tables.paths import SERIES, Steps, above, is_fixed, pattern, shown
+from vizschema.rules.tables.table import Node
+
+if TYPE_CHECKING:
+    from vizschema.rules.versions import Schema
+
+
+def needed(nodes: Sequence[Node]) -> Iterator[Schema]:
+    """What the needs of `nodes`, which one rule judges, assert."""
+    for need, make in _NEEDS.items():
+        wanted = [node.steps for node in nodes if node.row.need == need]
+        if wanted:
+            yield from make(wanted)
+
+
+def check(nodes: Sequence[Node]) -> None:
+    """Raise `SpecError` where the need of a row cannot be asked where it is."""
+    for node in nodes:
+        fixed = is_fixed(node.steps[:-1]) and not node.steps[-1].startswith("<")
+        if node.row.need in ("yes", "recommended") and not fixed:
+            raise SpecError(
+                f"{node.row.path}: need: {node.row.need!r} is for a node, or a series, in groups with fixed names; "
+                "write some or together"
+            )
+        if node.row.need == "together":
+            beside = [each for each in nodes if each.steps[:-1] == node.steps[:-1]]
+            others = [each.row.path for each in beside if each.row.need != "together"]
+            if others or len(beside) < 2 or not is_fixed(node.steps[-1:]):
+                raise SpecError(
+                    f"{node.row.path}: need: together is for all rows of a group, two at least, without a series; "
+                    f"found {', '.join(others) or len(beside)}"
+                )
+
+
+def _where(groups: Sequence[Steps], then: Schema) -> Schema:
+    """`then` where the root and `groups` are groups, or are missing."""
+    named = {"/": (), **{shown(steps): steps for steps in groups}}
+    kinds = {name: {"properties": {"kind": {"const": "group"}}} for name in named}
+    return {"if": {"properties": {"nodes": {"properties": kinds}}}, "then": then}
+
+
+def _each(nodes: Sequence[Steps]) -> Iterator[Schema]:
+    """That every one of `nodes` is there, by the group that holds it."""
+    parents: dict[Steps, list[Steps]] = {}
+    for steps in nodes:
+        parents.setdefault(steps[:-1], []).append(steps)
+    for parent, members in parents.items():
+        series = [shown(steps).removesuffix(SERIES) for steps in members if steps[-1].endswith(SERIES)]
+        single = [shown(steps) for steps in members if not steps[-1].endswith(SERIES)]
+        there: Schema = {"nodes": {"required": single}} if single else {}
+        if series:
+            there["series"] = {"required": series, "properties": {name: _begun() for name in series}}
+        yield _where([*above(parent), parent] if parent else [], {"properties": there})
+
+
+def _begun() -> Schema:
+    """That a series has a member, unless `series-gap` reports that it has none."""
+    elsewhere = [
+        {"properties": {"partial": {"const": True}}},
+        {"properties": {"missing": {"maxItems": 0}}},
+        {"properties": {"siblings": {"minimum": 1}}},
+    ]
+    return {"if": {"anyOf": elsewhere}, "then": {"properties": {"indices": {"minItems": 1}}}}
+
+
+def _one(nodes: Sequence[Steps]) -> Iterator[Schema]:
+    """That one of `nodes` is there, unless a group that would hold one cannot be read."""
+    groups = list(dict.fromkeys(group for steps in nodes for group in above(steps)))
+    shared = [group for group in groups if is_fixed(group) and all(steps[: len(group)] == group for steps in nodes)]
+    inner = [group for group in groups if group not in shared]
+    none: Schema = {"propertyNames": {"not": {"pattern": pattern(nodes)}}}
+    if inner:
+        none["patternProperties"] = {pattern(inner): {"properties": {"kind": {"enum": ["group", "array"]}}}}
+    yield _where(shared, {"properties": {"nodes": {"not": none}}})
+
+
+def _all_or_none(nodes: Sequence[Steps]) -> Iterator[Schema]:
+    """That groups which hold one of `nodes` hold them all, by the number of their members: the world is closed."""
+    counts: dict[Steps, int] = {}
+    for steps in nodes:
+        counts[steps[:-1]] = counts.get(steps[:-1], 0) + 1
+    found: dict[str, Schema] = {}
+    for count in dict.fromkeys(counts.values()):
+        held = {"properties": {"kind": {"const": "group"}, "members": {"minimum": 1}}}
+        schema = {"if": held, "then": {"properties": {"members": {"minimum": count}}}}
+        found[pattern([group for group, members in counts.items() if members == count])] = schema
+    yield {"properties": {"nodes": {"patternProperties": found}}}
+
+
+_NEEDS: Mapping[str, Callable[[Sequence[Steps]], Iterator[Schema]]] = {
+    "yes": _each,
+    "recommended": _each,
+    "some": _one,
+    "together": _all_or_none,
+}

@@ -1,0 +1,218 @@
+"""From the file of a table to a `Table`: bounded, within its folder, checked against the schema of tables."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from vizschema.errors import SpecError
+from vizschema.rules.keywords import misfits
+from vizschema.rules.tables.axes import axes_of
+from vizschema.rules.tables.paths import MAX_NODES, choices
+from vizschema.rules.tables.table import Node, Part, Row, Rule, Table
+from vizschema.text import shorten
+
+MAX_BYTES = 1 << 20
+"""Most bytes of a file of a table."""
+
+MAX_DOTS = 200
+"""Most dots on a line of a table: reading a key of many parts takes time with the square of their number."""
+
+MAX_DEPTH = 64
+"""Most levels of what is in a file of a table: rules in JSON Schema are the deepest."""
+
+_HOME = "https://example.org/profiles/"
+"""Where the `$id`s of a profile begin that names no address of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What reading a table takes from the specification: where its `$id`s begin, the schema of tables, its parts.
+
+    `part` gives the table of a part of a version, and where its `$id`s begin; None where there is none.
+    """
+
+    home: str
+    schema: Path
+    part: Callable[[str, str], tuple[Path, str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a table is: its file, the version that it builds on, and where its `$id`s begin (None: by its name).
+
+    `part` is the name as which it is a part, `within` the files of the tables that it is a part of.
+    """
+
+    path: Path
+    version: str
+    base: str | None
+    part: str | None = None
+    within: tuple[Path, ...] = ()
+
+
+def read(path: Path, version: str, base: str | None, specification: Specification) -> Table:
+    """The table in the file at `path`, with its parts; it builds on `version` unless it says otherwise.
+
+    `base` is where its `$id`s begin, None for a user's own. Raises `SpecError` for what is not a table.
+    """
+    return _Reader(specification).table(_Place(path, version, base))
+
+
+class _Reader:
+    """Reads each file once."""
+
+    def __init__(self, specification: Specification) -> None:
+        self._spec = specification
+        self._parts: dict[str, Part] = {}
+
+    def table(self, place: _Place) -> Table:
+        """The table at a place."""
+        path = place.path
+        document = _parsed(path)
+        for misfit in misfits(document, self._spec.schema):
+            raise SpecError(f"{path}: {misfit}")
+        name, is_part = _name(document, place)
+        base = place.base or document.get("id") or f"{_HOME}{name}/"
+        if place.base is None and base.startswith(self._spec.home):
+            raise SpecError(f"{path}: id: expected an address of your own, found one of the specification, {base}")
+        sets = {key: words.split(" ") for key, words in document.get("sets", {}).items()}
+        try:
+            nodes = _nodes(document["nodes"], sets)
+        except SpecError as error:
+            raise SpecError(f"{path}: {error}") from None
+        here = replace(place, base=base, version=place.version if place.part else document.get("spec", place.version))
+        return Table(
+            name=name,
+            path=path,
+            version=here.version,
+            is_part=is_part,
+            is_own=not base.startswith(self._spec.home),
+            base=base,
+            of=document.get("of", name),
+            recognized_by=tuple(document.get("recognized_by", "").split()),
+            sizes=document.get("sizes", {}),
+            nodes=nodes,
+            rules=tuple(_rule(key, value) for key, value in document.get("rules", {}).items()),
+            parts=tuple(self._part(each, here) for each in document.get("parts", ())),
+            also=_also(document.get("also", ()), path),
+        )
+
+    def _part(self, name: str, place: _Place) -> Part:
+        bare, is_file, _ = name.partition(".toml")
+        shipped = None if is_file else self._spec.part(place.version, name)
+        if not is_file and shipped is None:
+            raise SpecError(f"{place.path}: parts: {name!r} is not a part of the specification; a file is {name}.toml")
+        top = str(place.base).partition("parts/")[0] if place.part else place.base
+        path, base = shipped or (beside(place.path, name), f"{top}parts/{bare}/")
+        above = (*place.within, place.path.resolve())
+        if path.resolve() in above:
+            raise SpecError(f"{place.path}: parts: {name} is a part of itself")
+        if base not in self._parts:
+            table = self.table(_Place(path, place.version, base, bare, above))
+            self._parts[base] = Part(bare, not is_file, table)
+        return self._parts[base]
+
+
+def beside(path: Path, name: str) -> Path:
+    """The file `name` beside the table at `path`; raises `SpecError` where it leads out of the folder of the table."""
+    found = path.parent / name
+    if not found.is_file():
+        raise SpecError(f"{path}: {name}: expected a file beside the table, found none")
+    if not found.resolve().is_relative_to(path.parent.resolve()):
+        raise SpecError(f"{path}: {name}: expected a file in the folder of the table, found one outside it")
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise SpecError(f"{path}: expected a table, found no such file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"{path}: expected a table, found {error.strerror or error}") from error
+    if len(data) > MAX_BYTES:
+        raise SpecError(f"{path}: exceeds the limit of {MAX_BYTES} bytes")
+    return data
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    data = _bytes(path)
+    if any(line.count(b".") > MAX_DOTS for line in data.split(b"\n")):
+        raise SpecError(f"{path}: exceeds the limit of {MAX_DOTS} dots on a line: values are nested too deep")
+    try:
+        document = tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: expected UTF-8, found other bytes at {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{path}: expected TOML, found: {shorten(str(error))}") from error
+    except (RecursionError, ValueError) as error:
+        raise SpecError(f"{path}: expected TOML, found values nested too deep, or a number too long") from error
+    return _flat(document, path)
+
+
+def _flat(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    """`document`; raises `SpecError` where it is nested deeper than any table or rule is."""
+    level: list[Any] = [document]
+    for _ in range(MAX_DEPTH):
+        level = [item for value in level for item in _inner(value)]
+        if not level:
+            return document
+    raise SpecError(f"{path}: exceeds the limit of {MAX_DEPTH} levels: values are nested too deep")
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _name(document: Mapping[str, Any], place: _Place) -> tuple[str, bool]:
+    """The name of a table, and whether it is a part."""
+    keys = [key for key in ("profile", "part") if key in document]
+    if len(keys) != 1 or (place.part is not None and keys != ["part"]):
+        wanted = "profile" if place.part is None else "part"
+        raise SpecError(f'{place.path}: expected its name, `{wanted} = "…"`, found {" and ".join(keys) or "none"}')
+    name = document[keys[0]]
+    if place.part not in (None, name):
+        raise SpecError(f"{place.path}: expected the part {place.part}, found {name}")
+    return name, keys == ["part"]
+
+
+def _nodes(rows: Mapping[str, Any], sets: Mapping[str, list[str]]) -> tuple[Node, ...]:
+    nodes: list[Node] = []
+    for path, columns in rows.items():
+        row = Row(path, columns)
+        for choice in choices(path, sets):
+            nodes.append(Node(row, choice.steps, axes_of(row, choice.chosen)))
+            if len(nodes) > MAX_NODES:
+                raise SpecError(f"{path}: exceeds the limit of {MAX_NODES} nodes: the sets multiply to more")
+    return tuple(nodes)
+
+
+def _rule(name: str, value: Mapping[str, Any]) -> Rule:
+    judges = {column: selectors.split() for column, selectors in value["judges"].items()}
+    texts = {key: value.get(key) for key in ("level", "title", "why", "fix")}
+    return Rule(name, judges, **texts)
+
+
+def _also(names: Any, path: Path) -> dict[str, list[Any]]:
+    """The rules in JSON Schema that files beside a table state, by level."""
+    found: dict[str, list[Any]] = {"must": [], "should": []}
+    for name in names:
+        place = beside(path, name)
+        try:
+            document = orjson.loads(_bytes(place))
+        except orjson.JSONDecodeError as error:
+            raise SpecError(f"{place}: expected JSON, found: {shorten(str(error))}") from error
+        if not isinstance(document, dict) or not document.keys() <= found.keys():
+            raise SpecError(f'{place}: expected an object of lists of rules, {{"must": […], "should": […]}}')
+        for level, rules in _flat(document, place).items():
+            if not isinstance(rules, list) or not all(isinstance(rule, dict) and "$anchor" in rule for rule in rules):
+                raise SpecError(f"{place}: {level}: expected a list of rules, each with an $anchor")
+            found[level] += rules
+    return found

@@ -1,0 +1,115 @@
+"""Whether rows are what they claim: one array a path, known groups, dtypes that exist, partners that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from vizschema.errors import SpecError
+from vizschema.rules.tables.axes import is_near, names_in
+from vizschema.rules.tables.paths import above, example, is_fixed, overlap, shown
+from vizschema.rules.tables.relations import RELATIONS, Relation
+from vizschema.rules.tables.table import Node, Table
+from vizschema.rules.tables.vocabulary import Vocabulary
+from vizschema.text import suggestion
+
+RESERVED = ("extra", "metadata")
+"""Groups at the top of which a profile has no say."""
+
+
+def check(table: Table, words: Vocabulary) -> None:
+    """Raise `SpecError` for a row that cannot be what it says, with what may have been meant."""
+    nodes = table.all_nodes()
+    _distinct(nodes)
+    for node in table.nodes:
+        _path(node, words)
+        _dtype(node, words)
+        for column, value in node.row.columns.items():
+            if column in RELATIONS:
+                _relation(node, column, value, nodes, words)
+
+
+def _distinct(nodes: Sequence[Node]) -> None:
+    groups = {group: node for node in nodes for group in above(node.steps)}
+    lengths: dict[int, list[Node]] = {}
+    for node in nodes:
+        same = lengths.setdefault(len(node.steps), [])
+        for other in same:
+            if overlap(node.steps, other.steps):
+                raise SpecError(
+                    f"{node.row.path}: {shown(node.steps)} is also a node of {other.row.path}; list it once"
+                )
+        same.append(node)
+        for group, inner in groups.items():
+            if overlap(group, node.steps):
+                raise SpecError(f"{node.row.path}: an array holds no other node, and {inner.row.path} lies below it")
+
+
+def _path(node: Node, words: Vocabulary) -> None:
+    top, place = node.steps[0], node.row.path
+    if top in RESERVED:
+        raise SpecError(f"{place}: a profile says nothing of /{top}")
+    if len(node.steps) > 1:
+        _known(place, "group", top, words.groups)
+
+
+def _known(place: str, what: str, name: str, known: Iterable[str]) -> None:
+    """Raise `SpecError` where `name` is not among `known`, and one letter from one of them."""
+    near = [each for each in known if is_near(name, each)]
+    if near and name not in known:
+        raise SpecError(f"{place}: {what} {name!r}; did you mean {near[0]}?")
+
+
+def _dtype(node: Node, words: Vocabulary) -> None:
+    place, text = f"{node.row.path}: dtype", node.row.columns["dtype"]
+    known = [*words.classes, *words.portable]
+    listed = text.split()
+    for word in listed:
+        if word not in known:
+            raise SpecError(f"{place}: {word!r} is not a dtype{suggestion(word, known) or f': expected {known}'}")
+    if len(words.dtypes_of(text)) < sum(len(words.dtypes_of(word)) for word in listed):
+        raise SpecError(f"{place}: a dtype is listed twice")
+    if text == "coordinates" and not words.coordinates.search(example(node.steps)):
+        raise SpecError(
+            f"{place}: coordinates is for what trace calls coordinates (`/outputs/coordinates`); write float32 float64"
+        )
+
+
+def _relation(node: Node, column: str, value: Any, nodes: Sequence[Node], words: Vocabulary) -> None:
+    relation, place = RELATIONS[column], f"{node.row.path}: {column}"
+    allowed = words.classes[relation.dtypes] if relation.dtypes else _ordered(words)
+    wrong = [dtype for dtype in words.dtypes_of(node.row.columns["dtype"]) if dtype not in allowed]
+    if wrong:
+        raise SpecError(f"{place}: expected a dtype among {', '.join(allowed)}, found {wrong[0]}")
+    if relation.flaw(value):
+        raise SpecError(f"{place}: {relation.flaw(value)}")
+    if relation.axis is not None:
+        names = names_in(nodes)
+        if relation.axis(value) not in names:
+            raise SpecError(f"{place}: no node of the table has the axis {value!r}{suggestion(str(value), names)}")
+    if relation.partner is not None:
+        _partner(node, place, relation, value, nodes)
+
+
+def _ordered(words: Vocabulary) -> list[str]:
+    return [dtype for dtype in words.portable if not dtype.startswith("complex")]
+
+
+def _partner(node: Node, place: str, relation: Relation, value: Any, nodes: Sequence[Node]) -> None:
+    partner = relation.partner
+    if partner is None:
+        return
+    path = partner.path(value)
+    fixed: Mapping[str, Node] = {shown(each.steps): each for each in nodes if is_fixed(each.steps)}
+    if path not in fixed or fixed[path] is node:
+        others = [each for each in fixed if fixed[each] is not node]
+        raise SpecError(f"{place}: {path} is not one node of the table{suggestion(path, others)}")
+    if not is_fixed(node.steps):
+        raise SpecError(f"{place}: a series has no one partner")
+    own, other = node.axes, fixed[path].axes
+    if not all(any(partner.fits(axes, each) for each in other) for axes in own):
+        raise SpecError(f"{place}: expected that {path} has {partner.expected}, found {_shown(other)}")
+
+
+def _shown(alternatives: Sequence[Sequence[str]]) -> str:
+    return " or ".join(" ".join(axes) or "no axes" for axes in alternatives)

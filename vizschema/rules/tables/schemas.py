@@ -1,0 +1,157 @@
+"""From checks to JSON Schema: what a rule asserts of a description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vizschema.rules.tables.axes import OWN
+from vizschema.rules.tables.judges import CLOSED, MEASURED, SIZE, Check, Judge
+from vizschema.rules.tables.needs import needed
+from vizschema.rules.tables.paths import Steps, closed, groups_of, is_fixed, pattern, shown
+from vizschema.rules.tables.relations import RELATIONS
+from vizschema.rules.tables.table import Node, Table
+from vizschema.rules.tables.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from vizschema.rules.versions import Schema
+
+MISNAMED = "/(.*/)?([^a-z/][^/]*|[a-z][^/]*[^a-z0-9_/][^/]*)(/.*)?"
+"""Paths in which a step has no name that `node-name` allows: reported there, and nowhere else."""
+
+Placed = tuple[Steps, "Schema"]
+
+
+def asserted(judge: Judge, table: Table, words: Vocabulary) -> Schema:
+    """What a rule asserts, without its id and texts."""
+    parts = [
+        *_of_nodes([placed for check in judge.checks for placed in _placed(check, words)]),
+        *_measured(list(judge.of(MEASURED)), words, strict=table.is_own),
+        *_sizes(list(judge.of(SIZE)), table),
+        *needed([node for check in judge.of("need") for node in check.nodes]),
+        *(_closed(table) for _ in judge.of(CLOSED)),
+    ]
+    return parts[0] if len(parts) == 1 else {"allOf": parts}
+
+
+def structure(table: Table, words: Vocabulary, trace: str) -> Schema:
+    """What the rows of a table say by rules of `trace`: arrays, groups, and classes of dtypes."""
+    arrays = [node.steps for node in table.nodes]
+    judged: dict[str, list[Steps]] = {"array_node": arrays, "group_node": groups_of(arrays)}
+    for node in table.nodes:
+        definition = words.definitions.get(node.row.columns["dtype"])
+        if definition:
+            judged.setdefault(definition, []).append(node.steps)
+    found: dict[str, list[Schema]] = {}
+    for definition, steps in judged.items():
+        if steps:
+            found.setdefault(pattern(steps), []).append({"$ref": f"{trace}#/$defs/{definition}"})
+    return _at_nodes({at: _all(schemas) for at, schemas in found.items()})
+
+
+def _all(schemas: Sequence[Schema]) -> Schema:
+    return schemas[0] if len(schemas) == 1 else {"allOf": list(schemas)}
+
+
+def _at_nodes(patterns: Mapping[str, Schema]) -> Schema:
+    return {"properties": {"nodes": {"patternProperties": dict(patterns)}}}
+
+
+def _of_nodes(placed: Sequence[Placed]) -> Iterator[Schema]:
+    """One schema of what is asserted node by node: nodes of which the same is asserted share a pattern."""
+    groups: list[tuple[Schema, list[Steps]]] = []
+    for steps, schema in placed:
+        same = next((found for each, found in groups if each == schema), None)
+        if same is None:
+            groups.append((schema, [steps]))
+        else:
+            same.append(steps)
+    found: dict[str, list[Schema]] = {}
+    for schema, nodes in groups:
+        found.setdefault(pattern(nodes), []).append(schema)
+    if found:
+        yield _at_nodes({at: _all(schemas) for at, schemas in found.items()})
+
+
+def _placed(check: Check, words: Vocabulary) -> Iterator[Placed]:
+    make = _OF_NODE.get(check.column)
+    if make is not None:
+        yield from ((node.steps, make(node, words)) for node in check.nodes)
+
+
+def _axes(node: Node, words: Vocabulary) -> Schema:
+    named = {"type": "array", "uniqueItems": True, "items": {"type": "string", "pattern": words.axis_name}}
+    return {"properties": {"axes": {"if": named, "then": _listed(node.axes)}}}
+
+
+def _listed(alternatives: Sequence[Sequence[str]]) -> Schema:
+    if all(OWN not in axes for axes in alternatives):
+        return _one_of([list(axes) for axes in alternatives])
+    schemas = [_open(axes) if OWN in axes else {"const": list(axes)} for axes in alternatives]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _open(axes: Sequence[str]) -> Schema:
+    """A list that begins with `axes`, but for the mark at its end, and has one more at least."""
+    first: Schema = {"prefixItems": [{"const": axis} for axis in axes[:-1]]} if len(axes) > 1 else {}
+    return {"minItems": len(axes), **first}
+
+
+def _one_of(values: Sequence[object]) -> Schema:
+    return {"const": values[0]} if len(values) == 1 else {"enum": list(values)}
+
+
+def _dtype(node: Node, words: Vocabulary) -> Schema:
+    array = {"properties": {"kind": {"const": "array"}, "dtype": {"enum": list(words.portable)}}}
+    allowed = words.dtypes_of(node.row.columns["dtype"])
+    return {"if": array, "then": {"properties": {"dtype": _one_of(allowed)}}}
+
+
+def _relation(column: str) -> Callable[[Node, Vocabulary], Schema]:
+    return lambda node, _: {"properties": {"facts": RELATIONS[column].schema(node.row.columns[column])}}
+
+
+_OF_NODE: Mapping[str, Callable[[Node, Vocabulary], Schema]] = {
+    "axes": _axes,
+    "dtype": _dtype,
+    **{column: _relation(column) for column in RELATIONS},
+}
+
+
+def _measured(checks: Sequence[Check], words: Vocabulary, *, strict: bool) -> Iterator[Schema]:
+    """That facts were measured, where values were read; `strict`: and are numbers, where there is what they need."""
+    placed: list[Placed] = []
+    sized: dict[str, list[Placed]] = {}
+    for node in (node for check in checks for node in check.nodes):
+        for column, relation in RELATIONS.items():
+            if column in node.row.columns and relation.fact and relation.dtypes:
+                array = {"kind": {"const": "array"}, "dtype": {"enum": list(words.classes[relation.dtypes])}}
+                there = {"properties": {"facts": {"required": [relation.fact]}}}
+                placed.append((node.steps, {"if": {"properties": array}, "then": there}))
+                if strict and relation.axis:
+                    number = {"properties": {"facts": {"properties": {relation.fact: {"type": "number"}}}}}
+                    axis = relation.axis(node.row.columns[column])
+                    sized.setdefault(axis, []).append((node.steps, {"if": {"properties": array}, "then": number}))
+    read = {"values": {"const": "read"}}
+    yield from ({"if": {"properties": read}, "then": schema} for schema in _of_nodes(placed))
+    for axis, found in sized.items():
+        known = {"axes": {"required": [axis], "properties": {axis: {"maxProperties": 1}}}}
+        yield from ({"if": {"properties": {**read, **known}}, "then": schema} for schema in _of_nodes(found))
+
+
+def _sizes(checks: Sequence[Check], table: Table) -> Iterator[Schema]:
+    one = {"maxProperties": 1}
+    sizes = {check.target: str(table.sizes[check.target]) for check in checks}
+    if sizes:
+        axes = {axis: {"if": one, "then": {"propertyNames": {"const": size}}} for axis, size in sizes.items()}
+        yield {"properties": {"axes": {"properties": axes}}}
+
+
+def _closed(table: Table) -> Schema:
+    arrays = [node.steps for node in table.all_nodes()]
+    groups = groups_of(arrays)
+    tops = [*(shown(group)[1:] for group in groups if len(group) == 1 and is_fixed(group)), "extra", "metadata"]
+    known = ["/", MISNAMED, f"/({'|'.join(tops)})", "/(extra|metadata)/.*"]
+    inner = [group for group in groups if len(group) > 1 or not is_fixed(group)]
+    names = {"pattern": f"^({'|'.join([*known, *closed(arrays, inner)])})$"}
+    return {"properties": {"nodes": {"propertyNames": names}}}

@@ -44,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
 
             found: int = oracle(parsed)
             return found
+        case "compare":
+            return _compare(Path(parsed.old), Path(parsed.new), parsed)
         case _:
             return _score(parsed.spec, every=parsed.survivors)
 
@@ -70,7 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     add_oracle(actions)
     score = actions.add_parser("score", help="which mutants of the schemas the corpus tells from the released ones")
     score.add_argument("--survivors", action="store_true", help="list every survivor, not the first twenty")
-    for each in (freeze, export, score):
+    compare = actions.add_parser("compare", help="whether two folders of a version find the same in the corpus")
+    compare.add_argument("old", metavar="OLD", help="a folder of a version")
+    compare.add_argument("new", metavar="NEW", help="another one")
+    compare.add_argument("--mutated", type=int, default=3000, metavar="N", help="judge N mutations too (default: 3000)")
+    compare.add_argument("--seed", type=int, default=0, metavar="S", help="the seed of the mutations (default: 0)")
+    compare.add_argument("--profile", action="append", default=[], metavar="P", help="one profile (repeatable)")
+    for each in (freeze, export, score, compare):
         each.add_argument("--spec", default="1.0.0", metavar="V", help="the version of the spec (default: 1.0.0)")
     return parser
 
@@ -176,3 +184,15 @@ def _score(version: str, *, every: bool) -> int:
     for line in lines_of(result, every=every):
         print(line)
     return 1 if result.survivors or result.stale else 0
+
+
+def _compare(old: Path, new: Path, parsed: argparse.Namespace) -> int:
+    """0 where both folders find the same in every description; 1 where they do not."""
+    from vizschema.conformance.corpus.cases import corpus
+    from vizschema.conformance.strength.equivalence import compare, lines_of
+
+    cases = corpus(parsed.spec)
+    result = compare(old, new, cases, mutated=parsed.mutated, seed=parsed.seed, profiles=parsed.profile)
+    for line in lines_of(result):
+        print(line)
+    return 1 if result.differences else 0

@@ -60,12 +60,10 @@ DROPPED = _Dropped()
 
 def mutants(spec: Spec) -> Iterator[Mutant]:
     """Every mutant of every schema of `spec`, in the order of the documents."""
-    for profile in spec.profiles:
-        for level in LEVELS:
-            document = f"{profile}/{level}.schema.json"
-            path = spec.folder / document
-            if path.is_file():
-                yield from _schema(document, read_json(path), (), None)
+    for path, level in itertools.product(sorted(spec.folder.rglob("must.schema.json")), LEVELS):
+        place = path.with_name(f"{level}.schema.json")
+        if place.is_file():
+            yield from _schema(place.relative_to(spec.folder).as_posix(), read_json(place), (), None)
 
 
 def mutated(schema: Schema, mutant: Mutant) -> Schema:

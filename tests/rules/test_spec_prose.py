@@ -261,8 +261,8 @@ class TestReadme:
         assert used <= set(explained)
 
     def test_every_file_of_the_specification_is_in_the_list(self) -> None:
-        listed = set(re.findall(r"^\| `([^`]+\.(?:json|md))`", README, re.MULTILINE))
+        listed = set(re.findall(r"^\| `([^`]+\.(?:json|md|toml))`", README, re.MULTILINE))
         root = versions.root()
-        files = {path.relative_to(root) for path in root.rglob("*") if path.suffix in (".json", ".md")}
-        there = {re.sub(r"^(1\.0\.0/)[a-z]+/", r"\1<profile>/", path.as_posix()) for path in files}
+        files = {path.relative_to(root) for path in root.rglob("*") if path.suffix in (".json", ".md", ".toml")}
+        there = {re.sub(r"^(1\.0\.0/)(parts/)?[a-z]+/", r"\1<profile>/", path.as_posix()) for path in files}
         assert listed == there - {"README.md"}

@@ -86,8 +86,8 @@ class TestSlips:
     @pytest.mark.parametrize(
         ("old", "new", "said"),
         [
-            ("below =", "belwo =", "'belwo' is not known; did you mean below?"),
-            ("[nodes]", "[node]", "'node' is not known; did you mean nodes?"),
+            ("below =", "belwo =", "'belwo' is not one of the columns of a row; did you mean below?"),
+            ("[nodes]", "[node]", "'node' is not one of the keys of a table; did you mean nodes?"),
             ('below = "vocabulary"', 'below = "vocab"', "no node of the table has the axis 'vocab'"),
             ('below = "vocabulary"', 'below = "vocabulry"', "has the axis 'vocabulry'; did you mean vocabulary?"),
             ('"/inputs/token"', '"/input/token"', "group 'input'; did you mean inputs?"),
@@ -99,7 +99,7 @@ class TestSlips:
             ('"integers"', '"integer"', "'integer' is not a dtype; did you mean integers?"),
             ('"integers"', '"floats"', "below: expected a dtype among int8"),
             ('dtype = "integers", ', "", "nodes /inputs/token: dtype is missing"),
-            ('need = "yes", below', 'need = "yess", below', "'yess' is not known; did you mean yes?"),
+            ('need = "yes", below', 'need = "yess", below', "found 'yess'; did you mean yes?"),
             ('need = "yes", below', "range = [4, 1], below", "the smallest value is larger than the largest"),
             ('below = "vocabulary"', 'argmax_of = "/outputs/logit"', "did you mean /outputs/logits?"),
             ('below = "vocabulary"', 'argmax_of = "/activations/layer_NN"', "is not one node of the table"),
@@ -134,7 +134,10 @@ class TestSlips:
         ("rule", "said"),
         [
             ('judges = {axes = "/input/*"}', "/input/* selects no axes of the table"),
-            ('judges = {axis = "/inputs/*"}', "'axis' is not known; did you mean axes?"),
+            (
+                'judges = {axis = "/inputs/*"}',
+                "'axis' is not one of the columns that a rule can judge; did you mean axes?",
+            ),
             ('judges = {range = "/inputs/token"}', "selects no range of the table: none has one"),
             ('judges = {axes = "/inputs/*"}\ntitle = "No full stop"', "expected a sentence that ends with a full stop"),
             ('judges = {need = "/inputs/*"}\nlevel = "should"', "is judged by a rule of level must"),
@@ -211,6 +214,23 @@ class TestWhatIsBuilt:
         facts = profile_of(tmp_path, GPT2).facts
         assert facts[:-1] == SPEC.profile("trace").facts
         assert facts[-1] == {"at": "^/inputs/token$", "measure": ["beyond_axis"], "axis": "vocabulary"}
+
+    def test_a_profile_takes_the_rows_and_rules_of_a_part_of_the_specification(self, tmp_path: Path) -> None:
+        own = """
+            profile = "cnn"
+            parts = ["classifier"]
+            [nodes]
+            "/activations/<module>" = {axes = "sample ...", dtype = "floats"}
+        """
+        profile = profile_of(tmp_path, own)
+        assert {"labels-within-classes", "classifier-nodes", "cnn-axes"} <= set(profile.rules)
+        assert "argmax_differs" in {measure for fact in profile.facts for measure in fact["measure"]}
+        outputs = {"/outputs/logits": values("sample class"), "/outputs/predictions": values("sample", "int64")}
+        images = {"/inputs/images": values("sample channel height width")}
+        nodes = nodes_of("cnn", images | outputs | {"/activations/conv1": values("sample conv1_channel")})
+        assert errors(profile, nodes) == []
+        nodes["/activations/conv1"] = values("conv1_channel sample")
+        assert errors(profile, nodes) == [("cnn-axes", "/activations/conv1")]
 
     def test_a_part_beside_the_table_is_built_with_it(self, tmp_path: Path) -> None:
         table = (

@@ -56,13 +56,12 @@ def misfits(document: Any, schema: Path) -> list[str]:
 def _misfit(error: Any, schema: Path) -> str:
     if error.kind.name == "required":
         return f"{error.kind.property} is missing"
-    inner = error.kind.error if error.kind.name == "propertyNames" else error
-    found = shorten(repr(inner.instance), 120)
+    is_name = error.kind.name == "propertyNames"
+    inner = error.kind.error if is_name else error
+    found, wanted = shorten(repr(inner.instance), 120), _described(error.schema_path, orjson.loads(schema.read_bytes()))
     options = [str(option) for option in inner.kind.as_dict().get("options", ())]
-    if options:
-        hint = suggestion(str(inner.instance), options) or f": expected one of {', '.join(options)}"
-        return f"{found} is not known{hint}"
-    return f"expected {_described(error.schema_path, orjson.loads(schema.read_bytes()))}, found {found}"
+    hint = (suggestion(str(inner.instance), options) or f": {', '.join(options)}") if options else ""
+    return f"{found} is not one of {wanted}{hint}" if is_name and options else f"expected {wanted}, found {found}{hint}"
 
 
 def _described(place: Sequence[str | int], schema: Any) -> str:

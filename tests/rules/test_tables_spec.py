@@ -1,0 +1,57 @@
+"""The tables of the specification: what is committed is built from them, and every slip in them shows."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from vizschema.conformance.corpus.cases import corpus
+from vizschema.conformance.strength.slips import Witnesses, slips, toml
+from vizschema.rules import versions
+from vizschema.rules.tables.build import texts
+
+SPEC = versions.newest()
+TABLES = sorted(SPEC.folder.rglob("table.toml"))
+
+
+class TestWhatIsCommitted:
+    @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
+    def test_is_what_its_table_builds(self, path: Path) -> None:
+        for name, text in texts(versions.built_at(path.parent, SPEC.version)).items():
+            assert (path.parent / name).read_text(encoding="utf-8") == text, name
+
+    def test_is_built_from_a_table_but_for_trace(self) -> None:
+        assert {path.parent.name for path in TABLES} == {"mnist", "vit", "openfold", "classifier"}
+
+    def test_is_shorter_as_tables(self) -> None:
+        sources = [*TABLES, *SPEC.folder.rglob("also.json")]
+        assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in sources) <= 350
+
+    def test_a_rule_of_a_part_names_the_part(self) -> None:
+        rules = SPEC.profile("vit").rules
+        assert rules["labels-within-classes"].profile == "classifier"
+        assert rules["embedding-present"].profile == "vit"
+
+
+class TestSlips:
+    """Each row, column, name and number of a table dropped or misspelt: refused, in other words, or another finding."""
+
+    @pytest.mark.parametrize(
+        ("profile", "part", "every"),
+        [("mnist", "classifier", 1), ("mnist", None, 1), ("vit", None, 1), ("openfold", None, 7)],
+    )
+    def test_every_slip_is_noticed(self, profile: str, part: str | None, every: int, tmp_path: Path) -> None:
+        witnesses = Witnesses(SPEC.version, profile, corpus(SPEC.version), tmp_path)
+        home = profile if part is None else f"parts/{part}"
+        table = tomllib.loads((SPEC.folder / home / "table.toml").read_text(encoding="utf-8"))
+        made = list(slips(table))[::every]
+        assert len(made) > 40
+        assert [slip.name for slip in made if witnesses.notice(slip, part) is None] == []
+
+    def test_a_table_without_a_slip_is_not_noticed(self, tmp_path: Path) -> None:
+        witnesses = Witnesses(SPEC.version, "mnist", corpus(SPEC.version), tmp_path)
+        table = tomllib.loads((SPEC.folder / "mnist" / "table.toml").read_text(encoding="utf-8"))
+        assert tomllib.loads(toml(table)) == table
+        assert witnesses.notice(next(slips(table))._replace(table=table)) is None

@@ -154,6 +154,18 @@ def test_the_profile_of_the_configuration_holds_and_a_folder_is_seen_from_the_fi
     assert main(["explain", "own-rule", "--no-config", "--profile", "../profiles/own"]) == 0
 
 
+def test_a_table_of_the_configuration_is_seen_from_the_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = 'profile = "own"\n[nodes]\n"/activations/x" = {axes = "token", dtype = "floats"}\n'
+    (project / "own.toml").write_text(table, encoding="utf-8")
+    (project / "vizschema.toml").write_text('profile = "own.toml"\n')
+    (project / "below").mkdir()
+    monkeypatch.chdir(project / "below")
+    assert main(["explain", "own-axes"]) == 0
+    assert capsys.readouterr().out.startswith("own-axes (error, profile own, spec 1.0.0)")
+
+
 def own_profile(folder: Path) -> None:
     """A profile of a user: trace, and a rule that is always obeyed."""
     folder.mkdir(parents=True)

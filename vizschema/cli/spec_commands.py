@@ -102,7 +102,7 @@ def _require_alike(before: Side, after: Side) -> None:
 def _is_profile(name: str) -> bool:
     from vizschema.rules import versions
 
-    return name not in versions.versions() and (Path(name) / "must.schema.json").is_file()
+    return name not in versions.versions() and versions.is_profile(Path(name))
 
 
 def _claim(old: str | None, new: str | None, differences: int, made: str) -> int:

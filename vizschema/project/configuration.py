@@ -88,9 +88,15 @@ def load(path: Path) -> Configuration:
             found=f"{shorten(digest, 80)!r} beside {spec!r}",
             fix="`vizschema pin` writes both",
         )
-    if profile is not None and (path.parent / profile / "must.schema.json").is_file():
-        profile = str(path.parent / profile)
-    return Configuration(path, spec, digest, profile, _levels(path, table), _suppressions(path, table))
+    return Configuration(path, spec, digest, _place(path, profile), _levels(path, table), _suppressions(path, table))
+
+
+def _place(path: Path, profile: str | None) -> str | None:
+    """The profile that a configuration names: a path seen from the configuration, where there is one, else a name."""
+    from vizschema.rules.versions import is_profile
+
+    beside = path.parent / (profile or "")
+    return str(beside) if profile is not None and is_profile(beside) else profile
 
 
 def _table(path: Path) -> dict[str, Any] | None:

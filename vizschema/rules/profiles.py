@@ -19,7 +19,7 @@ from vizschema.findings import Rule, Severity
 from vizschema.rules.documents import HOME, LEVELS, Schema, read_json, resolve, root, subschemas
 
 if TYPE_CHECKING:
-    from vizschema.rules.tables.table import Table
+    from vizschema.rules.tables.table import Node, Table
 
 Built = Mapping[str, Schema]
 """The documents that are built from a table, by their names below its folder."""
@@ -42,6 +42,8 @@ class Profile:
     rules: Mapping[str, Rule] = field(repr=False)
     facts: tuple[Mapping[str, Any], ...] = field(repr=False)
     recognized_by: tuple[str, ...] = ()
+    table: Path | None = None
+    """The table that it is built from; None for one by hand."""
 
 
 def profile_at(path: Path, version: str) -> Profile | None:
@@ -49,13 +51,17 @@ def profile_at(path: Path, version: str) -> Profile | None:
 
     Raises `SpecError` for a slip in a table, for files that are not what their table builds, and for malformed schemas.
     """
-    if is_table(path):
+    if _is_table(path):
         return _of_table(path, version)
-    return load_profile(path, version) if (path / "must.schema.json").is_file() else None
+    return load_profile(path, version) if is_profile(path) else None
 
 
-def is_table(path: Path) -> bool:
-    """Whether a path is that of a table, or of a folder with one."""
+def is_profile(path: Path) -> bool:
+    """Whether a path is that of a user's profile: a table, or a folder with one or with schemas."""
+    return _is_table(path) or (path / "must.schema.json").is_file()
+
+
+def _is_table(path: Path) -> bool:
     return path.suffix == ".toml" if path.is_file() else (path / TABLE).is_file()
 
 
@@ -74,7 +80,21 @@ def _of_table(path: Path, version: str) -> Profile:
     folder, documents = table.path.parent, built(table)
     if path.is_dir() and any((folder / name).exists() for name in documents):
         _require_fresh(folder, documents)
-    return _load(_Files({folder / name: each for name, each in documents.items()}), folder, table.version, table.name)
+    files = _Files({folder / name: each for name, each in documents.items()})
+    return _load(files, folder, table.version, table.name, table.path)
+
+
+def axes_at(profile: Profile, path: str) -> tuple[tuple[str, ...], ...]:
+    """The alternatives of the axes that the table of `profile` has for the array at `path`; none where it has none."""
+    if profile.table is None:
+        return ()
+    nodes = _nodes_of(profile.table, profile.version)
+    return tuple(axes for node in nodes if node.stands_for(path) for axes in node.full_axes)
+
+
+@functools.lru_cache(maxsize=8)
+def _nodes_of(table: Path, version: str) -> list[Node]:
+    return table_at(table, version).all_nodes()
 
 
 def _require_fresh(folder: Path, documents: Mapping[str, Schema]) -> None:
@@ -92,6 +112,7 @@ def clear() -> None:
     """Forget every profile that was read, so that files which changed are read again."""
     load_profile.cache_clear()
     _of_table.cache_clear()
+    _nodes_of.cache_clear()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +131,7 @@ class _Files:
         return path in self.built or path.is_file()
 
 
-def _load(files: _Files, folder: Path, version: str, name: str) -> Profile:
+def _load(files: _Files, folder: Path, version: str, name: str, table: Path | None = None) -> Profile:
     places = {level: folder / f"{level}.schema.json" for level in LEVELS}
     must = files.read(places["must"])
     should = files.read(places["should"]) if files.has(places["should"]) else _empty(must)
@@ -130,6 +151,7 @@ def _load(files: _Files, folder: Path, version: str, name: str) -> Profile:
         _unique(_rules(must["$id"], should["$id"], documents)),
         (*facts, *own.get("facts", ())),
         tuple(own.get("recognized_by", ())),
+        table or next((place for place in (folder / TABLE,) if place.is_file()), None),
     )
 
 

@@ -13,7 +13,17 @@ import orjson
 
 from vizschema.errors import SpecError, UsageError
 from vizschema.rules.documents import LEVELS, NAMED_MEMBERS, Schema, read_json, resolve, root, subschemas
-from vizschema.rules.profiles import Built, Profile, built_at, clear, load_profile, profile_at, profiles_in
+from vizschema.rules.profiles import (
+    Built,
+    Profile,
+    axes_at,
+    built_at,
+    clear,
+    is_profile,
+    load_profile,
+    profile_at,
+    profiles_in,
+)
 from vizschema.text import suggestion
 
 __all__ = [
@@ -23,8 +33,10 @@ __all__ = [
     "Profile",
     "Schema",
     "Spec",
+    "axes_at",
     "built_at",
     "clear",
+    "is_profile",
     "load",
     "load_profile",
     "newest",

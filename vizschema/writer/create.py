@@ -20,6 +20,7 @@ from vizschema.rules import versions
 from vizschema.rules.verdict import Chosen, report_of
 from vizschema.rules.versions import Profile, Spec
 from vizschema.writer import plan
+from vizschema.writer.axes import with_axes
 from vizschema.writer.forms import FORMS, form_of
 from vizschema.writer.forms.base import Form, Writer
 from vizschema.writer.plan import Array
@@ -142,7 +143,7 @@ class Trace:
         self,
         path: str,
         data: Any,
-        axes: Sequence[str],
+        axes: Sequence[str] = (),
         attributes: Mapping[str, Any] | None = None,
         *,
         chunks: Sequence[int] | None = None,
@@ -150,6 +151,7 @@ class Trace:
     ) -> None:
         """Write one array, and the groups above it; it is with the operating system when this returns.
 
+        Without `axes`, they are those that the profile has at the path.
         Raises `NotConforming`, with nothing written, where no later call could make this array conform.
         """
         writer = self._open()
@@ -157,7 +159,7 @@ class Trace:
         if place in self._nodes:
             raise UsageError("was written already, and an array is written once", path=place)
         self._require_groups_above(place)
-        given = Array(data, axes, attributes or {}, chunks, shards)
+        given = with_axes(place, Array(data, axes, attributes or {}, chunks, shards), self._chosen.profile)
         planned = plan.plan_array(place, given, {}, self._form, self._layout)
         node = plan.plan_node(place, planned, self._form)
         self._require_fit(place, node, [name.partition(":")[0] for name in planned.axes or () if name])

@@ -30,11 +30,12 @@ _UNPORTABLE = {"U": "string", "T": "string", "S": "bytes", "M": "datetime", "m":
 class Array:
     """One array to be written: values that NumPy takes (or `ml_dtypes.bfloat16`), and one axis name a dimension.
 
+    Without `axes`, they are those that the profile has at the path.
     `chunks` and `shards` are lengths along the axes; without `chunks` they follow from the meaning of the axes.
     """
 
     data: Any
-    axes: Sequence[str]
+    axes: Sequence[str] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     chunks: Sequence[int] | None = None
     shards: Sequence[int] | None = None

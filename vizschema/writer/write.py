@@ -16,6 +16,7 @@ from vizschema.rules.versions import Profile, Spec
 from vizschema.scan.threads import describe_scanned, scan
 from vizschema.text import escape_name
 from vizschema.writer import plan
+from vizschema.writer.axes import with_axes
 from vizschema.writer.create import Trace, create
 from vizschema.writer.forms import form_of
 from vizschema.writer.forms.base import Form, PlannedArray
@@ -50,7 +51,8 @@ def write(
     require_free(target, overwrite=overwrite)
     version = versions.newest() if spec is None else versions.load(spec)
     judged = version.profile(profile)
-    groups, planned = plan_whole(arrays, attributes or {}, form, version, judged.name)
+    named = {place: with_axes(place, item, judged) for place, item in arrays.items()}
+    groups, planned = plan_whole(named, attributes or {}, form, version, judged.name)
     nodes: dict[str, Node] = {place: plan.plan_group(place, group) for place, group in groups.items()}
     nodes.update((place, plan.plan_node(place, item, form)) for place, item in planned.items())
     description = plan.plan_description(nodes, form)

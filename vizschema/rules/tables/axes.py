@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from vizschema.errors import SpecError
-from vizschema.rules.tables.table import Node, Row
+from vizschema.rules.tables.table import OWN, Node, Row
 from vizschema.rules.tables.vocabulary import Vocabulary
 from vizschema.text import suggestion
-
-OWN = "..."
-"""What ends a list of axes after which an array has one axis or more of its own."""
 
 _SHORTEST = 4
 """Letters of the shortest name of an axis that may be a slip for another one: `row` and `raw` are two axes."""

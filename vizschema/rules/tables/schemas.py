@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from vizschema.rules.tables.axes import OWN
 from vizschema.rules.tables.judges import CLOSED, MEASURED, SIZE, Check, Judge
 from vizschema.rules.tables.needs import needed
 from vizschema.rules.tables.paths import Steps, closed, groups_of, is_fixed, pattern, shown
 from vizschema.rules.tables.relations import RELATIONS
-from vizschema.rules.tables.table import Node, Table
+from vizschema.rules.tables.table import OWN, Node, Table
 from vizschema.rules.tables.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vizschema.rules.tables.paths import Steps
+from vizschema.rules.tables.paths import Steps, pattern
 
 if TYPE_CHECKING:
     from vizschema.rules.versions import Schema
+
+
+OWN = "..."
+"""What ends a list of axes after which an array has one axis or more of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,15 @@ class Node:
     row: Row
     steps: Steps
     axes: tuple[tuple[str, ...], ...]
+
+    @property
+    def full_axes(self) -> tuple[tuple[str, ...], ...]:
+        """The alternatives that name every axis."""
+        return tuple(axes for axes in self.axes if OWN not in axes)
+
+    def stands_for(self, path: str) -> bool:
+        """Whether the array at `path` is one of this row."""
+        return re.search(pattern([self.steps]), path) is not None
 
 
 @dataclass(frozen=True, slots=True)

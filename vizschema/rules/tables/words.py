@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from vizschema.rules.tables.axes import OWN
 from vizschema.rules.tables.judges import CLOSED, MEASURED, SIZE, Check, Judge
 from vizschema.rules.tables.relations import RELATIONS
-from vizschema.rules.tables.table import Row, Table
+from vizschema.rules.tables.table import OWN, Row, Table
 
 Texts = tuple[str, str, str]
 """Title, reason and fix."""

@@ -1,0 +1,31 @@
+"""The axes of an array that its caller leaves to the profile: those of its row in the table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from vizschema.errors import UsageError
+from vizschema.rules.versions import Profile, axes_at
+from vizschema.writer.plan import Array, node_path
+
+
+def with_axes(path: str, given: Array, profile: Profile) -> Array:
+    """Return `given` with the axes that `profile` has at `path`, where it names none itself.
+
+    Raise `UsageError` where no list of axes, or more than one, fits the number of dimensions.
+    """
+    shape = np.asarray(given.data).shape
+    if len(given.axes) or not shape:
+        return given
+    place = node_path(path)
+    known = axes_at(profile, place)
+    if not known:
+        raise UsageError(f"{place}: expected axes, found none, here and in the profile {profile.name}; pass axes")
+    fitting = [axes for axes in known if len(axes) == len(shape)]
+    if len(fitting) != 1:
+        listed = "; ".join(" ".join(axes) or "no axes" for axes in fitting or known)
+        wanted = f"one list of {len(shape)} axes" if fitting else f"a list of {len(shape)} axes for the shape {shape}"
+        raise UsageError(f"{place}: expected {wanted} in the profile {profile.name}, found {listed}; pass axes")
+    return replace(given, axes=fitting[0])

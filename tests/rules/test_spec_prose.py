@@ -97,7 +97,7 @@ def required_rows(profile: str) -> list[Row]:
 
 def partners(row: Row) -> list[Row]:
     """The rows without which `row` may not be there."""
-    if row.required != "both or none":
+    if row.required != "all or none":
         return []
     return [other for other in ROWS if other != row and parent_of(other.path) == parent_of(row.path)]
 
@@ -147,7 +147,7 @@ class TestTables:
         assert {(row.profile, row.required) for row in ROWS} >= {
             (name, required) for name in ("mnist", "vit", "openfold") for required in ("yes", "no")
         }
-        assert {row.required for row in ROWS} == {"yes", "no", "both or none", "one at least", "one kind at least"}
+        assert {row.required for row in ROWS} == {"yes", "no", "all or none", "one at least"}
 
     @EACH_ROW
     def test_a_listed_node_is_known_to_its_profile_and_a_node_beside_it_is_not(self, row: Row) -> None:
@@ -202,7 +202,7 @@ class TestTables:
     def test_a_row_of_which_one_kind_is_enough_is_enough(self) -> None:
         required = [row for row in required_rows("openfold") if row.required == "yes"]
         for row in rows_of("openfold"):
-            if row.required == "one kind at least":
+            if row.required == "one at least":
                 assert broken("openfold", archive("openfold", [*required, row])) == set(), row.axes
 
 

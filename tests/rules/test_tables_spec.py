@@ -10,7 +10,9 @@ import pytest
 from vizschema.conformance.corpus.cases import corpus
 from vizschema.conformance.strength.slips import Witnesses, slips, toml
 from vizschema.rules import versions
+from vizschema.rules.profiles import table_at, words_of
 from vizschema.rules.tables.build import texts
+from vizschema.rules.tables.prose import lines_of
 
 SPEC = versions.newest()
 TABLES = sorted(SPEC.folder.rglob("table.toml"))
@@ -55,3 +57,11 @@ class TestSlips:
         table = tomllib.loads((SPEC.folder / "mnist" / "table.toml").read_text(encoding="utf-8"))
         assert tomllib.loads(toml(table)) == table
         assert witnesses.notice(next(slips(table))._replace(table=table)) is None
+
+
+@pytest.mark.parametrize("profile", ["mnist", "vit", "openfold"])
+def test_the_prose_has_the_table_of_a_profile(profile: str) -> None:
+    prose = (SPEC.folder / "spec.md").read_text(encoding="utf-8")
+    section = prose.partition(f"\n## The profile {profile}\n")[2].partition("\n## ")[0]
+    said = [line for line in section.splitlines() if line.startswith("|")]
+    assert said == lines_of(table_at(SPEC.folder / profile, SPEC.version), words_of(SPEC.version))

@@ -20,6 +20,7 @@ from vizschema.rules.documents import HOME, LEVELS, Schema, read_json, resolve, 
 
 if TYPE_CHECKING:
     from vizschema.rules.tables.table import Node, Table
+    from vizschema.rules.tables.vocabulary import Vocabulary
 
 Built = Mapping[str, Schema]
 """The documents that are built from a table, by their names below its folder."""
@@ -306,11 +307,12 @@ def built(table: Table) -> Built:
     """The documents that are built from `table`; raises `SpecError` for every slip in it."""
     from vizschema.rules.tables.build import built
 
-    return built(table, _words(table.version))
+    return built(table, words_of(table.version))
 
 
 @functools.lru_cache(maxsize=8)
-def _words(version: str) -> Any:
+def words_of(version: str) -> Vocabulary:
+    """What tables take from `trace` of a version."""
     from vizschema.rules.tables.vocabulary import vocabulary
 
     trace = load_profile(root() / version / "trace", version)

@@ -96,6 +96,7 @@ class _Reader:
             base=base,
             of=document.get("of", name),
             recognized_by=tuple(document.get("recognized_by", "").split()),
+            sets=sets,
             sizes=document.get("sizes", {}),
             nodes=nodes,
             rules=tuple(_rule(key, value) for key, value in document.get("rules", {}).items()),

@@ -82,6 +82,7 @@ class Table:
     base: str
     of: str
     recognized_by: tuple[str, ...]
+    sets: Mapping[str, Sequence[str]]
     sizes: Mapping[str, int]
     nodes: tuple[Node, ...]
     rules: tuple[Rule, ...]

@@ -344,6 +344,10 @@ class TestHostileTables:
     def test_a_part_elsewhere(self, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.refused(written(tmp_path / "in", self.with_parts(name), "own.toml"), "a file beside the table", capsys)
 
+    def test_a_part_with_a_name_that_no_file_can_have(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = written(tmp_path, self.with_parts(f"{'x' * 5000}.toml"), "own.toml")
+        self.refused(path, "a file beside the table", capsys)
+
     def test_a_part_that_is_a_link_out_of_the_folder(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         written(tmp_path, 'part = "outside"\n[nodes]\n"/inputs/y" = {axes = "token", dtype = "floats"}', "outside.toml")
         path = written(tmp_path / "in", self.with_parts("outside.toml"), "own.toml")

@@ -139,6 +139,14 @@ def build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spec", metavar="V", help="the version to build on (default: the table's, or the newest)")
 
 
+def infer(parser: argparse.ArgumentParser) -> None:
+    """Those of `profile infer`."""
+    parser.add_argument("paths", nargs="+", metavar="ARCHIVE", help="archives of one kind of model")
+    parser.add_argument("--name", metavar="P", help="the name of the profile (default: the archives', or own)")
+    parser.add_argument("--out", metavar="FILE", help="write the draft to a new file (default: print it)")
+    _add_reading_options(parser)
+
+
 def export(parser: argparse.ArgumentParser) -> None:
     """Those of `spec export`."""
     parser.add_argument("path", metavar="DIR", help="a folder that is not there yet, or is empty")

@@ -68,6 +68,8 @@ def _run(arguments: argparse.Namespace) -> int:
         case "profile":
             from vizschema.cli import profile_commands
 
+            if arguments.action == "infer":
+                return profile_commands.infer(arguments.paths, arguments.name, arguments.out, _reading(arguments))
             return profile_commands.build(arguments.path, arguments.spec, check=arguments.check)
         case "completion":
             from vizschema.cli.completion import script

@@ -190,6 +190,13 @@ PROFILE_COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         "exit codes: 0; with --check: 1 where a document differs; 4 for a slip in the table",
         arguments.build,
     ),
+    (
+        "infer",
+        "draft the table of a profile from archives",
+        "vizschema profile infer runs/*.zarr --out own.toml",
+        "Doubts are comments; relations between values are not inferred, and values not read.",
+        arguments.infer,
+    ),
 )
 
 COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
@@ -237,7 +244,7 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     ),
     (
         "profile",
-        "build a profile of your own from a table",
+        "a profile of your own: build it from a table, or draft the table from archives",
         "vizschema profile build gpt2/",
         "",
         lambda found: _add(found, "action", PROFILE_COMMANDS),

@@ -1,14 +1,23 @@
-"""What the commands about profiles of one's own do, up to their exit codes: profile build."""
+"""What the commands about profiles of one's own do, up to their exit codes: profile build, profile infer."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vizschema.errors import SpecError, UsageError
+from vizschema.cli.hints import hints
+from vizschema.cli.progress import bar
+from vizschema.errors import NotAnArchive, SpecError, UsageError
 from vizschema.report.text import count
-from vizschema.text import escape_text
+from vizschema.text import archive_name, escape_text, local_path
+
+if TYPE_CHECKING:
+    from vizschema.bounds import Reading
+    from vizschema.description import Description
 
 
 def build(path: str, version: str | None, *, check: bool) -> int:
@@ -38,6 +47,47 @@ def build(path: str, version: str | None, *, check: bool) -> int:
     return 0
 
 
+_NAME = re.compile("[a-z][a-z0-9_]{0,63}", re.ASCII)
+
+
+def infer(paths: Sequence[str], name: str | None, out: str | None, reading: Reading) -> int:
+    """0 after the draft of a table was printed, or written to a new file; values are not read.
+
+    Raises `NotAnArchive` where an archive cannot be read, and `SpecError` where nothing can be drafted.
+    """
+    from vizschema.rules import versions
+
+    if name is not None and not _NAME.fullmatch(name):
+        raise UsageError(
+            path="--name", expected="a name of lower-case letters, digits and underscores", found=repr(name)
+        )
+    descriptions = {archive_name(path): _described(local_path(path), reading) for path in paths}
+    declared = {node["nodes"]["/"].get("attributes", {}).get("profile") for node in descriptions.values()}
+    known = [each for each in declared if isinstance(each, str) and _NAME.fullmatch(each)]
+    own = [each for each in known if each not in versions.newest().profiles]
+    text = versions.draft(descriptions, name or (own[0] if len(own) == 1 else "own"), versions.newest().version)
+    if out is None:
+        print(text, end="")
+        return 0
+    try:
+        with Path(out).open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror or error}", path=out) from error
+    print(f"{escape_text(out)}: a draft from {count(len(paths), 'archive')}; look at each row and comment")
+    return 0
+
+
+def _described(path: str, reading: Reading) -> Description:
+    from vizschema.validation import read
+
+    try:
+        with hints(path), bar(path) as begin:
+            return read(path, replace(reading, progress=begin), values=False).description
+    except OSError as error:
+        raise NotAnArchive(f"cannot be read: {error.strerror or error}", path=archive_name(path)) from error
+
+
 def _rules(documents: Mapping[str, Mapping[str, object]]) -> list[str]:
     found = [document.get("allOf", ()) for document in documents.values()]
     return [str(each["$anchor"]) for parts in found if isinstance(parts, list) for each in parts if "$anchor" in each]
@@ -50,9 +100,9 @@ def _write(folder: Path, documents: Mapping[str, str]) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.parent.resolve().is_relative_to(folder.resolve()):
-                raise SpecError(f"{path.parent}: expected a folder within {folder}, found a link out of it")
+                raise SpecError(path=path.parent, expected=f"a folder within {folder}", found="a link out of it")
             temporary = path.with_name(f".{path.name}.{os.getpid()}")
             temporary.write_text(text, encoding="utf-8", newline="\n")
             temporary.replace(path)
         except OSError as error:
-            raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+            raise UsageError(f"cannot be written: {error.strerror or error}", path=path) from error

@@ -52,14 +52,17 @@ def profile_at(path: Path, version: str) -> Profile | None:
 
     Raises `SpecError` for a slip in a table, for files that are not what their table builds, and for malformed schemas.
     """
-    if _is_table(path):
-        return _of_table(path, version)
-    return load_profile(path, version) if is_profile(path) else None
+    if not is_profile(path):
+        return None
+    return _of_table(path, version) if _is_table(path) else load_profile(path, version)
 
 
 def is_profile(path: Path) -> bool:
     """Whether a path is that of a user's profile: a table, or a folder with one or with schemas."""
-    return _is_table(path) or (path / "must.schema.json").is_file()
+    try:
+        return _is_table(path) or (path / "must.schema.json").is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _is_table(path: Path) -> bool:
@@ -287,8 +290,11 @@ def built_at(path: Path, version: str, top: Path | None = None) -> Built:
     return built(table_at(path, version, top))
 
 
-def table_at(path: Path, version: str, top: Path | None = None) -> Table:
-    """The table in a file, or in a folder; it builds on `version` unless it says otherwise."""
+def table_at(path: Path, version: str, top: Path | None = None, text: bytes | None = None) -> Table:
+    """The table in a file, or in a folder; it builds on `version` unless it says otherwise.
+
+    `text` is what the file says, where it is not read.
+    """
     from vizschema.rules.tables.read import Specification, read
 
     spec = root() if top is None else top.resolve()
@@ -300,7 +306,17 @@ def table_at(path: Path, version: str, top: Path | None = None) -> Table:
     path = path / TABLE if path.is_dir() else path
     folder = path.resolve().parent
     base = f"{HOME}{folder.relative_to(spec).as_posix()}/" if folder.is_relative_to(spec) else None
-    return read(path, version, base, Specification(HOME, root() / "profile-table.schema.json", part))
+    return read(path, version, base, Specification(HOME, root() / "profile-table.schema.json", part), text)
+
+
+def draft(descriptions: Mapping[str, Mapping[str, Any]], name: str, version: str) -> str:
+    """The draft of a table, as TOML, from descriptions by the names of their archives; it builds."""
+    from vizschema.rules.tables.infer import drafted
+
+    place = Path(f"{name}.toml")
+    return drafted(
+        descriptions, name, words_of(version), lambda text: built(table_at(place, version, text=text.encode()))
+    )
 
 
 def built(table: Table) -> Built:

@@ -51,7 +51,7 @@ def check(nodes: Sequence[Node], sizes: Mapping[str, int], words: Vocabulary) ->
             raise SpecError(f"sizes: no node of the table has the axis {axis!r}{suggestion(axis, names)}")
     for place, name in enumerate(names):
         for other in names[:place]:
-            if _is_slip(name, other):
+            if is_slip(name, other):
                 raise SpecError(f"axes: {name!r} and {other!r} are one letter apart; write one name for one axis")
 
 
@@ -70,7 +70,7 @@ def _alternative(node: Node, axes: Sequence[str], words: Vocabulary) -> None:
         raise SpecError(f"{place}: a name is there twice; tell them apart by roles, like `token:query token:key`")
 
 
-def _is_slip(name: str, other: str) -> bool:
+def is_slip(name: str, other: str) -> bool:
     """Whether two names are one letter apart, digits aside."""
     bare, against = (re.sub("[0-9]", "", each) for each in (name, other))
     if bare == against:

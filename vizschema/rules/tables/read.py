@@ -54,14 +54,16 @@ class _Place:
     base: str | None
     part: str | None = None
     within: tuple[Path, ...] = ()
+    text: bytes | None = None
 
 
-def read(path: Path, version: str, base: str | None, specification: Specification) -> Table:
+def read(path: Path, version: str, base: str | None, specification: Specification, text: bytes | None = None) -> Table:
     """The table in the file at `path`, with its parts; it builds on `version` unless it says otherwise.
 
-    `base` is where its `$id`s begin, None for a user's own. Raises `SpecError` for what is not a table.
+    `base` is where its `$id`s begin, None for a user's own; `text` is what the file says, where it is not read.
+    Raises `SpecError` for what is not a table.
     """
-    return _Reader(specification).table(_Place(path, version, base))
+    return _Reader(specification).table(_Place(path, version, base, text=text))
 
 
 class _Reader:
@@ -74,7 +76,7 @@ class _Reader:
     def table(self, place: _Place) -> Table:
         """The table at a place."""
         path = place.path
-        document = _parsed(path)
+        document = _parsed(path) if place.text is None else parsed(place.text, path)
         for misfit in misfits(document, self._spec.schema):
             raise SpecError(f"{path}: {misfit}")
         name, is_part = _name(document, place)
@@ -144,7 +146,11 @@ def _bytes(path: Path) -> bytes:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    data = _bytes(path)
+    return parsed(_bytes(path), path)
+
+
+def parsed(data: bytes, path: Path) -> dict[str, Any]:
+    """The values of a table; raises `SpecError` for what is not TOML, or takes too long to read."""
     if any(line.count(b".") > MAX_DOTS for line in data.split(b"\n")):
         raise SpecError(f"{path}: exceeds the limit of {MAX_DOTS} dots on a line: values are nested too deep")
     try:

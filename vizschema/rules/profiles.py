@@ -80,7 +80,7 @@ def _of_table(path: Path, version: str) -> Profile:
     """The profile that a table is, built in memory; raises `SpecError` where files beside it say something else."""
     table = table_at(path, version)
     if table.is_part:
-        raise SpecError(f"{table.path}: expected the table of a profile, found a part")
+        raise SpecError("expected the table of a profile, found a part", path=table.path)
     folder, documents = table.path.parent, built(table)
     if path.is_dir() and any((folder / name).exists() for name in documents):
         _require_fresh(folder, documents)
@@ -167,7 +167,7 @@ def profiles_in(folder: Path) -> dict[str, Profile]:
     documents = {str(each.get("$id")): each for each in map(read_json, sorted(folder.rglob("*.schema.json")))}
     entries = {path.parent.name: path for path in sorted(folder.glob("*/must.schema.json"))}
     if not entries:
-        raise SpecError(f"{folder}: expected the folder of a version, found no profile in it")
+        raise SpecError("expected the folder of a version, found no profile in it", path=folder)
     return {name: _profile_in(folder, name, documents) for name in entries}
 
 

@@ -22,7 +22,7 @@ def axes_of(row: Row, chosen: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
 def _filled(row: Row, term: str, chosen: Mapping[str, str]) -> str:
     for name in re.findall("{([^{}]*)}", term):
         if name not in chosen:
-            raise SpecError(f"{row.path}: axes: the path chooses no set {name!r}{suggestion(name, chosen)}")
+            raise SpecError(f"axes: the path chooses no set {name!r}{suggestion(name, chosen)}", path=row.path)
         term = term.replace(f"{{{name}}}", chosen[name])
     return term
 
@@ -44,7 +44,7 @@ def check(nodes: Sequence[Node], sizes: Mapping[str, int], words: Vocabulary) ->
         for alternative in node.axes:
             _alternative(node, alternative, words)
         if len(set(node.axes)) < len(node.axes):
-            raise SpecError(f"{node.row.path}: axes: an alternative is listed twice")
+            raise SpecError("axes: an alternative is listed twice", path=node.row.path)
     names = names_in(nodes)
     for axis in sizes:
         if axis not in names:
@@ -65,9 +65,11 @@ def _alternative(node: Node, axes: Sequence[str], words: Vocabulary) -> None:
                 f"{place}: expected names like `token` or `token:query`, and `...` at the end, found {axis!r}"
             )
         if words.axis_terms.search(name_of(axis)):
-            raise SpecError(f"{place}: {name_of(axis)!r} is not the specification's name of an axis (rule axis-term)")
+            raise SpecError(
+                f"{name_of(axis)!r} is not the specification's name of an axis (rule axis-term)", path=place
+            )
     if len(set(axes)) < len(axes):
-        raise SpecError(f"{place}: a name is there twice; tell them apart by roles, like `token:query token:key`")
+        raise SpecError("a name is there twice; tell them apart by roles, like `token:query token:key`", path=place)
 
 
 def is_slip(name: str, other: str) -> bool:

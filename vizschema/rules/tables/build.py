@@ -68,7 +68,7 @@ def _check(table: Table, words: Vocabulary) -> None:
         needs.check(table.all_nodes())
         fragments.check(table, words)
     except SpecError as error:
-        raise SpecError(f"{table.path}: {error}") from None
+        raise SpecError(f"{error}", path=table.path) from None
 
 
 def _schema(table: Table, level: str, judges: list[Judge], words: Vocabulary) -> Schema:

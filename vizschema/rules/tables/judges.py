@@ -66,7 +66,7 @@ def judges_of(table: Table, words: Vocabulary) -> list[Judge]:
             key = (check.column, check.target)
             if taken.setdefault(key, rule.id) != rule.id:
                 both = f"{taken[key]} and {rule.id}"
-                raise SpecError(f"{table.path}: {check.column} of {check.target}: expected one rule, found {both}")
+                raise SpecError(f"{check.column} of {check.target}: expected one rule, found {both}", path=table.path)
             if check not in found[rule.id]:
                 found[rule.id].append(check)
     rules = {rule.id: rule for rule in table.rules}
@@ -115,7 +115,7 @@ def _selected(table: Table, rule: Rule, checks: Sequence[Check]) -> Iterator[Che
             matching = [check for check in checks if check.column == column and _matches(selector, check.target)]
             if not matching:
                 known = suggestion(selector, targets) or f": {', '.join(targets) or 'none has one'}"
-                raise SpecError(f"{table.path}: rule {rule.id}: {selector} selects no {column} of the table{known}")
+                raise SpecError(f"rule {rule.id}: {selector} selects no {column} of the table{known}", path=table.path)
             yield from matching
 
 

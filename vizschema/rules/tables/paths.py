@@ -39,7 +39,7 @@ def choices(path: str, sets: Mapping[str, Sequence[str]]) -> Iterator[Choice]:
         if step.startswith("{"):
             name, _, words = step[1:-1].partition(":")
             if name in chosen:
-                raise SpecError(f"{path}: the set {name} is chosen twice")
+                raise SpecError(f"the set {name} is chosen twice", path=path)
             chosen[name] = _words(path, name, words, sets)
     for picked in itertools.product(*chosen.values()):
         values = dict(zip(chosen, picked, strict=True))
@@ -48,14 +48,14 @@ def choices(path: str, sets: Mapping[str, Sequence[str]]) -> Iterator[Choice]:
 
 def _words(path: str, name: str, words: str, sets: Mapping[str, Sequence[str]]) -> Sequence[str]:
     if name not in sets:
-        raise SpecError(f"{path}: {name!r} is not a set of the table{suggestion(name, sets)}")
+        raise SpecError(f"{name!r} is not a set of the table{suggestion(name, sets)}", path=path)
     chosen = words.split("|") if words else sets[name]
     for word in chosen:
         if word not in sets[name]:
             hint = suggestion(word, sets[name])
-            raise SpecError(f"{path}: {word!r} is not in the set {name} ({', '.join(sets[name])}){hint}")
+            raise SpecError(f"{word!r} is not in the set {name} ({', '.join(sets[name])}){hint}", path=path)
     if len(set(chosen)) < len(chosen):
-        raise SpecError(f"{path}: a word of the set {name} is named twice")
+        raise SpecError(f"a word of the set {name} is named twice", path=path)
     return chosen
 
 

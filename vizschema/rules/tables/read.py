@@ -78,16 +78,16 @@ class _Reader:
         path = place.path
         document = _parsed(path) if place.text is None else parsed(place.text, path)
         for misfit in misfits(document, self._spec.schema):
-            raise SpecError(f"{path}: {misfit}")
+            raise SpecError(f"{misfit}", path=path)
         name, is_part = _name(document, place)
         base = place.base or document.get("id") or f"{_HOME}{name}/"
         if place.base is None and base.startswith(self._spec.home):
-            raise SpecError(f"{path}: id: expected an address of your own, found one of the specification, {base}")
+            raise SpecError(f"id: expected an address of your own, found one of the specification, {base}", path=path)
         sets = {key: words.split(" ") for key, words in document.get("sets", {}).items()}
         try:
             nodes = _nodes(document["nodes"], sets)
         except SpecError as error:
-            raise SpecError(f"{path}: {error}") from None
+            raise SpecError(f"{error}", path=path) from None
         here = replace(place, base=base, version=place.version if place.part else document.get("spec", place.version))
         return Table(
             name=name,
@@ -110,12 +110,14 @@ class _Reader:
         bare, is_file, _ = name.partition(".toml")
         shipped = None if is_file else self._spec.part(place.version, name)
         if not is_file and shipped is None:
-            raise SpecError(f"{place.path}: parts: {name!r} is not a part of the specification; a file is {name}.toml")
+            raise SpecError(
+                f"parts: {name!r} is not a part of the specification; a file is {name}.toml", path=place.path
+            )
         top = str(place.base).partition("parts/")[0] if place.part else place.base
         path, base = shipped or (beside(place.path, name), f"{top}parts/{bare}/")
         above = (*place.within, place.path.resolve())
         if path.resolve() in above:
-            raise SpecError(f"{place.path}: parts: {name} is a part of itself")
+            raise SpecError(f"parts: {name} is a part of itself", path=place.path)
         if base not in self._parts:
             table = self.table(_Place(path, place.version, base, bare, above))
             self._parts[base] = Part(bare, not is_file, table)
@@ -126,22 +128,22 @@ def beside(path: Path, name: str) -> Path:
     """The file `name` beside the table at `path`; raises `SpecError` where it leads out of the folder of the table."""
     found = path.parent / name
     if not found.is_file():
-        raise SpecError(f"{path}: {name}: expected a file beside the table, found none")
+        raise SpecError(f"{name}: expected a file beside the table, found none", path=path)
     if not found.resolve().is_relative_to(path.parent.resolve()):
-        raise SpecError(f"{path}: {name}: expected a file in the folder of the table, found one outside it")
+        raise SpecError(f"{name}: expected a file in the folder of the table, found one outside it", path=path)
     return found
 
 
 def _bytes(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise SpecError(f"{path}: expected a table, found no such file")
+            raise SpecError("expected a table, found no such file", path=path)
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise SpecError(f"{path}: expected a table, found {error.strerror or error}") from error
+        raise SpecError(f"expected a table, found {error.strerror or error}", path=path) from error
     if len(data) > MAX_BYTES:
-        raise SpecError(f"{path}: exceeds the limit of {MAX_BYTES} bytes")
+        raise SpecError(f"exceeds the limit of {MAX_BYTES} bytes", path=path)
     return data
 
 
@@ -152,15 +154,15 @@ def _parsed(path: Path) -> dict[str, Any]:
 def parsed(data: bytes, path: Path) -> dict[str, Any]:
     """The values of a table; raises `SpecError` for what is not TOML, or takes too long to read."""
     if any(line.count(b".") > MAX_DOTS for line in data.split(b"\n")):
-        raise SpecError(f"{path}: exceeds the limit of {MAX_DOTS} dots on a line: values are nested too deep")
+        raise SpecError(f"exceeds the limit of {MAX_DOTS} dots on a line: values are nested too deep", path=path)
     try:
         document = tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: expected UTF-8, found other bytes at {error.start}") from error
+        raise SpecError(f"expected UTF-8, found other bytes at {error.start}", path=path) from error
     except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path}: expected TOML, found: {shorten(str(error))}") from error
+        raise SpecError(f"expected TOML, found: {shorten(str(error))}", path=path) from error
     except (RecursionError, ValueError) as error:
-        raise SpecError(f"{path}: expected TOML, found values nested too deep, or a number too long") from error
+        raise SpecError("expected TOML, found values nested too deep, or a number too long", path=path) from error
     return _flat(document, path)
 
 
@@ -171,7 +173,7 @@ def _flat(document: dict[str, Any], path: Path) -> dict[str, Any]:
         level = [item for value in level for item in _inner(value)]
         if not level:
             return document
-    raise SpecError(f"{path}: exceeds the limit of {MAX_DEPTH} levels: values are nested too deep")
+    raise SpecError(f"exceeds the limit of {MAX_DEPTH} levels: values are nested too deep", path=path)
 
 
 def _inner(value: Any) -> Iterable[Any]:
@@ -183,10 +185,10 @@ def _name(document: Mapping[str, Any], place: _Place) -> tuple[str, bool]:
     keys = [key for key in ("profile", "part") if key in document]
     if len(keys) != 1 or (place.part is not None and keys != ["part"]):
         wanted = "profile" if place.part is None else "part"
-        raise SpecError(f'{place.path}: expected its name, `{wanted} = "…"`, found {" and ".join(keys) or "none"}')
+        raise SpecError(f'expected its name, `{wanted} = "…"`, found {" and ".join(keys) or "none"}', path=place.path)
     name = document[keys[0]]
     if place.part not in (None, name):
-        raise SpecError(f"{place.path}: expected the part {place.part}, found {name}")
+        raise SpecError(f"expected the part {place.part}, found {name}", path=place.path)
     return name, keys == ["part"]
 
 
@@ -197,7 +199,7 @@ def _nodes(rows: Mapping[str, Any], sets: Mapping[str, list[str]]) -> tuple[Node
         for choice in choices(path, sets):
             nodes.append(Node(row, choice.steps, axes_of(row, choice.chosen)))
             if len(nodes) > MAX_NODES:
-                raise SpecError(f"{path}: exceeds the limit of {MAX_NODES} nodes: the sets multiply to more")
+                raise SpecError(f"exceeds the limit of {MAX_NODES} nodes: the sets multiply to more", path=path)
     return tuple(nodes)
 
 
@@ -215,11 +217,11 @@ def _also(names: Any, path: Path) -> dict[str, list[Any]]:
         try:
             document = orjson.loads(_bytes(place))
         except orjson.JSONDecodeError as error:
-            raise SpecError(f"{place}: expected JSON, found: {shorten(str(error))}") from error
+            raise SpecError(f"expected JSON, found: {shorten(str(error))}", path=place) from error
         if not isinstance(document, dict) or not document.keys() <= found.keys():
-            raise SpecError(f'{place}: expected an object of lists of rules, {{"must": […], "should": […]}}')
+            raise SpecError('expected an object of lists of rules, {"must": […], "should": […]}', path=place)
         for level, rules in _flat(document, place).items():
             if not isinstance(rules, list) or not all(isinstance(rule, dict) and "$anchor" in rule for rule in rules):
-                raise SpecError(f"{place}: {level}: expected a list of rules, each with an $anchor")
+                raise SpecError(f"{level}: expected a list of rules, each with an $anchor", path=place)
             found[level] += rules
     return found

@@ -42,13 +42,13 @@ def _distinct(nodes: Sequence[Node]) -> None:
         same.append(node)
         for group, inner in groups.items():
             if overlap(group, node.steps):
-                raise SpecError(f"{node.row.path}: an array holds no other node, and {inner.row.path} lies below it")
+                raise SpecError(f"an array holds no other node, and {inner.row.path} lies below it", path=node.row.path)
 
 
 def _path(node: Node, words: Vocabulary) -> None:
     top, place = node.steps[0], node.row.path
     if top in RESERVED:
-        raise SpecError(f"{place}: a profile says nothing of /{top}")
+        raise SpecError(f"a profile says nothing of /{top}", path=place)
     if len(node.steps) > 1:
         _known(place, "group", top, words.groups)
 
@@ -57,7 +57,7 @@ def _known(place: str, what: str, name: str, known: Iterable[str]) -> None:
     """Raise `SpecError` where `name` is not among `known`, and one letter from one of them."""
     near = [each for each in known if is_near(name, each)]
     if near and name not in known:
-        raise SpecError(f"{place}: {what} {name!r}; did you mean {near[0]}?")
+        raise SpecError(f"{what} {name!r}; did you mean {near[0]}?", path=place)
 
 
 def _dtype(node: Node, words: Vocabulary) -> None:
@@ -66,9 +66,9 @@ def _dtype(node: Node, words: Vocabulary) -> None:
     listed = text.split()
     for word in listed:
         if word not in known:
-            raise SpecError(f"{place}: {word!r} is not a dtype{suggestion(word, known) or f': expected {known}'}")
+            raise SpecError(f"{word!r} is not a dtype{suggestion(word, known) or f': expected {known}'}", path=place)
     if len(words.dtypes_of(text)) < sum(len(words.dtypes_of(word)) for word in listed):
-        raise SpecError(f"{place}: a dtype is listed twice")
+        raise SpecError("a dtype is listed twice", path=place)
     if text == "coordinates" and not words.coordinates.search(example(node.steps)):
         raise SpecError(
             f"{place}: coordinates is for what trace calls coordinates (`/outputs/coordinates`); write float32 float64"
@@ -80,13 +80,13 @@ def _relation(node: Node, column: str, value: Any, nodes: Sequence[Node], words:
     allowed = words.classes[relation.dtypes] if relation.dtypes else _ordered(words)
     wrong = [dtype for dtype in words.dtypes_of(node.row.columns["dtype"]) if dtype not in allowed]
     if wrong:
-        raise SpecError(f"{place}: expected a dtype among {', '.join(allowed)}, found {wrong[0]}")
+        raise SpecError(f"expected a dtype among {', '.join(allowed)}, found {wrong[0]}", path=place)
     if relation.flaw(value):
-        raise SpecError(f"{place}: {relation.flaw(value)}")
+        raise SpecError(f"{relation.flaw(value)}", path=place)
     if relation.axis is not None:
         names = names_in(nodes)
         if relation.axis(value) not in names:
-            raise SpecError(f"{place}: no node of the table has the axis {value!r}{suggestion(str(value), names)}")
+            raise SpecError(f"no node of the table has the axis {value!r}{suggestion(str(value), names)}", path=place)
     if relation.partner is not None:
         _partner(node, place, relation, value, nodes)
 
@@ -103,12 +103,12 @@ def _partner(node: Node, place: str, relation: Relation, value: Any, nodes: Sequ
     fixed: Mapping[str, Node] = {shown(each.steps): each for each in nodes if is_fixed(each.steps)}
     if path not in fixed or fixed[path] is node:
         others = [each for each in fixed if fixed[each] is not node]
-        raise SpecError(f"{place}: {path} is not one node of the table{suggestion(path, others)}")
+        raise SpecError(f"{path} is not one node of the table{suggestion(path, others)}", path=place)
     if not is_fixed(node.steps):
-        raise SpecError(f"{place}: a series has no one partner")
+        raise SpecError("a series has no one partner", path=place)
     own, other = node.axes, fixed[path].axes
     if not all(any(partner.fits(axes, each) for each in other) for axes in own):
-        raise SpecError(f"{place}: expected that {path} has {partner.expected}, found {_shown(other)}")
+        raise SpecError(f"expected that {path} has {partner.expected}, found {_shown(other)}", path=place)
 
 
 def _shown(alternatives: Sequence[Sequence[str]]) -> str:

@@ -238,8 +238,8 @@ class TestReadme:
     @pytest.mark.parametrize(
         ("path", "node", "rule"),
         [
-            ("/outputs", array("float32", [4], ["token"], {}, None), "gpt-known-nodes"),
-            ("/Outputs", array("float32", [4], ["token"], {}, None), "node-name"),
+            ("/elsewhere", array("float32", [4], ["token"], {}, None), "gpt-known-nodes"),
+            ("/Elsewhere", array("float32", [4], ["token"], {}, None), "node-name"),
             ("/activations/layer_00", array("float32", [4, 4], ["hidden", "token"], {}, None), "gpt-hidden-axes"),
             ("/activations/layer_00", array("float32", [4, 4], ["token", "token"], {}, None), "axes-unique"),
             ("/activations/layer_00", array("int8", [4, 4], ["token", "hidden"], {}, None), "float-dtype"),

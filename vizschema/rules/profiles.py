@@ -143,9 +143,18 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
     _gather(must, places["must"], documents, files)
     _gather(should, places["should"], documents, files)
     own = files.read(folder / FACTS) if files.has(folder / FACTS) else {}
+    by_hand = not folder.is_relative_to(root()) and not files.built
+    if by_hand:
+        from vizschema.rules import own_facts
+
+        own_facts.require_form(folder / FACTS, own, root() / "facts.schema.json")
     # Rules that are built upon bring the facts that they are about, unless `extends` says otherwise.
     names = own.get("extends", _built_upon(documents, folder))
-    facts = [fact for base in names for fact in _inherited(files, folder, base, version)]
+    inherited = [fact for base in names for fact in _inherited(files, folder, base, version)]
+    facts = (*inherited, *own.get("facts", ()))
+    if by_hand:
+        schemas = [document for url, document in documents.items() if not url.startswith(HOME)]
+        own_facts.require_judged(folder / FACTS, own.get("facts", ()), schemas, facts)
     return Profile(
         name,
         version,
@@ -153,7 +162,7 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
         should["$id"],
         documents,
         _unique(_rules(must["$id"], should["$id"], documents)),
-        (*facts, *own.get("facts", ())),
+        facts,
         tuple(own.get("recognized_by", ())),
         table or next((place for place in (folder / TABLE,) if place.is_file()), None),
     )

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from vizschema.rules.assertions import NAMES, Assertion, Flat, Place, profiles_of
-from vizschema.rules.versions import load, versions
+from vizschema.rules.profiles import TABLE, is_profile, profiles_in, table_at, vocabulary_of, words_of
+from vizschema.rules.tables.changes import Ruled, differences, ruled
+from vizschema.rules.versions import load, newest, versions
 
 Kind = Literal["added", "dropped", "tightened", "loosened", "reworded"]
 KINDS: tuple[Kind, ...] = ("added", "dropped", "tightened", "loosened", "reworded")
@@ -45,6 +47,8 @@ class Side:
     version: str | None
     profiles: Mapping[str, Flat]
     files: Mapping[str, bytes] = field(repr=False)
+    tables: Mapping[str, Ruled] = field(repr=False)
+    """The tables of profiles and parts by their names; of one profile that is a side, by no name."""
 
 
 def side(version_or_folder: str) -> Side:
@@ -57,7 +61,21 @@ def side(version_or_folder: str) -> Side:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.endswith((".schema.json", *_SOURCES))
     }
-    return Side(version_or_folder, _version(folder), profiles, files)
+    return Side(version_or_folder, _version(folder), profiles, files, _tables(folder))
+
+
+def _tables(folder: Path) -> dict[str, Ruled]:
+    if not is_profile(folder):
+        words = vocabulary_of(profiles_in(folder)["trace"])
+        places = [path.parent for path in sorted(folder.rglob(TABLE))]
+        tables = [table_at(place, folder.name, folder.parent) for place in places]
+        return {table.name: ruled(table, words) for table in tables}
+    profile = newest().profile(str(folder))
+    if profile.table is None:
+        return {}
+    table = table_at(profile.table, profile.version)
+    own = {part.name: part.table for part in table.all_parts() if not part.is_shipped}
+    return {name: ruled(each, words_of(profile.version)) for name, each in {**own, "": table}.items()}
 
 
 def _version(folder: Path) -> str | None:
@@ -83,11 +101,30 @@ def compare(old: Side, new: Side) -> list[Change]:
             kind: Kind = "added" if before is None else "dropped"
             found.add(Change(kind, f"profile {name}", "", "minor" if before is None else "major"))
         else:
-            found.update(_rules(before, after))
+            key = name if only is None else ""
+            tables = (
+                [*old.tables.values(), *new.tables.values()] if key in old.tables.keys() & new.tables.keys() else []
+            )
+            found.update(_rules(*(_beside(flat, tables) for flat in (before, after))))
+    for name in sorted(old.tables.keys() & new.tables.keys()):
+        changed = differences(old.tables[name], new.tables[name])
+        found.update(Change(cast(Kind, each.kind), *each[1:], new.tables[name].table.name) for each in changed)
     for name in sorted({*old.files, *new.files}):
         if old.files.get(name) != new.files.get(name):
             found.add(Change("reworded", name, "", "patch"))
     return sorted(found, key=_rank)
+
+
+def _beside(flat: Flat, tables: Sequence[Ruled]) -> Flat:
+    """What of a profile is compared by its schemas: all of it, or where there are tables the rules beside them."""
+    if not tables:
+        return flat
+    own = {each.table.name for each in tables}
+    judged = {name for each in tables for name in each.judges}
+    rules = {name: rule for name, rule in flat.rules.items() if rule.profile in own and name not in judged}
+    world = ("nodes", NAMES)  # which nodes there may be
+    kept = frozenset(each for each in flat.assertions if each.rule in rules or each.place == world)
+    return Flat(kept, rules, frozenset())
 
 
 def _rank(change: Change) -> tuple[int, int, str, str]:

@@ -338,7 +338,11 @@ def built(table: Table) -> Built:
 @functools.lru_cache(maxsize=8)
 def words_of(version: str) -> Vocabulary:
     """What tables take from `trace` of a version."""
+    return vocabulary_of(load_profile(root() / version / "trace", version))
+
+
+def vocabulary_of(trace: Profile) -> Vocabulary:
+    """What tables take from a profile `trace`."""
     from vizschema.rules.tables.vocabulary import vocabulary
 
-    trace = load_profile(root() / version / "trace", version)
-    return vocabulary(version, trace.documents[trace.must], trace.documents[trace.should], trace.facts)
+    return vocabulary(trace.version, trace.documents[trace.must], trace.documents[trace.should], trace.facts)

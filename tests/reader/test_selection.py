@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import zarr
@@ -15,6 +17,7 @@ from support.traces import CONTAINERS
 
 import vizschema
 from vizschema import Array, Damaged
+from vizschema.containers.bytes import spans
 from vizschema.containers.values import Piece, Values
 from vizschema.reader.selection import Selectable
 
@@ -77,6 +80,65 @@ def test_a_part_is_that_of_numpy_in_every_container(container: str, tmp_path: Pa
     given = {"/x": Array(values, ["a", "b", "c"], chunks=[2, 3, 4]), "/outputs/y": Array(values, ["a", "b", "c"])}
     vizschema.write(path, given, {name: value for name, value in group.items() if name != "/"}, profile="trace")
     same(path, values, rng)
+
+
+@pytest.mark.parametrize(("hole", "block"), [(0, 1 << 20), (0, 64), (100, 200), (1 << 20, 100)])
+@pytest.mark.parametrize("save", ["contiguous", "big-endian", "compact", "npz", "fortran"])
+def test_ranges_of_any_size_give_what_numpy_gives(
+    save: str, hole: int, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "HOLE", hole)
+    monkeypatch.setattr(spans, "BLOCK_BYTES", block)
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(7, 5, 6))
+    path = tmp_path / ("a.npz" if save in ("npz", "fortran") else "a.h5")
+    if path.suffix == ".npz":
+        np.savez(path, x=np.asfortranarray(values) if save == "fortran" else values)
+    else:
+        space, kind = h5py.h5s.create_simple(values.shape), h5py.h5t.IEEE_F64BE if save == "big-endian" else None
+        creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        creation.set_layout(h5py.h5d.COMPACT if save == "compact" else h5py.h5d.CONTIGUOUS)
+        with h5py.File(path, "w") as file:
+            dataset = h5py.h5d.create(file.id, b"x", kind or h5py.h5t.IEEE_F64LE, space, creation)
+            dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    same(path, values, rng)
+
+
+@pytest.mark.parametrize("filters", [{}, {"compression": "gzip", "shuffle": True}, {"compression": "lzf"}])
+@pytest.mark.parametrize("chunks", [(1, 5, 6), (2, 3, 4), (7, 5, 6), (3, 1, 6)])
+def test_chunks_of_hdf5_give_what_numpy_gives_the_first_time_and_again(
+    filters: dict[str, Any], chunks: tuple[int, ...], tmp_path: Path
+) -> None:
+    values = np.random.default_rng(3).normal(size=(7, 5, 6))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=values, chunks=chunks, **filters)
+    for seed in (0, 0):
+        same(tmp_path / "a.h5", values, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("store", ["contiguous", "chunks", "zarr", "shards"])
+def test_parts_of_terabytes_that_were_never_written_take_no_more_than_their_own_memory(
+    store: str, tmp_path: Path
+) -> None:
+    side = 1 << 20
+    path = tmp_path / ("a.zarr" if store in ("zarr", "shards") else "a.h5")
+    if path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("x", (side, side), "f4", chunks=(512, 512) if store == "chunks" else None, fillvalue=2)
+    else:
+        group = zarr.create_group(path)
+        shards = {"shards": (1 << 14, 1 << 14)} if store == "shards" else {}
+        array = group.create_array("x", shape=(side, side), dtype="f4", chunks=(512, 512), fill_value=2, **shards)
+        array[3, 3] = 7
+    written = path.suffix == ".zarr"
+    with vizschema.open(path) as archive:
+        stored = archive["/x"]
+        tracemalloc.start()
+        for key in (np.s_[5], np.s_[:, 5], np.s_[:: side // 8, :: side // 8], np.s_[::-1000, 7]):
+            assert (stored[key] == 2).all()
+        assert stored[3, :5].tolist() == [2, 2, 2, 7 if written else 2, 2]
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+        tracemalloc.stop()
 
 
 class Holes(GridValues):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import ml_dtypes
@@ -177,13 +178,18 @@ def extent_of(
     index: int, counts: Sequence[int], block: Sequence[int], shape: Sequence[int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Start and shape of block number `index` of a regular grid in C order, as far as it lies within `shape`."""
-    start = tuple(at * length for at, length in zip(place_of(index, counts), block, strict=True))
+    start = tuple(map(mul, place_of(index, counts), block))
     return start, clipped(start, block, shape)
 
 
 def clipped(start: Sequence[int], block: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
     """The shape of that part of a block which lies within `shape`; an entry of 0 or less says that none does."""
     return tuple([min(length, size - first) for first, length, size in zip(start, block, shape, strict=True)])
+
+
+def touches(extent: tuple[Sequence[int], Sequence[int]], box: Box) -> bool:
+    """Whether the box with this first entry and this shape has any entry of the other."""
+    return all(at < end and first < at + length for at, length, (first, end) in zip(*extent, box, strict=True))
 
 
 def cells(box: Box, counts: Sequence[int], block: Sequence[int]) -> Iterator[int]:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vizschema.bounds import MEMORY
-from vizschema.containers.values import BLOCK_BYTES, Block, Box, ChunkDamaged, Piece, Values
+from vizschema.containers.bytes.target import Target
+from vizschema.containers.values import ChunkDamaged, Piece, Placed, Values
 from vizschema.errors import Damaged
 from vizschema.scan.pool import read_pieces
 from vizschema.text import escape_text
@@ -23,9 +24,6 @@ THREADS = 8
 
 ALONE = 1 << 20
 """Bytes of a part that one thread reads on its own: starting others would take longer."""
-
-FLOOR = 64 << 10
-"""Bytes of the smallest range that is read of an array without chunks."""
 
 IN_MEMORY = 64 << 20
 """The most bytes of a packed array that are decoded into memory; a larger one goes into a temporary file."""
@@ -42,7 +40,7 @@ class Selectable:
         self._path = path
         self._opened = opened
         self._threads = THREADS if remote else min(THREADS, os.cpu_count() or 1)
-        self._alone = 0 if remote else ALONE
+        self._remote = remote
         self._whole: npt.NDArray[Any] | None = None
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
@@ -51,55 +49,58 @@ class Selectable:
             values = self._opened(self._path)
         except ChunkDamaged as damaged:
             raise self._damaged(damaged) from None
-        box = _box(key, values.shape)
-        everything = [(0, size) for size in values.shape]
-        if box != everything and hasattr(values, "ranged"):
-            most = min(BLOCK_BYTES, max(FLOOR, _cells(box) * values.dtype.itemsize))
-            ranged: Values | None = values.ranged(most)
-            if ranged is None:
+        box, steps = _box(key, values.shape)
+        if hasattr(values, "spans"):
+            spans: Values | None = values.spans(box, steps)
+            if spans is None:
                 if self._whole is None:
-                    self._whole = self._filled(values, everything, _space(values))
+                    everything = [(0, size) for size in values.shape]
+                    self._whole = self._filled(values, Target(everything, [1] * len(everything), _space(values)))
                 return np.array(self._whole[key])
-            values = ranged
-        found = np.empty([last - first for first, last in box], values.dtype)
-        return np.asarray(self._filled(values, box, found)[_within(key, values.shape, box)])
+            values = spans
+        sizes = [-(-(end - first) // step) for (first, end), step in zip(box, steps, strict=True)]
+        found = self._filled(values, Target(box, steps, np.empty(sizes, values.dtype)))
+        return np.asarray(found[_within(key, values.shape)])
 
-    def _filled(self, values: Values, box: Box, found: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """`found` once every one of its values was read."""
+    def _filled(self, values: Values, target: Target) -> npt.NDArray[Any]:
+        """The memory of the target once every one of its values was read."""
+        found = target.memory
         if not found.size:
             return found
-        pieces = values.touching(box) if hasattr(values, "touching") else values.pieces()
+        pieces = values.touching(target.box) if hasattr(values, "touching") else values.pieces()
         first = list(islice(pieces, 2))
-        alone = len(first) < 2 or found.nbytes <= self._alone
+        plain = found.nbytes <= ALONE or getattr(values, "plain", False)
+        alone = len(first) < 2 or (plain and not self._remote)
         copied: list[int] = []
-        read_pieces(
-            lambda piece: copied.append(self._copied(values, piece, box, found)),
-            chain(first, pieces),
-            1 if alone else self._threads,
-            MEMORY,
-        )
+
+        def read(piece: Piece) -> None:
+            copied.append(self._copied(values, piece, target))
+
+        if alone:
+            for piece in chain(first, pieces):
+                read(piece)
+        else:
+            read_pieces(read, chain(first, pieces), self._threads, MEMORY)
         cells = sum(copied)
         if cells != found.size:
             detail = f"{found.size - cells} of {found.size} values are in no chunk"
             raise Damaged(self._path, self._path, "truncated", detail)
         return found
 
-    def _copied(self, values: Values, piece: Piece, box: Box, found: npt.NDArray[Any]) -> int:
-        """How many values of `piece` were put into `found`."""
+    def _copied(self, values: Values, piece: Piece, target: Target) -> int:
+        """How many values of `piece` were put into the target."""
+        if target.sparse and isinstance(values, Placed) and not target.meets(*values.extent(piece)):
+            return 0
         cells = 0
-        within = getattr(values, "read_within", None)  # of a shard, not all of it
-        for block in values.read(piece) if within is None else within(piece, box):
+        into = getattr(values, "read_into", None)  # of a shard, not all of it
+        for block in values.read(piece) if into is None else into(piece, target):
             if isinstance(block, ChunkDamaged):
                 raise self._damaged(block)
-            cells += _paste(block, box, found)
+            cells += target.put(block)
         return cells
 
     def _damaged(self, damaged: ChunkDamaged) -> Damaged:
         return Damaged(self._path, escape_text(damaged.key), damaged.reason, escape_text(damaged.detail))
-
-
-def _cells(box: Box) -> int:
-    return math.prod(last - first for first, last in box)
 
 
 def _space(values: Values) -> npt.NDArray[Any]:
@@ -108,21 +109,6 @@ def _space(values: Values) -> npt.NDArray[Any]:
         return np.empty(values.shape, values.dtype)
     with tempfile.TemporaryFile(prefix="vizschema-") as file:
         return np.memmap(file, values.dtype, "w+", shape=values.shape)
-
-
-def _paste(block: Block, box: Box, found: npt.NDArray[Any]) -> int:
-    """How many values of a block lie in the box; they are put into `found`."""
-    source, target = [], []
-    cells = 1
-    for at, length, (first, last) in zip(block.start, block.values.shape, box, strict=True):
-        low, high = max(at, first), min(at + length, last)
-        if low >= high:
-            return 0
-        source.append(slice(low - at, high - at))
-        target.append(slice(low - first, high - first))
-        cells *= high - low
-    found[tuple(target)] = block.values[tuple(source)]
-    return cells
 
 
 def _expanded(key: Any, rank: int) -> list[Any] | None:
@@ -141,11 +127,11 @@ def _expanded(key: Any, rank: int) -> list[Any] | None:
     return [*steps[:place], *[slice(None)] * missing, *steps[place + 1 :]]
 
 
-def _box(key: Any, shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """The first entry along every axis that is read, and the one after the last."""
+def _box(key: Any, shape: tuple[int, ...]) -> tuple[list[tuple[int, int]], list[int]]:
+    """The first entry along every axis that is read, and the one after the last; and from each to the next."""
     steps = _expanded(key, len(shape))
     if steps is None:
-        return [(0, size) for size in shape]
+        return [(0, size) for size in shape], [1] * len(shape)
     box = []
     for axis, (step, size) in enumerate(zip(steps, shape, strict=True)):
         if isinstance(step, slice):
@@ -156,21 +142,14 @@ def _box(key: Any, shape: tuple[int, ...]) -> list[tuple[int, int]]:
         if not 0 <= at < size:
             raise IndexError(f"index {step} is out of bounds for axis {axis} with size {size}")
         box.append((at, at + 1))
-    return box
+    return box, [abs(step.step or 1) if isinstance(step, slice) else 1 for step in steps]
 
 
-def _within(key: Any, shape: tuple[int, ...], box: list[tuple[int, int]]) -> Any:
-    """The key, for the box alone."""
+def _within(key: Any, shape: tuple[int, ...]) -> Any:
+    """The key, for what was read of the box."""
     steps = _expanded(key, len(shape))
     if steps is None:
         return key
-    inner: list[Any] = []
-    for step, size, (first, last) in zip(steps, shape, box, strict=True):
-        if not isinstance(step, slice):
-            inner.append(0)
-        elif first == last:
-            inner.append(slice(0, 0))
-        else:
-            start, _, stride = step.indices(size)
-            inner.append(slice(start - first, None, stride))
-    return tuple(inner)
+    return tuple(
+        slice(None, None, -1 if (step.step or 1) < 0 else 1) if isinstance(step, slice) else 0 for step in steps
+    )

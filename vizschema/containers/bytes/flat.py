@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ import numpy as np
 from vizschema.containers.bytes.deflating import deflate
 from vizschema.containers.bytes.packed import STEP, Run, crc32_combine
 from vizschema.containers.bytes.sources import Buffer, Bytes, Room, Rooms
+from vizschema.containers.bytes.spans import Spans
 from vizschema.containers.values import (
-    BLOCK_BYTES,
     Block,
     Box,
     ChunkDamaged,
@@ -48,10 +47,8 @@ class FlatValues:
         *,
         fortran: bool = False,
         rooms: Rooms | None = None,
-        most: int = BLOCK_BYTES,
     ) -> None:
         self.dtype = dtype_of(dtype)
-        self._name = dtype
         self.shape = tuple(shape)
         self._run = run
         self._rooms = rooms or Rooms()
@@ -59,7 +56,7 @@ class FlatValues:
         self._skip = skip
         self._fortran = fortran
         self._lying = self.shape[::-1] if fortran else self.shape
-        self._extent = grid_of(self._lying, stored.itemsize, most)
+        self._extent = grid_of(self._lying, stored.itemsize)
         self._counts = grid_counts(self._lying, self._extent)
         self._sums: dict[int, tuple[int, int]] = {}
         self._lock = threading.Lock()
@@ -69,13 +66,24 @@ class FlatValues:
         """Whether any part of the array can be read without what comes before."""
         return not self._run.codec and self._run.md5 is None
 
-    def ranged(self, most: int) -> FlatValues | None:
-        """The same values in ranges of at most `most` bytes, without a checksum over all; None where it is packed."""
+    def spans(self, box: Box, steps: Sequence[int]) -> FlatValues | Spans | None:
+        """What reads a part of the array, or all of it with its checksum; None for a part of what is packed."""
+        whole = all(first == 0 and end == size for (first, end), size in zip(box, self.shape, strict=True))
+        if whole and (self._run.codec or self._run.md5 is not None or self._run.crc is not None):
+            return self
         if self._run.codec:
             return None
-        run = replace(self._run, md5=None, crc=None)
-        return FlatValues(
-            run, self._name, self._stored, self.shape, self._skip, fortran=self._fortran, rooms=self._rooms, most=most
+        turned = slice(None, None, -1 if self._fortran else 1)
+        return Spans(
+            lambda start, length, buffer: self._run.fill(self._skip + start, buffer.sized(length)),
+            self._run.key,
+            self.dtype,
+            self._stored,
+            self._lying,
+            box[turned],
+            steps[turned],
+            self._rooms,
+            turned=self._fortran,
         )
 
     def pieces(self) -> Iterator[Piece]:

@@ -18,12 +18,12 @@ _KEPT = 64 << 20
 
 
 class Buffer:
-    """Memory that is used again and again, and grows with what is asked of it."""
+    """Memory that is used again and again, at first what is given, and grows with what is asked of it."""
 
     __slots__ = ("_memory",)
 
-    def __init__(self) -> None:
-        self._memory: Bytes = np.empty(0, np.uint8)
+    def __init__(self, memory: Bytes | None = None) -> None:
+        self._memory: Bytes = np.empty(0, np.uint8) if memory is None else memory
 
     def sized(self, size: int) -> Bytes:
         """`size` bytes of it, holding anything; what was taken before is overwritten."""

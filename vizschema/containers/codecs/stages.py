@@ -44,10 +44,12 @@ class Stage:
     encoded: Callable[[int | None], int | None] = lambda size: size
 
 
-def run(stages: list[Stage], data: Bytes, size: int, free: Callable[[Bytes], Buffer]) -> Bytes:
+def run(
+    stages: list[Stage], data: Bytes, size: int, free: Callable[[Bytes], Buffer], last: Buffer | None = None
+) -> Bytes:
     """`size` bytes decoded from `data` by `stages`, which are in the order of encoding.
 
-    `free` gives a buffer in which what it is called with does not lie. Raises `ChunkDamaged`.
+    `free` gives a buffer in which what it is called with does not lie; `last` is for the result. Raises `ChunkDamaged`.
     """
     sizes: list[int | None] = [size]
     for stage in stages:
@@ -55,7 +57,8 @@ def run(stages: list[Stage], data: Bytes, size: int, free: Callable[[Bytes], Buf
     for stage, exact, stored in zip(reversed(stages), sizes[-2::-1], sizes[::-1], strict=False):
         if stored is not None:
             require_size(data.size, stored, f"what {stage.name} decodes")
-        data = _decoded(stage, data, exact, bound_of(size), free(data))
+        out = last if last is not None and stage is stages[0] else free(data)
+        data = _decoded(stage, data, exact, bound_of(size), out)
         if exact is not None:
             require_size(data.size, exact, f"what {stage.name} gives")
     require_size(data.size, size, "it")

@@ -10,23 +10,41 @@ import math
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from h5py import h5d
 
-from vizschema.containers.bytes.sources import Bytes, OpenFile, Room, Rooms
+from vizschema.containers.bytes.sources import Buffer, Bytes, OpenFile, Room, Rooms
+from vizschema.containers.bytes.target import Target
 from vizschema.containers.codecs.stages import Stage, bound_of, run
 from vizschema.containers.codecs.table import STAGES
 from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.index import Index, Stored, filters_edges, read_index
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name
-from vizschema.containers.hdf5.values import LOCK, Contiguous, Hdf5Values, Open, Place
-from vizschema.containers.values import Block, Box, ChunkDamaged, Piece, absent_blocks, cells, gap, native
+from vizschema.containers.hdf5.values import LOCK, Contiguous, Hdf5Values, Open, Place, read_box
+from vizschema.containers.values import (
+    Block,
+    Box,
+    ChunkDamaged,
+    Damage,
+    Piece,
+    absent_blocks,
+    cells,
+    clipped,
+    extent_of,
+    gap,
+    native,
+    touches,
+)
 
 _LIBRARY = frozenset({"szip", "nbit", "scaleoffset", "lzf"})
 PLUG_INS: Mapping[int, str] = {32001: "blosc", 32015: "zstd"}
 """Registered filters whose chunks are frames of a codec that Zarr has too, by its name there."""
+
+KEPT = 8 << 20
+"""Bytes of decoded chunks of one array that are kept for who reads parts of it, as libhdf5 keeps them."""
 
 
 def hdf5_values(opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, rooms: Rooms) -> Contiguous | Chunked:
@@ -42,8 +60,13 @@ class Chunked(Hdf5Values):
     """A dataset in chunks, whose index is read once, when the first piece is asked for."""
 
     def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, rooms: Rooms) -> None:
-        super().__init__(opened, name, dtype, fd, rooms)
-        self._filters = _filters(opened().get_create_plist())
+        super().__init__(opened, name, dtype, rooms)
+        self._fd = fd
+        self._file = None if fd is None else OpenFile(fd, os.fstat(fd).st_size, owned=False)
+        creation = opened().get_create_plist()
+        self.plain = not creation.get_nfilters()
+        self._filters = _filters(creation)
+        self._kept: dict[int, Block] = {}
         self._index: Index | None = None
         self._index_lock = threading.Lock()
 
@@ -67,7 +90,7 @@ class Chunked(Hdf5Values):
             yield gap(at, math.prod(self._counts), self._grid, self._key)
 
     def touching(self, box: Box) -> Iterator[Piece]:
-        """The pieces that touch a box, in C order, and where all are few, some beside it."""
+        """The pieces that touch a box, in C order."""
         try:
             index = self._stored_chunks()
         except ChunkDamaged:
@@ -75,7 +98,7 @@ class Chunked(Hdf5Values):
             return
         spans = zip(box, self._block, strict=True)
         if 2 * len(index.cells) < math.prod(-(-end // length) - first // length for (first, end), length in spans):
-            yield from self.pieces()
+            yield from (piece for piece in self.pieces() if touches(self.extent(piece), box))
             return
         at = 0
         for cell in cells(box, self._counts, self._block):
@@ -89,15 +112,32 @@ class Chunked(Hdf5Values):
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The block of a chunk, or the damage in its place; few blocks for all that were never written."""
+        return self.read_into(piece, None)
+
+    def read_into(self, piece: Piece, target: Target | None) -> Iterator[Block | ChunkDamaged]:
+        """The blocks of a piece; with a target, decoded there if they can be, or else kept for the next time."""
         try:
-            written = self._stored_chunks().find(piece.index) is not None
+            stored = self._stored_chunks().find(piece.index)
         except ChunkDamaged as damaged:
             yield damaged.at(piece.key)
             return
-        if written:
-            yield from self._read(piece)
-        else:
+        if stored is None:
             yield from absent_blocks(piece, self._grid, self._key, self.fill)
+            return
+        kept = None if target is None else self._kept.get(piece.index)
+        if kept is not None:
+            yield kept
+            return
+        start, part = extent_of(piece.index, self._counts, self._block, self.shape)
+        with self._rooms.borrowed() as room:
+            try:
+                block = self._decoded(stored, start, part, room, target)
+            except ChunkDamaged as damaged:
+                yield damaged.at(piece.key)
+                return
+            if not self.plain and target is not None and target.memory.nbytes <= KEPT:
+                self._keep(piece.index, block)
+            yield block
 
     def _piece(self, cell: int) -> Piece:
         return Piece(cell, self._key(cell), math.prod(self._block) * self._item, 1)
@@ -112,26 +152,62 @@ class Chunked(Hdf5Values):
                     raise ChunkDamaged("undecodable", f"the index of its chunks: {message(error)}") from None
             return self._index
 
-    def _values(self, piece: Piece, start: Place, part: Place, room: Room) -> Block:
-        stored = self._stored_chunks().find(piece.index)
-        assert stored is not None  # asked by `read`  # noqa: S101
+    def _keep(self, cell: int, block: Block) -> None:
+        """Keep a copy of a decoded chunk, as long as it fits beside those that were read after it."""
+        if block.values.nbytes > KEPT:
+            return
+        copied = replace(block, values=block.values.copy())
+        with self._index_lock:
+            self._kept[cell] = copied
+            while sum(each.values.nbytes for each in self._kept.values()) > KEPT:
+                del self._kept[next(iter(self._kept))]
+
+    def _decoded(self, stored: Stored, start: Place, part: Place, room: Room, target: Target | None) -> Block:
         filtered = self._filters.edges if part != self._block else True
         if filtered is not False and self._filters.unsupported is not None:
             raise ChunkDamaged("undecodable", self._filters.unsupported)
         size = math.prod(self._block) * self._item
         self._check(stored, size)
-        if filtered is None or (filtered and self._filters.by_library):
-            return self._by_library(start, part, room)
-        raw = self._raw(start, stored, room)
         stages = [stage for bit, stage in enumerate(self._filters.stages) if filtered and not stored.mask >> bit & 1]
-        if stages:
-            raw = run(stages, raw, size, room.free)
-        elif raw.size != size:
-            raise ChunkDamaged("truncated" if raw.size < size else "wrong-length", f"{raw.size} bytes, expected {size}")
-        values = native(raw, self.dtype, self._stored).reshape(self._block)
-        if part != self._block:
-            values = values[tuple(slice(length) for length in part)]
-        return Block(start, np.ascontiguousarray(values), stored.size)
+        by_library = filtered is None or (filtered and self._filters.by_library)
+        if not stages and not by_library:
+            return self._rows(stored, start, part, room, target)
+        slab = None if target is None else target.slab(start, self._block)
+        last = None if slab is None else Buffer(slab)
+        if by_library:
+            raw = (last or room.encoded).sized(math.prod(part) * self._item)
+            read_box(self._open, start, part, raw)
+            return Block(start, native(raw, self.dtype, self._stored).reshape(part), raw.size)
+        raw = run(stages, self._raw(start, stored, room.encoded), size, room.free, last)
+        return self._block_at(start, self._block, raw, stored.size)
+
+    def _rows(self, stored: Stored, start: Place, part: Place, room: Room, target: Target | None) -> Block:
+        """The block of a chunk that no filter changed: along the first axis that it spans, what is asked for."""
+        size = math.prod(self._block) * self._item
+        if stored.size != size:
+            reason: Damage = "truncated" if stored.size < size else "wrong-length"
+            raise ChunkDamaged(reason, f"{stored.size} bytes, expected {size}")
+        if self._file is None or target is None or not part:
+            return self._block_at(start, self._block, self._raw(start, stored, room.encoded), size)
+        axis = next((axis for axis, length in enumerate(self._block) if length > 1), 0)
+        first, end = target.box[axis]
+        low, high = max(0, first - start[axis]), min(part[axis], end - start[axis])
+        row = size // self._block[axis]
+        start = (*start[:axis], start[axis] + low, *start[axis + 1 :])
+        block = (*self._block[:axis], max(0, high - low), *self._block[axis + 1 :])
+        slab = target.slab(start, block)
+        rows = Stored(0, stored.address + low * row, max(0, high - low) * row)
+        return self._block_at(
+            start, block, self._raw(start, rows, room.encoded if slab is None else Buffer(slab)), size
+        )
+
+    def _block_at(self, start: Place, block: Place, raw: Bytes, stored_bytes: int) -> Block:
+        """The values of `raw` in the shape of a block, as far as they lie within the array."""
+        values = native(raw, self.dtype, self._stored).reshape(block)
+        part = clipped(start, block, self.shape)
+        if part != block:
+            values = np.ascontiguousarray(values[tuple(slice(length) for length in part)])
+        return Block(start, values, stored_bytes)
 
     def _check(self, stored: Stored, size: int) -> None:
         if stored.size > bound_of(size):
@@ -141,12 +217,12 @@ class Chunked(Hdf5Values):
                 "truncated", f"it ends at byte {stored.address + stored.size}, after the end of the file"
             )
 
-    def _raw(self, start: Place, stored: Stored, room: Room) -> Bytes:
-        if self._fd is not None:
-            return OpenFile(self._fd, stored.size, stored.address, owned=False).take(0, stored.size, room.encoded)
+    def _raw(self, start: Place, stored: Stored, buffer: Buffer) -> Bytes:
+        if self._file is not None:
+            return self._file.take(stored.address, stored.size, buffer)
         try:
             with LOCK:
-                _, data = self._open().read_direct_chunk(start, out=room.encoded.sized(stored.size))
+                _, data = self._open().read_direct_chunk(start, out=buffer.sized(stored.size))
         except LIBRARY_ERRORS as error:
             raise ChunkDamaged("undecodable", message(error)) from None
         return np.frombuffer(data, np.uint8)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator
-from copy import copy
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from h5py import h5d, h5s, h5t
 
-from vizschema.containers.bytes.sources import OpenFile, Room, Rooms
+from vizschema.containers.bytes.sources import Buffer, Bytes, OpenFile, Rooms
+from vizschema.containers.bytes.spans import Spans
 from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
 from vizschema.containers.values import (
@@ -28,10 +28,11 @@ from vizschema.containers.values import (
     Piece,
     absent_blocks,
     box_around,
+    boxes,
     cells,
-    clipped,
     grid_of,
     native,
+    number_of,
     place_of,
 )
 
@@ -44,16 +45,15 @@ Open = Callable[[], Any]
 
 
 class Hdf5Values:
-    """What both layouts share: the grid of pieces, the fill value, and reading through the library.
+    """What both layouts share: the grid of pieces, and the fill value.
 
-    `name` is what to call the dataset, `fd` the descriptor of its file where positions in it are those of libhdf5.
+    `name` is what to call the dataset; `fd`, of both, the descriptor of its file where positions are those of libhdf5.
     """
 
-    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, rooms: Rooms) -> None:
+    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], rooms: Rooms) -> None:
         dataset = opened()
         self._open = opened
         self._name = name
-        self._fd = fd
         self._rooms = rooms
         self.dtype = dtype
         self.shape: Place = tuple(dataset.shape)
@@ -68,40 +68,43 @@ class Hdf5Values:
     def _block_of(self, dataset: Any, creation: Any) -> Place:
         raise NotImplementedError
 
-    def _values(self, piece: Piece, start: Place, part: Place, room: Room) -> Block:
-        raise NotImplementedError
-
     def extent(self, piece: Piece) -> tuple[Place, Place]:
         """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
         return box_around(piece, self._grid)
 
-    def _read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
-        """The block of a piece that was written, or the damage in its place; its buffer is in use until the next."""
-        start = tuple(at * length for at, length in zip(place_of(piece.index, self._counts), self._block, strict=True))
-        with self._rooms.borrowed() as room:
-            try:
-                yield self._values(piece, start, clipped(start, self._block, self.shape), room)
-            except ChunkDamaged as damaged:
-                yield damaged.at(piece.key)
-
     def _key(self, index: int) -> str:
         return f"{self._name}[{', '.join(map(str, place_of(index, self._counts)))}]"
 
-    def _by_library(self, start: Place, part: Place, room: Room) -> Block:
-        """A block read by libhdf5, in the type of the file, so that nothing is converted."""
-        raw = room.encoded.sized(math.prod(part) * self._item)
-        try:
-            with LOCK:
-                dataset = self._open()
-                space = dataset.get_space()
-                if part:
-                    space.select_hyperslab(start, part)
-                target = raw.view(np.dtype((np.void, self._item))).reshape(part)
-                memory = h5s.create_simple(part) if part else h5s.create(h5s.SCALAR)
-                dataset.read(memory, space, target, dataset.get_type())
-        except LIBRARY_ERRORS as error:
-            raise ChunkDamaged("undecodable", message(error)) from None
-        return Block(start, native(raw, self.dtype, self._stored).reshape(part), raw.size)
+
+def read_box(opened: Open, start: Place, part: Place, raw: Bytes) -> None:
+    """Have libhdf5 read a box into `raw`, in the type of the file: nothing is converted; raises `ChunkDamaged`."""
+    try:
+        with LOCK:
+            dataset = opened()
+            kind, space = dataset.get_type(), dataset.get_space()
+            if part:
+                space.select_hyperslab(start, part)
+            memory = h5s.create_simple(part) if part else h5s.create(h5s.SCALAR)
+            dataset.read(memory, space, raw.view(np.dtype((np.void, kind.get_size()))).reshape(part), kind)
+    except LIBRARY_ERRORS as error:
+        raise ChunkDamaged("undecodable", message(error)) from None
+
+
+class _ByLibrary:
+    """The bytes of an array of `shape`, whose boxes libhdf5 reads, in ranges as a `Source` gives them."""
+
+    def __init__(self, opened: Open, shape: Place, item: int) -> None:
+        self._open, self._shape, self._item = opened, shape, item
+
+    def take(self, start: int, length: int, buffer: Buffer) -> Bytes:
+        """`length` bytes from `start`, read into `buffer`."""
+        raw = buffer.sized(length)
+        at = 0
+        for first, part in boxes(start // self._item, (start + length) // self._item, self._shape):
+            size = math.prod(part) * self._item
+            read_box(self._open, first, part, raw[at : at + size])
+            at += size
+        return raw
 
 
 class Contiguous(Hdf5Values):
@@ -111,22 +114,19 @@ class Contiguous(Hdf5Values):
     """
 
     def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, rooms: Rooms) -> None:
-        super().__init__(opened, name, dtype, fd, rooms)
+        super().__init__(opened, name, dtype, rooms)
         offset = opened().get_offset()
-        self._source = None
+        size = math.prod(self.shape) * self._item
+        self._source: OpenFile | _ByLibrary = _ByLibrary(opened, self.shape, self._item)
         if fd is not None and offset is not None:
-            size = max(0, min(os.fstat(fd).st_size - offset, math.prod(self.shape) * self._item))
-            self._source = OpenFile(fd, size, offset, owned=False)
+            self._source = OpenFile(fd, max(0, min(os.fstat(fd).st_size - offset, size)), offset, owned=False)
 
-    def ranged(self, most: int) -> Contiguous:
-        """The same values in ranges of at most `most` bytes; nothing else of what was never written."""
+    def spans(self, box: Box, steps: Sequence[int]) -> Contiguous | Spans:
+        """What reads a part of the array; nothing else of what was never written."""
         if not self._written:
             return self
-        finer = copy(self)
-        finer._block = grid_of(self.shape, self._item, most)
-        finer._grid = Grid(self.shape, finer._block, finer._block)
-        finer._counts = finer._grid.counts
-        return finer
+        take, name = self._source.take, self._name
+        return Spans(take, name, self.dtype, self._stored, self.shape, box, steps, self._rooms, at_once=True)
 
     def _block_of(self, dataset: Any, creation: Any) -> Place:
         compact = creation.get_layout() == h5d.COMPACT
@@ -143,23 +143,22 @@ class Contiguous(Hdf5Values):
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The block of a piece, or the damage in its place."""
-        if self._written:
-            yield from self._read(piece)
-        else:
+        if not self._written:
             yield from absent_blocks(piece, self._grid, self._key, self.fill)
+            return
+        start, part = self.extent(piece)
+        with self._rooms.borrowed() as room:
+            try:
+                first = number_of(start, self.shape)
+                raw = self._source.take(first * self._item, math.prod(part) * self._item, room.encoded)
+            except ChunkDamaged as damaged:
+                yield damaged.at(piece.key)
+                return
+            yield Block(start, native(raw, self.dtype, self._stored).reshape(part), raw.size)
 
     def _piece(self, index: int) -> Piece:
         decoded = math.prod(self._block) * self._item if self._written else 0
         return Piece(index, self._key(index), decoded, int(index == 0))
-
-    def _values(self, piece: Piece, start: Place, part: Place, room: Room) -> Block:  # noqa: ARG002
-        if self._source is None:
-            return self._by_library(start, part, room)
-        first = 0
-        for at, size in zip(start, self.shape, strict=True):
-            first = first * size + at
-        raw = self._source.take(first * self._item, math.prod(part) * self._item, room.encoded)
-        return Block(start, native(raw, self.dtype, self._stored).reshape(part), raw.size)
 
 
 def _byte_order(kind: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:

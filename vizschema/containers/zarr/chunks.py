@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vizschema.containers.bytes.sources import Buffer, Held, Room, Source, Window
+from vizschema.containers.bytes.target import Target
 from vizschema.containers.codecs.stages import bound_of, run, unwrap
 from vizschema.containers.texts import texts_of
 from vizschema.containers.values import (
@@ -18,7 +19,6 @@ from vizschema.containers.values import (
     Box,
     ChunkDamaged,
     boxes,
-    cells,
     clipped,
     grid_counts,
     native,
@@ -82,16 +82,19 @@ class Cell:
         first = tuple([begin + at * length for begin, at, length in zip(start, place, shard.inner, strict=True)])
         return Cell(shard.pipeline, first, shard.inner, f"{self.key}[{', '.join(map(str, place))}]", axes)
 
-    def touching(self, shard: Shard, box: Box) -> Iterator[int]:
-        """The numbers of the chunks of a shard that touch a box of the array."""
+    def touching(self, shard: Shard, box: Box, numbers: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], int]:
+        """Which of the chunks of a shard with these numbers touch a box of the array, and how many of all do."""
         axes = self._inner_axes()
         order = range(len(box)) if axes is None else axes
         sides = [side for _, side in sorted(zip(order, box, strict=True))]
         start, shape = _turned(self.start, self.pipeline.forward), _turned(self.shape, self.pipeline.forward)
-        within = [
-            (max(0, low - at), min(size, high - at)) for (low, high), at, size in zip(sides, start, shape, strict=True)
-        ]
-        return cells(within, self.counts(shard), shard.inner)
+        touching, count = np.ones(numbers.size, np.bool_), 1
+        places = np.unravel_index(numbers, self.counts(shard)) if box else ()
+        for place, (low, high), at, size, length in zip(places, sides, start, shape, shard.inner, strict=True):
+            first, end = max(0, low - at) // length, -(-min(size, high - at) // length)
+            touching &= (first <= place) & (place < end)
+            count *= max(0, end - first)
+        return numbers[touching], count
 
     def _inner_axes(self) -> Place | None:
         """What turns the order of axes of the chunks within a shard into the array's; None where it is the same."""
@@ -101,15 +104,17 @@ class Cell:
         return self.axes if axes is None else tuple(axes[axis] for axis in self.axes)
 
 
-def chunk_blocks(layout: Layout, cell: Cell, source: Source, room: Room, box: Box | None = None) -> Iterator[Outcome]:
-    """The blocks of what `source` holds; of a shard, with a box, only those that touch it."""
+def chunk_blocks(
+    layout: Layout, cell: Cell, source: Source, room: Room, target: Target | None = None
+) -> Iterator[Outcome]:
+    """The blocks of what `source` holds; of a shard, with a target, only those that touch its box."""
     pipeline = cell.pipeline
     if pipeline.unsupported is not None:
         yield ChunkDamaged("undecodable", pipeline.unsupported, cell.key)
         return
     try:
         if pipeline.shard is None:
-            yield _block(layout, cell, source, room)
+            yield _block(layout, cell, source, room, target)
             return
         if pipeline.stages:
             source = _unwrapped(pipeline, source, cell.shape, layout)
@@ -117,24 +122,22 @@ def chunk_blocks(layout: Layout, cell: Cell, source: Source, room: Room, box: Bo
     except ChunkDamaged as damaged:
         yield damaged.at(cell.key)
         return
-    if box is not None:
-        for number in cell.touching(pipeline.shard, box):
-            if index.absent[number]:
-                yield from _absent(layout, cell, number, number + 1)
-            else:
-                yield from _inner(layout, cell.inner(pipeline.shard, number), source, index, number, room, box)
-        return
     stored = np.flatnonzero(~index.absent)
+    count = index.absent.size
+    if target is not None:
+        stored, count = cell.touching(pipeline.shard, target.box, stored)
+    gaps = stored.size < count
     at = 0
     for number in [*map(int, stored), index.absent.size]:
-        yield from _absent(layout, cell, at, number)
+        if gaps:
+            yield from _absent(layout, cell, at, number)
         at = number + 1
         if number < index.absent.size:
-            yield from _inner(layout, cell.inner(pipeline.shard, number), source, index, number, room, None)
+            yield from _inner(layout, cell.inner(pipeline.shard, number), source, index, number, room, target)
 
 
 def _inner(
-    layout: Layout, cell: Cell, source: Source, index: _Index, number: int, room: Room, box: Box | None
+    layout: Layout, cell: Cell, source: Source, index: _Index, number: int, room: Room, target: Target | None
 ) -> Iterator[Outcome]:
     """The blocks of one chunk of a shard, where the range of bytes that the index gives is its own."""
     if min(cell.placed(layout)[1], default=1) <= 0:
@@ -146,7 +149,7 @@ def _inner(
     elif index.shared[number]:
         yield ChunkDamaged("undecodable", f"{words}, some of which are another chunk's or the index's", cell.key)
     else:
-        yield from chunk_blocks(layout, cell, Window(source, offset, length), room, box)
+        yield from chunk_blocks(layout, cell, Window(source, offset, length), room, target)
 
 
 def _absent(layout: Layout, cell: Cell, first: int, end: int) -> Iterator[Outcome]:
@@ -163,7 +166,7 @@ def _absent(layout: Layout, cell: Cell, first: int, end: int) -> Iterator[Outcom
             yield Block(place, np.broadcast_to(layout.fill, part), 0, absent, (cell.key.partition("[")[0],))
 
 
-def _block(layout: Layout, cell: Cell, source: Source, room: Room) -> Block:
+def _block(layout: Layout, cell: Cell, source: Source, room: Room, target: Target | None) -> Block:
     pipeline = cell.pipeline
     size, stored = chunk_bytes(cell.shape, pipeline.stored), source.size
     if pipeline.stored.kind == "O":
@@ -174,9 +177,12 @@ def _block(layout: Layout, cell: Cell, source: Source, room: Room) -> Block:
         raise ChunkDamaged("wrong-length", f"{stored} bytes, more than {size} bytes can take in any encoding")
     if not stored and size:
         raise ChunkDamaged("truncated", "it is empty")
-    raw = source.take(0, stored, room.encoded)
+    turned = pipeline.inverse is not None or cell.axes is not None
+    slab = None if target is None or turned else target.slab(cell.start, cell.shape)
+    last = None if slab is None else Buffer(slab)
+    raw = source.take(0, stored, room.encoded if pipeline.stages or last is None else last)
     if pipeline.stages:
-        raw = run(pipeline.stages, raw, size, room.free)
+        raw = run(pipeline.stages, raw, size, room.free, last)
     return _placed(layout, cell, native(raw, layout.dtype, pipeline.stored), stored)
 
 

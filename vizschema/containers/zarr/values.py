@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from vizschema.containers.bytes.sources import Opener, Rooms
+from vizschema.containers.bytes.target import Target
 from vizschema.containers.document import Unreadable
 from vizschema.containers.values import (
     SHOWN,
@@ -20,6 +21,7 @@ from vizschema.containers.values import (
     gap,
     place_of,
     places,
+    touches,
 )
 from vizschema.containers.zarr.chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, innermost
 from vizschema.containers.zarr.layout import Layout, layout_of
@@ -89,7 +91,7 @@ class ZarrValues:
         near = math.prod(-(-end // length) - first // length for (first, end), length in sides)
         listing = self._listed() if near > _ASKED else None
         if listing is not None and near > listing.cells.size:
-            yield from (piece for piece in self.pieces() if _touches(self.extent(piece), box))
+            yield from (piece for piece in self.pieces() if touches(self.extent(piece), box))
             return
         decoded = self._decoded_bytes()
         for index in cells(box, self._counts, self._layout.chunk):
@@ -109,10 +111,10 @@ class ZarrValues:
 
     def read(self, piece: Piece) -> Iterator[Outcome]:
         """The blocks of a piece; a damaged chunk in their place, and the others go on."""
-        return self.read_within(piece, None)
+        return self.read_into(piece, None)
 
-    def read_within(self, piece: Piece, box: Box | None) -> Iterator[Outcome]:
-        """The blocks of a piece; of a shard, with a box, only those that touch it."""
+    def read_into(self, piece: Piece, target: Target | None) -> Iterator[Outcome]:
+        """The blocks of a piece; with a target, of a shard only those that touch it, decoded there if they can be."""
         source = None
         try:
             if piece.count == 1:
@@ -127,7 +129,7 @@ class ZarrValues:
         start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
         cell = Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
         with closing(source), self._rooms.borrowed() as room:
-            yield from chunk_blocks(self._layout, cell, source, room, box)
+            yield from chunk_blocks(self._layout, cell, source, room, target)
 
     def _absent(self, piece: Piece) -> Iterator[Outcome]:
         """The fill value in place of a piece, or why it is none: what lies in its place, or under other keys."""
@@ -162,7 +164,3 @@ class ZarrValues:
 
     def _decoded_bytes(self) -> int:
         return block_bytes(self._layout.pipeline, self._layout.chunk, self.dtype)
-
-
-def _touches(extent: tuple[Place, Place], box: Box) -> bool:
-    return all(at < end and first < at + length for at, length, (first, end) in zip(*extent, box, strict=True))

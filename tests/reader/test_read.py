@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import ml_dtypes
@@ -19,7 +20,7 @@ from support.traces import CONTAINERS, arrays, attributes, hidden
 
 import vizschema
 from vizschema import Archive, Damaged, NotAnArchive, UsageError
-from vizschema.reader.archive import StoredArray, StoredGroup
+from vizschema.reader.archive import OTHERS, StoredArray, StoredGroup
 
 container = pytest.mark.parametrize("container", CONTAINERS)
 
@@ -127,15 +128,82 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         archive["/outside"]
 
 
-def test_what_holds_neither_numbers_nor_text_is_not_read(tmp_path: Path) -> None:
+RECORD = np.dtype(
+    {
+        "names": ["a", "b", "c", "d"],
+        "formats": [">i4", np.dtype([("x", "<c8"), ("y", "?")]), ("<f8", (2, 3)), "S5"],
+        "offsets": [4, 10, 24, 72],
+        "itemsize": 80,
+    }
+)
+
+
+def _bitfields(file: h5py.File, kind: object, options: object) -> None:
+    space, creation = h5py.h5s.create_simple((4,)), h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    if options:
+        creation.set_chunk((3,))
+        creation.set_deflate(4)
+    dataset = h5py.h5d.create(file.id, b"x", kind, space, creation)
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.arange(8, dtype=np.uint8), kind)
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (3,), "compression": "gzip"}], ids=["contiguous", "chunks"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        h5py.enum_dtype({"low": -2, "high": 300}, basetype=">i2"),
+        h5py.h5t.STD_B16LE,
+        h5py.h5t.STD_B16BE,
+        RECORD,
+        np.dtype([("on", "?"), ("kind", h5py.enum_dtype({"a": 1}, basetype="u1"))]),
+        np.dtype(np.longdouble),
+        h5py.opaque_dtype(np.dtype("<M8[ns]")),
+        h5py.opaque_dtype(np.dtype("<m8[D]")),
+        np.dtype("V5"),
+    ],
+    ids=str,
+)
+def test_types_of_a_fixed_size_are_read_as_h5py_reads_them(
+    dtype: object, options: dict[str, object], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        if isinstance(dtype, np.dtype):
+            raw = np.frombuffer(np.random.default_rng(0).bytes(4 * dtype.itemsize), np.uint8) & 1
+            file.create_dataset("x", data=raw.view(dtype), dtype=dtype, **options)
+        else:
+            _bitfields(file, dtype, options)
+    with h5py.File(path) as file, vizschema.open(path) as archive:
+        expected, stored = file["x"][...], archive["/x"]
+        assert stored.dtype == expected.dtype.newbyteorder("=") == stored[...].dtype
+        for key in (np.s_[...], np.s_[1:3], np.s_[2]):
+            found, wanted = stored[key], expected[key].astype(stored.dtype)
+            if stored.dtype.names is None:
+                assert found.tobytes() == wanted.tobytes()
+            for name in stored.dtype.names or ():  # what lies between the fields is nobody's
+                assert np.array_equal(found[name], wanted[name])
+        assert archive.description["nodes"]["/x"]["dtype"] in OTHERS.keys() | {"float80of128"}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "words"),
+    [
+        (h5py.vlen_dtype("i4"), "vlen .lists of any length."),
+        (h5py.ref_dtype, "reference .references to other objects."),
+        (np.dtype([("a", h5py.string_dtype())]), "compound .records with fields."),
+        (np.dtype(("f4", (2,))), "array .each value an array itself."),
+    ],
+    ids=["vlen", "reference", "compound", "array"],
+)
+def test_what_is_not_read_is_said_to_be_what_it_is(dtype: np.dtype[Any], words: str, tmp_path: Path) -> None:
     path = written(tmp_path, "hdf5")
     with h5py.File(path, "r+") as file:
-        file["pairs"] = np.zeros(2, [("a", "i4"), ("b", "f4")])
-    with (
-        vizschema.open(path) as archive,
-        pytest.raises(NotAnArchive, match="expected numbers, booleans or text, found compound"),
-    ):
-        archive["/pairs"]
+        file.create_dataset("lists", (2,), dtype)
+    words = (
+        f"/lists: cannot be read: expected numbers, booleans or text, found {words}, which vizschema does not read: "
+    )
+    with vizschema.open(path) as archive, pytest.raises(NotAnArchive, match=words):
+        archive["/lists"]
 
 
 def test_a_codec_that_would_execute_is_never_run(tmp_path: Path) -> None:
@@ -279,7 +347,10 @@ def test_a_codec_without_a_decoder_is_named_and_is_no_damage(version: int, tmp_p
     with vizschema.open(tmp_path / "a.zarr") as archive, pytest.raises(NotAnArchive) as refused:
         archive["/x"]
     name = "zlib" if version == 3 else "zfpy"
-    assert str(refused.value) == f"/x: cannot be read: expected codecs that are decoded here, found {name}"
+    assert (
+        str(refused.value)
+        == f"/x: cannot be read: expected codecs that are decoded here, found {name}, which vizschema does not read"
+    )
     assert not isinstance(refused.value, Damaged)
 
 

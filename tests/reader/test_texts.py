@@ -92,7 +92,7 @@ def test_text_is_read_as_str(name: str, tmp_path: Path) -> None:
         vizschema.convert(path, tmp_path / "b.h5")
     kind = vizschema.describe(path)["nodes"]["/x"]["dtype"]
     assert refused.value.problems == {
-        "/x": f"expected numbers or booleans, found {kind}, which is read here and not written"
+        "/x": f"expected numbers or booleans, found {kind}, which no container of the standard stores"
     }
 
 

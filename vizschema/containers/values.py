@@ -78,7 +78,9 @@ class ChunkDamaged(Exception):
 
 
 class Values(Protocol):
-    """The stored values of one array, of a dtype among `description.ITEM_BYTES`; threads may share one.
+    """The stored values of one array; of another dtype than those of `description.ITEM_BYTES` only `open` reads any.
+
+    Threads may share one.
 
     Those with chunks that may be absent have a `fill` beside, the value [] of these; those that can list where their
     chunks are give by `stray()` the first sixteen names of what else is there, once `pieces` was begun.
@@ -302,6 +304,12 @@ def dtype_of(name: str) -> np.dtype[Any]:
 def native(raw: npt.NDArray[np.uint8], dtype: np.dtype[Any], stored: np.dtype[Any]) -> npt.NDArray[Any]:
     """Bytes, as `dtype` in native order; `stored` says how they lie. Booleans are true where they are not 0."""
     values = raw.view(stored)
+    if stored.kind == "V":
+        if stored == dtype:
+            return values
+        records = np.zeros(values.shape, dtype)  # with what lies between their fields
+        records[...] = values
+        return records
     if not stored.isnative:
         values = values.byteswap().view(stored.newbyteorder("="))
     if stored.kind in "SU":

@@ -29,6 +29,24 @@ from vizschema.text import archive_name, local_path
 KEPT = 8
 """Arrays whose index of chunks, or whose metadata, are kept for the next time that they are read."""
 
+OTHERS: Mapping[str, str] = {
+    "array": "each value an array itself",
+    "bitfield": "single bits",
+    "complex": "complex numbers of a type that NumPy does not have",
+    "compound": "records with fields",
+    "datetime": "points in time",
+    "enum": "names for integers",
+    "object": "objects",
+    "opaque": "bytes of no type",
+    "reference": "references to other objects",
+    "time": "points in time",
+    "timedelta": "lengths of time",
+    "vlen": "lists of any length",
+}
+"""Canonical dtypes beside numbers and text, in words."""
+
+_NAMED = TEXTS | ITEM_BYTES.keys()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredArray:
@@ -121,7 +139,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
         axes = None if node["axes"] is None else tuple(node["axes"])
         source = Selectable(path, self._opened, remote=self._remote)
         return StoredArray(
-            path, tuple(node["shape"]), dtype_of(node["dtype"]), axes, node["attributes"], chunks, source
+            path, tuple(node["shape"]), self._dtype(path, node), axes, node["attributes"], chunks, source
         )
 
     @cached_property
@@ -143,6 +161,18 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
             self._values.cache_clear()
             self._container.close()
 
+    def _dtype(self, path: str, node: Node) -> np.dtype[Any]:
+        """What `dtype_of` gives, or the values of a dtype of the container's own; raises `NotAnArchive`."""
+        if node["dtype"] in _NAMED:
+            return dtype_of(node["dtype"])
+        try:
+            return self._values(path).dtype
+        except ChunkDamaged as damaged:
+            what = OTHERS.get(node["dtype"], "a type of its container's own")
+            found = f"{node['dtype']} ({what}), which vizschema does not read: {damaged.detail}"
+            expected = "numbers, booleans or text"
+            raise NotAnArchive("cannot be read", path=path, expected=expected, found=found) from None
+
     def _opened(self, path: str) -> Values:
         """The values of an array, as the description has it; raises `ChunkDamaged`, `UsageError` once it is closed."""
         if not self._closing.alive:
@@ -151,7 +181,8 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
             )
         values = self._values(path)
         node = self.description["nodes"][path]
-        if values.shape != tuple(node["shape"]) or values.dtype != dtype_of(node["dtype"]):
+        dtype = dtype_of(node["dtype"]) if node["dtype"] in _NAMED else values.dtype
+        if values.shape != tuple(node["shape"]) or values.dtype != dtype:
             raise ChunkDamaged("undecodable", "its metadata are not those of when the archive was opened", path)
         if self._remote and isinstance(values, Ahead):
             values.until(-1)  # nothing is fetched but what is read
@@ -192,14 +223,11 @@ def open(path: str | os.PathLike[str]) -> Archive:
 
 
 def require_decodable(path: str, node: Node, container: Mapping[str, Any]) -> None:
-    """Raise `NotAnArchive` for an array of no numbers, or in a codec that is not decoded here.
+    """Raise `NotAnArchive` for an array in a codec that is not decoded here.
 
     `container` is the block of that name of the description.
     """
-    if node["dtype"] not in ITEM_BYTES and node["dtype"] not in TEXTS:
-        raise NotAnArchive("cannot be read", path=path, expected="numbers, booleans or text", found=node["dtype"])
     unknown = [name for name in undecoded(container, node) if node["dtype"] != "string" or name != "vlen-utf8"]
     if unknown:
-        raise NotAnArchive(
-            "cannot be read", path=path, expected="codecs that are decoded here", found=", ".join(unknown)
-        )
+        found = f"{', '.join(unknown)}, which vizschema does not read"
+        raise NotAnArchive("cannot be read", path=path, expected="codecs that are decoded here", found=found)

@@ -59,7 +59,8 @@ class Selectable:
                 return np.array(self._whole[key])
             values = spans
         sizes = [-(-(end - first) // step) for (first, end), step in zip(box, steps, strict=True)]
-        found = self._filled(values, Target(box, steps, np.empty(sizes, values.dtype)))
+        empty = np.zeros if values.dtype.kind == "V" else np.empty  # nothing is copied between the fields of records
+        found = self._filled(values, Target(box, steps, empty(sizes, values.dtype)))
         return np.asarray(found[_within(key, values.shape)])
 
     def _filled(self, values: Values, target: Target) -> npt.NDArray[Any]:
@@ -150,6 +151,5 @@ def _within(key: Any, shape: tuple[int, ...]) -> Any:
     steps = _expanded(key, len(shape))
     if steps is None:
         return key
-    return tuple(
-        slice(None, None, -1 if (step.step or 1) < 0 else 1) if isinstance(step, slice) else 0 for step in steps
-    )
+    turned = [slice(None, None, -1 if (step.step or 1) < 0 else 1) if isinstance(step, slice) else 0 for step in steps]
+    return (*turned, ...)

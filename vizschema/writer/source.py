@@ -46,7 +46,7 @@ def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
         if node["kind"] == "array":
             require_decodable(path, node, container)
             if node["dtype"] not in ITEM_BYTES:
-                return f"expected numbers or booleans, found {node['dtype']}, which is read here and not written"
+                return f"expected numbers or booleans, found {node['dtype']}, which no container of the standard stores"
     except (UsageError, NotAnArchive) as error:
         return error.reason
     return None

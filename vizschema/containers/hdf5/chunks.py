@@ -22,7 +22,7 @@ from vizschema.containers.codecs.stages import Stage, bound_of, run
 from vizschema.containers.codecs.table import STAGES
 from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.index import Index, Stored, filters_edges, read_index
-from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name
+from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name, numpy_type
 from vizschema.containers.hdf5.values import LOCK, Contiguous, Hdf5Values, Open, Place, read_box
 from vizschema.containers.values import (
     Block,
@@ -33,11 +33,13 @@ from vizschema.containers.values import (
     absent_blocks,
     cells,
     clipped,
+    dtype_of,
     extent_of,
     gap,
     native,
     touches,
 )
+from vizschema.description import ITEM_BYTES
 
 _LIBRARY = frozenset({"szip", "nbit", "scaleoffset", "lzf"})
 PLUG_INS: Mapping[int, str] = {32001: "blosc", 32015: "zstd"}
@@ -47,11 +49,15 @@ KEPT = 8 << 20
 """Bytes of decoded chunks of one array that are kept for who reads parts of it, as libhdf5 keeps them."""
 
 
-def hdf5_values(opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, rooms: Rooms) -> Contiguous | Chunked:
-    """The values of a dataset; raises `ChunkDamaged` where the library cannot say how it is stored."""
+def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, rooms: Rooms) -> Contiguous | Chunked:
+    """The values of a dataset of this canonical dtype; raises `ChunkDamaged` where it cannot be said how they lie."""
     try:
+        stored = numpy_type(opened().get_type())
+        if stored is None:
+            raise ChunkDamaged("undecodable", "they are of no fixed size, or of a type that NumPy lacks", name)
+        plain = dtype_of(dtype) if dtype in ITEM_BYTES else stored.newbyteorder("=")
         chunked = opened().get_create_plist().get_layout() == h5d.CHUNKED
-        return (Chunked if chunked else Contiguous)(opened, name, dtype, fd, rooms)
+        return (Chunked if chunked else Contiguous)(opened, name, plain, stored, fd, rooms)
     except LIBRARY_ERRORS as error:
         raise ChunkDamaged("undecodable", message(error), name) from None
 
@@ -59,8 +65,10 @@ def hdf5_values(opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, r
 class Chunked(Hdf5Values):
     """A dataset in chunks, whose index is read once, when the first piece is asked for."""
 
-    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, rooms: Rooms) -> None:
-        super().__init__(opened, name, dtype, rooms)
+    def __init__(
+        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, rooms: Rooms
+    ) -> None:
+        super().__init__(opened, name, dtype, stored, rooms)
         self._fd = fd
         self._file = None if fd is None else OpenFile(fd, os.fstat(fd).st_size, owned=False)
         creation = opened().get_create_plist()

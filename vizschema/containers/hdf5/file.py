@@ -19,7 +19,7 @@ from vizschema.containers.hdf5.nodes import array_node, group_node
 from vizschema.containers.hdf5.opening import Opened, open_path
 from vizschema.containers.hdf5.scales import BESIDE_DIMENSION, Link, Scales, holds_dimension
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
-from vizschema.description import ITEM_BYTES, Node, fault, join
+from vizschema.description import Node, fault, join
 from vizschema.text import escape_name, escape_text, shorten
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Hdf5:
         from vizschema.containers.bytes.sources import Rooms
         from vizschema.containers.hdf5.chunks import hdf5_values  # with the codecs, which describing does not need
         from vizschema.containers.hdf5.texts import Hdf5Texts
-        from vizschema.containers.values import ChunkDamaged, dtype_of
+        from vizschema.containers.values import ChunkDamaged
 
         if self._opened.written is not None:
             raise ChunkDamaged("undecodable", self._opened.written, path)
@@ -74,10 +74,9 @@ class Hdf5:
         node = {} if found is None else found[0]
         if node.get("kind") == "array" and node["dtype"] == "string":
             return Hdf5Texts(self._dataset(path), shown)
-        if node.get("kind") != "array" or node["dtype"] not in ITEM_BYTES:
-            raise ChunkDamaged("undecodable", "it is no dataset of numbers any more", path)
-        opened = partial(self._dataset, path)
-        return hdf5_values(opened, shown, dtype_of(node["dtype"]), self._opened.fd, self._rooms)
+        if node.get("kind") != "array":
+            raise ChunkDamaged("undecodable", "it is no dataset any more", path)
+        return hdf5_values(partial(self._dataset, path), shown, node["dtype"], self._opened.fd, self._rooms)
 
     def _array_node(self, path: str) -> tuple[Node, list[str]] | None:
         """What `array_node` says; raises `TypeError` where no dataset is."""

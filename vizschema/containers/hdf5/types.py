@@ -1,11 +1,14 @@
-"""Names of HDF5 datatypes and filters. Asks libhdf5 about types; opens nothing and reads no value."""
+"""HDF5 datatypes and filters: their names, and their forms in NumPy. Asks libhdf5 about types; opens nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from h5py import h5t
+
+from vizschema.description import ITEM_BYTES
 
 LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 """What h5py makes of an error of libhdf5, by its major and minor number."""
@@ -30,6 +33,13 @@ _FLOATS: Mapping[tuple[tuple[int, ...], int], str] = {
 }
 _ORDERS = frozenset({h5t.ORDER_LE, h5t.ORDER_BE})
 """Byte orders that are not mixed as those of a VAX are, which NumPy does not have."""
+_ORDERED = frozenset({h5t.INTEGER, h5t.FLOAT})
+_BITFIELDS: Mapping[str, Any] = {
+    f"{sign}u{bits // 8}": getattr(h5t, f"STD_B{bits}{order}")
+    for bits in (8, 16, 32, 64)
+    for sign, order in (("<", "LE"), (">", "BE"))
+}
+_DEPTH = 16
 _COMPLEX: Mapping[str, str] = {"float32": "complex64", "float64": "complex128"}
 
 
@@ -37,6 +47,45 @@ def type_name(kind: Any) -> str:
     """The canonical dtype of an HDF5 datatype, whatever its byte order; one of HDF5's own for what has none."""
     name = _NAMES.get(kind.get_class(), "unknown")
     return name if isinstance(name, str) else name(kind)
+
+
+def numpy_type(kind: Any, depth: int = 0) -> np.dtype[Any] | None:
+    """The type of NumPy whose items are stored as those of an HDF5 datatype are; None where there is none.
+
+    An enumeration is its integers, a bitfield an unsigned integer. What leads elsewhere in the file has no such type.
+    """
+    family, name = kind.get_class(), type_name(kind)
+    part = kind
+    while name in ITEM_BYTES and part.get_class() not in _ORDERED:
+        part = part.get_member_type(0) if part.get_class() == h5t.COMPOUND else part.get_super()
+    big = part.get_class() in _ORDERED and part.get_order() == h5t.ORDER_BE
+    if name in ITEM_BYTES:
+        return np.dtype("uint16" if name == "bfloat16" else name).newbyteorder(">" if big else "<")
+    if family == h5t.FLOAT and kind.equal(h5t.NATIVE_LDOUBLE):
+        return np.dtype(np.longdouble)
+    if family == h5t.BITFIELD:
+        return next((np.dtype(code) for code, whole in _BITFIELDS.items() if kind.equal(whole)), None)
+    if family == h5t.ENUM:
+        return numpy_type(kind.get_super(), depth)
+    if family == h5t.OPAQUE:
+        return np.dtype(str(kind.dtype.str))
+    if family == h5t.STRING and depth and not kind.is_variable_str():
+        return np.dtype(f"S{kind.get_size()}")
+    if family == h5t.ARRAY and depth:
+        inner = numpy_type(kind.get_super(), depth + 1) if depth < _DEPTH else None
+        return None if inner is None else np.dtype((inner, kind.get_array_dims()))
+    return _record(kind, depth + 1) if family == h5t.COMPOUND and depth < _DEPTH else None
+
+
+def _record(kind: Any, depth: int) -> np.dtype[Any] | None:
+    """The structured type of a compound one."""
+    members = range(kind.get_nmembers())
+    formats = [numpy_type(kind.get_member_type(member), depth) for member in members]
+    if None in formats:
+        return None
+    names = [kind.get_member_name(member).decode() for member in members]
+    offsets = [kind.get_member_offset(member) for member in members]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": kind.get_size()})
 
 
 def filter_name(number: int) -> str:

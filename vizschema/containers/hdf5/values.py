@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from h5py import h5d, h5s, h5t
+from h5py import h5d, h5s
 
 from vizschema.containers.bytes.sources import Buffer, Bytes, OpenFile, Rooms
 from vizschema.containers.bytes.spans import Spans
@@ -50,7 +50,7 @@ class Hdf5Values:
     `name` is what to call the dataset; `fd`, of both, the descriptor of its file where positions are those of libhdf5.
     """
 
-    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], rooms: Rooms) -> None:
+    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], rooms: Rooms) -> None:
         dataset = opened()
         self._open = opened
         self._name = name
@@ -58,7 +58,7 @@ class Hdf5Values:
         self.dtype = dtype
         self.shape: Place = tuple(dataset.shape)
         kind, creation = dataset.get_type(), dataset.get_create_plist()
-        self._stored = _byte_order(kind, dtype)
+        self._stored = stored
         self._item = int(kind.get_size())
         self.fill = _fill(creation, kind, dtype, self._stored)
         self._block = self._block_of(dataset, creation)
@@ -113,8 +113,10 @@ class Contiguous(Hdf5Values):
     One that nothing was ever written to is one cell, which is absent.
     """
 
-    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], fd: int | None, rooms: Rooms) -> None:
-        super().__init__(opened, name, dtype, rooms)
+    def __init__(
+        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, rooms: Rooms
+    ) -> None:
+        super().__init__(opened, name, dtype, stored, rooms)
         offset = opened().get_offset()
         size = math.prod(self.shape) * self._item
         self._source: OpenFile | _ByLibrary = _ByLibrary(opened, self.shape, self._item)
@@ -159,15 +161,6 @@ class Contiguous(Hdf5Values):
     def _piece(self, index: int) -> Piece:
         decoded = math.prod(self._block) * self._item if self._written else 0
         return Piece(index, self._key(index), decoded, int(index == 0))
-
-
-def _byte_order(kind: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """How an item lies in the file."""
-    if kind.get_class() == h5t.COMPOUND:
-        kind = kind.get_member_type(0)
-    elif kind.get_class() not in (h5t.INTEGER, h5t.FLOAT):
-        kind = kind.get_super()
-    return dtype.newbyteorder(">") if kind.get_order() == h5t.ORDER_BE else dtype
 
 
 def _fill(creation: Any, kind: Any, dtype: np.dtype[Any], stored: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -71,14 +71,13 @@ class Chunked(Hdf5Values):
         super().__init__(opened, name, dtype, stored, rooms)
         self._fd = fd
         self._file = None if fd is None else OpenFile(fd, os.fstat(fd).st_size, owned=False)
-        creation = opened().get_create_plist()
-        self.plain = not creation.get_nfilters()
-        self._filters = _filters(creation)
         self._kept: dict[int, Block] = {}
         self._index: Index | None = None
         self._index_lock = threading.Lock()
 
     def _block_of(self, dataset: Any, creation: Any) -> Place:  # noqa: ARG002
+        self.plain = not creation.get_nfilters()
+        self._filters = _filters(creation)
         return tuple(creation.get_chunk())
 
     def pieces(self) -> Iterator[Piece]:

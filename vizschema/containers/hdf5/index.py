@@ -181,6 +181,7 @@ def _asked(name: str, identifier: int) -> int | None:
     return None if failed else found.value
 
 
+@cache
 def _function(name: str) -> Any:
     """A function of the libhdf5 that h5py's own module is linked to, where h5py has no method for it; or None."""
     try:

@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -86,15 +85,6 @@ class DirectoryFolder:
             raise self._refused("", error) from None
         return sorted(entries)
 
-    def members(self) -> Iterator[tuple[str, bool]]:
-        """The name of every member, and whether it is a folder; in any order, and however many there are."""
-        try:
-            with os.scandir(self._fd) as members:
-                for member in members:
-                    yield member.name, member.is_dir(follow_symlinks=False)
-        except OSError as error:
-            raise self._refused("", error) from None
-
     def enter(self, name: str) -> DirectoryFolder:
         """The folder of that name within this one."""
         try:
@@ -102,10 +92,6 @@ class DirectoryFolder:
         except OSError as error:
             raise self._refused(name, error) from None
         return DirectoryFolder(fd, self._root, (*self._names, name), self._limits)
-
-    def duplicate(self) -> DirectoryFolder:
-        """The same folder, to be closed on its own."""
-        return DirectoryFolder(os.dup(self._fd), self._root, self._names, self._limits)
 
     def named(self, shown: str) -> str:
         """The name of the member that a description shows as `shown`."""
@@ -166,20 +152,13 @@ class ZarrDirectory:
         """The values of the array under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
         # Describing needs no NumPy and no codec: they are imported where values are read.
         from vizschema.containers.bytes.sources import Rooms
-        from vizschema.containers.zarr.files import FileChunks, FolderHandles
+        from vizschema.containers.zarr.files import FileChunks, FolderHandles, HeldFolder
         from vizschema.containers.zarr.values import ZarrValues, located
 
         self._rooms = self._rooms or Rooms()
         folders = self._folders = self._folders or FolderHandles(self._root.handle)
         names, layout = located(self._walk, path)
-        return ZarrValues(layout, FileChunks(folders, names), self._rooms, partial(self._entered, names))
-
-    def _entered(self, names: Sequence[str]) -> DirectoryFolder:
-        folder = self._root.duplicate()
-        for name in names:
-            with closing(folder):
-                folder = folder.enter(name)
-        return folder
+        return ZarrValues(layout, FileChunks(folders, names), self._rooms, partial(HeldFolder, folders, names))
 
     def close(self) -> None:
         """Let go of the root and of the folders of chunks; every other one was let go of on the way."""

@@ -10,9 +10,10 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vizschema.containers.bytes.sources import OpenFile, Source
+from vizschema.containers.document import Unreadable
 from vizschema.containers.values import ChunkDamaged
 from vizschema.containers.zarr.folder import ENTER, OURS, READ
 
@@ -58,6 +59,36 @@ class FolderHandles:
         with self._lock:
             while self._held:
                 os.close(self._held.popitem()[1])
+
+
+class HeldFolder:
+    """The folder at `steps`, to be listed: by a handle that the chunks in it are opened by afterwards."""
+
+    def __init__(self, folders: FolderHandles, steps: Sequence[str]) -> None:
+        self._folders = folders
+        self._steps = tuple(steps)
+
+    def members(self) -> Iterator[tuple[str, bool]]:
+        """The name of every member, and whether it is a folder; in any order, and however many there are."""
+        try:
+            fd = self._folders.entered(self._steps)
+            try:
+                with os.scandir(fd) as members:
+                    for member in members:
+                        yield member.name, member.is_dir(follow_symlinks=False)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if error.errno in OURS:
+                raise
+            raise Unreadable("damaged", f"it cannot be listed: {error.strerror}") from None
+
+    def enter(self, name: str) -> HeldFolder:
+        """The folder of that name within this one."""
+        return HeldFolder(self._folders, (*self._steps, name))
+
+    def close(self) -> None:
+        """Nothing: the handles let go of it."""
 
 
 class FileChunks:

@@ -13,6 +13,7 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
+import zarr.codecs.numcodecs
 
 import vizschema
 from vizschema.conformance.examples import write_example
@@ -63,7 +64,7 @@ def hdf5(path: Path, options: Any) -> Path:
 
 
 UNDECODED = [
-    (zarr_3, "a.zarr", {"name": "numcodecs.zlib", "configuration": {"level": 1}}),
+    (zarr_3, "a.zarr", {"name": "numcodecs.pcodec", "configuration": {"level": 1}}),
     (zarr_3, "a.zarr", {"name": "zlib", "configuration": {"level": 1}}),
     (zarr_3, "a.zarr", {"name": "blosc", "configuration": {"cname": "snappy"}}),
     (zarr_2, "a.zarr", {"id": "jpeg"}),
@@ -92,7 +93,27 @@ def test_an_archive_with_a_codec_that_is_not_decoded_has_no_digest(tmp_path: Pat
 
 def test_the_codecs_that_are_decoded_are_those_with_a_decoder() -> None:
     assert DECODED["zarr", 2] == STAGES.keys() | FILTERS.keys() | {"packbits"}
+    stages = {f"numcodecs.{name}" for name in STAGES}
+    assert {name for name in DECODED["zarr", 3] if name.startswith("numcodecs.")} == stages
     assert DECODED["hdf5", None] >= {filter_name(number) for number in PLUG_INS}
+
+
+COMPRESSORS = ("Blosc", "Zstd", "LZ4", "GZip", "Zlib", "BZ2", "LZMA")
+CHECKS = ("Shuffle", "CRC32", "CRC32C", "Adler32", "Fletcher32")
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3")
+@pytest.mark.parametrize("name", COMPRESSORS + CHECKS)
+def test_codecs_of_version_2_in_version_3_are_read_and_still_not_portable(name: str, tmp_path: Path) -> None:
+    values = np.arange(24, dtype="<f4").reshape(4, 6)
+    codec = getattr(zarr.codecs.numcodecs, name)()
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    group.create_array("x", shape=values.shape, chunks=(2, 6), dtype="<f4", compressors=[codec])[...] = values
+    with vizschema.open(tmp_path / "a.zarr") as archive:
+        assert archive.description["nodes"]["/x"]["storage"]["codecs"] == ["bytes", f"numcodecs.{name.lower()}"]
+        assert (archive["/x"][...] == values).all()
+    found = vizschema.validate(tmp_path / "a.zarr", profile="trace")
+    assert "portable-codec" in {finding.rule for finding in found.findings}
 
 
 def test_rounded_bits_are_read_as_they_were_rounded(tmp_path: Path) -> None:

@@ -153,3 +153,12 @@ def test_what_only_unpickling_could_read_is_never_read(tmp_path: Path) -> None:
     for path in ("a.zarr", "a.npz"):
         with vizschema.open(tmp_path / path) as archive, pytest.raises(NotAnArchive, match="pickle"):
             archive["/x"]
+
+
+def test_a_fill_value_that_is_a_number_is_text_as_zarr_python_reads_it(tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("x", shape=(2,), dtype=str)
+    document = tmp_path / "a.zarr/x/.zarray"
+    document.write_text(json.dumps({**json.loads(document.read_text()), "fill_value": 0}), encoding="utf-8")
+    with vizschema.open(tmp_path / "a.zarr") as archive:
+        assert archive["/x"][...].tolist() == zarr.open_array(tmp_path / "a.zarr/x")[...].tolist() == ["0", "0"]

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 DECODED: Mapping[tuple[str, int | None], frozenset[str]] = {
-    ("zarr", 3): frozenset(("bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "zstd", "gzip")),
+    ("zarr", 3): frozenset(
+        (
+            *("bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "zstd", "gzip"),
+            *(f"numcodecs.{name}" for name in ("blosc", "zstd", "lz4", "gzip", "zlib", "bz2", "lzma", "shuffle")),
+            *(f"numcodecs.{name}" for name in ("crc32", "crc32c", "adler32", "fletcher32", "bitround")),
+        )
+    ),
     ("zarr", 2): frozenset(
         (
             *("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "shuffle", "crc32", "crc32c", "adler32"),

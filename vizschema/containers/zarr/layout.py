@@ -25,7 +25,10 @@ from vizschema.containers.zarr.fill import fill_of
 from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.text import escape_text
 
-_V3_STAGES = frozenset({"blosc", "zstd", "gzip", "crc32c"})
+_NUMCODECS = "numcodecs."
+"""What zarr-python puts before the names of codecs of version 2 in documents of version 3."""
+
+_V3_STAGES = frozenset({"blosc", "zstd", "gzip", "crc32c", *(f"{_NUMCODECS}{name}" for name in STAGES)})
 _V2_STAGES = frozenset(STAGES)
 
 
@@ -117,7 +120,7 @@ def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[st
     for name, configuration in codecs:
         try:
             if name in plain:
-                stages.append(STAGES[name](configuration))
+                stages.append(STAGES[name.removeprefix(_NUMCODECS)](configuration))
             elif plain is _V2_STAGES and name in FILTERS:
                 stages.append(stage_of(name, configuration))
             elif plain is _V2_STAGES and name == "packbits":

@@ -73,6 +73,11 @@ FORMS = [
 ]
 
 
+def unlisted(form: str) -> dict[str, bool]:
+    """What the container of an archive on the network says of the folders of its arrays."""
+    return {"unlisted": True} if form.endswith(".zarr") else {}
+
+
 class TestConverting:
     @pytest.mark.parametrize("form", [*FORMS, "npz/trace.npz", "asdf/trace.asdf", "safetensors/trace.safetensors"])
     def test_an_archive_is_converted_from_its_url(
@@ -105,7 +110,7 @@ class TestDescribing:
         here = vizschema.describe(written / form)
         with static(written, ranges=ranges) as server:
             there = vizschema.describe(f"{server.url}/{form}")
-        assert there["container"] == {**here["container"], "store": "remote"}
+        assert there["container"] == {**here["container"], "store": "remote", **unlisted(form)}
         assert {**there, "container": None} == {**here, "container": None}
 
     @pytest.mark.parametrize("form", ["zarr-v2/trace.zarr", "zarr-v3/trace.zarr"])
@@ -115,6 +120,7 @@ class TestDescribing:
         assert len(server.requests) <= 3
         assert report.container["consolidated"] is True
         assert any("consolidated copy" in note and "trusted" in note for note in report.notes)
+        assert any(note.startswith("stray files, and chunks under other keys") for note in report.notes)
 
     @pytest.mark.parametrize("form", ["hdf5/trace.h5", "zarr-v2/trace.zarr.zip", "plain.npz"])
     def test_a_small_file_costs_one_request(self, server: StaticServer, form: str) -> None:

@@ -93,12 +93,17 @@ def unconsolidated(store: StoreServer, written: Path) -> str:
     return "s3://archives/plain/trace.zarr"
 
 
+def unlisted(form: str) -> dict[str, bool]:
+    """What the container of an archive on the network says of the folders of its arrays."""
+    return {"unlisted": True} if form.endswith(".zarr") else {}
+
+
 class TestDescribing:
     @pytest.mark.usefixtures("store")
     @pytest.mark.parametrize("form", FORMS)
     def test_an_archive_is_the_same_here_and_there(self, written: Path, form: str) -> None:
         here, there = vizschema.describe(written / form), vizschema.describe(f"s3://archives/{form}")
-        assert there["container"] == {**here["container"], "store": "remote"}
+        assert there["container"] == {**here["container"], "store": "remote", **unlisted(form)}
         assert {**there, "container": None} == {**here, "container": None}
 
     @pytest.mark.parametrize("form", FORMS)
@@ -506,7 +511,7 @@ class TestOtherStores:
         self, scheme: str, written: Path, bucket: StoreServer, form: str
     ) -> None:
         here, there = vizschema.describe(written / form), vizschema.describe(f"{scheme}://archives/{form}")
-        assert there["container"] == {**here["container"], "store": "remote"}
+        assert there["container"] == {**here["container"], "store": "remote", **unlisted(form)}
         assert {**there, "container": None} == {**here, "container": None}
         assert len(bucket.requests) <= 3
         assert {"authorization" in request.headers for request in bucket.requests} == {scheme == "az"}

@@ -355,3 +355,13 @@ def test_a_box_of_an_array_without_entries_is_empty(tmp_path: Path) -> None:
         values: Any = container.values("/x")
         assert list(values.pieces()) == []
         assert list(values.touching(((0, 0), (0, 3)))) == []
+
+
+@pytest.mark.parametrize(("name", "values", "said"), [("a.zarr", False, 1), ("a.zarr", True, 0), ("a.h5", False, 0)])
+def test_a_report_says_where_stray_files_were_not_looked_for(
+    name: str, values: bool, said: int, tmp_path: Path
+) -> None:
+    write_example("trace", tmp_path / name)
+    report = vizschema.validate(tmp_path / name, values=values)
+    words = "stray files, and chunks under other keys, in the folders of arrays were not looked for:"
+    assert len([note for note in report.notes if note.startswith(words)]) == said

@@ -23,6 +23,11 @@ _TRUSTED_COPY = (
     "compared with it one by one"
 )
 
+_UNLISTED = (
+    "stray files, and chunks under other keys, in the folders of arrays were not looked for: these folders are listed "
+    "where values are read, and not on the network"
+)
+
 
 class Chosen(NamedTuple):
     """The version and the profile that an archive is judged by, how each was chosen, and notes about the choice.
@@ -53,6 +58,7 @@ def report_of(description: Description, archive: str, chosen: Chosen) -> Report:
     """Judge a description by what was chosen for it; `archive` is the name in the report."""
     container = description["container"]
     trusted = (_TRUSTED_COPY,) if container["store"] == "remote" and container["consolidated"] else ()
+    listed = container["format"] != "zarr" or (description["values"] != "not_read" and "unlisted" not in container)
     return Report(
         archive,
         chosen.version.version,
@@ -64,7 +70,7 @@ def report_of(description: Description, archive: str, chosen: Chosen) -> Report:
         container,
         description["values"],
         len(description["nodes"]),
-        (*trusted, *chosen.notes),
+        (*trusted, *(() if listed else (_UNLISTED,)), *chosen.notes),
         judge(description, chosen.profile),
         coverage=description.get("coverage"),
     )

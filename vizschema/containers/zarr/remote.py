@@ -42,7 +42,8 @@ class ZarrRemote:
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
         consolidated = self._walk.consolidated()
-        return {"format": "zarr", "version": self._version, "store": "remote", "consolidated": consolidated}
+        identity = {"format": "zarr", "version": self._version, "store": "remote", "consolidated": consolidated}
+        return {**identity, "unlisted": True}
 
     def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
         """Every node once, as (path, node), the root first; fetches nothing."""

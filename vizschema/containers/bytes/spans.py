@@ -52,7 +52,8 @@ class Spans:
         dense = self._length(self._part) == math.prod(self._part) * stored.itemsize
         cut = zip(steps, self._part, self._jumps, strict=True)
         every = all(step == 1 or (length == 1 and jump == step) for step, length, jump in cut)
-        self._as_they_are = at_once and dense and every and dtype == stored and dtype.kind != "b"
+        numbers = dtype == stored.newbyteorder("=") and dtype.kind in "iufc"
+        self._as_they_are = at_once and dense and every and numbers
         self._counts = [-(-(end - first) // jump) for (first, end), jump in zip(box, self._jumps, strict=True)]
 
     def _cut(self, steps: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -88,6 +89,8 @@ class Spans:
                     length = self._length(part)
                     self._take(self._offset(start), length, Buffer(memory[at : at + length]))
                     at += length
+                if not self._stored.isnative:
+                    target.memory.byteswap(inplace=True)
                 yield Block((), target.memory)
             except ChunkDamaged as damaged:
                 yield damaged.at(damaged.key or self._key)

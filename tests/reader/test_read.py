@@ -161,7 +161,7 @@ def _bitfields(file: h5py.File, kind: object, options: object) -> None:
         h5py.opaque_dtype(np.dtype("<m8[D]")),
         np.dtype("V5"),
     ],
-    ids=str,
+    ids=["enum", "bits-le", "bits-be", "record", "flags", "longdouble", "time", "duration", "opaque"],
 )
 def test_types_of_a_fixed_size_are_read_as_h5py_reads_them(
     dtype: object, options: dict[str, object], tmp_path: Path

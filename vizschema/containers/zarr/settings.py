@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vizschema.containers.document import Document
-from vizschema.containers.zarr.codecs import named, order_of
-from vizschema.containers.zarr.configurations import V2, V3
+from vizschema.containers.zarr.codecs import V2, V3, named, order_of
 from vizschema.containers.zarr.dtypes import v2_dtype, v3_dtype
 from vizschema.containers.zarr.fill import fill_bits
 

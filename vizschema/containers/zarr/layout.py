@@ -21,7 +21,7 @@ from vizschema.containers.document import quote
 from vizschema.containers.texts import fill_text, stored_as
 from vizschema.containers.values import TEXTS, dtype_of
 from vizschema.containers.zarr.codecs import Codecs, order_of
-from vizschema.containers.zarr.fill import fill_of
+from vizschema.containers.zarr.dtypes import fill_of
 from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.text import escape_text
 

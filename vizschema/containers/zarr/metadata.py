@@ -15,8 +15,7 @@ from vizschema import description
 from vizschema.containers.base import Limits, clean_attributes, too_many_chunks, unsupported
 from vizschema.containers.document import Document, Unreadable, quote
 from vizschema.containers.zarr.codecs import Codecs, named, require_v2_configurations, v2_codecs, v3_codecs
-from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, v2_dtype, v3_dtype
-from vizschema.containers.zarr.fill import require_fill
+from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, require_fill, v2_dtype, v3_dtype
 from vizschema.containers.zarr.settings import separator_of
 from vizschema.description import Node
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from vizschema.containers.document import Document
 from vizschema.containers.zarr.codecs import V2, V3, named, order_of
-from vizschema.containers.zarr.dtypes import v2_dtype, v3_dtype
-from vizschema.containers.zarr.fill import fill_bits
+from vizschema.containers.zarr.dtypes import fill_bits, v2_dtype, v3_dtype
 
 _V3: Document = {"attributes": {}, "storage_transformers": [], "dimension_names": None}
 _V2: Document = {"dimension_separator": "."}

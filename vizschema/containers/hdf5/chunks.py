@@ -18,8 +18,7 @@ from h5py import h5d
 
 from vizschema.containers.bytes.sources import Buffer, Bytes, OpenFile, Room, Rooms
 from vizschema.containers.bytes.target import Target
-from vizschema.containers.codecs.stages import Stage, bound_of, run
-from vizschema.containers.codecs.table import STAGES
+from vizschema.containers.codecs.stages import STAGES, Stage, bound_of, run
 from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.index import Index, Stored, filters_edges, read_index
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name, numpy_type

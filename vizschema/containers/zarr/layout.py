@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vizschema.containers.codecs.filters import FILTERS, packbits, stage_of
-from vizschema.containers.codecs.stages import Stage
-from vizschema.containers.codecs.table import STAGES
+from vizschema.containers.codecs.stages import STAGES, Stage
 from vizschema.containers.document import quote
 from vizschema.containers.texts import fill_text, stored_as
 from vizschema.containers.values import TEXTS, dtype_of

@@ -17,9 +17,9 @@ import zarr.codecs.numcodecs
 
 import vizschema
 from vizschema.conformance.examples import write_example
-from vizschema.containers.codecs.decoded import DECODED
 from vizschema.containers.codecs.filters import FILTERS
 from vizschema.containers.codecs.stages import STAGES
+from vizschema.containers.formats import DECODED
 from vizschema.containers.hdf5.chunks import PLUG_INS
 from vizschema.containers.hdf5.types import filter_name
 

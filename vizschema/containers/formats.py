@@ -1,6 +1,8 @@
 """Every container format, one record each: how its content is recognised, what opens it and what writes it.
 
-This table is the one place that names them all. It imports none of them: a function is named as `module:name`.
+This table is the one place that names them all. It imports none of them: a function is named as `module:name`. Beside
+it stand the codecs that are decoded here: of an array with any other codec no value is read, as the rule about codecs
+says.
 """
 
 from __future__ import annotations
@@ -157,3 +159,34 @@ def _begins(file: IO[bytes], head: bytes, pattern: bytes, user_block: bool) -> b
             return True
         offset *= 2
     return False
+
+
+DECODED: Mapping[tuple[str, int | None], frozenset[str]] = {
+    ("zarr", 3): frozenset(
+        (
+            *("bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "zstd", "gzip"),
+            *(f"numcodecs.{name}" for name in ("blosc", "zstd", "lz4", "gzip", "zlib", "bz2", "lzma", "shuffle")),
+            *(f"numcodecs.{name}" for name in ("crc32", "crc32c", "adler32", "fletcher32", "bitround")),
+        )
+    ),
+    ("zarr", 2): frozenset(
+        (
+            *("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "shuffle", "crc32", "crc32c", "adler32"),
+            *("fletcher32", "delta", "packbits", "fixedscaleoffset", "quantize", "astype", "bitround"),
+        )
+    ),
+    ("hdf5", None): frozenset(
+        (
+            *("deflate", "shuffle", "fletcher32", "szip", "nbit", "scaleoffset", "lzf"),
+            *("hdf5-32001", "hdf5-32015"),  # blosc and zstd, as the HDF Group registered them
+        )
+    ),
+}
+"""By format and version, as descriptions name them. None of them executes what an archive says, or loads a plug-in."""
+
+
+def undecoded(container: Mapping[str, Any], node: Mapping[str, Any]) -> list[str]:
+    """The codecs of an array that are not decoded here; `container` is the block of that name of the description."""
+    decoded = DECODED.get((container.get("format", ""), container.get("version")))
+    storage = node["storage"]
+    return [] if decoded is None or storage is None else [name for name in storage["codecs"] if name not in decoded]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vizschema.bounds import Reading
-from vizschema.containers.codecs.decoded import undecoded
+from vizschema.containers.formats import undecoded
 from vizschema.containers.values import HasValues, Piece
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.scan.array import ScannedArray

@@ -12,8 +12,7 @@ import jsonschema_rs
 from vizschema.conformance.corpus.locator import Locator
 from vizschema.description import Description
 from vizschema.errors import SpecError
-from vizschema.rules.faults import Fault
-from vizschema.rules.judge import entry_of, settle
+from vizschema.rules.judge import Fault, entry_of, settle
 from vizschema.rules.versions import Profile, Schema
 from vizschema.rules.wording import place_of
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from vizschema.errors import SpecError
 from vizschema.findings import Rule
-from vizschema.rules.faults import Fault, Tokens
-from vizschema.rules.judge import entry_of
+from vizschema.rules.judge import Fault, Tokens, entry_of
 from vizschema.rules.versions import NAMED_MEMBERS, Profile, Schema, resolve
 
 

@@ -10,8 +10,7 @@ from referencing import Registry, Resource
 
 from vizschema.conformance.corpus.locator import Locator
 from vizschema.description import Description
-from vizschema.rules.faults import Fault
-from vizschema.rules.judge import entry_of, settle
+from vizschema.rules.judge import Fault, entry_of, settle
 from vizschema.rules.versions import Profile
 
 

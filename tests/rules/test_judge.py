@@ -18,8 +18,7 @@ from vizschema.conformance.strength.second_opinion import second_opinion
 from vizschema.errors import SpecError
 from vizschema.findings import Finding, Rule
 from vizschema.rules import versions
-from vizschema.rules.faults import Fault
-from vizschema.rules.judge import judge, settle
+from vizschema.rules.judge import Fault, judge, settle
 from vizschema.rules.versions import Profile
 
 SPEC = versions.load("1.0.0")

@@ -14,7 +14,7 @@ import zarr.codecs
 import vizschema
 from vizschema.containers.base import Limits
 from vizschema.containers.zarr.codecs import V2, V3
-from vizschema.containers.zarr.consolidated import v2_copies, v3_copies
+from vizschema.containers.zarr.documents import v2_copies, v3_copies
 from vizschema.containers.zarr.dtypes import fill_bits
 from vizschema.containers.zarr.settings import settings
 

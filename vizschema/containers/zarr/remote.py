@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vizschema.containers.base import Limits, Watch, unwatched
 from vizschema.containers.document import Unreadable, parse
 from vizschema.containers.remote.store import Missing, Part, Remote, place_of
-from vizschema.containers.zarr.consolidated import Accounts, v2_copies, v3_copies
+from vizschema.containers.zarr.documents import Accounts, v2_copies, v3_copies
 from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.containers.zarr.missing import no_zarr, survey
 from vizschema.containers.zarr.remote_tree import RemoteFolder, copied_tree, listed_tree

@@ -9,7 +9,7 @@ import orjson
 from vizschema.containers.base import Limits
 from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.remote.store import Missing, Remote, gathered, place_of
-from vizschema.containers.zarr.consolidated import Accounts
+from vizschema.containers.zarr.documents import Accounts
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry
 from vizschema.containers.zarr.missing import is_chunk
 from vizschema.errors import NotAnArchive

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from vizschema.containers.base import Limits, Watch, name_node, unwatched
 from vizschema.containers.document import Unreadable
-from vizschema.containers.zarr.consolidated import Copies
-from vizschema.containers.zarr.documents import FIRST, Found, read_array, read_group
+from vizschema.containers.zarr.documents import FIRST, Copies, Found, read_array, read_group
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry, Folder
 from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.containers.zarr.missing import chunk_key, explain, is_chunk, of_zarr, version_of

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from vizschema import description
-from vizschema.containers import open_container
 from vizschema.containers.base import Container, Limits
+from vizschema.containers.opening import open_container
 from vizschema.description import Description, Node
 from vizschema.text import local_path
 

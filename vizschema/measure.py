@@ -60,7 +60,7 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, start: Start | N
         with opened(archive, bounds=reading.bounds, start=start or Worker) as there:
             yield Measured(there.description, there.notes, lambda entries: there.scan(entries, reading))
         return
-    from vizschema.containers import open_container
+    from vizschema.containers.opening import open_container
     from vizschema.describing import describe_open
 
     with closing(open_container(archive)) as container:

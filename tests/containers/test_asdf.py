@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from support.asdf_files import HEADER, Stored, asdf_file, ndarray
 
-from vizschema.containers import open_container
 from vizschema.containers.base import Limits
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import ChunkDamaged, read_whole
 from vizschema.describing import describe
 from vizschema.errors import NotAnArchive

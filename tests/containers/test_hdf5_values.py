@@ -17,8 +17,8 @@ from support.hdf5_files import patched, unfiltered_edges
 from support.stored_values import CHUNKS, SHAPE, blocks, damage, numbers, whole
 
 import vizschema
-from vizschema.containers import open_container
 from vizschema.containers.hdf5.file import OPEN_DATASETS
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Placed
 from vizschema.describing import describe_open
 from vizschema.scan.threads import describe_scanned, scan

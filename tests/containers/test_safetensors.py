@@ -18,8 +18,8 @@ import vizschema
 from vizschema.conformance.corpus.hostile import safetensors as harmless
 from vizschema.conformance.corpus.hostile.mutate import mutated
 from vizschema.conformance.corpus.raw.safetensors import DOCUMENT, Tensor, headed, safetensors
-from vizschema.containers import open_container
 from vizschema.containers.base import Limits
+from vizschema.containers.opening import open_container
 from vizschema.report.options import Options
 from vizschema.report.text import render
 

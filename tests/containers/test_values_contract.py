@@ -18,7 +18,7 @@ from support.traces import READABLE, held
 import vizschema
 from vizschema import Array
 from vizschema.bounds import Reading
-from vizschema.containers import open_container
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Values, read_whole
 from vizschema.scan.threads import scan
 

@@ -11,8 +11,8 @@ import pytest
 from support import traces
 
 import vizschema
-from vizschema.containers import open_container, recognise
 from vizschema.containers.base import Container
+from vizschema.containers.opening import open_container, recognise
 from vizschema.description import Node, fault
 
 

@@ -18,7 +18,7 @@ import zarr
 from support.stored_values import blocks, damage, whole
 
 import vizschema
-from vizschema.containers import open_container
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block
 
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}

@@ -22,9 +22,9 @@ from support.stored_values import CHUNKS, SHAPE, blocks, damage, numbers, whole
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
 
 import vizschema
-from vizschema.containers import open_container
 from vizschema.containers.base import Limits
 from vizschema.containers.bytes.sources import Held, Rooms, opener_of
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block
 from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.containers.zarr.layout import layout_of

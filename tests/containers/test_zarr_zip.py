@@ -14,8 +14,8 @@ from support.traces import arrays, attributes
 import vizschema
 from vizschema import Array
 from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
-from vizschema.containers import open_container
 from vizschema.containers.base import Limits
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import ChunkDamaged, read_whole
 from vizschema.describing import describe
 from vizschema.errors import NotAnArchive

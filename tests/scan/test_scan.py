@@ -26,7 +26,7 @@ from vizschema import Array
 from vizschema.bounds import Bounds, Reading
 from vizschema.cli.main import main
 from vizschema.conformance.examples import write_example
-from vizschema.containers import open_container
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Piece
 from vizschema.rules.verdict import choose, report_of
 from vizschema.scan.threads import Scanned, describe_scanned, scan

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import vizschema
-from vizschema.containers import open_container
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged
 
 SHAPE, CHUNKS = (7, 9, 10), (3, 4, 5)

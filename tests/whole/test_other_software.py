@@ -14,7 +14,7 @@ from support.other_software import WRITERS
 
 import vizschema
 from vizschema.cli import main
-from vizschema.containers import open_container
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import read_whole
 
 each = pytest.mark.parametrize("software", WRITERS)

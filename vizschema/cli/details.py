@@ -28,7 +28,7 @@ def details(report: Report, reading: Reading) -> Details:
 
 
 def _here(archive: str, wanted: list[str]) -> Details:
-    from vizschema.containers import open_container
+    from vizschema.containers.opening import open_container
     from vizschema.describing import describe_open
     from vizschema.scan.pictures import pictures
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.containers import open_container
 from vizschema.containers.base import Container
 from vizschema.containers.formats import undecoded
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import TEXTS, Ahead, ChunkDamaged, Values, dtype_of
 from vizschema.describing import describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of

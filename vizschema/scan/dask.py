@@ -15,8 +15,8 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from vizschema.bounds import Progress, Reading
-from vizschema.containers import open_container
 from vizschema.containers.base import Container
+from vizschema.containers.opening import open_container
 from vizschema.containers.values import Ahead, ChunkDamaged, HasValues, Piece, Placed, Values
 from vizschema.description import Description
 from vizschema.errors import UsageError, VizschemaError

@@ -29,8 +29,8 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
-from vizschema.containers import Recognised, borrow, recognise
 from vizschema.containers.base import Limits
+from vizschema.containers.opening import Recognised, borrow, recognise
 from vizschema.description import Node, fault
 from vizschema.errors import FIELDS, NotAnArchive, VizschemaError, reported_as_bug
 from vizschema.text import escape_text

@@ -41,6 +41,6 @@ def loan_of(paths: Sequence[str]) -> Loan | None:
     url = next((path for path in paths if scheme_of(path) is not None), None)
     if url is None:
         return None
-    from vizschema.containers import connect
+    from vizschema.containers.opening import connect
 
     return Loan(url, connect(url))

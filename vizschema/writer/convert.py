@@ -18,8 +18,8 @@ import ml_dtypes
 import numpy as np
 
 from vizschema.bounds import Begin
-from vizschema.containers import open_container
 from vizschema.containers.base import Container
+from vizschema.containers.opening import open_container
 from vizschema.describing import describe, describe_open
 from vizschema.description import Description, Node
 from vizschema.digests import digest, require_portable

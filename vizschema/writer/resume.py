@@ -6,7 +6,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from vizschema.containers import open_container
+from vizschema.containers.opening import open_container
 from vizschema.describing import describe_open
 from vizschema.description import Description, Node
 from vizschema.errors import UsageError

@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vizschema.containers.base import Limits, Watch, unwatched
@@ -152,13 +151,14 @@ class ZarrDirectory:
         """The values of the array under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
         # Describing needs no NumPy and no codec: they are imported where values are read.
         from vizschema.containers.bytes.sources import Rooms
-        from vizschema.containers.zarr.files import FileChunks, FolderHandles, HeldFolder
+        from vizschema.containers.zarr.files import FileChunks, FolderHandles
         from vizschema.containers.zarr.values import ZarrValues, located
 
         self._rooms = self._rooms or Rooms()
         folders = self._folders = self._folders or FolderHandles(self._root.handle)
         names, layout = located(self._walk, path)
-        return ZarrValues(layout, FileChunks(folders, names), self._rooms, partial(HeldFolder, folders, names))
+        chunks = FileChunks(folders, names)
+        return ZarrValues(layout, chunks, self._rooms, lambda: chunks)
 
     def close(self) -> None:
         """Let go of the root and of the folders of chunks; every other one was let go of on the way."""

@@ -61,48 +61,18 @@ class FolderHandles:
                 os.close(self._held.popitem()[1])
 
 
-class HeldFolder:
-    """The folder at `steps`, to be listed: by a handle that the chunks in it are opened by afterwards."""
-
-    def __init__(self, folders: FolderHandles, steps: Sequence[str]) -> None:
-        self._folders = folders
-        self._steps = tuple(steps)
-
-    def members(self) -> Iterator[tuple[str, bool]]:
-        """The name of every member, and whether it is a folder; in any order, and however many there are."""
-        try:
-            fd = self._folders.entered(self._steps)
-            try:
-                with os.scandir(fd) as members:
-                    for member in members:
-                        yield member.name, member.is_dir(follow_symlinks=False)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            if error.errno in OURS:
-                raise
-            raise Unreadable("damaged", f"it cannot be listed: {error.strerror}") from None
-
-    def enter(self, name: str) -> HeldFolder:
-        """The folder of that name within this one."""
-        return HeldFolder(self._folders, (*self._steps, name))
-
-    def close(self) -> None:
-        """Nothing: the handles let go of it."""
-
-
 class FileChunks:
-    """Opens the chunks of the array in the folder `names` below the root of `folders`."""
+    """The chunks of the array in the folder `names` below the root of `folders`: opened by key, and listed."""
 
     def __init__(self, folders: FolderHandles, names: Sequence[str]) -> None:
         self._folders = folders
-        self._above = tuple(names)
+        self._names = tuple(names)
 
     def __call__(self, key: str) -> Source | None:
         """The file under a key, null where there is none; raises `ChunkDamaged` for a link and for what is no file."""
         *above, name = key.split("/")
         try:
-            folder = self._folders.entered((*self._above, *above))
+            folder = self._folders.entered((*self._names, *above))
             try:
                 fd = os.open(name, READ, dir_fd=folder)
             finally:
@@ -121,3 +91,25 @@ class FileChunks:
             os.close(fd)
             raise ChunkDamaged("undecodable", "a folder, FIFO, socket or device, not a file")
         return OpenFile(fd, status.st_size)
+
+    def members(self) -> Iterator[tuple[str, bool]]:
+        """The name of every member, and whether it is a folder; in any order, and however many there are."""
+        try:
+            fd = self._folders.entered(self._names)
+            try:
+                with os.scandir(fd) as members:
+                    for member in members:
+                        yield member.name, member.is_dir(follow_symlinks=False)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if error.errno in OURS:
+                raise
+            raise Unreadable("damaged", f"it cannot be listed: {error.strerror}") from None
+
+    def enter(self, name: str) -> FileChunks:
+        """The folder of that name within this one."""
+        return FileChunks(self._folders, (*self._names, name))
+
+    def close(self) -> None:
+        """Nothing: the handles let go of it."""

@@ -9,7 +9,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from vizschema.text import escape_text
@@ -46,6 +46,9 @@ ITEM_BYTES: Mapping[str, int] = {
 
 _NUMBERED = re.compile(r"(.+)_([0-9]{1,9})", re.DOTALL)
 _SHOWN = 16
+_SCOPE = "scope_"
+_UNSCOPED = ("/", "/metadata")
+_SIZE = "size_"
 
 
 def group(attributes: Mapping[str, Any]) -> Node:
@@ -128,6 +131,7 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
     if len(ordered) < len(nodes):
         _list_stray(ordered, sorted(path for path in nodes if path not in ordered))
     children = _children(ordered)
+    _list_unused_scopes(ordered)
     for path, node in ordered.items():
         if node["kind"] == "group":
             names = children.get(path, ())
@@ -185,23 +189,77 @@ def _children(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
     return children
 
 
+def axis_key(nodes: Mapping[str, Node], path: str, name: str) -> str:
+    """The key in `axes` of an axis of the node at `path`: `<axis>@<label>` in a scope, else `<axis>`."""
+    axis = name.partition(":")[0]
+    holder = scope_holder(nodes, path, axis) if axis else None
+    return axis if holder is None else f"{axis}@{nodes[holder]['attributes'][_SCOPE + axis]}"
+
+
+def scope_holder(nodes: Mapping[str, Node], path: str, axis: str) -> str | None:
+    """The nearest node, from `path` upwards, that labels a scope of `axis` with a text."""
+    while path not in _UNSCOPED:
+        if isinstance(nodes.get(path, {}).get("attributes", {}).get(_SCOPE + axis), str):
+            return path
+        path = parent_of(path)
+    return None
+
+
+def _scoped(nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes that label a scope; most archives have none."""
+    return {
+        path: node
+        for path, node in nodes.items()
+        if path not in _UNSCOPED and any(key.startswith(_SCOPE) for key in node.get("attributes", ()))
+    }
+
+
+def _list_unused_scopes(nodes: Mapping[str, Node]) -> None:
+    """Let each node that labels scopes list the axes of those in which no array is, as `unused_scopes`."""
+    scoped = _scoped(nodes)
+    if not scoped:
+        return
+    used = {
+        (scope_holder(scoped, path, axis), axis)
+        for path, node in nodes.items()
+        for axis in {name.partition(":")[0] for name in node.get("axes") or () if name}
+    }
+    for path, node in scoped.items():
+        node.pop("unused_scopes", None)
+        texts = [key for key, value in node["attributes"].items() if key.startswith(_SCOPE) and isinstance(value, str)]
+        unused = sorted(axis for axis in (key[len(_SCOPE) :] for key in texts) if (path, axis) not in used)
+        if unused:
+            node["unused_scopes"] = unused[:_SHOWN]
+
+
 def _axes(nodes: Mapping[str, Node]) -> Node:
     # Arrays of a series are alike: what they have in common is looked at once.
+    scoped = _scoped(nodes)
     alike: dict[tuple[tuple[str | None, ...], tuple[int, ...]], list[str]] = {}
     axes: dict[str, dict[str, Node]] = {}
     for path, node in nodes.items():
-        if node["kind"] == "array":
-            if node["axes"]:
-                alike.setdefault((tuple(node["axes"]), tuple(node["shape"])), []).append(path)
-        elif path == "/metadata" and node["kind"] == "group":
-            for key, value in node["attributes"].items():
-                if key.startswith("size_") and _is_size(value):
-                    _sight(axes, key[len("size_") :], int(value), [path])
+        if node["kind"] == "array" and node["axes"]:
+            names = [name and axis_key(scoped, path, name) for name in node["axes"]] if scoped else node["axes"]
+            alike.setdefault((tuple(names), tuple(node["shape"])), []).append(path)
+        for axis, size in _declared_sizes(path, node):
+            _sight(axes, axis_key(scoped, path, axis), size, [path])
     for (names, shape), paths in alike.items():
         for name, size in zip(names, shape, strict=True):
             if name is not None:
-                _sight(axes, name.partition(":")[0], size, paths)
+                _sight(axes, name if scoped else name.partition(":")[0], size, paths)
     return {name: {key: axes[name][key] for key in sorted(axes[name])} for name in sorted(axes)}
+
+
+def _declared_sizes(path: str, node: Node) -> Iterator[tuple[str, int]]:
+    """The sizes that a node declares: `/metadata` of any axis, another node of the axes whose scopes it labels."""
+    attributes = node.get("attributes", {})
+    for key, value in attributes.items() if path != "/" else ():
+        axis = key[len(_SIZE) :]
+        if not key.startswith(_SIZE) or not _is_size(value):
+            continue
+        declares = node["kind"] == "group" if path == "/metadata" else isinstance(attributes.get(_SCOPE + axis), str)
+        if declares:
+            yield axis, int(value)
 
 
 def _sight(axes: dict[str, dict[str, Node]], name: str, size: int, paths: Sequence[str]) -> None:

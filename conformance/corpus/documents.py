@@ -81,8 +81,7 @@ def describe_document(document: Document, container: str, profile: Profile | Non
     raw = raw_nodes(document)
     nodes = {path: _node(node, container) for path, node in raw.items()}
     if profile is not None:
-        arrays = {path: node for path, node in raw.items() if node.values is not None}
-        for path, facts in measure(arrays, profile.facts).items():
+        for path, facts in measure(raw, profile.facts).items():
             nodes[path]["facts"] = facts
     return {
         "container": dict(IDENTITIES[container]),

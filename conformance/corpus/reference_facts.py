@@ -20,22 +20,32 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _COMPLEX = ("complex64", "complex128")
 
 
-def measure(arrays: Mapping[str, RawNode], asked: Sequence[Mapping[str, Any]]) -> dict[str, Facts]:
-    """The facts of each of `arrays` (path → array), as the entries of `facts.json` ask for them."""
+def measure(nodes: Mapping[str, RawNode], asked: Sequence[Mapping[str, Any]]) -> dict[str, Facts]:
+    """The facts of each array among `nodes` (path → node), as the entries of `facts.json` ask for them."""
+    arrays = {path: node for path, node in nodes.items() if node.values is not None}
     sizes: dict[str, set[int]] = {}
-    for node in arrays.values():
+    for path, node in arrays.items():
         for name, size in zip(node.axes or (), _values(node).shape, strict=node.axes is not None):
             if name is not None:
-                sizes.setdefault(name.partition(":")[0], set()).add(size)
+                sizes.setdefault(_key(nodes, path, name.partition(":")[0]), set()).add(size)
     measured: dict[str, Facts] = {}
     for path, node in arrays.items():
         facts: Facts = {"absent_chunks": 0, "damaged_chunks": []}
         for entry in asked:
             if re.search(entry["at"], path) and node.dtype in entry.get("dtypes", (node.dtype,)):
+                own = {entry["axis"]: sizes.get(_key(nodes, path, entry["axis"]), set())} if "axis" in entry else {}
                 for name in entry["measure"]:
-                    facts.update(_MEASURES[name](node, entry, arrays, sizes))
+                    facts.update(_MEASURES[name](node, entry, arrays, own))
         measured[path] = facts
     return measured
+
+
+def _key(nodes: Mapping[str, RawNode], path: str, axis: str) -> str:
+    """An axis with the label of the scope that it has in an array."""
+    steps = path.split("/")[1:]
+    above = ["/" + "/".join(steps[:depth]) for depth in range(len(steps), 0, -1)]
+    labels = [nodes[each].attributes.get(f"scope_{axis}") for each in above if each in nodes]
+    return next((f"{axis}@{label}" for label in labels if isinstance(label, str)), axis)
 
 
 def _values(node: RawNode) -> Values:

@@ -35,6 +35,8 @@ class Applied:
         steps = list(self.place)
         if len(steps) > 1 and steps[0] in _KEYED and steps[1] != NAMES:
             steps[1] = "*"
+        if steps[0] == "axes" and len(steps) > 2 and steps[2] != NAMES:
+            steps[2] = "*"
         for number in range(2, len(steps) - 1):
             if steps[number] in ("attributes", "members", "chunk_of") and steps[number + 1] != NAMES:
                 steps[number + 1] = "*"

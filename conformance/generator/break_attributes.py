@@ -70,7 +70,16 @@ def _required(target: Target) -> Iterator[Change]:
 
 
 def _name(target: Target) -> Iterator[Change]:
-    yield change(attribute(target.path, "Name", 1))
+    if target.at.keyword == "pattern":
+        yield change(attribute(target.path, "Name", 1))
+    else:
+        yield change(attribute(target.path, Language((target.at.value["pattern"],)).shortest(), "elsewhere"))
+
+
+def _unused_scope(target: Target) -> Iterator[Change]:
+    """A label for an axis that no array has."""
+    if target.node is not None:
+        yield change(attribute(target.path, "scope_made_up", "elsewhere"))
 
 
 def _escaped(target: Target) -> Iterator[Change]:
@@ -87,6 +96,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     **{(f"{VALUE}/[]", word): _value for word in ("minimum", "not", "type", "pattern", "enum", "const")},
     **{(f"{VALUE}/[]", word): _value for word in ("maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")},
     ("nodes/*/attributes", "required"): _required,
-    ("nodes/*/attributes/(names)", "pattern"): _name,
+    **{("nodes/*/attributes/(names)", word): _name for word in ("pattern", "not")},
+    ("nodes/*/unused_scopes", "maxItems"): _unused_scope,
     ("nodes/*/escaped", "maxItems"): _escaped,
 }

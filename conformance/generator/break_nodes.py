@@ -269,6 +269,14 @@ def _axis_term(target: Target) -> Iterator[Change]:
     yield change(attribute("/metadata", f"size_{name}", 1))
 
 
+def _alone_in_scope(target: Target) -> Iterator[Change]:
+    """One array with a scope of its own, that has the axis once."""
+    axis, _, label = target.path.partition("@")
+    for path, node in target.base.nodes.items():
+        if [name.partition(":")[0] for name in node.get("axes") or ()].count(axis) == 1:
+            yield change(attribute(path, f"scope_{axis}", label), also=target.base.rules("nodes/*/facts"))
+
+
 BREAKS: dict[tuple[str, str], Breaker] = {
     ("nodes/(names)", "pattern"): _misnamed,
     ("nodes/(names)", "not"): _misnamed,
@@ -293,4 +301,5 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     ("axes/*", "maxProperties"): _two_sizes,
     ("axes/*/(names)", "const"): _fixed_size,
     ("axes/(names)", "not"): _axis_term,
+    ("axes/*/*/count", "minimum"): _alone_in_scope,
 }

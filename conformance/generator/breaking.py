@@ -162,7 +162,7 @@ def _two_members(profile: Profile, language: Language) -> list[Need]:
 
 
 def _elsewhere(base: Base) -> list[Applied]:
-    """Assertions about what is not there: families that a group counts and does not hold, arrays that are large."""
+    """Assertions about what is not there: counted families that a group does not hold, large arrays, scopes."""
     found = []
     description = {**base.description, "series": dict(base.description["series"])}
     for pattern in _families(base.archive.profile):
@@ -176,6 +176,11 @@ def _elsewhere(base: Base) -> list[Applied]:
     found = [each for each in found if each.field == "series/*/declared"]
     large = {path: {**node, "bytes": 1 << 16} for path, node in base.description["nodes"].items()}
     beyond = applied(base.archive.profile, {**base.description, "nodes": large})
+    alone = {
+        f"{name}@elsewhere": {size: {"count": 1}} for name, sizes in base.description["axes"].items() for size in sizes
+    }
+    scoped = applied(base.archive.profile, {**base.description, "axes": alone})
+    found += [each for each in scoped if each.field == "axes/*/*/count"]
     return [*found, *(each for each in beyond if each.field == "nodes/*/storage/split")]
 
 

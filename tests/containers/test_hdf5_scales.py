@@ -243,6 +243,21 @@ def test_an_axis_of_two_sizes_has_two_scales_and_a_name_that_is_taken_moves_inwa
         assert opened["b/x"].dimensions == ("row",)
 
 
+def test_the_scale_of_an_axis_lies_within_its_scope(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for group in ("p/one", "p/two"):
+            labelled(file, f"{group}/deep/x", "row:query", "column")
+            file[group].attrs["scope_row"] = group[2:]
+        labelled(file, "q/x", "row:query", "column")
+        hdf5_scales.attach_scales(file)
+        found = {path: [each[0].name for each in file[path].dims] for path in ("p/one/deep/x", "p/two/deep/x", "q/x")}
+    assert found == {
+        "p/one/deep/x": ["/p/one/row:query", "/column"],
+        "p/two/deep/x": ["/p/two/row:query", "/column"],
+        "q/x": ["/row:query", "/column"],
+    }
+
+
 def test_scales_that_were_half_attached_are_attached_anew(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         labelled(file, "a/x", "row")

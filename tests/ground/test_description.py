@@ -174,6 +174,41 @@ class TestAxes:
         three = {"/": group({}), **{f"/{name}": plain(["a", "b"]) for name in "pqr"}, "/metadata": group({"size_a": 2})}
         assert complete({}, three)["axes"]["a"] == {"2": {"count": 4, "first": ["/metadata", "/p"]}}
 
+    def test_an_axis_has_its_key_by_the_nearest_label(self) -> None:
+        nodes = {
+            "/": group({"scope_token": "all"}),
+            "/a": group({"scope_token": "one", "scope_x": 3, "size_token": 5, "size_x": 1}),
+            "/a/b": plain(["token:query", "x"], [3, 4]),
+            "/a/c": {**plain(["token", None], [7, 9]), "attributes": {"scope_token": "two", "size_token": 7}},
+            "/d": plain(["token", "x"], [3, 4]),
+            "/e": group({"scope_token": "one"}),
+            "/e/f": plain(["token", ":role"], [3, 3]),
+            "/metadata": group({"size_token": 3, "scope_token": "all"}),
+        }
+        found = complete({}, nodes)
+        assert found["axes"] == {
+            "token": {"3": {"count": 2, "first": ["/d", "/metadata"]}},
+            "token@one": {"3": {"count": 2, "first": ["/a/b", "/e/f"]}, "5": {"count": 1, "first": ["/a"]}},
+            "token@two": {"7": {"count": 2, "first": ["/a/c"]}},
+            "x": {"4": {"count": 2, "first": ["/a/b", "/d"]}},
+        }
+        assert not any("unused_scopes" in node for node in found["nodes"].values())
+
+    def test_labels_that_no_array_has_nearest_are_listed_up_to_sixteen(self) -> None:
+        nodes = {
+            "/": group({"scope_x": "a"}),
+            "/a": group({"scope_x": "a", "scope_y": "a", "scope_": "a", "scope_z": 1}),
+            "/a/b": {**plain(["x", "y:role"]), "attributes": {"scope_x": "b", "scope_w": "b"}},
+            "/c": group({f"scope_x{number:02}": "a" for number in range(20)}),
+        }
+        found = complete({}, nodes)["nodes"]
+        assert {path: node.get("unused_scopes") for path, node in found.items()} == {
+            "/": None,
+            "/a": ["", "x"],
+            "/a/b": ["w"],
+            "/c": [f"x{number:02}" for number in range(16)],
+        }
+
 
 class TestSeries:
     def test_a_series_says_what_it_holds(self) -> None:

@@ -194,6 +194,19 @@ def test_partners_are_compared_and_a_missing_or_damaged_one_gives_null(tmp_path:
     )
 
 
+def test_numbers_past_an_axis_are_those_past_its_size_in_the_scope_of_their_array(tmp_path: Path) -> None:
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    for name, size in (("few", 3), ("many", 5)):
+        group = root.create_group(name, attributes={"scope_token": name})
+        group.create_array("hidden", data=np.zeros(size), dimension_names=["token"])
+        group.create_array("start", data=np.arange(6), dimension_names=["edge"])
+    root.create_array("start", data=np.arange(6), dimension_names=["edge"])
+    entries = [{"at": "start$", "measure": ["beyond_axis"], "axis": "token"}]
+    facts = scanned(tmp_path / "a.zarr", entries).facts
+    beyond = {path: facts[path]["beyond_axis"] for path in ("/few/start", "/many/start", "/start")}
+    assert beyond == {"/few/start": 3, "/many/start": 1, "/start": None}
+
+
 class _Endless:
     """Values whose pieces never end."""
 

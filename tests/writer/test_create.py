@@ -189,6 +189,38 @@ def test_annotating_adds_to_what_a_group_says(container: str, tmp_path: Path) ->
     assert attributes_of(path, "/outputs") == {"note": "late"}
 
 
+@container
+def test_an_array_is_judged_by_the_scope_that_it_is_added_to(container: str, tmp_path: Path) -> None:
+    with begin(tmp_path, container) as trace:
+        for step in range(3):
+            group = f"/activations/step_{step:02}"
+            trace.annotate(group, num_layers=2, scope_token=f"step_{step:02}")
+            for layer in range(2):
+                trace.add(f"{group}/layer_{layer:02}", values(5 + step, 8), ["token", "hidden"])
+        with pytest.raises(NotConforming, match="token@step_01 of size 6 in /activations/step_01"):
+            trace.add("/outputs/loss", values(5), ["token"], {"scope_token": "step_01"})
+        with pytest.raises(NotConforming, match="axis-one-size"):
+            trace.annotate("/activations/step_02", size_token=5)
+        with pytest.raises(NotConforming, match="scope-attribute"):
+            trace.add("/outputs/loss", values(5), ["token"], {"scope_head": "step_01"})
+        with pytest.raises(NotConforming, match="scope-attribute"):
+            trace.annotate("/outputs", scope_token="Step 1")
+        trace.annotate("/activations", num_steps=3)
+    assert vizschema.validate(tmp_path / CONTAINERS[container]).errors == ()
+
+
+def test_a_label_that_comes_later_changes_the_scope_of_what_is_there(tmp_path: Path) -> None:
+    with begin(tmp_path) as trace:
+        for name in ("one", "two"):
+            trace.add(f"/activations/a/{name}", values(5, 8), ["token", "hidden"])
+        trace.annotate("/activations/a", scope_token="a")
+        for name in ("one", "two"):
+            trace.add(f"/activations/b/{name}", values(6, 8), ["token", "hidden"])
+        with pytest.raises(NotConforming, match="token of size 6"):
+            trace.add("/activations/c", values(5, 8), ["token", "hidden"])
+    assert vizschema.validate(tmp_path / CONTAINERS["zarr-v3"]).errors == ()
+
+
 def test_calls_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with begin(tmp_path) as trace:
         add(trace, "/outputs/logits", hidden())

@@ -142,6 +142,7 @@ _PARTS = {
     "masked_nonzero": "number of masked values that are not 0",
     "stray": "files of another kind",
     "ambiguous": "names that other systems confuse",
+    "unused_scopes": "scopes of axes that no array has",
     "row_sum_minimum": "smallest row sum",
     "row_sum_maximum": "largest row sum",
     "escaped": "places with such characters",
@@ -167,6 +168,8 @@ def _found(description: Description, instance: Tokens, found: Any) -> str:
 
 
 def _axis_words(name: str, sizes: Mapping[str, Any], keyword: str, value: Any) -> tuple[str, str]:
+    if keyword == "minimum":
+        return f"{name} in {value} arrays or more", "one array"
     if keyword != "maxProperties":
         return f"{name} of size {_show(value)}", _entries(name, _odd_one(sizes)[0])
     ranked = sorted(sizes, key=lambda size: (sizes[size]["count"], int(size)))

@@ -23,7 +23,7 @@ from vizschema.containers.values import (
     places,
     read_whole,
 )
-from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.description import ITEM_BYTES, Description, Node, axis_key
 from vizschema.scan.facts import Asked, asked_of
 from vizschema.scan.facts.base import Accumulator, Context, Seen, quiet
 from vizschema.scan.hashing.array import ArrayHash, Memory
@@ -209,8 +209,9 @@ class ScannedArray:
         return self._hash
 
     def axis_size(self, name: str) -> int | None:
-        """The size of an axis that has one in the whole archive."""
-        sizes = self._description["axes"].get(name, {})
+        """The size of an axis that has one in the scope of this array."""
+        key = axis_key(self._description["nodes"], self.path, name)
+        sizes = self._description["axes"].get(key, {})
         return int(next(iter(sizes))) if len(sizes) == 1 else None
 
     def partner(self, path: str) -> Any:

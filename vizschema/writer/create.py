@@ -7,13 +7,14 @@ Every array is judged on its own before it is written, and the whole at the end.
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vizschema.description import Node
+from vizschema.description import Node, axis_key
 from vizschema.errors import NotConforming, UsageError, VizschemaError
 from vizschema.findings import Report
 from vizschema.rules import versions
@@ -162,7 +163,7 @@ class Trace:
         given = with_axes(place, Array(data, axes, attributes or {}, chunks, shards), self._chosen.profile)
         planned = plan.plan_array(place, given, {}, self._form, self._layout)
         node = plan.plan_node(place, planned, self._form)
-        self._require_fit(place, node, [name.partition(":")[0] for name in planned.axes or () if name])
+        self._require_fit(place, node, planned.axes or ())
         plan.require_portable({place: planned})
         for above in plan.ancestors(place):
             if above not in self._nodes:
@@ -186,7 +187,8 @@ class Trace:
         self._require_groups_above(place)
         merged = {**self._attributes.get(place, {}), **values}
         sizes = [key.removeprefix("size_") for key in values if key.startswith("size_")]
-        self._require_fit(place, plan.plan_group(place, merged), sizes, attributes=values)
+        changed = plan.plan_group(place, merged)
+        self._require_fit(place, changed, sizes, attributes=values)
         for above in plan.ancestors(place):
             if above not in self._nodes:
                 self._group(writer, above, {})
@@ -195,7 +197,12 @@ class Trace:
         elif values:
             writer.annotate(place, values)
         self._attributes[place] = merged
+        scopes = place in self._nodes and any(key.startswith("scope_") for key in values)
         self._keep(place, plan.plan_group(place, merged))
+        if scopes:  # the arrays below have another scope from now on
+            self._witnesses.clear()
+            for each, node in self._nodes.items():
+                self._keep(each, node)
 
     def complete(self) -> Report:
         """The report on the whole, which conforms and is now marked complete; called by `create` on a clean exit.
@@ -231,11 +238,11 @@ class Trace:
         self._keep(place, plan.plan_group(place, attributes))
 
     def _keep(self, place: str, node: Node) -> None:
-        """Remember the node, and that it can bear witness: to its axes, and to the form of its series."""
+        """Remember the node, and that it can bear witness: to the sizes of its axes, and to the form of its series."""
         self._nodes[place] = node
         self._witnesses.setdefault(family(place), place)
         for name in node.get("axes") or ():
-            self._witnesses.setdefault(name.partition(":")[0], place)
+            self._witnesses.setdefault(axis_key(self._nodes, place, name), place)
 
     def _require_groups_above(self, place: str) -> None:
         for above in plan.ancestors(place):
@@ -243,14 +250,16 @@ class Trace:
                 raise UsageError(path=above, expected="a group", found="an array", fix=f"{place} cannot lie below it")
 
     def _require_fit(
-        self, place: str, node: Node, axes: Sequence[str], attributes: Mapping[str, Any] | None = None
+        self, place: str, node: Node, axes: Sequence[str | None], attributes: Mapping[str, Any] | None = None
     ) -> None:
         """Nothing; raises `NotConforming` for faults of `node` alone, or of its axes and series beside what is there.
 
         The nodes looked at are the node, those above it, `/metadata`, and one witness for each axis and for the series:
         a few, however many were written. With `attributes`, only they are looked at.
         """
-        shown = ["/", "/metadata", *(self._witnesses.get(key, "/") for key in (family(place), *axes))]
+        known = ChainMap({place: node}, self._nodes)
+        keys = [axis_key(known, place, name) for name in axes if name]
+        shown = ["/", "/metadata", *(self._witnesses.get(key, "/") for key in (family(place), *keys))]
         nodes: dict[str, Node] = {}
         for each in (*shown, place):
             for above in (*plan.ancestors(each), each):
@@ -258,7 +267,7 @@ class Trace:
         nodes[place] = node
         description = plan.plan_description(nodes, self._form)
         report = report_of(description, str(self._target), self._chosen)
-        findings = tuple(filter(lasting(place, axes, attributes), report.errors))
+        findings = tuple(filter(lasting(place, keys, attributes), report.errors))
         if findings:
             refused = replace(report, findings=findings)
             raise NotConforming(f"was not written: {refusal(refused)}", refused, path=place)

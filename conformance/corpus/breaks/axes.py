@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from vizschema.conformance.corpus.breaks.edits import (
     Break,
+    Edit,
     add,
     array,
     attribute,
     axis,
     broken,
+    group,
     no_axes,
+    put,
     resize,
     sized,
     valid,
@@ -29,6 +32,7 @@ def breaks() -> Iterator[Break]:
     """Every break of this table."""
     yield from _names()
     yield from _sizes()
+    yield from _scopes()
     yield from _terms()
 
 
@@ -96,6 +100,61 @@ def _sizes() -> Iterator[Break]:
     yield broken("axis-one-size", "openfold", "end-of-two-sizes", "Two sizes of end: one fault, not two.", add("/extra/ends", {**array("end"), "shape": [3]}))
     yield valid("fixed-axis-size", "openfold", "other-atoms", "Any number of atoms will do.", sized("atom", 14))
     yield valid("fixed-axis-size", "trace", "other-profile", "xyz means something else in another model.", add("/outputs/x", {**array("xyz"), "shape": [4]}))
+
+
+STEP = "/activations/step_00"
+
+
+def _steps(label: object = "step_00", **more: object) -> tuple[Edit, ...]:
+    """Two steps of generation, of 3 and of 4 tokens, whose groups have scopes."""
+    edits: list[Edit] = [attribute("/activations", "num_steps", 2)]
+    for number in range(2):
+        path = f"/activations/step_{number:02}"
+        attributes = {"num_layers": 2, "scope_token": label if not number else "step_01", **({} if number else more)}
+        edits += [add(f"{path}/layer_{index:02}", {**array("token hidden"), "shape": [3 + number, 8]}) for index in range(2)]
+        edits.append(add(path, group(**attributes)))
+    return tuple(edits)
+
+
+def _scopes() -> Iterator[Break]:
+    yield valid("axis-one-size", "trace", "scopes", "Each step of generation has a number of tokens of its own.", *_steps())
+    yield valid("axis-one-size", "trace", "scope-across-groups", "The same label in two groups is one scope.", *_steps(), add("/outputs/loss", {**array("token", scope_token="step_00"), "shape": [3]}))
+    yield valid("axis-one-size", "trace", "scope-declared", "The group of a scope declares the size of the axis.", *_steps(size_token=3))
+    yield valid("axis-one-size", "trace", "scope-nearest", "A label further in takes precedence.", *_steps(), add("/outputs/x", {**array("token token:key", scope_token="x"), "shape": [2, 2]}), add("/outputs/y", {**array("token"), "shape": [3]}), add("/outputs", group(scope_token="step_00")))
+    yield valid("axis-one-size", "trace", "size-without-scope", "A size on a group without a scope declares nothing.", attribute("/activations", "size_token", 99))
+    yield broken("axis-one-size", "trace", "within-scope", "Two layers of one step have different numbers of tokens.", *_steps(), resized(f"{STEP}/layer_01", 4, 8))
+    yield broken("axis-one-size", "trace", "shared-label", "Two groups of one label have different numbers of tokens.", *_steps(), add("/outputs/loss", {**array("token", scope_token="step_00"), "shape": [4]}))
+    yield broken("axis-one-size", "trace", "other-axis-of-scope", "A scope of tokens is none of hidden units.", *_steps(), resized(f"{STEP}/layer_01", 3, 9))
+    yield broken("axis-one-size", "trace", "scope-declares-other", "The group of a scope declares another size.", *_steps(size_token=9))
+    yield broken("axis-one-size", "trace", "out-of-scope", "An array outside the scopes has the tokens of one of them.", *_steps(), add("/outputs/loss", {**array("token"), "shape": [3]}))
+    for slug, label in (("capital", "Step"), ("empty", ""), ("space", "step 0"), ("number", 3), ("list", ["step_00"]), ("digit-first", "0_step"), ("at", "a@b"), ("boolean", True)):
+        # A label that is no text is none: sizes are alike here, so that nothing else is broken.
+        same = (resized(f"{STEP}/layer_00", 5, 8), resized(f"{STEP}/layer_01", 5, 8))
+        yield broken("scope-attribute", "trace", slug, f"{label!r} is no label of a scope.", *_steps(label), *same)
+    yield broken("scope-attribute", "trace", "unused", "No array below has the axis.", attribute("/activations", "scope_window", "a"))
+    yield broken("scope-attribute", "trace", "plural", "The arrays call the axis token.", attribute("/activations", "scope_tokens", "a"))
+    yield broken("scope-attribute", "trace", "hidden-by-nearer", "Every array below has a nearer label.", add("/outputs/x", array("window window:key", scope_window="b")), add("/outputs", group(scope_window="a")))
+    yield broken("scope-attribute", "trace", "of-array", "The array itself lacks the axis.", attribute(LAYER, "scope_window", "a"))
+    yield broken("scope-attribute", "trace", "at-root", "The root has no scope: it is the whole archive.", attribute("/", "scope_token", "a"))
+    yield broken("scope-attribute", "trace", "in-metadata", "Nothing lies below /metadata.", attribute("/metadata", "scope_token", "a"))
+    yield broken("scope-attribute", "openfold", "in-extra", "A label holds below /extra too.", add("/extra/x", array("token token:key", scope_token="A b")))
+    yield valid("scope-attribute", "trace", "on-array", "An array may have a scope of its own.", add("/outputs/pairs", {**array("token:i token:j", scope_token="pairs"), "shape": [3, 3]}))
+    yield valid("scope-attribute", "trace", "in-extra", "A scope below /extra.", add("/extra/a/x", {**array("token"), "shape": [9]}), add("/extra/a/y", {**array("token"), "shape": [9]}), add("/extra/a", group(scope_token="a")))
+    yield valid("scope-attribute", "trace", "like-scope", "Another attribute that only begins alike.", attribute("/activations", "scoped", "A b"))
+    yield broken("size-attribute", "trace", "of-scope", "A size of a scope is text.", *_steps(size_token="3"))
+    yield broken("size-attribute", "trace", "of-scope-negative", "A size of a scope is negative.", *_steps(size_token=-3))
+    yield valid("size-attribute", "trace", "without-scope", "Without a scope, a size of a group is an attribute like any other.", attribute("/activations", "size_um", 0.5))
+    yield broken("scope-shared", "trace", "array-alone", "An array alone in its scope is compared with nothing.", attribute(LAYER, "scope_hidden", "layer_00"))
+    yield broken("scope-shared", "trace", "group-alone", "A group of one array has a scope.", add("/outputs/a/x", array("token")), add("/outputs/a", group(scope_token="a")))
+    yield valid("scope-shared", "trace", "two-arrays", "Two arrays share the scope.", add("/outputs/a/x", array("token")), add("/outputs/a/y", array("token")), add("/outputs/a", group(scope_token="a")))
+    yield valid("scope-shared", "trace", "declared", "An array alone in its scope agrees with the size that is declared.", add("/outputs/x", {**array("token", scope_token="a", size_token=9), "shape": [9]}))
+    yield broken("axis-term", "trace", "in-scope", "An axis tokens in a scope.", add("/outputs/x", array("tokens tokens:key", scope_tokens="a")))
+    yield broken("fixed-axis-size", "openfold", "in-scope", "Four coordinates of a position, in a scope.", attribute("/outputs/coordinates", "scope_xyz", "a"), attribute("/outputs/coordinates", "size_xyz", 4), resize("/outputs/coordinates", 2, 4))
+
+
+def resized(path: str, *shape: int) -> Edit:
+    """Give an array another shape."""
+    return put(path, "shape", list(shape))
 
 
 def _terms() -> Iterator[Break]:

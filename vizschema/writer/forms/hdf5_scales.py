@@ -1,7 +1,7 @@
 """Dimension scales of a file that is complete: one for each axis and size, as the netCDF-4 library writes them.
 
-A scale is named like its axis, and lies in a group that encloses the array, the outermost one where the name is free:
-there netCDF-4 looks for it. An axis whose name is free nowhere has its label alone.
+A scale is named like its axis, and lies in a group that encloses the array, the outermost one of the axis's scope where
+the name is free: there netCDF-4 looks for it. An axis whose name is free nowhere has its label alone.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _scale(file: Any, path: str, name: str, size: int, scales: dict[str, _Scale]
     if not size or not _NETCDF_NAME.fullmatch(name):
         return None
     groups = path.split("/")[:-1]
-    for depth in range(len(groups) + 1):
+    for depth in range(_outermost(file, groups, name.partition(":")[0]), len(groups) + 1):
         place = "/".join([*groups[:depth], name])
         scale = scales.get(place)
         if scale is None and place not in file:
@@ -76,3 +76,9 @@ def _scale(file: Any, path: str, name: str, size: int, scales: dict[str, _Scale]
         if scale is not None and scale.size == size and len(scale.uses) < USES:
             return scale
     return None
+
+
+def _outermost(file: Any, groups: list[str], axis: str) -> int:
+    """How many of `groups`, from the root down, lead to the innermost one that labels a scope of `axis`."""
+    depths = range(len(groups), 0, -1)
+    return next((depth for depth in depths if f"scope_{axis}" in file["/".join(groups[:depth])].attrs), 0)

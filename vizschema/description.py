@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from vizschema.text import escape_text
@@ -305,14 +306,19 @@ def _family(
     declared, declared_by = _declared(nodes, parent, stem, fallback=bool(members))
     last = max(indices, default=-1) + 1
     expected = max(last, declared) if declared is not None and declared_by == parent else last
-    missing_count, missing = _missing(indices, expected)
+    present = _present(nodes, parent)
+    missing_count, missing = _missing(indices, expected) if present is None else _missing_of(indices, present)
+    past = (index for index in indices if declared is not None and index >= declared)
+    undeclared = past if present is None else (index for index in indices if index not in present)
     return {
+        "stem": stem,
         "indices": indices,
         "missing": missing,
         "missing_count": missing_count,
         "declared": declared,
         "declared_by": declared_by,
-        "undeclared": [] if declared is None else [index for index in indices if index >= declared][:_SHOWN],
+        "present": None if present is None else sorted(present)[:_SHOWN],
+        "undeclared": list(islice(undeclared, _SHOWN)),
         "partial": nodes.get(parent, {}).get("attributes", {}).get("partial") is True,
         "siblings": len(children.get(parent, ())),
         "digits": sorted({len(digits) for digits, _ in members}),
@@ -330,6 +336,20 @@ def _declared(nodes: Mapping[str, Node], parent: str, stem: str, *, fallback: bo
     return None, None
 
 
+def _present(nodes: Mapping[str, Node], parent: str) -> frozenset[int] | None:
+    """The numbers of the members that exist in the model, as the attribute `present` of the group lists them."""
+    listed = nodes.get(parent, {}).get("attributes", {}).get("present")
+    if not isinstance(listed, list) or not all(map(_is_size, listed)):
+        return None
+    return frozenset(map(int, listed))
+
+
+def _missing_of(indices: Sequence[int], present: frozenset[int]) -> tuple[int, list[int]]:
+    """How many of `present` are not in `indices`, and the first of them."""
+    missing = sorted(present.difference(indices))
+    return len(missing), missing[:_SHOWN]
+
+
 def _missing(indices: Sequence[int], expected: int) -> tuple[int, list[int]]:
     """How many of `range(expected)` are not in `indices`, and the first of them; never builds the range."""
     present = sorted({index for index in indices if index < expected})
@@ -342,14 +362,24 @@ def _missing(indices: Sequence[int], expected: int) -> tuple[int, list[int]]:
 
 
 def _members(nodes: Mapping[str, Node], children: Mapping[str, Sequence[str]], paths: Mapping[str, int]) -> Node:
-    holders: dict[str, dict[str, int]] = {}
-    groups = {path: index for path, index in paths.items() if nodes[path]["kind"] == "group"}
-    for path, index in groups.items():
-        for name in children.get(path, ()):
-            holders.setdefault(name, {})[join(path, name)] = index
-    everywhere = set(groups.values())
+    holders: dict[str, list[str]] = {}
+    absent: dict[str, list[int]] = {}
+    by_kind: dict[str | None, list[str]] = {}
+    for path in paths:
+        if nodes[path]["kind"] == "group":
+            kind = nodes[path]["attributes"].get("kind")
+            by_kind.setdefault(kind if isinstance(kind, str) else None, []).append(path)
+    for groups in by_kind.values():
+        seen = Counter(name for path in groups for name in children.get(path, ()))
+        common = {name for name, count in seen.items() if count == len(groups)}
+        lacking = sorted(paths[path] for path in groups if common.issuperset(children.get(path, ())))
+        for path in groups:
+            for name in children.get(path, ()):
+                holders.setdefault(name, []).append(join(path, name))
+        for name in seen.keys() - common:
+            absent.setdefault(name, []).extend(lacking)
     return {
-        name: {"absent": sorted(everywhere - set(holders[name].values()))[:_SHOWN], **_alike(nodes, holders[name])}
+        name: {"absent": sorted(absent.get(name, ()))[:_SHOWN], **_alike(nodes, holders[name])}
         for name in sorted(holders)
     }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from vizschema.conformance.corpus.breaks.edits import add, attribute, move, no_attribute, put
 from vizschema.conformance.generator.break_nodes import PLAIN, scalar
 from vizschema.conformance.generator.changes import Breaker, Change, Target, change, pruned, released, removed
+from vizschema.conformance.generator.constraints import asked
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.nodes import DTYPES
 from vizschema.description import parent_of
@@ -41,6 +42,8 @@ def _renumbered(target: Target) -> Iterator[Change]:
 
 def _missing(target: Target) -> Iterator[Change]:
     count = _declared(target)
+    if not _family(target):
+        yield from _elsewhere(target)
     if count is not None and _family(target):
         yield change(attribute(*_count_of(target), count + 1))
     if len(_family(target)) > 1:
@@ -92,10 +95,19 @@ def _absent_member(target: Target) -> Iterator[Change]:
 def _uncounted(target: Target) -> Iterator[Change]:
     if _declared(target) is not None and _family(target):
         group, name = _count_of(target)
-        edits = [no_attribute(group, name)]
         if target.at.keyword == "not":
-            edits.append(attribute("/metadata", name, len(_family(target))))
-        yield change(*edits)
+            yield change(no_attribute(group, name), attribute("/metadata", name, len(_family(target))))
+        elif _judged_uncounted(target):
+            yield change(no_attribute(group, name))
+
+
+def _judged_uncounted(target: Target) -> bool:
+    """Whether the rule is about the family without its count, too, as about those of known stems."""
+    described = target.base.description
+    series = {**described["series"][target.path], "declared": None, "declared_by": None}
+    known = {**described, "series": {**described["series"], target.path: series}}
+    found = asked(target.base.archive.profile, target.at.place, known)
+    return any(each.rule == target.at.rule for each in found)
 
 
 def _elsewhere(target: Target) -> Iterator[Change]:
@@ -137,7 +149,6 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     ("series/*/kinds", "not"): _kinds,
     ("series/*/declared_by", "type"): _uncounted,
     ("series/*/declared_by", "not"): _uncounted,
-    ("series/*/declared", "maximum"): _elsewhere,
 }
 
 

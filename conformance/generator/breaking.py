@@ -173,7 +173,7 @@ def _elsewhere(base: Base) -> list[Applied]:
     for each in applied(base.archive.profile, description):
         if each.place[0] == "series" and len(each.place) > 1 and each.place[1] not in base.description["series"]:
             found.append(each)
-    found = [each for each in found if each.field == "series/*/declared"]
+    found = [each for each in found if each.field == "series/*/missing"]
     large = {path: {**node, "bytes": 1 << 16} for path, node in base.description["nodes"].items()}
     beyond = applied(base.archive.profile, {**base.description, "nodes": large})
     alone = {
@@ -184,7 +184,7 @@ def _elsewhere(base: Base) -> list[Applied]:
     return [*found, *(each for each in beyond if each.field == "nodes/*/storage/split")]
 
 
-_NONE = {"indices": [], "siblings": 1, "partial": False, "declared": 1}
+_NONE = {"indices": [], "siblings": 1, "partial": False, "missing": [0]}
 
 
 def _families(profile: Profile) -> list[str]:

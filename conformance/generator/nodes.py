@@ -22,8 +22,10 @@ FACTS = (
     *("non_finite", "minimum", "maximum", "constant", "row_sum_minimum", "row_sum_maximum"),
     *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero"),
 )
-RESERVED = Language((), ("^(num|size)_", "^(stored_dtype|class|name|reference_list|indices|host|hostname)$"))
-"""Attributes that count something, which the tree gives, and those that containers keep for themselves."""
+RESERVED = Language(
+    (), ("^(num|size|scope)_", "^(stored_dtype|class|name|reference_list|indices|present|host|hostname)$")
+)
+"""Attributes about the tree, which the tree gives, and those that containers keep for themselves."""
 _PLAIN = Language((), (r"[\\]",))
 _WORD = Language(("^[a-z]",)) & _PLAIN
 

@@ -224,11 +224,13 @@ class TestSeries:
         )
         assert found == {
             "/s/layer": {
+                "stem": "layer",
                 "indices": [1, 3, 7, 9],
                 "missing": [0, 2, 4, 5, 6, 8],
                 "missing_count": 6,
                 "declared": 6,
                 "declared_by": "/s",
+                "present": None,
                 "undeclared": [7, 9],
                 "partial": True,
                 "siblings": 5,
@@ -252,8 +254,8 @@ class TestSeries:
             }
         )["/r/step"]
         assert found["members"] == {
-            "a": {"absent": [*range(2, 18)], "dtypes": ["float32", "int8"], "shapes": [[2, 3], [5]]},
-            "b": {"absent": [0, 1, *range(3, 17)], "dtypes": [], "shapes": []},
+            "a": {"absent": [*range(3, 19)], "dtypes": ["float32", "int8"], "shapes": [[2, 3], [5]]},
+            "b": {"absent": [*range(3, 19)], "dtypes": [], "shapes": []},
         }
         assert list(found["members"]) == ["a", "b"]
         assert (found["indices"], found["partial"], found["declared"]) == ([*range(21)], False, None)
@@ -312,11 +314,13 @@ class TestSeries:
         )
         assert set(found) == {"/s/layer"}
         assert found["/s/layer"] == {
+            "stem": "layer",
             "indices": [],
             "missing": [0, 1],
             "missing_count": 2,
             "declared": 2,
             "declared_by": "/s",
+            "present": None,
             "undeclared": [],
             "partial": False,
             "siblings": 0,
@@ -332,6 +336,39 @@ class TestSeries:
         later = series_of(**{"/metadata": group({"num_layers": 9}), "/t": group({"num_layers": 2})})
         assert set(later) == {"/t/layer"}
         assert series_of(**{"/s": group({"num_layers": 2.0})})["/s/layer"]["declared"] == 2
+
+    def test_what_stands_in_the_place_of_a_member_is_no_lack(self) -> None:
+        def absent(*members: str, **kinds: str) -> dict[str, list[int]]:
+            nodes = {f"/r/step_{number}": group({}) for number in range(len(members))}
+            for number, names in enumerate(members):
+                nodes.update({f"/r/step_{number}/{name}": plain() for name in names})
+            for number, kind in kinds.items():
+                nodes[f"/r/step_{number[1:]}"]["attributes"]["kind"] = kind
+            found = series_of(**{"/r": group({}), **nodes})["/r/step"]["members"]
+            return {name: member["absent"] for name, member in found.items() if member["absent"]}
+
+        assert absent("ab", "ac") == {}
+        assert absent("ab", "a", "ac") == {"b": [1], "c": [1]}
+        assert absent("a", "ab", "a", _1="moe") == {}
+        assert absent("a", "ab", "a", _1="moe", _2="moe") == {"b": [2]}
+        assert absent("a", "ab", "a", _1=1) == {"b": [0, 2]}  # type: ignore[arg-type]
+        assert absent("ab", "ab") == {}
+
+    def test_the_members_that_exist_are_those_that_the_group_lists(self) -> None:
+        layers = {f"/s/layer_{number:02}": plain() for number in (3, 5)}
+
+        def found(present: Any, **more: Any) -> list[Any]:
+            series = series_of(**{"/s": group({"num_layers": 16, "present": present, **more}), **layers})["/s/layer"]
+            return [series[key] for key in ("present", "missing", "missing_count", "undeclared")]
+
+        assert found([5, 3]) == [[3, 5], [], 0, []]
+        assert found([3.0, 11]) == [[3, 11], [11], 1, [5]]
+        assert found([]) == [[], [], 0, [3, 5]]
+        assert found([*range(30)]) == [[*range(16)], [0, 1, 2, 4, *range(6, 18)], 28, []]
+        for value in (3, "3", [3, -1], ["3"], [True], [2.5]):
+            assert found(value)[0] is None
+            assert found(value)[2:] == [14, []]
+        assert series_of(**{"/s": group({"num_layers": 4, "present": []})})["/s/layer"]["missing"] == []
 
     def test_only_true_is_partial(self) -> None:
         for value, partial in ((True, True), (False, False), (1, False), ("true", False)):

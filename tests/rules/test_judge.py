@@ -118,6 +118,8 @@ STRUCTURE: list[tuple[str, str, str, Break]] = [
     ("axis-one-size", "trace", "/metadata", attribute("/metadata", "size_token", 6.0)),
     ("scope-attribute", "trace", "/", attribute("/", "scope_token", "a")),
     ("scope-attribute", "trace", "/activations", attribute("/activations", "scope_window", "a")),
+    ("module-attribute", "trace", LAYER, attribute(LAYER, "module", 1)),
+    ("present-attribute", "trace", "/activations", attribute("/activations", "present", [0, 1, 1])),
     ("scope-shared", "trace", LAYER, attribute(LAYER, "scope_hidden", "a")),
     ("count-attribute", "trace", "/activations", attribute("/activations", "num_layers", -1)),
     ("count-attribute", "trace", "/activations", attribute("/activations", "num_layers", True)),

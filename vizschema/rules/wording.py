@@ -200,6 +200,8 @@ def _missing(series: Mapping[str, Any]) -> tuple[str, str]:
         if series["declared"] is not None and series["declared_by"] != "/metadata"
         else "no gaps"
     )
+    if series["present"] is not None:
+        declared = _listed(series)
     shown = ", ".join(map(str, series["missing"][:_LISTED]))
     more = ", …" if series["missing_count"] > _LISTED else ""
     return declared, f"{len(series['indices'])}, without number {shown}{more}"
@@ -207,12 +209,19 @@ def _missing(series: Mapping[str, Any]) -> tuple[str, str]:
 
 def _undeclared(series: Mapping[str, Any]) -> tuple[str, str]:
     shown = ", ".join(map(str, series["undeclared"]))
+    found = f"{len(series['indices'])} members, with number {shown}"
+    if series["present"] is not None:
+        return _listed(series), found
     last = series["declared"] - 1
     numbers = f"numbers 0 to {last}" if last >= 0 else "no members"
-    return (
-        f"{numbers}, as {series['declared_by']} declares {series['declared']}",
-        f"{len(series['indices'])} members, with number {shown}",
-    )
+    return f"{numbers}, as {series['declared_by']} declares {series['declared']}", found
+
+
+def _listed(series: Mapping[str, Any]) -> str:
+    """The numbers that the attribute `present` lists, in words."""
+    shown = ", ".join(map(str, series["present"][:_LISTED]))
+    more = ", …" if len(series["present"]) > _LISTED else ""
+    return f"{f'numbers {shown}{more}' if shown else 'no members'}, as `present` says"
 
 
 def _digits(series: Mapping[str, Any]) -> tuple[str, str]:
@@ -250,10 +259,6 @@ _SERIES: Mapping[str | int, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "declared_by": lambda series: (
         "the number of members on the group itself",
         "none" if series["declared_by"] is None else f"one on {series['declared_by']} only",
-    ),
-    "declared": lambda series: (
-        f"{series['declared']} numbered members",
-        "none of that name",
     ),
 }
 

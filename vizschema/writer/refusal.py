@@ -11,7 +11,7 @@ from vizschema.text import escape_name
 from vizschema.writer.plan import ancestors
 
 # What a series says of itself that no later member can fix.
-_LASTING_IN_SERIES = frozenset({"digits", "dtypes", "kinds", "undeclared"})
+_LASTING_IN_SERIES = frozenset({"digits", "kinds", "undeclared"})
 _NUMBER = re.compile(r"_[0-9]{1,9}(?=/|$)")
 _SHOWN = 3
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from vizschema.conformance.corpus.breaks.edits import (
     Break,
+    Edit,
     add,
     array,
     attribute,
@@ -31,6 +32,9 @@ def breaks() -> Iterator[Break]:
     yield from _numbers()
     yield from _members()
     yield from _elsewhere()
+    yield from _ordinary()
+    yield from _present()
+    yield from _kinds()
 
 
 def _numbers() -> Iterator[Break]:
@@ -133,3 +137,51 @@ def _elsewhere() -> Iterator[Break]:
     yield valid("series-elsewhere", "trace", "partial", "A partial group may hold none of its blocks.", attribute("/activations", "num_blocks", 2), attribute("/activations", "partial", True))
     yield valid("series-elsewhere", "trace", "longer-stem", "A stem that only ends alike.", attribute("/activations", "num_sublayers", 2))
     yield valid("series-elsewhere", "trace", "longer-end", "A stem that only begins alike.", attribute("/activations", "num_layernorms", 2))
+
+
+def _ordinary() -> Iterator[Break]:
+    norms = (add("/activations/ln_1", array("token hidden")), add("/activations/ln_2", array("token hidden", "float16")))
+    yield valid("index-width", "trace", "module-names", "ln_1 and ln_2 are names of modules, and no series.", *norms)
+    yield valid("series-gap", "trace", "module-names", "feature_4 and feature_8 are names of modules, and no series.", add("/activations/feature_4", array("token")), add("/activations/feature_8", array("token")))
+    yield valid("series-kind", "trace", "module-names", "fc_1 is an array, fc_2 a group.", add("/activations/fc_1", array("token")), add("/activations/fc_2/x", array("token")))
+    yield valid("series-declared", "trace", "module-names", "Names of modules need no count.", add("/activations/fc_00", array("token")), add("/activations/fc_01", array("token")))
+    yield broken("index-width", "trace", "declared-stem", "A series is what is declared.", add("/activations/ln_0", array("token hidden")), attribute("/activations", "num_lns", 1))
+    yield broken("series-gap", "trace", "declared-stem", "A series that is declared begins at 0.", add("/activations/ln_01", array("token hidden")), attribute("/activations", "num_lns", 2))
+    yield broken("series-declared", "trace", "declared-stem", "Only /metadata says how many there are.", add("/activations/ln_00", array("token hidden")), attribute("/metadata", "num_lns", 1))
+    yield broken("index-width", "trace", "known-stem", "block is a stem that is known, declared or not.", add("/activations/a", group(num_blocks=1)), add("/activations/a/block_0", array("token")))
+    for slug, value in (("number", 3), ("empty", ""), ("list", ["h.0"]), ("boolean", True)):
+        yield broken("module-attribute", "trace", slug, f"{value!r} is no name of a module.", attribute(LAYER, "module", value))
+    yield broken("module-attribute", "trace", "of-group", "A group has a module whose name is no text.", attribute("/activations", "module", 0))
+    yield valid("module-attribute", "trace", "dots", "The name that a module has in the model.", attribute(LAYER, "module", "blocks.0.hook_resid_pre"))
+    yield valid("module-attribute", "trace", "of-group", "A group may be a module, too.", attribute("/activations", "module", "transformer"))
+
+
+def _present() -> Iterator[Break]:
+    hybrid = (attribute("/activations", "num_layers", 16), move(NEXT, "/activations/layer_11"), move(LAYER, "/activations/layer_03"))
+    lists = (attribute("/activations", "present", [3, 11]),)
+    yield valid("series-gap", "trace", "present", "Layers 3 and 11 of 16 are all that there are of their kind.", *hybrid, *lists)
+    yield valid("series-gap", "trace", "present-unordered", "The list has any order.", *hybrid, attribute("/activations", "present", [11, 3]))
+    yield valid("series-gap", "trace", "present-none", "No layer has what the group is for.", add("/outputs", group(num_layers=4, present=[])))
+    yield valid("series-elsewhere", "trace", "present-none", "No layer has what the group is for, which holds something else.", add("/activations/a/x", array("token")), add("/activations/a", group(num_layers=4, present=[])))
+    yield broken("series-gap", "trace", "not-present", "A layer that exists is missing.", *hybrid, attribute("/activations", "present", [3, 7, 11]))
+    yield broken("series-gap", "trace", "present-past-count", "A layer past the count is listed, and missing.", *hybrid, attribute("/activations", "present", [3, 11, 16]))
+    yield broken("series-undeclared", "trace", "not-present", "A layer that is not listed is there.", *hybrid, attribute("/activations", "present", [3]))
+    yield broken("series-undeclared", "trace", "none-present", "No layer is listed, and two are there.", *hybrid, attribute("/activations", "present", []))
+    for slug, value in (("number", 3), ("text", "3, 11"), ("negative", [-1]), ("fraction", [0.5]), ("twice", [0, 1, 1]), ("boolean", True), ("texts", ["0"])):
+        yield broken("present-attribute", "trace", slug, f"{value!r} is no list of numbers of members.", attribute("/activations", "present", value))
+    yield valid("present-attribute", "trace", "of-array", "An array has no members.", attribute(LAYER, "present", "yes"))
+    yield valid("present-attribute", "trace", "all", "All are listed.", attribute("/activations", "present", [0, 1]))
+
+
+def _kinds() -> Iterator[Break]:
+    def layers(*members: tuple[str, ...], **more: object) -> tuple[Edit, ...]:
+        nodes = [add(f"/outputs/layer_{number:02}/{name}", array("token hidden")) for number, names in enumerate(members) for name in names]
+        return (*nodes, add("/outputs", group(num_layers=len(members), **more)))
+
+    def kind(number: int, name: object) -> Edit:
+        return add(f"/outputs/layer_{number:02}", group(kind=name))
+
+    yield valid("series-alike", "trace", "in-its-place", "A mixture of experts in place of an MLP.", *layers(("attention", "mlp"), ("attention", "moe")))
+    yield valid("series-alike", "trace", "of-kinds", "Layers of another kind have other members.", *layers(("mlp",), ("mlp", "router"), ("mlp",)), kind(1, "moe"))
+    yield broken("series-alike", "trace", "within-kind", "A layer lacks what another one of its kind has.", *layers(("mlp",), ("mlp", "router"), ("mlp",)), kind(1, "moe"), kind(2, "moe"))
+    yield broken("series-alike", "trace", "kind-no-text", "A kind that is no text tells nothing apart.", *layers(("mlp",), ("mlp", "router")), kind(1, 1))

@@ -92,7 +92,7 @@ VALUE = "nodes/*/attributes/*"
 BREAKS: dict[tuple[str, str], Breaker] = {
     **{(VALUE, word): _value for word in ("anyOf", "const", "enum", "minLength", "minimum", "not", "pattern", "type")},
     **{(VALUE, word): _value for word in ("uniqueItems", "maximum", "exclusiveMinimum", "exclusiveMaximum")},
-    **{(VALUE, word): _value for word in ("minItems", "maxItems", "contains", "maxProperties", "required")},
+    **{(VALUE, word): _value for word in ("minItems", "maxItems", "maxProperties", "required")},
     **{(f"{VALUE}/[]", word): _value for word in ("minimum", "not", "type", "pattern", "enum", "const")},
     **{(f"{VALUE}/[]", word): _value for word in ("maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")},
     ("nodes/*/attributes", "required"): _required,

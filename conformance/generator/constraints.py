@@ -186,13 +186,6 @@ def _any(wanted: Any, value: Any, _: Schema) -> bool | None:
     return True if True in found else (None if None in found else False)
 
 
-def _contains(wanted: Any, value: Any, _: Schema) -> bool | None:
-    if not isinstance(value, list):
-        return None if value is UNKNOWN else True
-    found = [holds(wanted, item) for item in value]
-    return True if True in found else (None if None in found else False)
-
-
 def _condition(wanted: Any, value: Any, schema: Schema) -> bool | None:
     found = holds(wanted, value)
     then = holds(schema["then"], value) if found is not False else True
@@ -220,7 +213,6 @@ _CHECKS: Mapping[str, Any] = {
     "uniqueItems": _unique,
     "prefixItems": _prefix,
     "items": _items,
-    "contains": _contains,
     "required": _required,
     "properties": _members,
     "patternProperties": _members,

@@ -89,8 +89,10 @@ def _not(wanted: Wanted, value: Any, _: Schema) -> None:
         wanted.kinds -= {value["type"]} if isinstance(value["type"], str) else set(value["type"])
     elif keywords <= {"type", "pattern"}:
         wanted.language &= Language((), (value["pattern"],))
-    elif keywords == {"contains"}:
-        wanted.items.append({"not": value["contains"]})
+    elif keywords == {"not"}:
+        _merge(wanted, value["not"])
+    elif keywords == {"items"}:
+        wanted.contains.append({"not": value["items"]})
     elif keywords == {"propertyNames"} and set(value["propertyNames"]) == {"not"}:
         wanted.required.append(Language((value["propertyNames"]["not"]["pattern"],)).shortest())
     else:
@@ -136,7 +138,6 @@ BUILDERS: Mapping[str, Callable[[Wanted, Any, Schema], None]] = {
     "uniqueItems": lambda wanted, value, _: setattr(wanted, "unique", value),
     "prefixItems": _prefix,
     "items": _append("items"),
-    "contains": _append("contains"),
     "required": lambda wanted, value, _: wanted.required.extend(value),
     "properties": _members,
     "patternProperties": _members,

@@ -28,7 +28,7 @@ BOUNDS = (
     "maxProperties",
 )
 _WORDS = frozenset({"$schema", "$id", "$anchor", "$defs", "$comment", "title", "description", "then"})
-_SUBSCHEMAS = frozenset({"additionalProperties", "propertyNames", "items", "contains", "not", "if", "then"})
+_SUBSCHEMAS = frozenset({"additionalProperties", "propertyNames", "items", "not", "if", "then"})
 _LISTS = frozenset({"allOf", "anyOf", "prefixItems"})
 
 

@@ -20,7 +20,7 @@ SCHEMAS = sorted(SPEC.folder.rglob("*.schema.json"))
 KEYWORDS = jsonschema.Draft202012Validator(json.loads((versions.root() / "keywords.schema.json").read_text()))
 ASSERTIONS = {
     *("type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "pattern"),
-    *("minItems", "maxItems", "uniqueItems", "contains", "required", "maxProperties", "anyOf", "not"),
+    *("minItems", "maxItems", "uniqueItems", "required", "maxProperties", "anyOf", "not"),
 }
 
 

@@ -19,7 +19,7 @@ Place = tuple[str, ...]
 Documents = Mapping[str, Schema]
 
 _WORDS = frozenset({"$schema", "$id", "$anchor", "$comment", "$defs", "title", "description"})
-_OPAQUE = frozenset({"anyOf", "not", "contains"})
+_OPAQUE = frozenset({"anyOf", "not"})
 NAMES = "(names)"
 """The step of a place that stands for the names of members."""
 

@@ -29,7 +29,7 @@ Tokens = tuple[str | int, ...]
 _ABOUT = frozenset({"$schema", "$id", "$anchor", "$defs", "$comment", "title", "description", "then"})
 """Keywords that assert nothing by themselves."""
 
-_SUBSCHEMAS = frozenset({"anyOf", "contains", "not"})
+_SUBSCHEMAS = frozenset({"anyOf", "not"})
 """Keywords whose schemas decide one assertion: what fails within them is no fault of its own."""
 
 

@@ -140,13 +140,23 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
             ambiguous = _ambiguous(names)
             if ambiguous:
                 node["ambiguous"] = ambiguous
-    return {
+    description = {
         "container": dict(container),
         "values": values,
         "nodes": ordered,
         "axes": _axes(ordered),
         "series": _series(ordered, children),
     }
+    not_captured = _not_captured(ordered)
+    return {**description, "not_captured": not_captured} if not_captured else description
+
+
+def _not_captured(nodes: Mapping[str, Node]) -> Node:
+    """The paths that the root's attribute `not_captured` names, each with its reason and whether a node is there."""
+    listed = nodes.get("/", {}).get("attributes", {}).get("not_captured")
+    entries = [text.partition(": ") for text in (listed if isinstance(listed, list) else ()) if isinstance(text, str)]
+    named = {path: reason for path, _, reason in entries if path.startswith("/") and reason}
+    return {path: {"reason": named[path], "present": path in nodes} for path in sorted(named)}
 
 
 def _list_stray(nodes: Mapping[str, Node], paths: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ _STRUCTURE = frozenset(
     {"allOf", "if", "then", "properties", "patternProperties", "additionalProperties", "propertyNames", "items"}
 )
 _WORDS = frozenset({"$schema", "$id", "$anchor", "$comment", "title", "description", "prefixItems"})
-_KEYED = ("nodes", "axes", "series")
+_KEYED = ("nodes", "axes", "series", "not_captured")
 
 
 @dataclass(frozen=True, slots=True)

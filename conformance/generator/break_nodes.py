@@ -90,12 +90,11 @@ def _recount() -> Any:
 def _none_left(target: Target) -> Iterator[Change]:
     """None of the nodes of which there has to be one."""
     excluded = target.at.value
-    pattern = (
-        excluded["propertyNames"]["not"]["pattern"]
-        if "propertyNames" in excluded
-        else next(iter(excluded["patternProperties"]))
-    )
-    found = [path for path in target.base.nodes if re.search(pattern, path)]
+    if "propertyNames" in excluded:
+        language = Language((excluded["propertyNames"]["not"]["pattern"],))
+    else:
+        language = Language(("^/.",), tuple(excluded["patternProperties"]))
+    found = [path for path in target.base.nodes if language.holds(path)]
     if found:
         gone = pruned(target.base, *found)
         yield change(removed(*gone), _recount(), released(*gone), also=target.base.demands)
@@ -277,6 +276,13 @@ def _alone_in_scope(target: Target) -> Iterator[Change]:
             yield change(attribute(path, f"scope_{axis}", label), also=target.base.rules("nodes/*/facts"))
 
 
+def _declared_absent(target: Target) -> Iterator[Change]:
+    """What is there, or is not, and is said not to be captured."""
+    there = [path for path, node in target.base.nodes.items() if node["kind"] == "array"]
+    named = there[:1] if target.at.keyword == "const" else [target.path]
+    yield from (change(attribute("/", "not_captured", [f"{path}: a reason"])) for path in named)
+
+
 BREAKS: dict[tuple[str, str], Breaker] = {
     ("nodes/(names)", "pattern"): _misnamed,
     ("nodes/(names)", "not"): _misnamed,
@@ -302,4 +308,5 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     ("axes/*/(names)", "const"): _fixed_size,
     ("axes/(names)", "not"): _axis_term,
     ("axes/*/*/count", "minimum"): _alone_in_scope,
+    **{("not_captured/*/present", word): _declared_absent for word in ("const", "not")},
 }

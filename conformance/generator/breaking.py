@@ -181,6 +181,8 @@ def _elsewhere(base: Base) -> list[Applied]:
     }
     scoped = applied(base.archive.profile, {**base.description, "axes": alone})
     found += [each for each in scoped if each.field == "axes/*/*/count"]
+    named = {**base.description, "not_captured": {"/nowhere": {}}}
+    found += [each for each in applied(base.archive.profile, named) if each.place[0] == "not_captured"]
     return [*found, *(each for each in beyond if each.field == "nodes/*/storage/split")]
 
 

@@ -23,7 +23,7 @@ FACTS = (
     *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero"),
 )
 RESERVED = Language(
-    (), ("^(num|size|scope)_", "^(stored_dtype|class|name|reference_list|indices|present|host|hostname)$")
+    (), ("^(num|size|scope)_", "^(stored_dtype|class|name|reference_list|indices|present|not_captured|host|hostname)$")
 )
 """Attributes about the tree, which the tree gives, and those that containers keep for themselves."""
 _PLAIN = Language((), (r"[\\]",))

@@ -115,8 +115,7 @@ def _exists(excluded: Schema) -> Need:
     """What there has to be, so that `excluded` does not hold: a name or a node that it refuses."""
     if "propertyNames" in excluded:
         return Need(Language((excluded["propertyNames"]["not"]["pattern"],)))
-    pattern, child = next(iter(excluded["patternProperties"].items()))
-    return Need(Language((pattern,)), child["not"])
+    return Need(Language(("^/.",), tuple(excluded["patternProperties"])), excluded["additionalProperties"]["not"])
 
 
 def _asked(profile: Profile, field_name: str) -> list[Schema]:

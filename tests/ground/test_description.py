@@ -111,6 +111,16 @@ class TestWhole:
             "/b/x": None,
         }
 
+    def test_what_was_not_captured_is_compared_with_what_is_there(self) -> None:
+        texts = ["/b: a reason: long", "/c/d: none", "/e", "/f: ", "g: no path", 3]
+        nodes = {"/": group({"not_captured": texts}), "/b": plain(), "/metadata": group({"not_captured": ["/h: x"]})}
+        assert complete({}, nodes)["not_captured"] == {
+            "/b": {"reason": "a reason: long", "present": True},
+            "/c/d": {"reason": "none", "present": False},
+        }
+        for value in ("/b: text", [], 3, None):
+            assert "not_captured" not in complete({}, {"/": group({"not_captured": value})})
+
     def test_stray_files_are_listed_by_the_nearest_group_above(self) -> None:
         nodes = {
             **{path: group({}) for path in ("/", "/a", "/a/b")},

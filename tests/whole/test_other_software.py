@@ -20,7 +20,7 @@ from vizschema.containers.values import read_whole
 each = pytest.mark.parametrize("software", WRITERS)
 
 NOTHING_DECLARED = {"spec-version": 1, "profile-declared": 1, "creation-time": 1, "generator": 1}
-NOTHING_THERE = {**NOTHING_DECLARED, "metadata-group": 1, "data-present": 1}
+NOTHING_THERE = {**NOTHING_DECLARED, "metadata-group": 1}
 
 # What is wrong with each: the errors, by rule.
 VERDICTS = {

@@ -12,7 +12,7 @@ from vizschema.validation import validate
 
 UNDECLARED = {"spec-version": 1, "profile-declared": 1, "creation-time": 1, "generator": 1}
 BENCHMARK = {"axes-named": 11, "attention-source": 3, "index-width": 2, "metadata-group": 1, "series-declared": 2}
-FLAT = {"axes-named": 11, "data-present": 1, "index-width": 1, "metadata-group": 1, "series-declared": 1}
+FLAT = {"axes-named": 11, "metadata-group": 1}
 RESTORED = {"axes-named": 6, "attention-source": 1, "metadata-group": 1, "coordinate-dtype": 1, "series-declared": 3}
 VIT = {
     "series-declared": 2,

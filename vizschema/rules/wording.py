@@ -33,6 +33,11 @@ def words_of(
     """(what was expected, what was found), each a short phrase."""
     if len(instance) > 1 and instance[0] == "axes":
         return _axis_words(str(instance[1]), description["axes"][str(instance[1])], keyword, value)
+    if len(instance) > 1 and instance[0] == "not_captured":
+        declared = description["not_captured"][str(instance[1])]
+        if declared["present"]:
+            return "no node, as the root's `not_captured` says", _named(description, ("nodes",), str(instance[1]))
+        return "what was captured", f"none: {declared['reason']}"
     if len(instance) > 2 and instance[0] == "series" and instance[2] in _SERIES:
         series = description["series"][str(instance[1])]
         if instance[2] == "members" and len(instance) > 3:  # of one member, this one is told

@@ -100,3 +100,33 @@ def breaks() -> Iterator[Break]:
     for slug, value in (("false", False), ("text", "true"), ("number", 1), ("list", [True])):
         yield broken("capture-complete", "trace", slug, "The capture does not say that it is complete.", attribute("/", "complete", value))
     yield valid("capture-complete", "trace", "unmarked", "A writer that marks nothing wrote the archive.", no_attribute("/", "complete"))
+    yield from _not_captured()
+
+
+ABSENT = "/inputs/images: the model reads tokens"
+
+
+def _not_captured() -> Iterator[Break]:
+    for slug, value in (
+        ("text", ABSENT),
+        ("no-reason", ["/inputs/images"]),
+        ("empty-reason", ["/inputs/images: "]),
+        ("no-space", ["/inputs/images:why"]),
+        ("relative", ["inputs/images: why"]),
+        ("capital", ["/inputs/Images: why"]),
+        ("number", 3),
+        ("numbers", [3]),
+        ("trailing-slash", ["/inputs/: why"]),
+        ("root", ["/: why"]),
+    ):
+        also = {"root": ("not-captured-absent",)}.get(slug, ("declared-absence",) if slug in ("capital", "trailing-slash") else ())
+        yield broken("not-captured", "trace", slug, f"{value!r} is no list of paths with reasons.", attribute("/", "not_captured", value), also=also)
+    yield broken("not-captured", "trace", "twice", "One path and reason twice.", attribute("/", "not_captured", [ABSENT, ABSENT]), also=("declared-absence",))
+    yield valid("not-captured", "trace", "none", "Everything was captured.", attribute("/", "not_captured", []))
+    yield valid("not-captured", "trace", "elsewhere", "Only the root declares it.", attribute("/metadata", "not_captured", "nothing"))
+    yield broken("not-captured-absent", "trace", "array", "An array is there, and is declared as not captured.", attribute("/", "not_captured", ["/activations/layer_00: too large"]))
+    yield broken("not-captured-absent", "trace", "group", "A group is there, and is declared as not captured.", attribute("/", "not_captured", ["/attention: fused kernels return none"]))
+    yield broken("declared-absence", "trace", "array", "An array is declared as not captured.", attribute("/", "not_captured", [ABSENT]))
+    yield broken("declared-absence", "trace", "group", "A group is declared as not captured.", attribute("/", "not_captured", ["/outputs: the run was stopped early"]))
+    yield valid("declared-absence", "trace", "none", "Everything was captured.", attribute("/", "not_captured", []))
+    yield valid("not-captured-absent", "trace", "in-metadata", "Only the root declares it.", attribute("/metadata", "not_captured", ["/activations: too large"]))

@@ -63,7 +63,7 @@ def _unknown() -> Iterator[Break]:
     for name in ("activations", "attention", "outputs"):
         for reason in ("damaged", "external-link", "pickle"):
             yield broken(reason, "trace", f"{name}-unknown", f"/{name} may hold the data of the trace: whether it does is unknown.", without(*TRACE), add(f"/{name}", group()), found_at(f"/{name}", reason))
-        yield broken("data-present", "trace", f"{name}-itself", f"/{name} is an array itself, and no member of a trace.", without(*TRACE), add(f"/{name}", array("token", source="unknown")))
+        yield valid("data-present", "trace", f"{name}-itself", f"/{name} is an array itself.", without(*TRACE), add(f"/{name}", array("token", source="unknown")))
         yield broken("data-present", "trace", f"{name}-groups", f"/{name} holds groups alone.", without(*TRACE), add(f"/{name}/x", group(num_layers=0)))
     for kind in KINDS:
         slug = kind.replace("_", "-")

@@ -64,14 +64,15 @@ def _root() -> Iterator[Break]:
     yield broken("data-present", "trace", "inputs-only", "Inputs are no trace.", without("/activations", "/attention"), add("/inputs/tokens", array("token")))
     yield broken("data-present", "trace", "empty-array", "The only array has no values.", without("/activations", "/attention"), add("/outputs/x", {**array("none"), "shape": [0]}))
     yield broken("data-present", "trace", "empty-along-last", "The only array has no values.", without("/activations", "/attention"), add("/outputs/x", {**array("token none"), "shape": [5, 0]}))
-    yield broken("data-present", "trace", "similar-name", "Arrays below names that only begin alike.", without("/activations", "/attention"), add("/outputs_of_model/x", array("token")))
-    yield broken("data-present", "trace", "deeper", "Arrays below names that only end alike.", without("/activations", "/attention"), add("/my/outputs/x", array("token")))
-    for name in ("activations", "attention", "outputs"):
+    yield valid("data-present", "trace", "similar-name", "An array below a name that only begins like /inputs.", without("/activations", "/attention"), add("/inputs_of_model/x", array("token")))
+    yield valid("data-present", "trace", "deeper", "An array below a name that only ends like /extra.", without("/activations", "/attention"), add("/my/extra/x", array("token")))
+    yield valid("data-present", "trace", "empty-before-scalar", "An array without values before one with a value.", without("/activations", "/attention"), add("/activations/x", {**array("none other"), "shape": [0, 4]}), add("/outputs/loss", array("")))
+    for name in ("activations", "attention", "outputs", "single", "representations", "attention_topk", "predictions"):
         keep = add(f"/{name}/x", array("token", source="unknown"))
         yield valid("data-present", "trace", f"{name}-only", f"One array below /{name} is a trace.", without("/activations", "/attention"), keep)
     yield valid("data-present", "trace", "scalar", "One number is data.", without("/activations", "/attention"), add("/outputs/loss", array("")))
     yield valid("data-present", "trace", "below-groups", "The only array lies deep.", without("/activations", "/attention"), add("/outputs/a/b", array("token")))
-    for name in ("activations", "attention", "outputs"):
+    for name in ("activations", "attention", "outputs", "pair"):
         yield broken("damaged", "trace", f"only-{name}", f"What is below /{name} cannot be read, and may be data.", without("/activations", "/attention"), add(f"/{name}", group()), found_at(f"/{name}/x", "damaged"))
 
 

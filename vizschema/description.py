@@ -134,6 +134,8 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
     children = _children(ordered)
     _list_unused_scopes(ordered)
     for path, node in ordered.items():
+        if node["kind"] == "array" and node["axes"] == [path.rpartition("/")[2]]:
+            node["coordinate"] = True
         if node["kind"] == "group":
             names = children.get(path, ())
             node["members"] = len(names)

@@ -78,6 +78,8 @@ def axes_of(draft: Draft, path: str) -> list[str]:
     free = st.one_of(*([st.sampled_from(known)] if known else []), names.texts(3))
     fresh = st.lists(free, min_size=least, max_size=max(least, 3), unique=True)
     found = list(dict.fromkeys([*drawn, *draft.draw(fresh, label=f"axes of {path}")]))
+    if found == [path.rpartition("/")[2]]:  # which would make a coordinate of it
+        found = [f"{found[0]}:i"]
     short = range(max(wanted.least, draft.least) - len(found))
     return [*found, *(f"axis_of_its_own_{number}" for number in short)]
 

@@ -111,6 +111,18 @@ class TestWhole:
             "/b/x": None,
         }
 
+    def test_an_array_named_like_its_only_axis_is_a_coordinate(self) -> None:
+        nodes = {"/": group({}), "/a": group({}), "/a/token": plain(["token"], [3]), "/token": plain(["token"], [3])}
+        others = {
+            "/x": plain(["token"], [3]),
+            "/key": plain(["token:key"], [3]),
+            "/y": plain(["y", "x"]),
+            "/z": plain([]),
+        }
+        found = complete({}, {**nodes, **others})["nodes"]
+        assert [path for path, node in found.items() if "coordinate" in node] == ["/a/token", "/token"]
+        assert found["/token"]["coordinate"] is True
+
     def test_what_was_not_captured_is_compared_with_what_is_there(self) -> None:
         texts = ["/b: a reason: long", "/c/d: none", "/e", "/f: ", "g: no path", 3]
         nodes = {"/": group({"not_captured": texts}), "/b": plain(), "/metadata": group({"not_captured": ["/h: x"]})}

@@ -66,6 +66,9 @@ def _root() -> Iterator[Break]:
     yield broken("data-present", "trace", "empty-along-last", "The only array has no values.", without("/activations", "/attention"), add("/outputs/x", {**array("token none"), "shape": [5, 0]}))
     yield valid("data-present", "trace", "similar-name", "An array below a name that only begins like /inputs.", without("/activations", "/attention"), add("/inputs_of_model/x", array("token")))
     yield valid("data-present", "trace", "deeper", "An array below a name that only ends like /extra.", without("/activations", "/attention"), add("/my/extra/x", array("token")))
+    yield broken("data-present", "trace", "coordinate-only", "A coordinate alone was not captured.", without("/activations", "/attention"), add("/outputs/token", array("token")))
+    yield valid("attention-source", "trace", "coordinate", "A coordinate beside attention is none.", add("/attention/self/token", array("token")))
+    yield broken("axis-one-size", "trace", "coordinate", "A coordinate has the size of its axis.", add("/activations/token", {**array("token"), "shape": [9]}))
     yield valid("data-present", "trace", "empty-before-scalar", "An array without values before one with a value.", without("/activations", "/attention"), add("/activations/x", {**array("none other"), "shape": [0, 4]}), add("/outputs/loss", array("")))
     for name in ("activations", "attention", "outputs", "single", "representations", "attention_topk", "predictions"):
         keep = add(f"/{name}/x", array("token", source="unknown"))

@@ -132,7 +132,8 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
     if len(ordered) < len(nodes):
         _list_stray(ordered, sorted(path for path in nodes if path not in ordered))
     children = _children(ordered)
-    _list_unused_scopes(ordered)
+    scopes = _Scopes(ordered)
+    _list_unused_scopes(ordered, scopes)
     for path, node in ordered.items():
         if node["kind"] == "array" and node["axes"] == [path.rpartition("/")[2]]:
             node["coordinate"] = True
@@ -146,7 +147,7 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
         "container": dict(container),
         "values": values,
         "nodes": ordered,
-        "axes": _axes(ordered),
+        "axes": _axes(ordered, scopes),
         "series": _series(ordered, children),
     }
     not_captured = _not_captured(ordered)
@@ -204,62 +205,83 @@ def _children(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
 
 def axis_key(nodes: Mapping[str, Node], path: str, name: str) -> str:
     """The key in `axes` of an axis of the node at `path`: `<axis>@<label>` in a scope, else `<axis>`."""
-    axis = name.partition(":")[0]
-    holder = scope_holder(nodes, path, axis) if axis else None
-    return axis if holder is None else f"{axis}@{nodes[holder]['attributes'][_SCOPE + axis]}"
+    above = [path]
+    while above[-1] not in _UNSCOPED:
+        above.append(parent_of(above[-1]))
+    return _Scopes({each: nodes[each] for each in above if each in nodes}).key(path, name)
 
 
-def scope_holder(nodes: Mapping[str, Node], path: str, axis: str) -> str | None:
-    """The nearest node, from `path` upwards, that labels a scope of `axis` with a text."""
-    while path not in _UNSCOPED:
-        if isinstance(nodes.get(path, {}).get("attributes", {}).get(_SCOPE + axis), str):
-            return path
-        path = parent_of(path)
-    return None
+class _Scopes:
+    """The labels of the scopes of `nodes`, each looked for once for each group and axis."""
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        self._labels: dict[tuple[str, str], str] = {
+            (path, key[len(_SCOPE) :]): value
+            for path, node in nodes.items()
+            if path not in _UNSCOPED
+            for key, value in node.get("attributes", {}).items()
+            if key.startswith(_SCOPE) and isinstance(value, str)
+        }
+        self._axes = {axis for _, axis in self._labels}
+        self._holders: dict[tuple[str, str], str | None] = {(path, axis): path for path, axis in self._labels}
+
+    def __bool__(self) -> bool:
+        return bool(self._labels)
+
+    def holder(self, path: str, axis: str) -> str | None:
+        """The nearest node, from `path` upwards, that labels a scope of `axis`."""
+        if axis not in self._axes:
+            return None
+        below = []
+        while path not in _UNSCOPED and (path, axis) not in self._holders:
+            below.append(path)
+            path = parent_of(path)
+        found = self._holders.get((path, axis))
+        self._holders.update(dict.fromkeys(((each, axis) for each in below), found))
+        return found
+
+    def key(self, path: str, name: str) -> str:
+        """As `axis_key`."""
+        axis = name.partition(":")[0]
+        holder = self.holder(path, axis) if axis else None
+        return axis if holder is None else f"{axis}@{self._labels[holder, axis]}"
+
+    def unused(self, nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+        """The nodes that label scopes in which no array of `nodes` is, and the first axes of these, sorted."""
+        used = {
+            (self.holder(path, axis), axis)
+            for path, node in nodes.items()
+            for axis in {name.partition(":")[0] for name in node.get("axes") or () if name}
+        }
+        unused: dict[str, list[str]] = {}
+        for path, axis in sorted(self._labels.keys() - used):
+            unused.setdefault(path, []).append(axis)
+        return {path: axes[:_SHOWN] for path, axes in unused.items()}
 
 
-def _scoped(nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """The nodes that label a scope; most archives have none."""
-    return {
-        path: node
-        for path, node in nodes.items()
-        if path not in _UNSCOPED and any(key.startswith(_SCOPE) for key in node.get("attributes", ()))
-    }
-
-
-def _list_unused_scopes(nodes: Mapping[str, Node]) -> None:
-    """Let each node that labels scopes list the axes of those in which no array is, as `unused_scopes`."""
-    scoped = _scoped(nodes)
-    if not scoped:
-        return
-    used = {
-        (scope_holder(scoped, path, axis), axis)
-        for path, node in nodes.items()
-        for axis in {name.partition(":")[0] for name in node.get("axes") or () if name}
-    }
-    for path, node in scoped.items():
+def _list_unused_scopes(nodes: Mapping[str, Node], scopes: _Scopes) -> None:
+    """Let each node that labels scopes in which no array is list their axes as `unused_scopes`."""
+    for node in nodes.values():
         node.pop("unused_scopes", None)
-        texts = [key for key, value in node["attributes"].items() if key.startswith(_SCOPE) and isinstance(value, str)]
-        unused = sorted(axis for axis in (key[len(_SCOPE) :] for key in texts) if (path, axis) not in used)
-        if unused:
-            node["unused_scopes"] = unused[:_SHOWN]
+    if scopes:
+        for path, axes in scopes.unused(nodes).items():
+            nodes[path]["unused_scopes"] = axes
 
 
-def _axes(nodes: Mapping[str, Node]) -> Node:
+def _axes(nodes: Mapping[str, Node], scopes: _Scopes) -> Node:
     # Arrays of a series are alike: what they have in common is looked at once.
-    scoped = _scoped(nodes)
     alike: dict[tuple[tuple[str | None, ...], tuple[int, ...]], list[str]] = {}
     axes: dict[str, dict[str, Node]] = {}
     for path, node in nodes.items():
         if node["kind"] == "array" and node["axes"]:
-            names = [name and axis_key(scoped, path, name) for name in node["axes"]] if scoped else node["axes"]
+            names = [name and scopes.key(path, name) for name in node["axes"]] if scopes else node["axes"]
             alike.setdefault((tuple(names), tuple(node["shape"])), []).append(path)
         for axis, size in _declared_sizes(path, node):
-            _sight(axes, axis_key(scoped, path, axis), size, [path])
+            _sight(axes, scopes.key(path, axis), size, [path])
     for (names, shape), paths in alike.items():
         for name, size in zip(names, shape, strict=True):
             if name is not None:
-                _sight(axes, name if scoped else name.partition(":")[0], size, paths)
+                _sight(axes, name if scopes else name.partition(":")[0], size, paths)
     return {name: {key: axes[name][key] for key in sorted(axes[name])} for name in sorted(axes)}
 
 

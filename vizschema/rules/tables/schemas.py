@@ -142,8 +142,8 @@ def _sizes(checks: Sequence[Check], table: Table) -> Iterator[Schema]:
     one = {"maxProperties": 1}
     sizes = {check.target: str(table.sizes[check.target]) for check in checks}
     if sizes:
-        axes = {f"^{axis}(@|$)": {"if": one, "then": {"propertyNames": {"const": size}}} for axis, size in sizes.items()}
-        yield {"properties": {"axes": {"patternProperties": axes}}}
+        fixed = {f"^{axis}(@|$)": {"if": one, "then": {"propertyNames": {"const": sizes[axis]}}} for axis in sizes}
+        yield {"properties": {"axes": {"patternProperties": fixed}}}
 
 
 def _closed(table: Table) -> Schema:

@@ -120,9 +120,6 @@ def run(group: str, tree: Path) -> None:
     """Run the mutants of a group that have no result yet, in a copy of the tree."""
     modules, tests = GROUPS[group]
     again = any(fnmatch.fnmatch(name, pattern) for name in copy(tree) for pattern in (*modules, *tests))
-    shared = ROOT.parent / "shared"  # archives that others wrote, which some tests read
-    if shared.is_dir() and not (tree / "shared").exists():
-        (tree / "shared").symlink_to(shared)
     plugins = tree / "plugins"
     plugins.mkdir(exist_ok=True)
     (plugins / "quick.py").write_text(QUICK, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the tests share: the real archives beside the project, and descriptions to start from."""
+"""Fixtures of all tests: the real archives, unpacked, and descriptions to start from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import h5py
 import hdf5plugin  # noqa: F401  (registers its filters before any test opens a file)
 import pytest
 from support.hdf5_files import Fill, nodes_of
+from support.real.pack import unpack
 
 from vizschema.containers.base import Limits
 from vizschema.description import Node
@@ -17,15 +18,13 @@ from vizschema.description import Node
 os.environ["COLUMNS"] = "100"  # whatever the terminal that shows this run
 os.environ.pop("PYTEST_ADDOPTS", None)  # meant for this run, not for those that tests start
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
-
 
 @pytest.fixture(scope="session")
-def real() -> Path:
-    """The folder with archives that others wrote."""
-    if not REAL.is_dir():
-        pytest.skip("shared/real is not beside the project (2026-11-21)")
-    return REAL
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with archives that other software wrote (tests/support/real/README.md); never written to."""
+    folder = tmp_path_factory.mktemp("real")
+    unpack(folder)
+    return folder
 
 
 @pytest.fixture

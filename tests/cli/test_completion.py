@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from support.needed import installed
 
 from vizschema.cli.completion import SHELLS, script, words_of
 from vizschema.cli.main import main
@@ -40,14 +39,6 @@ CASES = [
 ]
 
 
-def needed(shell: str) -> None:
-    """Skips the test where the shell is missing; in CI it never is."""
-    if shutil.which(shell) is None:
-        if os.environ.get("VIZSCHEMA_CI"):
-            pytest.fail(f"{shell} is not installed")
-        pytest.skip(f"{shell} is not installed here (2026-11-21)")
-
-
 def check(offered: str, expected: set[str], absent: set[str]) -> None:
     found = set(offered.split())
     assert expected <= found
@@ -67,7 +58,7 @@ def test_bash_completes(typed: str, expected: set[str], absent: set[str]) -> Non
 
 @pytest.mark.parametrize(("typed", "expected", "absent"), CASES)
 def test_fish_completes(tmp_path: Path, typed: str, expected: set[str], absent: set[str]) -> None:
-    needed("fish")
+    installed("fish")
     file = tmp_path / "vizschema.fish"
     file.write_text(script("fish", whole_parser()))
     program = f"source {file}; complete -C 'vizschema {typed}'"
@@ -99,7 +90,7 @@ zpty -d shell
 
 @pytest.mark.parametrize("sourced", [True, False], ids=["sourced", "autoloaded"])
 def test_zsh_completes(tmp_path: Path, sourced: bool) -> None:
-    needed("zsh")
+    installed("zsh")
     (tmp_path / "_vizschema").write_text(script("zsh", whole_parser()))
     compinit = f"autoload -Uz compinit; compinit -u -d {tmp_path}/dump"
     load = f"{compinit}; source {tmp_path}/_vizschema" if sourced else f"fpath=({tmp_path} $fpath); {compinit}"
@@ -113,6 +104,6 @@ def test_zsh_completes(tmp_path: Path, sourced: bool) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_shell_reads_the_script(shell: str) -> None:
-    needed(shell)
+    installed(shell)
     result = subprocess.run([shell, "-n"], input=script(shell, whole_parser()), capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import select
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from support.needed import installed
 
 TIMEOUT = 60
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-extensions"),
     *(
@@ -27,19 +27,6 @@ FLAGS = (
         "--force-color-profile=srgb",
     ),
 )
-
-
-def program() -> str:
-    """The browser; without one the test is skipped, but where everything has to run it fails."""
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
-    if found is None:
-        reason = "no Chromium: apt-get install chromium"
-        if os.environ.get("VIZSCHEMA_CI") == "1":
-            pytest.fail(reason)
-        pytest.skip(f"{reason} (2026-11-21)")
-    return found
 
 
 class Page:
@@ -141,7 +128,7 @@ class Page:
 def page(folder: Path) -> Iterator[Page]:
     """A page of a browser of its own, with its profile in `folder`."""
     to_read, to_write = os.pipe(), os.pipe()
-    command = [program(), *FLAGS, f"--user-data-dir={folder}"]
+    command = [installed(*BROWSERS), *FLAGS, f"--user-data-dir={folder}"]
     first, second = (os.dup(end) for end in (to_write[0], to_read[1]))
     shell = f'exec 3<&{first} 4>&{second}; exec "$@"'
     process = subprocess.Popen(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from support import digest_vectors
+from support.needed import installed
 
 from vizschema.rules import versions
 
@@ -22,11 +22,10 @@ def test_the_file_is_what_the_plain_implementation_makes(capsys: pytest.CaptureF
     assert capsys.readouterr().out == PATH.read_text(encoding="utf-8")
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js (2026-11-21)")
 def test_a_short_script_in_javascript_computes_the_same() -> None:
     script = SUPPORT / "digest_vectors.mjs"
     assert len(script.read_text(encoding="utf-8").splitlines()) <= 30
-    done = subprocess.run(["node", str(script), str(PATH)], check=True, capture_output=True, text=True)
+    done = subprocess.run([installed("node"), str(script), str(PATH)], check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
     assert found["archives"] == [vector["expect"] for vector in VECTORS["archives"]]
     assert found["trees"] == [vector["root"] for vector in VECTORS["trees"]]

@@ -18,9 +18,18 @@ Begin = Callable[[int], Progress]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a worker may take: bytes of `memory` for decoded values and of an `answer`, and time.
+    """Limits on the sandboxed process that reads an archive.
 
-    A request takes `seconds` at most, and no more than the seconds of `silence` pass between two messages.
+    Attributes:
+        memory: Maximum bytes of decoded values in memory.
+        seconds: Maximum seconds per request: describing an archive, or reading its values.
+        silence: Maximum seconds between two messages of the process.
+        answer: Maximum bytes of the description, as JSON.
+
+    Examples:
+        >>> bounds = vizschema.Bounds(memory=64 << 20, seconds=600)
+        >>> vizschema.validate("run.zarr", isolated=True, bounds=bounds).verdict
+        'conforms'
     """
 
     memory: int = MEMORY

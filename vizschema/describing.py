@@ -15,7 +15,23 @@ from vizschema.text import local_path
 
 
 def describe(path: str | os.PathLike[str], *, limits: Limits = Limits()) -> Description:  # noqa: B008  (frozen)
-    """The description of the archive at `path`, values not read; raises `NotAnArchive`. Reads no chunk."""
+    """Describe an archive without reading chunks, and return the description, a JSON document.
+
+    Parameters:
+        path: A file, a folder or a URL.
+        limits: Limits on what is read; a node that exceeds one is `over-limit`.
+
+    Returns:
+        The description, as `spec/description.schema.json` defines it; its `values` are "not_read".
+
+    Raises:
+        NotAnArchive: The path cannot be read as an archive.
+
+    Examples:
+        >>> description = vizschema.describe("run.zarr")
+        >>> description["nodes"]["/activations/layer_00"]["axes"]
+        ['prompt', 'position', 'width']
+    """
     with closing(open_container(local_path(os.fspath(path)), limits)) as container:
         return describe_open(container)
 

@@ -41,13 +41,29 @@ def digest(
     bounds: Bounds | None = None,
     dask: str | None = None,
 ) -> str:
-    """The digest of the archive at `path`: `vz1:blake3:` and 64 hexadecimal digits. Reads every value.
+    """Compute the digest of an archive, which is the same in every container; reads all values.
 
-    Values are read by `jobs` threads (null: one for each CPU that this process may use), in `memory` bytes; `progress`
-    is called with the number of bytes to read, and what it gives with every number that was read. With `isolated`, a
-    confined process reads the archive, within `bounds` (of memory too); with `dask`, the Dask cluster at this address
-    reads the values, or processes of our own where it is `local`.
-    Raises `NotAnArchive`, `Damaged` where a chunk cannot be read, `NoDigest` where a node is damaged or not portable.
+    Parameters:
+        path: A file, a folder or a URL.
+        jobs: Threads that read values (None: one per CPU that this process may use).
+        memory: Maximum bytes of decoded values in memory.
+        progress: Called with the number of bytes to read; returns a function that is called with every number of
+            bytes that was read.
+        isolated: Read the archive in a sandboxed process, for untrusted archives.
+        bounds: Limits on that process (None: the defaults, with `memory`).
+        dask: Address of a Dask cluster that reads the values, or `local` for `jobs` processes of this machine (the
+            extra `dask`).
+
+    Returns:
+        `vz1:blake3:` and 64 hexadecimal digits.
+
+    Raises:
+        NotAnArchive: The path cannot be read as an archive (`Damaged`: a chunk of it).
+        NoDigest: A node is damaged or not portable.
+
+    Examples:
+        >>> vizschema.digest("run.zarr")
+        'vz1:blake3:...'
     """
 
     return digest_by(path, Reading(jobs, bounds or Bounds(memory=memory), isolated, dask, progress))

@@ -19,17 +19,24 @@ _PROBLEMS = 20
 
 
 class VizschemaError(Exception):
-    """Base class of every exception of this package; `exit_code` is that of the command line.
+    """Base class of every exception of this package.
 
-    The message is `PATH: REASON`, and the reason, where there are parts, `expected EXPECTED, found FOUND; FIX`, after
-    the key within the file at the path if there is one.
+    The message is `PATH: expected EXPECTED, found FOUND; FIX`, as far as there are parts.
 
     Attributes:
+        exit_code: The exit code of the command line.
         path: The archive, node, file or option that the error is about, or None.
         reason: The message without the path.
         expected: What was expected, or None.
         found: What was found instead, or None.
         fix: How to fix it, or None.
+
+    Examples:
+        >>> try:
+        ...     vizschema.describe("nothing.zarr")
+        ... except vizschema.VizschemaError as error:
+        ...     print(error.exit_code, error)
+        3 nothing.zarr: no such file or folder
     """
 
     exit_code = 70
@@ -64,13 +71,29 @@ def _restored(kind: type[VizschemaError], arguments: tuple[Any, ...], fields: Ma
 
 
 class UsageError(VizschemaError):
-    """The call cannot be carried out as it stands: an existing target, an unknown container, a wrong argument."""
+    """A wrong call: the target exists, the container is unknown, an argument does not fit.
+
+    Examples:
+        >>> try:
+        ...     vizschema.convert("run.zarr", "run.zarr")
+        ... except vizschema.UsageError as error:
+        ...     print(error.path)
+        run.zarr
+    """
 
     exit_code = 2
 
 
 class NotAnArchive(VizschemaError):
-    """What lies at the path cannot be read as an archive at all."""
+    """A path that cannot be read as an archive.
+
+    Examples:
+        >>> try:
+        ...     vizschema.open("nothing.zarr")
+        ... except vizschema.NotAnArchive as error:
+        ...     print(error.reason)
+        no such file or folder
+    """
 
     exit_code = 3
 
@@ -83,6 +106,14 @@ class Damaged(NotAnArchive):
         key: The chunk, as the container names it.
         reason: What is wrong, a word of a closed list.
         detail: The same in a sentence.
+
+    Examples:
+        >>> with vizschema.open("damaged.zarr") as archive:
+        ...     try:
+        ...         archive["/outputs/logits"][...]
+        ...     except vizschema.Damaged as error:
+        ...         print(error.path, error.key, error.reason)
+        /outputs/logits c/0/0/0 truncated
     """
 
     def __init__(self, path: str, key: str, reason: str, detail: str) -> None:
@@ -93,10 +124,17 @@ class Damaged(NotAnArchive):
 
 
 class NoDigest(VizschemaError):
-    """The archive has no digest, since not every container could hold all of it in the same way.
+    """An archive has no digest, because not every container could store it in the same way.
 
     Attributes:
         faults: Pairs of the path of a node and what is wrong with it.
+
+    Examples:
+        >>> try:
+        ...     vizschema.digest("malformed.zarr")
+        ... except vizschema.NoDigest as error:
+        ...     print(error.faults[0][0])
+        /metadata
     """
 
     exit_code = 1
@@ -110,16 +148,31 @@ class NoDigest(VizschemaError):
 
 
 class SpecError(VizschemaError):
-    """A version, profile or schema is not there, or is no valid schema of ours."""
+    """A version, profile or schema does not exist or is not valid.
+
+    Examples:
+        >>> try:
+        ...     vizschema.validate("run.zarr", spec="9.9.9")
+        ... except vizschema.SpecError as error:
+        ...     print(error.exit_code)
+        4
+    """
 
     exit_code = 4
 
 
 class NotConforming(VizschemaError):
-    """A write was refused, or a capture could not be marked complete.
+    """A write was refused, or a capture could not be marked complete, because it does not conform.
 
     Attributes:
         report: The report with the findings.
+
+    Examples:
+        >>> try:
+        ...     vizschema.write("empty.zarr", {}, profile="trace")
+        ... except vizschema.NotConforming as error:
+        ...     print([finding.rule for finding in error.report.errors])
+        ['data-present', 'metadata-group']
     """
 
     exit_code = 1
@@ -130,12 +183,19 @@ class NotConforming(VizschemaError):
 
 
 class NotSupported(VizschemaError):
-    """The container that an archive is converted to does not support what the archive has.
+    """The container that an archive is converted to does not support what the archive contains.
 
     Attributes:
         path: The archive.
         container: The container that it was to be converted to.
         problems: What is not supported, by the path of the node.
+
+    Examples:
+        >>> try:
+        ...     vizschema.convert("malformed.zarr", "malformed.h5")
+        ... except vizschema.NotSupported as error:
+        ...     print(list(error.problems))
+        ['/metadata']
     """
 
     exit_code = 1

@@ -16,7 +16,21 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A clause of the spec: its id, how severe a breach is, the clause, why it is there and how to fix a breach."""
+    """A rule of the specification.
+
+    Attributes:
+        id: The id, such as `axis-one-size`.
+        severity: `error` for a MUST rule, `warning` for a SHOULD rule.
+        title: The clause.
+        reason: Why the rule exists.
+        fix: How to fix a breach.
+        profile: The profile that defines the rule.
+
+    Examples:
+        >>> rule = vizschema.Rule("my-rule", "warning", "A clause.", "A reason.", "A fix.", "trace")
+        >>> rule.severity
+        'warning'
+    """
 
     id: str
     severity: Severity
@@ -30,8 +44,23 @@ class Rule:
 class Finding:
     """One breach of one rule at one place.
 
-    `instance` is a JSON Pointer into the description, the same for every JSON Schema engine;
-    `path` is the node, series or axis of the archive that a person looks for.
+    Attributes:
+        rule: The id of the rule.
+        severity: `error` for a MUST rule, `warning` for a SHOULD rule.
+        path: The node, series or axis of the archive.
+        instance: A JSON Pointer into the description, the same for every JSON Schema engine.
+        expected: What the rule expects there.
+        found: What is there instead.
+        title: The clause.
+        fix: How to fix it.
+        level: The severity that the configuration of the project gives the rule, or None.
+
+    Examples:
+        >>> finding = vizschema.validate("broken.zarr").errors[0]
+        >>> print(finding.message)
+        /: expected the attribute created_at, found none
+        >>> finding.rule, finding.weight
+        ('creation-time', 'error')
     """
 
     rule: str
@@ -43,16 +72,15 @@ class Finding:
     title: str
     fix: str
     level: Severity | None = None
-    """How severe a project counts it, where its configuration says so."""
 
     @property
     def weight(self) -> Severity:
-        """How severe it counts."""
+        """The severity that counts: `level` if there is one, else `severity`."""
         return self.level or self.severity
 
     @property
     def message(self) -> str:
-        """One line: where, what was expected, what was found."""
+        """One line: the path, what was expected, what was found."""
         return f"{self.path}: {self.difference}"
 
     @property
@@ -69,7 +97,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A finding that does not count, by what (`suppression`, `baseline` or `level`), and the reason given."""
+    """A finding that does not count.
+
+    Attributes:
+        finding: The finding.
+        by: What accepts it: `suppression`, `baseline` or `level`.
+        reason: The reason given.
+
+    Examples:
+        >>> finding = vizschema.validate("broken.zarr").errors[0]
+        >>> vizschema.Accepted(finding, "suppression", "Known since May.").by
+        'suppression'
+    """
 
     finding: Finding
     by: str
@@ -78,7 +117,31 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict on one archive, and what it rests on: spec, profile, and how much was looked at."""
+    """The verdict on one archive, the findings, and what they are based on.
+
+    Attributes:
+        archive: The path or URL.
+        spec_version: The version of the specification.
+        spec_digest: The SHA-256 of its files.
+        spec_chosen: Where the version is from: `requested`, `declared`, `newest`, …
+        profile: The profile.
+        profile_chosen: Where the profile is from: `requested`, `declared`, `default`, …
+        likely_profile: The profile that the archive resembles, if another one was used, or None.
+        container: The format, its version and form, as in the description.
+        values: `read`, `partial` or `not_read`.
+        nodes: The number of nodes.
+        notes: Remarks on how the archive was read and judged.
+        findings: The findings that count.
+        accepted: The findings that do not count.
+        error: Why the archive could not be judged, or None.
+        coverage: The numbers of chunks and bytes, and how many of them were read, or None.
+        digest: The digest, if it was requested and the archive has one, or None.
+
+    Examples:
+        >>> report = vizschema.validate("broken.zarr")
+        >>> report.verdict, report.exit_code, len(report.errors)
+        ('does not conform', 1, 1)
+    """
 
     archive: str
     spec_version: str
@@ -99,24 +162,25 @@ class Report:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that keep the archive from conforming."""
+        """The findings about MUST rules: the archive does not conform."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The findings about what should, but need not be."""
+        """The findings about SHOULD rules."""
         return tuple(finding for finding in self.findings if finding.severity == "warning")
 
     def counted(self, weight: Severity) -> int:
-        """How many findings count as this."""
+        """Return the number of findings with this weight.
+
+        Parameters:
+            weight: `error` or `warning`.
+        """
         return sum(finding.weight == weight for finding in self.findings)
 
     @property
     def conforms(self) -> bool:
-        """Whether everything that was looked at obeys every must-rule, whatever a project accepts.
-
-        `verdict` says whether values were looked at.
-        """
+        """Whether no MUST rule is broken, also by an accepted finding; `verdict` says whether values were read."""
         broken = self.errors or any(accepted.finding.severity == "error" for accepted in self.accepted)
         return self.error is None and not broken
 

@@ -31,21 +31,37 @@ def validate(
     expect_digest: str | None = None,
     dask: str | None = None,
 ) -> Report:
-    """The verdict on the archive at `path`, which may be a URL; one that cannot be judged gives a report with `error`.
+    """Validate an archive and return the report; an archive that cannot be judged gives a report with `error`.
 
-    `spec` is a released version, by default the one that the archive declares, else the newest; `profile` is a name or
-    the folder of a profile of your own, by default the one that the archive declares, else `trace`.
-    Without `values` no chunk is read, and the verdict is about the structure alone. Values are read by `jobs` threads
-    (null: one for each CPU that this process may use), `memory` bytes of them at a time; `progress` is called with the
-    number of bytes to read, and what it gives with every number that was read. Ctrl-C while values are read gives a
-    report whose `values` are "partial".
-    With `isolated`, a confined process reads the archive, within `bounds` (of memory too); the archive may then come
-    from anyone.
-    With `digest`, the report has the archive's digest, which the same reading gives; with `expect_digest` it has a
-    finding `expected-digest` where the digest is another one, or there is none.
-    With `dask`, values are read by the Dask cluster at this address, or by as many processes of our own as `jobs` says
-    where it is `local` (the extra `dask`); each of their threads has `memory`.
-    Raises `SpecError` where `spec` or `profile` is not there, `UsageError` where `expect_digest` is no digest.
+    Parameters:
+        path: A file, a folder or a URL.
+        spec: A released version, such as "1.0.0" (None: the one that the archive declares, else the newest).
+        profile: A profile, or the folder of your own profile (None: the one that the archive declares, else `trace`).
+        values: Read all values (False: judge the structure only, and read no chunk).
+        jobs: Threads that read values (None: one per CPU that this process may use).
+        memory: Maximum bytes of decoded values in memory.
+        progress: Called with the number of bytes to read; returns a function that is called with every number of
+            bytes that was read.
+        isolated: Read the archive in a sandboxed process, for untrusted archives.
+        bounds: Limits on that process (None: the defaults, with `memory`).
+        digest: Compute the digest of the archive in the same pass.
+        expect_digest: Add the finding `expected-digest` unless the archive has this digest.
+        dask: Address of a Dask cluster that reads the values, or `local` for `jobs` processes of this machine (the
+            extra `dask`); each of their threads has `memory`.
+
+    Returns:
+        The report. After Ctrl-C, it covers the values that were read, and its `values` are "partial".
+
+    Raises:
+        SpecError: `spec` or `profile` does not exist.
+        UsageError: `expect_digest` is not a digest, or `values` is False and a digest is requested.
+
+    Examples:
+        >>> report = vizschema.validate("run.zarr", profile="trace")
+        >>> report.verdict
+        'conforms'
+        >>> [finding.message for finding in report.findings]
+        []
     """
     reading = Reading(jobs, bounds or Bounds(memory=memory), isolated, dask, progress)
     return judged(path, spec, profile, reading, values=values, digest=digest, expect_digest=expect_digest)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import doctest
 import importlib
 import inspect
+import json
 import re
+import shutil
 import subprocess
 import sys
 import typing
@@ -14,11 +17,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import traces
 
 import vizschema
 from vizschema import errors, findings
+from vizschema.conformance.examples import write_example
 
 PUBLIC = {
     "Accepted": "vizschema.findings",
@@ -49,6 +54,9 @@ PUBLIC = {
     "validate": "vizschema.validation",
     "write": "vizschema.writer.write",
 }
+
+INTERNAL = {"Trace.begin", "Trace.go_on"}
+"""Methods that `create` calls."""
 
 
 def test_the_public_names_are_pinned() -> None:
@@ -104,6 +112,56 @@ def test_what_a_public_record_holds_is_public(name: str) -> None:
     hints = typing.get_type_hints(kind, scope)
     fields = [field.name for field in dataclasses.fields(kind) if not field.name.startswith("_")]
     assert {each.__name__ for field in fields for each in classes_in(hints[field])} <= set(PUBLIC)
+
+
+def listed(docstring: str, section: str) -> set[str]:
+    """The names that a section of a docstring lists."""
+    _, _, after = inspect.cleandoc(docstring).partition(f"\n{section}:\n")
+    return set(re.findall(r"^    (\w+): ", after.partition("\n\n")[0], re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("name", "call"), list(public_calls()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_the_docstring_of_a_public_call_lists_its_parameters(name: str, call: Any) -> None:
+    if not name.rpartition(".")[2].startswith("_") and name not in INTERNAL:
+        parameters = set(inspect.signature(call).parameters) - {"self"}
+        assert listed(call.__doc__, "Parameters") == parameters, name
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if dataclasses.is_dataclass(getattr(vizschema, name))])
+def test_the_docstring_of_a_public_record_lists_its_fields(name: str) -> None:
+    kind = getattr(vizschema, name)
+    fields = {field.name for field in dataclasses.fields(kind) if not field.name.startswith("_")}
+    assert listed(kind.__doc__, "Attributes") == fields
+
+
+@pytest.fixture
+def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archives of the examples, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    write_example("trace", "run.zarr")
+    for name in ("broken", "damaged", "malformed"):
+        shutil.copytree("run.zarr", f"{name}.zarr")
+    root = Path("broken.zarr/zarr.json")
+    document = json.loads(root.read_bytes())
+    del document["attributes"]["created_at"]
+    document.pop("consolidated_metadata", None)
+    root.write_text(json.dumps(document))
+    chunk = Path("damaged.zarr/outputs/logits/c/0/0/0")
+    chunk.write_bytes(chunk.read_bytes()[:-9])
+    Path("malformed.zarr/metadata/zarr.json").write_text("{")
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.usefixtures("archives")
+def test_the_example_of_a_public_name_runs(name: str) -> None:
+    names = {"vizschema": vizschema, "np": np}
+    examples = doctest.DocTestParser().get_doctest(getattr(vizschema, name).__doc__ or "", names, name, None, 0)
+    assert examples.examples
+    failures: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples, out=failures.append)
+    assert not failures, "".join(failures)
 
 
 def test_an_open_archive_is_a_mapping_of_its_paths(tmp_path: Path) -> None:

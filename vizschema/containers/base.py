@@ -19,7 +19,24 @@ _NO_STEPS = frozenset({"", ".", ".."})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what is read to describe an archive; past one of them the node is `over-limit`. Sizes are bytes."""
+    """Limits on what is read to describe an archive; a node that exceeds one is `over-limit`.
+
+    Attributes:
+        document_bytes: Maximum bytes of a metadata document, and of the attributes of one HDF5 object.
+        consolidated_bytes: Maximum bytes of consolidated metadata, of `vizschema.json`, of the directory of a zip file.
+        document_depth: Maximum nesting of lists and objects in a document.
+        tree_bytes: Maximum bytes of the tree of an ASDF file.
+        attribute_bytes: Maximum bytes of one attribute.
+        nodes: Maximum nodes of an archive, and members of a folder.
+        members: Maximum members of a zip file.
+        chunks: Maximum chunks of an array, stored or not.
+        path_depth: Maximum levels of groups.
+
+    Examples:
+        >>> description = vizschema.describe("run.zarr", limits=vizschema.Limits(nodes=4))
+        >>> sum(node.get("reason") == "over-limit" for node in description["nodes"].values())
+        1
+    """
 
     document_bytes: int = 4 << 20
     consolidated_bytes: int = 64 << 20

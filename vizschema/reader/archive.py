@@ -50,7 +50,22 @@ _NAMED = TEXTS | ITEM_BYTES.keys()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredArray:
-    """An array in an archive; indexing it reads the chunks that it takes, and no others."""
+    """An array of an open archive; indexing reads the chunks that the index needs, and returns a NumPy array.
+
+    Attributes:
+        path: The path in the archive.
+        shape: The size of every dimension.
+        dtype: The dtype of the values.
+        axes: The name of every dimension, or None if no dimension has one.
+        attributes: The attributes.
+        chunks: The chunk length along every dimension, or None if the array has no chunks.
+
+    Examples:
+        >>> with vizschema.open("run.zarr") as archive:
+        ...     array = archive["/outputs/logits"]
+        ...     print(array.ndim, array[:1, ..., 0].mean().dtype)
+        3 float32
+    """
 
     path: str
     shape: tuple[int, ...]
@@ -62,7 +77,7 @@ class StoredArray:
 
     @property
     def ndim(self) -> int:
-        """How many dimensions there are."""
+        """The number of dimensions."""
         return len(self.shape)
 
     def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
@@ -77,7 +92,18 @@ class StoredArray:
 
 @dataclass(frozen=True, slots=True)
 class StoredGroup:
-    """A group in an archive: its attributes, and the names of its members."""
+    """A group of an open archive.
+
+    Attributes:
+        path: The path in the archive.
+        attributes: The attributes.
+        members: The names of the nodes directly below it.
+
+    Examples:
+        >>> with vizschema.open("run.zarr") as archive:
+        ...     print(archive["/activations"].members)
+        ('embedding', 'layer_00', 'layer_01')
+    """
 
     path: str
     attributes: Mapping[str, Any]
@@ -85,12 +111,19 @@ class StoredGroup:
 
 
 class Archive(Mapping[str, StoredArray | StoredGroup]):
-    """An open archive, a mapping from paths to arrays and groups; made by `open`, a context manager that closes it.
+    """An open archive, returned by `open`: a mapping from paths to arrays and groups, and a context manager.
 
-    A node that cannot be read is among the paths, and raises `NotAnArchive` when it is asked for.
+    A node that cannot be read is among the paths; `archive[path]` raises `NotAnArchive` for it.
 
     Attributes:
-        description: The description, values not read.
+        description: The description of the archive, values not read.
+
+    Examples:
+        >>> with vizschema.open("run.zarr") as archive:
+        ...     print(archive)
+        ...     print([path for path in archive if path.startswith("/outputs")])
+        <Archive run.zarr: zarr v3 (directory), 8 arrays>
+        ['/outputs', '/outputs/logits', '/outputs/next_tokens']
     """
 
     def __init__(self, path: str, description: Description, container: Container) -> None:
@@ -156,7 +189,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
         return list(self.description["nodes"])
 
     def close(self) -> None:
-        """Let go of every file and connection; arrays of it cannot be read afterwards."""
+        """Close every file and connection; arrays of the archive cannot be read afterwards."""
         if self._closing.detach() is not None:
             self._values.cache_clear()
             self._container.close()
@@ -209,9 +242,22 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
 
 
 def open(path: str | os.PathLike[str]) -> Archive:
-    """The archive at `path` or at a URL, open for reading; raises `NotAnArchive` where there is none.
+    """Open an archive for reading; of a remote archive, chunks are fetched when they are read.
 
-    Of a remote archive, what an index touches is fetched when it is asked for.
+    Parameters:
+        path: A file, a folder or a URL.
+
+    Returns:
+        The open archive, which a `with` block closes.
+
+    Raises:
+        NotAnArchive: The path cannot be read as an archive.
+
+    Examples:
+        >>> with vizschema.open("run.zarr") as archive:
+        ...     layer = archive["/activations/layer_00"]
+        ...     print(layer.axes, layer[0, :2].shape)
+        ('prompt', 'position', 'width') (2, 8)
     """
     place = local_path(os.fspath(path))
     container = open_container(place)

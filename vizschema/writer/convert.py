@@ -40,9 +40,19 @@ Chunks = str | Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was done: how many arrays and bytes, the digest of both archives, and what was left behind.
+    """The result of `convert`.
 
-    `digest` is null where the archive has none, and `no_digest` says why. `left` are files of no container's format.
+    Attributes:
+        arrays: The number of arrays.
+        bytes: The decoded size of all arrays, in bytes.
+        digest: The digest of both archives, or None.
+        no_digest: Why the archive has no digest, or None.
+        left: Paths of files that do not belong to the format of the source; they were not copied.
+
+    Examples:
+        >>> converted = vizschema.convert("run.zarr", "run.npz")
+        >>> converted.arrays, converted.bytes, converted.left
+        (8, 3936, ())
     """
 
     arrays: int
@@ -61,13 +71,32 @@ def convert(
     overwrite: bool = False,
     progress: Begin | None = None,
 ) -> Converted:
-    """What was converted from `source` to the new archive `target`, which has the same description and digest.
+    """Convert an archive to another container or chunking, and check that both have the same description and digest.
 
-    `container` is one of `writers.FORMS`, by default what the suffix says. `chunks` is `keep`, `default`, or the
-    length of a chunk along axes by their names (without a role), the others as by default. Holds a few chunks, or
-    32 MiB, in memory. Raises `NotSupported` where the container does not support what the archive has, `UsageError`
-    where it exists or an argument does not fit, `NotAnArchive` where the source cannot be read (`Damaged`: a chunk);
-    leaves nothing behind.
+    Reads and writes a few chunks at a time, or 32 MiB. Nothing is left at `target` after an exception.
+
+    Parameters:
+        source: A file, a folder or a URL.
+        target: Where to write.
+        container: Such as `zarr-v3`, `hdf5` or `npz`, as `vizschema convert --help` lists them (None: by the suffix of
+            `target`).
+        chunks: `keep`, `default`, or chunk lengths by the name of an axis without role (others as by default).
+        overwrite: Replace an archive at `target`.
+        progress: Called with the number of bytes to read; returns a function that is called with every number of
+            bytes that was read.
+
+    Returns:
+        What was converted.
+
+    Raises:
+        NotSupported: The target's container cannot store the archive.
+        UsageError: The target exists, or an argument does not fit.
+        NotAnArchive: The source cannot be read (`Damaged`: a chunk of it).
+
+    Examples:
+        >>> converted = vizschema.convert("run.zarr", "run.h5", chunks={"position": 3})
+        >>> converted.digest == vizschema.digest("run.zarr")
+        True
     """
     place, path = local_path(os.fspath(source)), Path(target)
     form = form_of(path, container)

@@ -45,13 +45,34 @@ def create(
     attributes: Mapping[str, Mapping[str, Any]] | None = None,
     resume: bool = False,
 ) -> Iterator[Trace]:
-    """A `Trace` that takes arrays one by one; on a clean exit it is judged, and marked complete if it conforms.
+    """Open a new archive to write arrays one by one, in a `with` block.
 
-    `attributes` are those known from the start, by path, as in `write`. The archive grows at `path` itself: whatever
-    happens, what was added is there, under `complete: false`. With `resume`, an archive that was never completed is
-    gone on with (`path in trace` says what it has), and begun where there is none; its values are read once before.
-    Raises `NotConforming` at the end where the whole does not conform, `UsageError` where the target exists or an
-    argument does not fit, `SpecError` where the version or profile is not there.
+    The archive grows at `path`, with the root attribute `complete: false`, and keeps what was added whatever happens.
+    At the end of the block the whole is judged, and marked complete if it conforms.
+
+    Parameters:
+        path: Where to write.
+        profile: A profile, or the folder of your own profile.
+        container: `zarr-v3`, `zarr-v3-sharded`, `zarr-v2` or `hdf5` (None: by the suffix of `path`).
+        spec: A released version, such as "1.0.0" (None: the newest).
+        overwrite: Replace an archive at `path`.
+        attributes: Attributes that are known from the start, by the path of their group.
+        resume: Continue an archive that was never completed, after reading its values once; begin one if there is none.
+
+    Yields:
+        The trace that takes the arrays; `path in trace` says whether it has one already.
+
+    Raises:
+        NotConforming: The whole does not conform, at the end of the block.
+        UsageError: The target exists, or an argument does not fit.
+        SpecError: `spec` or `profile` does not exist.
+
+    Examples:
+        >>> attributes = {"/metadata": {"model_name": "m", "model_version": "1"}, "/activations": {"num_layers": 2}}
+        >>> with vizschema.create("new.zarr", profile="trace", attributes=attributes) as trace:
+        ...     for layer in range(2):
+        ...         values = np.full((4, 8), layer + 0.5, "float32")  # [token, hidden]
+        ...         trace.add(f"/activations/layer_{layer:02}", values, axes=["token", "hidden"])
     """
     target = Path(path)
     form = form_of(target, container)
@@ -113,7 +134,15 @@ def _annotate_first(trace: Trace, given: Mapping[str, Mapping[str, Any]], new: P
 
 
 class Trace:
-    """An archive that is being written; made by `create`."""
+    """An archive that is being written; returned by `create`.
+
+    Examples:
+        >>> with vizschema.create("new.zarr", profile="trace") as trace:
+        ...     trace.annotate("/metadata", model_name="m", model_version="1")
+        ...     trace.add("/outputs/logits", np.eye(3, dtype="float32"), axes=["sample", "class"])
+        ...     print("/outputs/logits" in trace)
+        True
+    """
 
     def __init__(self, target: Path, form: Form, version: Spec, profile: Profile, writer: Writer) -> None:
         self._target = target
@@ -150,7 +179,7 @@ class Trace:
         chunks: Sequence[int] | None = None,
         shards: Sequence[int] | None = None,
     ) -> None:
-        """Write one array, and the groups above it; it is with the operating system when this returns.
+        """Write one array, and the groups above it; the operating system has it when this returns.
 
         Without `axes`, they are those that the profile has at the path.
         Raises `NotConforming`, with nothing written, where no later call could make this array conform.
@@ -172,9 +201,16 @@ class Trace:
         self._keep(place, node)
 
     def annotate(self, path: str, attributes: Mapping[str, Any] | None = None, /, **more: Any) -> None:
-        """Set attributes of a group, by mapping or by name; a group that is not there yet is written.
+        """Set attributes of a group; a group that does not exist is created.
 
-        Raises `NotConforming`, with nothing written, where an attribute does not conform.
+        Parameters:
+            path: The path of the group.
+            attributes: Attributes by name.
+            more: Further attributes, by keyword.
+
+        Raises:
+            NotConforming: An attribute does not conform; nothing is written.
+            UsageError: The node is an array, or `create` itself sets the attribute.
         """
         writer = self._open()
         place = plan.node_path(path)
@@ -205,9 +241,10 @@ class Trace:
                 self._keep(each, node)
 
     def complete(self) -> Report:
-        """The report on the whole, which conforms and is now marked complete; called by `create` on a clean exit.
+        """Judge the whole, mark it complete and return the report; called by `create` at the end of the block.
 
-        Raises `NotConforming`, and leaves `complete: false`, where it does not.
+        Raises:
+            NotConforming: The whole does not conform; it stays marked `complete: false`.
         """
         writer = self._open()
         root = {**self._attributes["/"], COMPLETE: True}

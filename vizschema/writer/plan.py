@@ -28,7 +28,7 @@ _UNPORTABLE = {"U": "string", "T": "string", "S": "bytes", "M": "datetime", "m":
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """One array to be written: values that NumPy takes (or `ml_dtypes.bfloat16`), and one axis name a dimension.
+    """An array to be written by `write`.
 
     Without `axes`, they are those that the profile has at the path.
     `chunks` and `shards` are lengths along the axes; without `chunks` they follow from the meaning of the axes.

@@ -39,12 +39,34 @@ def write(
     overwrite: bool = False,
     values: bool = False,
 ) -> Report:
-    """The report on the archive that was written to `path`; its structure conforms, with `values` so do its values.
+    """Write a whole archive at once, if it conforms, and return its report.
 
-    `attributes` maps the path of a group or array to its attributes; those of the root that say which version, profile,
-    time and software are filled in. `container` is one of `writers.FORMS`, by default what the suffix says.
-    Raises `NotConforming`, and leaves nothing behind, where the archive would not conform; `UsageError` where the
-    target exists or the arguments do not fit each other; `SpecError` where the version or profile is not there.
+    Parameters:
+        path: Where to write.
+        arrays: The arrays by path.
+        attributes: Attributes by the path of their group or array. Those of the root that name version,
+            profile, time and software are filled in.
+        profile: A profile, or the folder of your own profile.
+        container: Such as `zarr-v3`, `hdf5` or `npz`, as `vizschema convert --help` lists them (None: by the suffix of
+            `path`).
+        spec: A released version, such as "1.0.0" (None: the newest).
+        overwrite: Replace an archive at `path`.
+        values: Judge the values too, before they are written (False: the structure only).
+
+    Returns:
+        The report on the archive, which conforms.
+
+    Raises:
+        NotConforming: The archive would not conform; nothing is written.
+        UsageError: The target exists, or the arguments do not fit.
+        SpecError: `spec` or `profile` does not exist.
+
+    Examples:
+        >>> logits = vizschema.Array(np.eye(3, dtype="float32"), ["sample", "class"])
+        >>> attributes = {"/metadata": {"model_name": "m", "model_version": "1"}}
+        >>> report = vizschema.write("logits.h5", {"/outputs/logits": logits}, attributes, profile="trace")
+        >>> report.verdict
+        'structure conforms'
     """
     target = Path(path)
     form = form_of(target, container)

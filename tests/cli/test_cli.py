@@ -208,7 +208,7 @@ def test_a_quantity_says_what_is_expected(
         ("c.zarr/activatons", "it is within the archive c.zarr: pass c.zarr instead"),
         ("runs/b.h5/activations", "runs/b.h5 is a file, and an archive is read as a whole: pass runs/b.h5 instead"),
         ("abfs://container/a.zarr", "abfs:// is not supported; write az://CONTAINER/PATH"),
-        ("hf://datasets/a/b.zarr", "Hugging Face (hf://) is not supported; copy the archive here"),
+        ("hf://datasets/a/b.zarr", "Hugging Face (hf://) is not supported; download the archive"),
         ("file://host/a.zarr", "expected file:///PATH"),
     ],
 )

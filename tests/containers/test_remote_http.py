@@ -281,28 +281,28 @@ class TestServersThatMisbehave:
             (status(410), "nothing there (404)"),
             (status(403), "access denied (403): check the credentials"),
             (status(401), "access denied (403): check the credentials"),
-            (status(500), "the server answers with status 500 (tried 2 times)"),
-            (status(503), "the server answers with status 503 (tried 2 times)"),
-            (status(418), "the server answers with status 418"),
-            (status(206, {"Content-Range": "bytes 5-6/100"}), "another range of bytes than it was asked for"),
-            (status(206, {"Content-Range": "nonsense"}), "another range of bytes than it was asked for"),
+            (status(500), "the server responds with status 500 (tried 2 times)"),
+            (status(503), "the server responds with status 503 (tried 2 times)"),
+            (status(418), "the server responds with status 418"),
+            (status(206, {"Content-Range": "bytes 5-6/100"}), "another byte range than requested"),
+            (status(206, {"Content-Range": "nonsense"}), "another byte range than requested"),
             (status(200, {"Content-Encoding": "gzip"}), "compressed (Content-Encoding)"),
             (status(200, {"Content-Length": str(1 << 50)}), f"{1 << 50} bytes, more than"),
             (status(200, body=b"<html>gone</html>"), "expected a metadata document, found a web page"),
-            (cut, "the answer broke off before the length that was promised (tried 2 times)"),
-            (drip, "no answer in time (tried 2 times)"),
-            (sleep, "no answer in time (tried 2 times)"),
-            (garbage, "no sound HTTP"),
+            (cut, "truncated response: shorter than its Content-Length (tried 2 times)"),
+            (drip, "timeout (tried 2 times)"),
+            (sleep, "timeout (tried 2 times)"),
+            (garbage, "malformed HTTP"),
             (
                 status(302, {"Location": "file:///etc/passwd"}),
                 "redirects to file://, which is never followed from http",
             ),
             (status(302, {"Location": "s3://bucket/x"}), "redirects to s3://, which is never followed from http"),
-            (status(302, {"Location": "http://169.254.169.254/x"}), "169.254.169.254, which is no public address"),
-            (status(302, {"Location": "http://[::1]/x"}), "::1, which is no public address"),
-            (status(302, {"Location": "http://localhost:1/x?sig=secret"}), "localhost, which is no public address"),
-            (status(302, {}), "redirects to what is no address"),
-            (status(302, {"Location": "http://[bad/x"}), "redirects to what is no address"),
+            (status(302, {"Location": "http://169.254.169.254/x"}), "169.254.169.254, which is not a public address"),
+            (status(302, {"Location": "http://[::1]/x"}), "::1, which is not a public address"),
+            (status(302, {"Location": "http://localhost:1/x?sig=secret"}), "localhost, which is not a public address"),
+            (status(302, {}), "redirects to an invalid URL"),
+            (status(302, {"Location": "http://[bad/x"}), "redirects to an invalid URL"),
             (status(307, {"Location": "/again"}), "more than 5 redirects"),
         ],
     )
@@ -407,7 +407,7 @@ class TestServersThatMisbehave:
         with static(tmp_path, misbehave=fails) as server:
             code = main(["validate", f"{server.url}/{form.rpartition('/')[2]}", *([] if worker else ["--trust"])])
         assert code == 3
-        assert "the server answers with status 500" in capsys.readouterr().out
+        assert "the server responds with status 500" in capsys.readouterr().out
 
     def test_a_denied_chunk_is_no_absent_chunk(self, written: Path, capsys: pytest.CaptureFixture[str]) -> None:
         def denies(handler: Handler) -> bool:
@@ -446,7 +446,7 @@ class TestServersThatMisbehave:
         monkeypatch.setattr(files, "BLOCK", 100)
         monkeypatch.setattr(files, "WHOLE", 1000)
         with static(written, ranges=False) as server:
-            assert "the server gives no ranges of bytes" in error_of(f"{server.url}/hdf5/trace.h5")
+            assert "the server does not support byte ranges" in error_of(f"{server.url}/hdf5/trace.h5")
 
 
 class TestRanges:

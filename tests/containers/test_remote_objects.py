@@ -193,7 +193,7 @@ class TestDescribing:
             error = str(vizschema.validate("s3://archives/odd/run.zarr").error)
         finally:
             del store.buckets["archives"][f"odd/run.zarr/{name}"]
-        assert error.startswith("s3://archives/odd/run.zarr: an object has a name that cannot be asked for")
+        assert error.startswith("s3://archives/odd/run.zarr: an object has an invalid name")
 
     def test_objects_that_stand_for_folders_are_none(self, put: Put) -> None:
         for root in ("plain", "marked"):
@@ -346,17 +346,17 @@ class TestStoresThatMisbehave:
             (lists_nothing, "its objects may not be listed (403)"),
             (refuse(403, "InvalidAccessKeyId"), "may not be listed (403)"),
             (refuse(301, "PermanentRedirect"), "the bucket is in another region: set AWS_REGION to it"),
-            (refuse(400, "AuthorizationHeaderMalformed"), "the store answers with AuthorizationHeaderMalformed"),
-            (refuse(400, "ExpiredToken"), "the store answers with ExpiredToken"),
-            (refuse(400, "RequestTimeout"), "the store answers with RequestTimeout (tried 2 times)"),
-            (refuse(429, "<no code>"), "the store answers with status 429 (tried 2 times)"),
+            (refuse(400, "AuthorizationHeaderMalformed"), "the store responds with AuthorizationHeaderMalformed"),
+            (refuse(400, "ExpiredToken"), "the store responds with ExpiredToken"),
+            (refuse(400, "RequestTimeout"), "the store responds with RequestTimeout (tried 2 times)"),
+            (refuse(429, "<no code>"), "the store responds with status 429 (tried 2 times)"),
             (refuse(503, "SlowDown"), "(tried 2 times)"),
             (refuse(500, "InternalError"), "(tried 2 times)"),
-            (cut, "the connection fails: it broke off (tried 2 times)"),
-            (slow, "no answer in time (tried 2 times)"),
-            (another_range, "the store answers with another range than it was asked for"),
-            (longer, "not the 2 that were promised (tried 2 times)"),
-            (no_listing, "the store answers with what is no listing"),
+            (cut, "the connection fails: connection closed (tried 2 times)"),
+            (slow, "timeout (tried 2 times)"),
+            (another_range, "the store responds with another byte range than requested"),
+            (longer, "expected a response of 2 bytes, found 100 (tried 2 times)"),
+            (no_listing, "the store responds with a malformed listing"),
             (huge, f"{1 << 50} bytes, more than is read of metadata"),
         ],
     )
@@ -406,7 +406,7 @@ def test_settings_that_make_no_store_are_wrong_usage(tmp_path: Path, monkeypatch
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "very-secret.json"))
     report = vizschema.validate("gs://archives/run.zarr")
     assert report.exit_code == 2
-    assert str(report.error).endswith("the settings make no store: look at GOOGLE_APPLICATION_CREDENTIALS")
+    assert str(report.error).endswith("the settings are not valid: check GOOGLE_APPLICATION_CREDENTIALS")
 
 
 class TestListing:
@@ -536,9 +536,9 @@ class TestOtherStores:
         [
             (refuse(403, "AccessDenied"), "may not be listed (403)"),
             (refuse(401, "AccessDenied"), "may not be listed (403)"),
-            (refuse(409, "PublicAccessNotPermitted"), "the store answers with PublicAccessNotPermitted"),
-            (refuse(503, "ServerBusy"), "the store answers with ServerBusy (tried 2 times)"),
-            (another_range, "the store answers with another range than it was asked for"),
+            (refuse(409, "PublicAccessNotPermitted"), "the store responds with PublicAccessNotPermitted"),
+            (refuse(503, "ServerBusy"), "the store responds with ServerBusy (tried 2 times)"),
+            (another_range, "the store responds with another byte range than requested"),
         ],
     )
     @pytest.mark.usefixtures("bucket")

@@ -164,5 +164,5 @@ class TestNothingSecretIsShown:
     def test_where_nothing_is_written(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["example", "trace", self.URL, "--container", "zarr-v3"]) == 2
         said = capsys.readouterr().err
-        assert "archives are not written to a URL; write it here, and copy it there" in said
+        assert "cannot write to a URL; write a local archive and upload it" in said
         assert "secret" not in said

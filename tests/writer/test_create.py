@@ -117,7 +117,7 @@ def test_a_whole_that_does_not_conform_stays_incomplete(container: str, tmp_path
             trace.annotate("/activations", num_layers=3)
             add(trace, "/activations/layer_00", hidden())
 
-    with pytest.raises(NotConforming, match="stays marked as not complete: 1 error by trace") as refused:
+    with pytest.raises(NotConforming, match="is not complete: 1 error by trace") as refused:
         run()
     assert {finding.rule for finding in refused.value.report.errors} == {"series-gap"}
     assert attributes_of(tmp_path / CONTAINERS[container])["complete"] is False
@@ -223,7 +223,7 @@ def test_a_label_that_comes_later_changes_the_scope_of_what_is_there(tmp_path: P
 def test_calls_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with begin(tmp_path) as trace:
         add(trace, "/outputs/logits", hidden())
-        with pytest.raises(UsageError, match="/outputs/logits: was written already"):
+        with pytest.raises(UsageError, match="/outputs/logits: exists already, and arrays cannot"):
             add(trace, "/outputs/logits", hidden())
         with pytest.raises(UsageError, match="/outputs/logits: expected a group, found an array"):
             add(trace, "/outputs/logits/deeper", hidden())
@@ -327,7 +327,7 @@ class TestResume:
     def test_what_is_added_is_judged_beside_what_is_there(self, container: str, tmp_path: Path) -> None:
         self.interrupted(tmp_path, container)
         with begin(tmp_path, container, resume=True) as trace:
-            with pytest.raises(UsageError, match="was written already"):
+            with pytest.raises(UsageError, match="exists already, and arrays cannot"):
                 add(trace, "/activations/layer_00", hidden())
             with pytest.raises(NotConforming, match="axis-one-size"):
                 add(trace, "/activations/layer_02", hidden(tokens=7))
@@ -381,7 +381,7 @@ class TestResume:
         ):
             pass
         with (
-            pytest.raises(UsageError, match="expected zarr-v2 to go on with, found zarr 3 directory"),
+            pytest.raises(UsageError, match="expected zarr-v2 to resume, found zarr 3 directory"),
             begin(tmp_path, "zarr-v2", resume=True),
         ):
             pass
@@ -397,7 +397,7 @@ class TestResume:
             pass
         (path / "activations/layer_00/zarr.json").write_bytes(b"{")
         with (
-            pytest.raises(UsageError, match="/activations/layer_00 is no array and no group that create wrote"),
+            pytest.raises(UsageError, match="/activations/layer_00 was not written by `create`"),
             begin(tmp_path, resume=True),
         ):
             pass
@@ -405,7 +405,7 @@ class TestResume:
         with begin(tmp_path, "hdf5") as trace:
             add(trace, "/outputs/logits", hidden())
         with (
-            pytest.raises(UsageError, match="this one is complete, or was not begun by create"),
+            pytest.raises(UsageError, match="cannot resume: the archive is complete, or was not begun by `create`"),
             begin(tmp_path, "hdf5", resume=True),
         ):
             pass

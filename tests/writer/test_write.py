@@ -247,9 +247,9 @@ def test_a_failing_write_leaves_nothing_behind(container: str, tmp_path: Path, m
 
 def test_what_a_container_has_no_room_for_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     many = {**attributes(), "/extra": {"numbers": list(range(20_000))}}
-    with pytest.raises(UsageError, match="HDF5 holds at most 60000 bytes, found 160000"):
+    with pytest.raises(UsageError, match="HDF5 supports at most 60000 bytes, found 160000"):
         write(tmp_path, "hdf5", attributes=many)
-    for path, why in {"/extra/attributes": "the key attributes", "/history": "keeps the key history"}.items():
+    for path, why in {"/extra/attributes": "the key attributes", "/history": "reserves the key history"}.items():
         with pytest.raises(UsageError, match=f"{path}: .*{why}"):
             write(tmp_path, "asdf", arrays={**arrays(), path: hidden()})
     assert listing(tmp_path) == []
@@ -276,12 +276,15 @@ def test_what_a_container_has_no_room_for_is_refused_before_anything_is_written(
         ({"arrays": {"/extra/zarr.json": hidden()}}, "none that containers keep for themselves"),
         (
             {"arrays": {"/a": Array(values(2, 2), ["x"])}},
-            r"/a: expected one axis name a dimension of \(2, 2\), found \['x'\]",
+            r"/a: expected one axis name per dimension of \(2, 2\), found \['x'\]",
         ),
-        ({"arrays": {"/a": Array(values(2), "x")}}, "/a: expected one axis name a dimension"),
+        ({"arrays": {"/a": Array(values(2), "x")}}, "/a: expected one axis name per dimension"),
         ({"arrays": {"/a": Array(values(2), ["x"], chunks=[0])}}, "/a: expected chunks of 1 or more"),
         ({"arrays": {"/a": Array(values(2), ["x"], chunks=[1, 1])}}, "/a: expected chunks of 1 or more"),
-        ({"arrays": {"/a": Array(values(4), ["x"], chunks=[2], shards=[3])}}, "expected shards that hold whole chunks"),
+        (
+            {"arrays": {"/a": Array(values(4), ["x"], chunks=[2], shards=[3])}},
+            "expected shards that are multiples of the chunks",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -375,7 +378,7 @@ def test_a_failed_rename_puts_the_old_archive_back(tmp_path: Path, monkeypatch: 
 def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "trace.zarr").mkdir()
     (tmp_path / "trace.zarr" / "thesis.tex").touch()
-    with pytest.raises(UsageError, match="expected an archive to replace, found a folder of other things"):
+    with pytest.raises(UsageError, match="expected an archive to replace, found a folder with other files"):
         write(tmp_path, overwrite=True)
     assert listing(tmp_path / "trace.zarr") == ["thesis.tex"]
 

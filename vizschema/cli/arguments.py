@@ -48,7 +48,7 @@ def validate(parser: argparse.ArgumentParser) -> None:
 
 def describe(parser: argparse.ArgumentParser) -> None:
     """Those of `describe`."""
-    parser.add_argument("--values", action="store_true", help="read the values too, and print what they hold")
+    parser.add_argument("--values", action="store_true", help="read the values too, and print facts about them")
     parser.add_argument("path", metavar="PATH", help="an archive")
     _add_reading_options(parser)
 
@@ -62,7 +62,7 @@ def explain(parser: argparse.ArgumentParser) -> None:
 def pin(parser: argparse.ArgumentParser) -> None:
     """Those of `pin`."""
     parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
-    parser.add_argument("--file", metavar="FILE", help="the file to write into (default: the configuration there is)")
+    parser.add_argument("--file", metavar="FILE", help="the file to write to (default: the existing configuration)")
 
 
 def completion(parser: argparse.ArgumentParser) -> None:
@@ -112,8 +112,8 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
         choices=("formats", "metadata", "scan", "isolation", "remote", "hashes", "start"),
         help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
         "metadata: describing and judging an archive of many arrays; scan: validating values; "
-        "isolation: what the worker costs; remote: requests and seconds on S3; hashes: what the digest adds to "
-        "reading; start: how long commands take to start",
+        "isolation: the cost of the worker; remote: requests and seconds on S3; hashes: what the digest adds to "
+        "reading; start: the time that commands take to start",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 
@@ -149,7 +149,7 @@ def infer(parser: argparse.ArgumentParser) -> None:
 
 def export(parser: argparse.ArgumentParser) -> None:
     """Those of `spec export`."""
-    parser.add_argument("path", metavar="DIR", help="a folder that is not there yet, or is empty")
+    parser.add_argument("path", metavar="DIR", help="a folder that does not exist, or is empty")
     parser.add_argument("version", nargs="?", metavar="VERSION", help="one version (default: all)")
 
 

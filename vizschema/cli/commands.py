@@ -82,7 +82,7 @@ def convert(source: str, target: str, container: str | None, chunks: str, *, ove
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
     for path in done.left:
-        print(escape_text(f"vizschema: {path}: left behind, since it is part of no archive"), file=sys.stderr)
+        print(escape_text(f"vizschema: {path}: not copied: not part of the archive"), file=sys.stderr)
     digest = f"digest {done.digest}" if done.digest else f"digest not compared: {done.no_digest}"
     print(escape_text(f"{target}: {count(done.arrays, 'array')}, {count(done.bytes, 'byte')}, {digest}"))
     return 0

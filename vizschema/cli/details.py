@@ -70,4 +70,4 @@ def _picture(drawn: Mapping[str, Any]) -> Picture:
             raise ValueError("a picture larger than one is")
         return Picture(low, high, counts, str(drawn["seen"]), levels, columns, (str(axes[0]), str(axes[1])))
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise VizschemaError(f"the worker's answer is no picture: {error}") from error
+        raise VizschemaError(f"malformed picture from the worker: {error}") from error

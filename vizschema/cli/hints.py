@@ -21,8 +21,8 @@ _MAXIMUM_NAMES = 10_000
 
 _MISSING = {
     "abfs": "abfs:// is not supported; write az://CONTAINER/PATH",
-    "hf": "Hugging Face (hf://) is not supported; copy the archive here with `hf download`, or pass its https:// URL",
-    "ftp": "FTP is not supported; copy the archive here",
+    "hf": "Hugging Face (hf://) is not supported; download the archive with `hf download`, or pass its https:// URL",
+    "ftp": "FTP is not supported; download the archive",
     "file": "expected file:///PATH, since a file URL names no other host",
 }
 

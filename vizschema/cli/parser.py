@@ -23,13 +23,13 @@ _SHOWN = ", ".join(SHOWN.values())
 
 EXIT_CODES = """\
 exit codes:
-  0  conforms; with --strict: and without warnings
+  0  conforms (with --strict: without warnings)
   1  does not conform
   2  wrong usage
   3  cannot be read as an archive
   4  a problem with the spec, the pin or the configuration
-  70 internal error of vizschema: please report it
-Of several archives the largest code counts."""
+  70 internal error: please report it
+With several archives, the exit code is the largest."""
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -168,9 +168,9 @@ SPEC_COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     ),
     (
         "diff",
-        "compare two versions rule by rule, and the step that they make with the one that their numbers claim",
+        "compare two versions rule by rule, and check that the version number allows the changes",
         "vizschema spec diff 1.0.0 work/1.1.0",
-        "exit codes: 0, or 1 where the numbers claim a smaller step",
+        "exit codes: 0; 1 if the version number does not allow the changes",
         arguments.diff,
     ),
     (
@@ -202,21 +202,21 @@ PROFILE_COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
 COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     (
         "validate",
-        "validate archives and say what is wrong with them",
+        "validate archives and explain each problem",
         "vizschema validate run.zarr other.h5 --profile openfold",
         EXIT_CODES,
         arguments.validate,
     ),
     (
         "describe",
-        "print what is in an archive, as the JSON that the rules are applied to",
+        "print the description of an archive, the JSON that the rules are applied to",
         "vizschema describe run.zarr > description.json",
         "",
         arguments.describe,
     ),
     (
         "explain",
-        "print a rule: its clause, the reason for it, how to fix a breach",
+        "print a rule: its clause, its reason, how to fix a breach",
         "vizschema explain axis-one-size",
         "",
         arguments.explain,
@@ -251,9 +251,9 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
     ),
     (
         "digest",
-        "print what an archive holds as one line, the same in every container and chunking",
+        "print the digest of an archive: one line, the same in every container and chunking",
         "vizschema digest run.zarr run.h5",
-        "An archive with damaged or not portable nodes has none: exit code 1; 3 where a chunk cannot be read.",
+        "Exit code 1 if the archive has damaged or non-portable nodes, and no digest; 3 if a chunk cannot be read.",
         arguments.digest,
     ),
     (
@@ -275,19 +275,19 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         "write the same archive in another container or chunking, and compare the digests",
         "vizschema convert run.zarr run.h5",
         f"Containers: {', '.join(WRITERS)}.\n"
-        "What the target cannot hold is listed, with exit code 1, before anything is written.",
+        "If the container does not support the archive, it lists the reasons and writes nothing (exit code 1).",
         arguments.convert,
     ),
     (
         "conformance",
         "run the conformance suite against an implementation, in any language",
         "vizschema conformance run -- COMMAND …",
-        "`vizschema conformance run --help` says more; other actions: serve, export, score, freeze, oracle",
+        "see `vizschema conformance run --help`; other actions: serve, export, score, freeze, oracle",
         arguments.rest,
     ),
     (
         "benchmark",
-        "measure, and print the figures",
+        "run a benchmark and print its figures",
         "vizschema benchmark metadata\n  vizschema benchmark --n-res 64,128,256 --out results",
         "",
         arguments.benchmark,

@@ -75,7 +75,7 @@ def diff(old: str | None, new: str | None) -> int:
     if old is None:
         released = [version for version in versions.versions() if versions.load(version).released]
         if not released:
-            print(f"no version is released yet: {versions.newest().version} is a draft, of which nothing is promised")
+            print(f"no version is released yet: {versions.newest().version} is a draft, without guarantees")
             return 0
         old = released[-1]
     before, after = side(old), side(versions.newest().version if new is None else new)
@@ -111,7 +111,7 @@ def _claim(old: str | None, new: str | None, differences: int, made: str) -> int
 
     counted = f"{count(differences, 'difference')}: {_step(made)}"
     if old is None or new is None:
-        print(f"{counted}; without the numbers of versions nothing is claimed")
+        print(f"{counted}; without version numbers to check")
         return 0
     try:
         number = claimed(old, new)

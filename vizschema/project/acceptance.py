@@ -19,11 +19,11 @@ from vizschema.rules.versions import Spec, load, versions
 from vizschema.text import shorten, suggestion
 
 CLAUSES: Mapping[str, str] = {
-    "suppression-unused": "A suppression suppresses something.",
-    "suppression-expired": "A suppression is in force.",
-    "suppression-unreasoned": "A suppression says why.",
-    "suppression-exceeded": "A suppression covers at most as many findings as it says.",
-    "baseline-outdated": "A baseline holds what is still found.",
+    "suppression-unused": "A suppression matches a finding.",
+    "suppression-expired": "A suppression has not expired.",
+    "suppression-unreasoned": "A suppression has a reason.",
+    "suppression-exceeded": "A suppression matches at most `max` findings.",
+    "baseline-outdated": "The findings of a baseline still exist.",
 }
 """The rules of this audit; they judge the configuration of a project, not an archive."""
 
@@ -159,7 +159,7 @@ class Acceptance:
         suppression = use.suppression
         what = f"{suppression.rule} at {suppression.path}"
         if not suppression.reason:
-            fix = "add a reason: why is this accepted, and what would end that?"
+            fix = "add a reason: why is this accepted, and until when?"
             yield self._fault("suppression-unreasoned", suppression, f"a reason for {what}", "none", fix)
         if self._expired(suppression):
             fix = "fix what it suppressed, or set a later date in `until`."
@@ -205,5 +205,5 @@ class Acceptance:
                     expected=f"findings in {archive}",
                     found=f"{number} of them gone",
                     title=CLAUSES["baseline-outdated"],
-                    fix="write the baseline again with --write-baseline, so that they cannot come back unseen.",
+                    fix="write the baseline again with --write-baseline, so that they are reported if they come back.",
                 )

@@ -53,7 +53,7 @@ def write_pin(path: Path, spec: Spec) -> None:
         after = _edited(before, spec, shared=path.name == SHARED_FILE)
         if not _only_pinned(before, after, spec, shared=path.name == SHARED_FILE):
             raise UsageError(
-                "cannot be edited without touching more; add to [tool.vizschema] yourself: "
+                "cannot be edited safely; add to [tool.vizschema]: "
                 f'spec = "{spec.version}" and sha256 = "{spec.digest}"',
                 path=path,
             )

@@ -61,7 +61,7 @@ def summary(reports: Iterable[Report], options: Options) -> Iterator[str]:
 def _items(group: list[Finding], options: Options) -> Iterator[str]:
     first = group[0]
     heading = f"- **{first.weight} {first.rule}** ({count(len(group), 'place')})"
-    yield f"{heading}: {_plain(first.title)} _Mend:_ {_plain(first.fix)}"
+    yield f"{heading}: {_plain(first.title)} _Fix:_ {_plain(first.fix)}"
     shown = group if options.every_place else group[:PLACES]
     yield from (f"  - {_plain(f'{finding.path}: {finding.difference_beside_title}')}" for finding in shown)
     if len(shown) < len(group):
@@ -73,7 +73,7 @@ def _annotation(archive: str, group: list[Finding], options: Options) -> str:
     shown = group if options.every_place else group[:PLACES]
     more = f"\n… and {len(group) - len(shown)} more" if len(shown) < len(group) else ""
     places = "\n".join(escape_text(f"{finding.path}: {finding.difference_beside_title}") for finding in shown)
-    text = f"{first.title}\n{places}{more}\nMend: {first.fix}"
+    text = f"{first.title}\n{places}{more}\nFix: {first.fix}"
     return _command(first.weight, archive, f"{first.rule} ({count(len(group), 'place')})", text)
 
 

@@ -160,9 +160,7 @@ def export(target: Path, spec: Spec | None = None) -> int:
     Raises `UsageError` where `target` holds anything, or cannot be written.
     """
     if target.is_dir() and any(target.iterdir()):
-        raise UsageError(
-            "expected a folder that is not there yet, or is empty; found one with files in it", path=target
-        )
+        raise UsageError("expected a folder that does not exist, or is empty; found one with files in it", path=target)
     written = 0
     try:
         for path in _exported(spec):

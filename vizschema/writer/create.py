@@ -80,8 +80,8 @@ def create(
         steps = ", ".join(name for name, other in FORMS.items() if other.stepwise)
         raise UsageError(
             (
-                f"{form.name} cannot be written array by array, since what finds its arrays is written "
-                f"at once; capture in one of {steps}, and convert when it is complete"
+                f"{form.name} cannot be written array by array; capture in one of {steps}, and convert the "
+                "complete archive"
             ),
             path=target,
         )
@@ -110,7 +110,7 @@ def create(
 def _resumed(target: Path, form: Form, version: Spec, profile: Profile, given: dict[str, dict[str, Any]]) -> Trace:
     """The trace of what is at `target`; `given` keeps what is still to be set."""
     if form.resume is None:
-        raise UsageError(f"{form.name} cannot be gone on with", path=target)
+        raise UsageError(f"cannot resume in {form.name}", path=target)
     nodes = unfinished(target, form)
     own = {**nodes["/"]["attributes"], **given.get("/", {})}
     plan.root_attributes(own, version.version, profile.name)
@@ -187,7 +187,7 @@ class Trace:
         writer = self._open()
         place = plan.node_path(path)
         if place in self._nodes:
-            raise UsageError("was written already, and an array is written once", path=place)
+            raise UsageError("exists already, and arrays cannot be changed", path=place)
         self._require_groups_above(place)
         given = with_axes(place, Array(data, axes, attributes or {}, chunks, shards), self._chosen.profile)
         planned = plan.plan_array(place, given, {}, self._form, self._layout)
@@ -252,7 +252,7 @@ class Trace:
         description = plan.plan_description(nodes, self._form)
         report = report_of(description, str(self._target), self._chosen)
         if not report.conforms:
-            raise NotConforming(f"stays marked as not complete: {refusal(report)}", report, path=self._target)
+            raise NotConforming(f"is not complete: {refusal(report)}", report, path=self._target)
         writer.annotate("/", {COMPLETE: True})
         writer.finish()
         self.close()
@@ -284,7 +284,7 @@ class Trace:
     def _require_groups_above(self, place: str) -> None:
         for above in plan.ancestors(place):
             if above in self._nodes and above not in self._attributes:
-                raise UsageError(path=above, expected="a group", found="an array", fix=f"{place} cannot lie below it")
+                raise UsageError(path=above, expected="a group", found="an array", fix=f"{place} cannot be below it")
 
     def _require_fit(
         self, place: str, node: Node, axes: Sequence[str | None], attributes: Mapping[str, Any] | None = None

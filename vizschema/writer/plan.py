@@ -113,7 +113,7 @@ def plan_array(
         values = values.astype(values.dtype.newbyteorder("="))
     axes = tuple(given.axes)
     if isinstance(given.axes, str) or len(axes) != values.ndim or not all(isinstance(name, str) for name in axes):
-        raise UsageError(path=path, expected=f"one axis name a dimension of {values.shape}", found=repr(given.axes))
+        raise UsageError(path=path, expected=f"one axis name per dimension of {values.shape}", found=repr(given.axes))
     if given.shards is not None and not form.shards:
         raise UsageError(f"{form.name} has no shards; leave them out, or write zarr-v3", path=path)
     dtype = canonical_dtype(values.dtype)
@@ -125,7 +125,7 @@ def plan_array(
     if shards is None:
         shards = form.default_shards(values.shape, chunks, values.dtype.itemsize)
     if shards is not None and any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
-        raise UsageError(path=path, expected=f"shards that hold whole chunks of {chunks}", found=shards)
+        raise UsageError(path=path, expected=f"shards that are multiples of the chunks {chunks}", found=shards)
     return PlannedArray(values, dtype, axes, plain_attributes(path, {**given.attributes, **attributes}), chunks, shards)
 
 

@@ -32,20 +32,17 @@ def unfinished(target: Path, form: Form) -> dict[str, Node]:
     container = description["container"]
     if any(container[key] != form.identity[key] for key in ("format", "version", "store")):
         found = " ".join(str(container[key]) for key in ("format", "version", "store") if container[key] is not None)
-        raise UsageError(path=target, expected=f"{form.name} to go on with", found=found)
+        raise UsageError(path=target, expected=f"{form.name} to resume", found=found)
     nodes = description["nodes"]
     if nodes["/"].get("attributes", {}).get("complete") is not False:
         raise UsageError(
-            (
-                "expected an archive with `complete: false` to go on with; this one is complete, or "
-                "was not begun by create"
-            ),
+            "cannot resume: the archive is complete, or was not begun by `create`",
             path=target,
         )
     left = [path for path, node in nodes.items() if node.get("reason") == _LEFT]
     for path, node in nodes.items():
         if path not in left and (node["kind"] not in ("group", "array") or "escaped" in node):
-            raise UsageError(f"cannot be gone on with: {path} is no array and no group that create wrote", path=target)
+            raise UsageError(f"cannot resume: {path} was not written by `create`", path=target)
     gone = {path for path in (*left, *broken) if path != "/"}
     form.discard(target, sorted(path for path in gone if not any(path.startswith(f"{above}/") for above in gone)))
     kept = {

@@ -32,12 +32,12 @@ def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
     if node["kind"] not in ("group", "array"):
         return f"{node['reason']}: {node['detail']}"
     if "escaped" in node:
-        return f"characters that cannot be shown, in {', '.join(node['escaped'])}"
+        return f"non-printable characters in {', '.join(node['escaped'])}"
     if "axes_detail" in node and node["axes"] is None:
-        return f"its axes cannot be told: {node['axes_detail']}"
+        return f"its axes are unknown: {node['axes_detail']}"
     size = node["storage"]["chunk_bytes"] if node["kind"] == "array" and node["storage"] is not None else 0
     if size > MEMORY:
-        return f"a chunk of {size} bytes, more than the {MEMORY} that are decoded at once"
+        return f"a chunk of {size} bytes exceeds the limit of {MEMORY} bytes"
     for key, value in node["attributes"].items():
         if isinstance(value, dict) and value.keys() == {"unsupported"}:
             return f"attribute {key}: {value['unsupported']}"

@@ -20,7 +20,7 @@ def require_free(target: Path, *, overwrite: bool) -> None:
     if not target.parent.is_dir():
         url = str(target).replace(":/", "://", 1)  # as it was, before it became a path
         if scheme_of(url) is not None:
-            raise UsageError("archives are not written to a URL; write it here, and copy it there", path=masked(url))
+            raise UsageError("cannot write to a URL; write a local archive and upload it", path=masked(url))
         raise UsageError(path=target, expected="a folder to write in", found=f"no {target.parent}", fix="make it first")
     if not os.path.lexists(target):
         return
@@ -30,7 +30,7 @@ def require_free(target: Path, *, overwrite: bool) -> None:
         )
     if target.is_dir() and not target.is_symlink() and not _is_replaceable(target):
         raise UsageError(
-            path=target, expected="an archive to replace", found="a folder of other things", fix="remove it yourself"
+            path=target, expected="an archive to replace", found="a folder with other files", fix="remove it yourself"
         )
 
 

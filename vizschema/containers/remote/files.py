@@ -105,8 +105,8 @@ def open_ranges(remote: Remote, key: str) -> RemoteRanges | Missing:
     if first.size > WHOLE:
         raise NotAnArchive(
             (
-                f"the server gives no ranges of bytes, and the file has {first.size}, more than the "
-                f"{WHOLE} that are fetched whole: download it first"
+                f"the server does not support byte ranges, and the file of {first.size} bytes exceeds the limit of "
+                f"{WHOLE} for fetching it whole; download it first"
             ),
             path=place,
         )
@@ -158,7 +158,7 @@ class SeekableFile(io.RawIOBase):
 
 def _why(answer: Part | Missing, start: int, length: int, size: int) -> str:
     if isinstance(answer, Missing):
-        return f"it could be read a moment ago, and now there is {answer.value}"
+        return f"it changed while it was read: now {answer.value}"
     if answer.start != start or (not answer.data and answer.size > length):
-        return "the server gives no ranges of bytes any more"
+        return "the server no longer supports byte ranges"
     return f"expected {length} bytes at {start} of {size}, found {len(answer.data)}: it changed while it was read"

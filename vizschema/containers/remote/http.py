@@ -60,24 +60,24 @@ class HttpWire:
                     at = self._next(at, response.headers.get("Location"))
             except _Private:
                 raise Refused(
-                    f"redirects to {at.host}, which is no public address: give the URL that it leads to"
+                    f"redirects to {at.host}, which is not a public address; pass that URL directly"
                 ) from None
             except aiohttp.ServerTimeoutError:
-                raise Transient("no answer in time") from None
+                raise Transient("timeout") from None
             except aiohttp.ClientPayloadError:
-                raise Transient("the answer broke off before the length that was promised") from None
+                raise Transient("truncated response: shorter than its Content-Length") from None
             except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError):
-                raise Refused(f"{at.host} has no certificate that can be trusted") from None
+                raise Refused(f"{at.host} has no trusted certificate") from None
             except aiohttp.ClientConnectorError as error:
                 raise Transient(f"{at.host} cannot be reached: {_reason(error)}") from None
             except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-                raise Transient(f"the answer is no sound HTTP ({type(error).__name__})") from None
+                raise Transient(f"malformed HTTP response ({type(error).__name__})") from None
         raise Refused(f"more than {REDIRECTS} redirects")
 
     async def keys(self) -> AsyncGenerator[tuple[str, int], None]:
         """Never anything: raises `Refused`."""
         if not self.lists:
-            raise Refused("a plain web server lists nothing")
+            raise Refused("a plain web server cannot list")
         yield "", 0
 
     async def close(self) -> None:
@@ -113,13 +113,13 @@ class HttpWire:
             target = at.join(_parsed(location or ""))
             scheme, host = target.scheme, target.host or ""
         except ValueError:
-            raise Refused("redirects to what is no address") from None
+            raise Refused("redirects to an invalid URL") from None
         if not location or scheme not in ("http", "https") or not host:
             raise Refused(f"redirects to {_scheme(location)}, which is never followed from {at.scheme}")
         if at.scheme == "https" and scheme != "https":
             raise Refused("redirects from https to http, which is not followed")
         if target.origin() != self._origin and _is_address(host) and not _is_public(host):
-            raise Refused(f"redirects to {host}, which is no public address: give the URL that it leads to")
+            raise Refused(f"redirects to {host}, which is not a public address; pass that URL directly")
         return target
 
     async def _answer(
@@ -132,11 +132,11 @@ class HttpWire:
             match = _NO_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             return Part(start, b"", int(match.group(1)) if match else start)
         if status in _TRANSIENT:
-            raise Transient(f"the server answers with status {status}")
+            raise Transient(f"the server responds with status {status}")
         if status not in (200, 206):
-            raise Refused(f"the server answers with status {status}")
+            raise Refused(f"the server responds with status {status}")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise Refused("the server sends it compressed (Content-Encoding), although it was asked not to")
+            raise Refused("the server sends it compressed (Content-Encoding) although asked not to")
         if status == 206:
             return await self._range(response, start, most, clock)
         length = response.content_length
@@ -145,7 +145,7 @@ class HttpWire:
         put_off(clock, self._patience, most if length is None else length)
         data = await _body(response, most + 1)
         if length is not None and len(data) != length:
-            raise Transient(f"the answer has {len(data)} bytes, not the {length} that were promised")
+            raise Transient(f"expected a response of {length} bytes, found {len(data)}")
         return Part(0, data if len(data) <= most else b"", len(data))
 
     async def _range(
@@ -154,11 +154,11 @@ class HttpWire:
         match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         first, last, size = (int(number) for number in match.groups()) if match else (-1, -1, -1)
         if start is None or first != start or last != min(start + most, size) - 1 or last < first:
-            raise Refused("the server answers with another range of bytes than it was asked for")
+            raise Refused("the server responds with another byte range than requested")
         put_off(clock, self._patience, last - first + 1)
         data = await _body(response, last - first + 2)
         if len(data) != last - first + 1:
-            raise Transient(f"the answer has {len(data)} bytes, not the {last - first + 1} that were promised")
+            raise Transient(f"expected a response of {last - first + 1} bytes, found {len(data)}")
         return Part(start, data, size)
 
 
@@ -220,7 +220,7 @@ def _is_public(host: str) -> bool:
 
 def _scheme(location: str | None) -> str:
     scheme = urlsplit(location or "").scheme
-    return f"{scheme}://" if scheme.isascii() and scheme.isalnum() else "what is no address"
+    return f"{scheme}://" if scheme.isascii() and scheme.isalnum() else "an invalid URL"
 
 
 def _reason(error: aiohttp.ClientConnectorError) -> str:

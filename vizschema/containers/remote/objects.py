@@ -21,7 +21,7 @@ _STEP = 1 << 20
 _PAGE = 1000
 
 _FAILURES = (BaseError, FileNotFoundError)
-_NAMELESS = "an object has a name that cannot be asked for (an empty step, `.`, `..` or a control character): rename it"
+_NAMELESS = "an object has an invalid name (an empty step, `.`, `..` or a control character); rename it"
 _STATUS = re.compile(r"non-2xx status code: ([0-9]{3})", re.ASCII)
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,40})</Code>", re.ASCII)
 _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
@@ -29,10 +29,10 @@ _TRANSIENT = {"408", "425", "429", "RequestTimeout"}
 _OTHER_REGION = re.compile("redirect without LOCATION|<Code>AuthorizationHeaderMalformed</Code>")
 _REFUSED = {
     r"redirect without LOCATION": "the bucket is in another region: set AWS_REGION to it",
-    r"error: (Received non-partial|Requested [0-9])": "the store answers with another range than it was asked for",
-    r"Got invalid list response": "the store answers with what is no listing",
+    r"error: (Received non-partial|Requested [0-9])": "the store responds with another byte range than requested",
+    r"Got invalid list response": "the store responds with a malformed listing",
 }
-_TRIED_AGAIN = {"dns error": "no such host", "kind: Connect": "no connection", "kind: Interrupted": "it broke off"}
+_TRIED_AGAIN = {"dns error": "no such host", "kind: Connect": "no connection", "kind: Interrupted": "connection closed"}
 
 
 class ObjectsWire:
@@ -105,7 +105,7 @@ class ObjectsWire:
                 break
             parts.append(bytes(part))
         if there != length:
-            raise Transient(f"the answer has {there} bytes, not the {length} that were promised")
+            raise Transient(f"expected a response of {length} bytes, found {there}")
         return Part(first, b"".join(parts), size)
 
     async def _moved(self, store: Any) -> bool:
@@ -142,12 +142,12 @@ def _failure(error: Exception) -> Missing | Exception | None:
     if status == "416" or "source: StartTooLarge" in said:
         return None
     if status:
-        words = f"the store answers with {code or f'status {status}'}"
+        words = f"the store responds with {code or f'status {status}'}"
         return Transient(words) if status >= "500" or {status, code} & _TRANSIENT else Refused(words)
     if "kind: Timeout" in said:
         return TimeoutError()
     for pattern, words in _REFUSED.items():
         if re.search(pattern, said):
             return Refused(words)
-    reason = next((words for sign, words in _TRIED_AGAIN.items() if sign in said), "no sound HTTP")
+    reason = next((words for sign, words in _TRIED_AGAIN.items() if sign in said), "malformed HTTP")
     return Transient(f"the connection fails: {reason}")

@@ -196,7 +196,7 @@ class Borrowed:
 
 
 def _gone(shown: str) -> NotAnArchive:
-    return NotAnArchive("the process that fetches for this one is gone", path=shown)
+    return NotAnArchive("the process that relays requests has ended", path=shown)
 
 
 def _received(connection: socket.socket, length: int) -> bytes:

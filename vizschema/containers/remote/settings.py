@@ -87,7 +87,7 @@ def make_store(scheme: str, bucket: str, patience: Patience, tries: int, more: d
         return backend.kind(bucket, client_options=client, retry_config=retries, **config)
     except BaseError:
         names = [name for name in (*backend.endpoints, *backend.credentials) if os.environ.get(name)]
-        raise UsageError(f"the settings make no store: look at {', '.join(names) or 'the environment'}") from None
+        raise UsageError(f"the settings are not valid: check {', '.join(names) or 'the environment'}") from None
 
 
 def _memory() -> MemoryStore:

@@ -159,7 +159,7 @@ class WiredRemote:
             except Transient as transient:
                 words = f"{transient} (tried {number + 1} times)"
             except TimeoutError:
-                words = f"no answer in time (tried {number + 1} times)"
+                words = f"timeout (tried {number + 1} times)"
             except Refused as refused:
                 words = str(refused)
                 break

@@ -124,9 +124,9 @@ def _array(number: int, planned: PlannedArray) -> dict[str, Any]:
 def _refusal(path: str, _: Mapping[str, Any]) -> str | None:
     """Names that ASDF, or the layout in it, keeps for itself."""
     if ATTRIBUTES in path.split("/"):
-        return f"in ASDF the key {ATTRIBUTES} holds the attributes of a group; choose another name"
+        return f"in ASDF the key {ATTRIBUTES} is reserved for the attributes of a group; choose another name"
     if path.split("/")[1] in LIBRARY:
-        return f"the asdf library keeps the key {path.split('/')[1]} of the root for itself; choose another name"
+        return f"the asdf library reserves the key {path.split('/')[1]} of the root; choose another name"
     return None
 
 

@@ -120,14 +120,14 @@ def _refusal(_: str, attributes: Mapping[str, Any]) -> str | None:
     """Attributes that have no native type in HDF5, or do not fit an object header."""
     for key, value in attributes.items():
         if is_own(key):
-            return f"attribute {key}: the libraries of HDF5 and netCDF keep this name for themselves"
+            return f"attribute {key}: the name is reserved by the libraries of HDF5 and netCDF"
         items = value if isinstance(value, list) else [value]
         kinds = {_kind(item) for item in items}
         if None in kinds or len(kinds) > 1:
-            return f"attribute {key}: HDF5 holds numbers, texts, booleans and flat lists of one of them"
+            return f"attribute {key}: HDF5 supports numbers, texts, booleans and flat lists of one of them"
         native = _native(value)
         if isinstance(native, np.ndarray) and native.nbytes > ATTRIBUTE_BYTES:
-            return f"attribute {key}: HDF5 holds at most {ATTRIBUTE_BYTES} bytes, found {native.nbytes}"
+            return f"attribute {key}: HDF5 supports at most {ATTRIBUTE_BYTES} bytes, found {native.nbytes}"
     return None
 
 

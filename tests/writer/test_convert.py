@@ -146,7 +146,7 @@ def test_what_no_container_carries_is_named_before_anything_is_written(tmp_path:
         "/soft": "internal-link",
         "/outside": "external-link",
         "/odd\\u001b": "non-printable characters",
-        "/.hidden": "none of them reserved",
+        "/.hidden": "none of them reserved (a leading dot",
         "/table": "found compound",
         "/fine": "attribute table: compound",
     }

@@ -48,8 +48,8 @@ def node_path(path: str) -> str:
         if not name or name.startswith((".", "__")) or name == "zarr.json":
             raise UsageError(
                 (
-                    "expected names between single slashes, like /outputs/logits, and none that containers "
-                    "keep for themselves (a leading dot or two underscores, zarr.json)"
+                    "expected names between single slashes, like /outputs/logits, none of them reserved (a leading dot "
+                    "or two underscores, zarr.json)"
                 ),
                 path=shorten(escape_text(path)),
             )

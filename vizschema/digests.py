@@ -95,7 +95,7 @@ def node_hash(path: str, node: Node) -> bytes:
 
 
 def require_portable(description: Description) -> None:
-    """Nothing; raises `NoDigest` where a node is none that every container holds in the same way."""
+    """Raise `NoDigest` unless every container can store all nodes in the same way."""
     faults = [(path, words) for path, node in description["nodes"].items() for words in _faults(node)]
     if faults:
         raise NoDigest(faults, "Fix what `validate` reports")
@@ -107,7 +107,7 @@ def has_digest(description: Description) -> bool:
 
 
 def require_digest(text: str | None, *, values: bool) -> None:
-    """Nothing; raises `UsageError` where `text` is no digest of ours, or `values` are not read."""
+    """Raise `UsageError` unless `text` is a vizschema digest and values are read."""
     if text is not None and not _DIGEST.fullmatch(text):
         raise UsageError(
             expected=f"a digest as `vizschema digest` prints it, {PREFIX} and 64 hexadecimal digits",

@@ -218,7 +218,7 @@ def about(archive: str, error: VizschemaError) -> str:
 
 @contextmanager
 def reported_as_bug() -> Iterator[None]:
-    """A block in which an exception that is not ours becomes a `VizschemaError` (exit code 70) that asks for a report.
+    """Turn unexpected exceptions in a block into a `VizschemaError` (exit code 70) that asks for a report.
 
     The traceback is written to stderr only where the environment says `VIZSCHEMA_DEBUG=1`.
     """

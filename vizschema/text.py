@@ -67,7 +67,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def scheme_of(path: str) -> str | None:
-    """The scheme of a URL in lower case, null for a path: `s3`, `zip::https`."""
+    """Return the scheme of a URL in lower case, None for a path: `s3`, `zip::https`."""
     match = _URL.match(path)
     return None if match is None else match.group(1).lower()
 

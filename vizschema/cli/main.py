@@ -2,8 +2,8 @@
 
 What a command needs is imported when it runs.
 
-Exit codes: 0 conforms, 1 does not, 2 wrong usage, 3 cannot be read as an archive, 4 spec problem, 70 a bug of ours,
-130 interrupted, 141 nobody reads the output any more. Of several archives the largest counts.
+Exit codes: 0 conforms, 1 does not, 2 wrong usage, 3 cannot be read as an archive, 4 spec problem, 70 internal error,
+130 interrupted, 141 output pipe closed. With several archives, the largest counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far a scan is, on a terminal: bytes, rate and time left. Silent where nobody watches."""
+"""How far a scan is, on a terminal: bytes, rate and time left. Silent if the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def watched() -> bool:
 
 @contextmanager
 def bar(name: str) -> Iterator[Begin | None]:
-    """What begins a bar for so many bytes, and then takes every number of them that was read; null where unwatched."""
+    """Return what begins a bar for N bytes and is then called with every number of bytes read; None if unwatched."""
     if not watched():
         yield None
         return

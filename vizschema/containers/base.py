@@ -54,7 +54,7 @@ Watch = Callable[[str], Node | None]
 
 
 def unwatched(_: str) -> Node | None:
-    """Nothing: touch every node."""
+    """Return None: no node is replaced."""
     return None
 
 

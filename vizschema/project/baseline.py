@@ -61,7 +61,7 @@ def load(path: Path) -> Baseline:
 
 
 def write(path: Path, reports: Iterable[Report]) -> None:
-    """Nothing; the findings of `reports` are in `path` now, sorted, one a line. Raises `UsageError`."""
+    """Write the findings of `reports` to `path`, sorted, one per line; raise `UsageError` if that fails."""
     archives: dict[str, dict[str, list[str]]] = {}
     for report in reports:
         rules = archives.setdefault(name_of(report.archive, path.parent), {})

@@ -100,7 +100,7 @@ def _place(path: Path, profile: str | None) -> str | None:
 
 
 def _table(path: Path) -> dict[str, Any] | None:
-    """The table of ours in a file; None where a shared file has none."""
+    """Return the table of vizschema in a file; None if a shared file has none."""
     try:
         document: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -39,7 +39,7 @@ def pinned(configuration: Configuration) -> Spec | None:
 
 
 def place_for(folder: Path) -> Path:
-    """The file that a pin for `folder` belongs in: the configuration there is, else `pyproject.toml`, else our own."""
+    """Return the file for a pin of `folder`: its configuration, else `pyproject.toml`, else `vizschema.toml`."""
     found = find(folder)
     if found is not None:
         return found
@@ -47,7 +47,7 @@ def place_for(folder: Path) -> Path:
 
 
 def write_pin(path: Path, spec: Spec) -> None:
-    """Nothing; `path` pins `spec` now, and is otherwise as it was. Raises `UsageError` where that cannot be done."""
+    """Pin `spec` in `path` and change nothing else; raise `UsageError` if that is impossible."""
     try:
         before = path.read_bytes().decode() if path.exists() else ""
         after = _edited(before, spec, shared=path.name == SHARED_FILE)

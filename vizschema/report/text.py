@@ -129,7 +129,7 @@ def _audit(options: Options) -> Iterator[str]:
 
 
 def _verdict(archive: str, report: Report, options: Options) -> str:
-    # What was looked at is part of the verdict: nobody shall take a look at the structure for more than that.
+    # The verdict names what was looked at, so that one on the structure is not mistaken for one on the values.
     looked_at = "" if report.verdict == "structure conforms" else f" ({_LOOKED_AT[report.values]})"
     levels: tuple[Severity, ...] = ("error", "warning")
     numbers = [count(report.counted(level), level) for level in levels if report.counted(level)]

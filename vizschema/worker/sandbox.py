@@ -95,7 +95,7 @@ def confine(readable: Sequence[str], *, network: bool = False) -> list[str]:
 
 
 def _restrict(libc: ctypes.CDLL, version: int, readable: Iterable[str], *, network: bool) -> None:
-    """Nothing; raises `OSError` where a kernel that has Landlock refuses it."""
+    """Apply the rules; raise `OSError` if a kernel with Landlock refuses them."""
     ruleset = _Ruleset(_file_rights(version), 0 if network or version < 4 else _TCP, 0 if version < 6 else _SCOPES)
     size = 8 if version < 4 else 16 if version < 6 else 24
     fd = _checked(libc.syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), 0))

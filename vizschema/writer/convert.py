@@ -1,7 +1,7 @@
 """`convert`: the same archive in another container or chunking, part by part, and shown to be the same.
 
-Nothing is judged: what conforms conforms afterwards, but for rules about storage. Values are read by our own readers,
-a few MiB at a time; what the target cannot hold is named before anything is written.
+Nothing is judged: an archive that conforms does so afterwards, except for rules about storage. Values are read a few
+MiB at a time; if the target's container does not support the archive, nothing is written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from vizschema.writer.source import SourceValues, problems_of
 from vizschema.writer.target import replacing, require_free
 
 KEEP, DEFAULT = "keep", "default"
-"""Chunks as they are in the source (where it has any), or as a writer cuts an array for which nobody chose."""
+"""Chunks as in the source (if it has any), or the default chunks of a writer."""
 
 Chunks = str | Mapping[str, int]
 
@@ -206,7 +206,7 @@ def _compare(source: str, written: Path, description: Description) -> tuple[str 
 
 
 def _difference(one: Description, other: Description) -> str | None:
-    """The first node that differs in more than its storage, null where none does."""
+    """Return the first node that differs in more than its storage, or None."""
     for path in sorted(one["nodes"].keys() | other["nodes"].keys()):
         if _carried(one["nodes"].get(path)) != _carried(other["nodes"].get(path)):
             return str(path)

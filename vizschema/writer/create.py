@@ -122,7 +122,7 @@ def _resumed(target: Path, form: Form, version: Spec, profile: Profile, given: d
 
 
 def _annotate_first(trace: Trace, given: Mapping[str, Mapping[str, Any]], new: Path | None) -> None:
-    """Nothing; where an attribute is refused, nothing was captured yet, and nothing is left behind of a `new` one."""
+    """Set the first attributes; if one is refused, remove a `new` archive, in which nothing is captured yet."""
     try:
         for place, values in given.items():
             trace.annotate(place, values)
@@ -289,7 +289,7 @@ class Trace:
     def _require_fit(
         self, place: str, node: Node, axes: Sequence[str | None], attributes: Mapping[str, Any] | None = None
     ) -> None:
-        """Nothing; raises `NotConforming` for faults of `node` alone, or of its axes and series beside what is there.
+        """Raise `NotConforming` for faults of `node` alone, or of its axes and series together with existing nodes.
 
         The nodes looked at are the node, those above it, `/metadata`, and one witness for each axis and for the series:
         a few, however many were written. With `attributes`, only they are looked at.

@@ -191,14 +191,14 @@ def plan_description(nodes: Mapping[str, Node], form: Form) -> Description:
 
 
 def require_portable(planned: Mapping[str, PlannedArray]) -> None:
-    """Nothing; raises `UsageError` for values that no container of ours can hold, whatever a profile allows."""
+    """Raise `UsageError` for values that no container supports."""
     for path, item in planned.items():
         if item.dtype not in ITEM_BYTES:
             raise UsageError(path=path, expected=f"one of {', '.join(ITEM_BYTES)}", found=item.dtype)
 
 
 def require_held(groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray], form: Form) -> None:
-    """Nothing; raises `UsageError` for a node that the container has no room for."""
+    """Raise `UsageError` for a node that the container does not support."""
     nodes = {**groups, **{path: item.attributes for path, item in planned.items()}}
     for path, attributes in nodes.items():
         why = form.refusal(path, attributes)

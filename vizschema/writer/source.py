@@ -28,7 +28,7 @@ def problems_of(description: Description, form: Form) -> Iterator[tuple[str, str
 
 
 def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
-    """Why no container of ours could carry the node, null where one could."""
+    """Return why no container supports the node, or None."""
     if node["kind"] not in ("group", "array"):
         return f"{node['reason']}: {node['detail']}"
     if "escaped" in node:

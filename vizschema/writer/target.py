@@ -16,7 +16,7 @@ _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata", ".zattrs")
 
 
 def require_free(target: Path, *, overwrite: bool) -> None:
-    """Nothing; raises `UsageError` where the target must not be written."""
+    """Raise `UsageError` if the target must not be written."""
     if not target.parent.is_dir():
         url = str(target).replace(":/", "://", 1)  # as it was, before it became a path
         if scheme_of(url) is not None:

@@ -92,4 +92,4 @@ class MemoryRanges:
         return len(data)
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""

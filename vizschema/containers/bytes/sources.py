@@ -69,7 +69,7 @@ class Rooms:
         self._free: list[Room] = []
 
     def borrowed(self) -> _Borrowed:
-        """A room that nobody else has, in a `with`; a large one is not kept for later."""
+        """Borrow an exclusive buffer (context manager); large buffers are freed afterwards."""
         return _Borrowed(self._free)
 
 
@@ -129,7 +129,7 @@ class Held:
         return part
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class OpenFile:
@@ -181,7 +181,7 @@ class Window:
         return self._source.take(self._start + start, length, buffer)
 
     def close(self) -> None:
-        """Nothing: the whole is closed by who opened it."""
+        """Do nothing: the opener of the whole closes it."""
 
 
 def opener_of(get: Callable[[str], bytes | None]) -> Opener:
@@ -195,7 +195,7 @@ def opener_of(get: Callable[[str], bytes | None]) -> Opener:
 
 
 def require_length(found: int, expected: int) -> None:
-    """Nothing; raises `ChunkDamaged` where fewer bytes than expected are there."""
+    """Raise `ChunkDamaged` if there are fewer bytes than expected."""
     if found < expected:
         raise ChunkDamaged("truncated", f"expected {expected} bytes, found {max(found, 0)}")
 

@@ -1,6 +1,6 @@
 """S3, Google Cloud Storage, Azure and memory by obstore: the size of an answer is judged before its body is read.
 
-Failures are told in our own words: those of obstore hold addresses, keys and what a store said.
+Failures of obstore are translated: its messages contain addresses, keys and responses of the store.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class ObjectsWire:
             raise failure
 
     async def close(self) -> None:
-        """Nothing: obstore closes its connections with the store."""
+        """Do nothing: obstore closes its connections with the store."""
 
     def _made(self, tries: int) -> Any:
         return make_store(self._scheme, self._bucket, self._patience, tries, self._region)
@@ -128,7 +128,7 @@ class ObjectsWire:
 
 
 def _failure(error: Exception) -> Missing | Exception | None:
-    """A failure of obstore in our words; null where a range begins past the end of an object."""
+    """Translate a failure of obstore; None if a range begins past the end of an object."""
     if isinstance(error, FileNotFoundError):
         return Missing.ABSENT
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):

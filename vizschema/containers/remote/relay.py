@@ -154,7 +154,7 @@ class Borrowed:
                 return
 
     def close(self) -> None:
-        """Nothing: the connection is there for the next request, too."""
+        """Do nothing: the connection is reused for the next request."""
 
     def _ask(self, what: int, key: str, start: int, most: int) -> Future[Any]:
         name = key.encode("utf-8", "surrogatepass")

@@ -102,7 +102,7 @@ def _memory() -> MemoryStore:
 
 
 def _profile() -> Any:
-    """The credentials of a profile of `~/.aws`, or of this machine, by boto3; null without any."""
+    """The credentials of a profile of `~/.aws`, or of this machine, by boto3; None without any."""
     if importlib.util.find_spec("boto3") is None:
         if "AWS_PROFILE" in os.environ:
             raise UsageError("AWS_PROFILE needs boto3: install it, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")

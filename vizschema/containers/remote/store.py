@@ -69,7 +69,7 @@ class Wire(Protocol):
     lists: bool
 
     async def fetch(self, key: str, start: int | None, most: int, clock: asyncio.Timeout) -> Answer:
-        """`most` bytes from `start`; where that is null, the whole object, no byte of it if it is larger than `most`.
+        """`most` bytes from `start`; if that is None, the whole object, or no byte if it is larger than `most`.
 
         The key of the object at the URL itself is empty. Puts `clock` off by what is about to be read.
         """

@@ -192,7 +192,7 @@ def v2_codecs(filters: Any, compressor: Any) -> Codecs:
 
 
 def require_v2_configurations(codecs: Codecs) -> None:
-    """Nothing; raises `Unreadable` unless every codec has a configuration of its own."""
+    """Raise `Unreadable` unless every codec has its own configuration."""
     for name, configuration in codecs.given:
         _check(name, configuration, V2)
 
@@ -260,9 +260,9 @@ def _shard(
 
 
 def _require_order(names: Sequence[str], place: str) -> None:
-    """Nothing; raises `Unreadable` unless one codec makes bytes of an array, arrays before and bytes behind it.
+    """Raise `Unreadable` unless exactly one codec converts arrays to bytes, after array and before byte codecs.
 
-    What a codec does that nobody knows is whatever its place asks for.
+    An unknown codec is assumed to fit its position.
     """
     makes_bytes: str | None = None
     unknown = False

@@ -228,7 +228,7 @@ def _extensions(document: Document, known: set[str]) -> None:
 
 
 def _require_extent(shape: Any, chunk: Any, dtype: Dtype, *, may_be_empty: bool) -> None:
-    """Nothing; raises `Unreadable` unless shape and chunk are lists of sizes that fit each other and 63 bits."""
+    """Raise `Unreadable` unless shape and chunk are lists of sizes that fit each other and 63 bits."""
     _sizes(shape, "shape", dtype)
     _sizes(chunk, "chunk shape", dtype)
     if len(shape) != len(chunk):

@@ -65,7 +65,7 @@ class RemoteFolder:
         return next((name for name in self.folders if escape_name(name) == shown), shown)
 
     def close(self) -> None:
-        """Nothing: nothing is open."""
+        """Do nothing: no file is open."""
 
 
 def copied_tree(documents: Mapping[str, bytes], accounts: Mapping[str, Accounts], limits: Limits) -> RemoteFolder:

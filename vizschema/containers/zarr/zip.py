@@ -77,7 +77,7 @@ class ZipFolder:
         return ((name, isinstance(found, dict)) for name, found in self._tree.items())
 
     def close(self) -> None:
-        """Nothing: the file is closed by the container."""
+        """Do nothing: the container closes the file."""
 
 
 class ZarrZip:
@@ -150,7 +150,7 @@ class StoredMember:
         return self._run.stored(buffer) if whole else self._run.fill(start, buffer.sized(length))
 
     def close(self) -> None:
-        """Nothing: the file is closed by the container."""
+        """Do nothing: the container closes the file."""
 
 
 def zarr_in_zip(file: Zip, limits: Limits) -> ZarrZip | None:

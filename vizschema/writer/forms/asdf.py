@@ -74,7 +74,7 @@ class AsdfWriter:
         self._file.write(_HEADER + tree.encode("ascii"))
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
-        """Nothing: groups are in the tree."""
+        """Do nothing: groups are in the tree."""
 
     def array(self, path: str, planned: PlannedArray) -> None:  # noqa: ARG002  (blocks come in the order of the outline)
         """Write the block of the next array, range by range; its checksum goes into its header at the end."""

@@ -126,17 +126,17 @@ class Writer(Protocol):
 
 
 def no_shards(_: Sequence[int], __: Sequence[int], ___: int) -> tuple[int, ...] | None:
-    """Nothing: an array is sharded only where its writer asks for it."""
+    """Return None: an array is sharded only on request."""
     return None
 
 
 def holds(_: str, __: Mapping[str, Any]) -> str | None:
-    """Nothing: the container has room for a node of any path and attributes."""
+    """Return None: the container supports a node of any path and attributes."""
     return None
 
 
 def keep_all(_: Path, __: Iterable[str]) -> None:
-    """Nothing: what is written at once is never left half written."""
+    """Do nothing: an archive that is written at once is never incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +162,5 @@ class Form:
 
 
 def unchunked(_: PlannedArray) -> Node | None:
-    """Nothing: the container has no chunks."""
+    """Return None: the container has no chunks."""
     return None

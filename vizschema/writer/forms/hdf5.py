@@ -28,7 +28,7 @@ class Hdf5Writer:
         self._file = h5py.File(path, "r+" if resume else "x")
 
     def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
-        """Nothing: every object finds its own place."""
+        """Do nothing: HDF5 places every object."""
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Write a group."""

@@ -22,7 +22,7 @@ class NpzWriter:
         self._nodes: dict[str, dict[str, Any]] = {}
 
     def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
-        """Nothing: the document is written last."""
+        """Do nothing: the document is written last."""
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Note a group."""

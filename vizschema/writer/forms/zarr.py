@@ -23,7 +23,7 @@ from vizschema.writer.forms.zarr_consolidate import consolidate_v2, consolidate_
 
 ZSTD_LEVEL = 3
 SHARD_BYTES = 32 << 20
-"""The most bytes of a shard where nobody chose any."""
+"""Default maximum shard size in bytes."""
 
 AXES_ATTRIBUTE = "_ARRAY_DIMENSIONS"
 """Where xarray and its peers look for the names of dimensions in Zarr v2."""
@@ -40,7 +40,7 @@ class ZarrWriter:
         self._store = LocalStore(path)
 
     def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
-        """Nothing: documents and chunks are files of their own."""
+        """Do nothing: documents and chunks are separate files."""
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Write a group."""

@@ -24,7 +24,7 @@ class ZarrZipWriter:
         self._writer = ZarrWriter(self._folder, version)
 
     def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
-        """Nothing: documents and chunks are files of their own."""
+        """Do nothing: documents and chunks are separate files."""
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Write a group."""

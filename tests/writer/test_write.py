@@ -273,7 +273,7 @@ def test_what_a_container_has_no_room_for_is_refused_before_anything_is_written(
         ({"arrays": {"/": hidden()}}, "/: expected a group, found an array"),
         ({"arrays": {"/a//b": hidden()}}, "/a//b: expected names between single slashes"),
         ({"arrays": {"/a/../b": hidden()}}, "expected names between single slashes"),
-        ({"arrays": {"/extra/zarr.json": hidden()}}, "none that containers keep for themselves"),
+        ({"arrays": {"/extra/zarr.json": hidden()}}, "none of them reserved"),
         (
             {"arrays": {"/a": Array(values(2, 2), ["x"])}},
             r"/a: expected one axis name per dimension of \(2, 2\), found \['x'\]",

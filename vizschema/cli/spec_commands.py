@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vizschema.errors import UsageError
-from vizschema.project.choice import Choice, ground_of
+from vizschema.project.choice import Choice, settings_of
 from vizschema.report.options import terminal_width
 from vizschema.report.text import count, wrapped
 from vizschema.text import escape_text, suggestion
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def explain(rule_id: str, choice: Choice) -> int:
     """0 after the rule was printed: its clause, why it is there, how to fix a breach."""
-    ground = ground_of(choice, Path.cwd())
-    spec = _spec(ground.spec)
-    rules = _rules(spec, ground.profile)
+    settings = settings_of(choice, Path.cwd())
+    spec = _spec(settings.spec)
+    rules = _rules(spec, settings.profile)
     if rule_id not in rules:
         listed = f"; `vizschema spec show {spec.version} PROFILE` lists rules"
         raise UsageError(f"spec {spec.version} has no rule {rule_id!r}{suggestion(rule_id, rules) or listed}")

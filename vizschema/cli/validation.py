@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vizschema.cli.hints import holder
 from vizschema.errors import UsageError
 from vizschema.findings import INTERRUPTED
-from vizschema.project.choice import Choice, Ground, ground_of
+from vizschema.project.choice import Choice, Settings, settings_of
 from vizschema.report import FORMATS
 from vizschema.report.options import WIDTH, Options, exit_code, overall_exit_code
 from vizschema.text import local_path
@@ -49,14 +49,14 @@ class Order:
 
 def run(order: Order, judge: Judge, details: Callable[[Report], Details]) -> int:
     """The exit code after every archive was judged and reported; raises `UsageError` and `SpecError`."""
-    ground = ground_of(order.choice, Path.cwd())
-    acceptance = _acceptance(order, ground)
-    options = replace(order.options, configuration=ground.configuration.name, details=details)
+    settings = settings_of(order.choice, Path.cwd())
+    acceptance = _acceptance(order, settings)
+    options = replace(order.options, configuration=settings.configuration.name, details=details)
     judged: Iterable[Report] = _until_interrupted(
-        ground.named(judge(path, ground.spec, ground.profile)) for path in _archives(order)
+        settings.named(judge(path, settings.spec, settings.profile)) for path in _archives(order)
     )
     if order.write_baseline is not None:
-        judged, acceptance = _rebased(list(judged), order.write_baseline, acceptance, ground)
+        judged, acceptance = _rebased(list(judged), order.write_baseline, acceptance, settings)
     if acceptance is not None:
         options = replace(options, audit=acceptance.audit)
         judged = map(acceptance.apply, judged)
@@ -112,24 +112,24 @@ def _write(form: str, file: str, reports: Sequence[Report], options: Options) ->
         raise UsageError(f"cannot be written: {error.strerror or error}", path=file) from error
 
 
-def _acceptance(order: Order, ground: Ground) -> Acceptance | None:
+def _acceptance(order: Order, settings: Settings) -> Acceptance | None:
     """What the project accepts; None, and nothing imported, where it says nothing."""
-    configuration = ground.configuration
+    configuration = settings.configuration
     if not (configuration.levels or configuration.suppressions or order.baseline or order.write_baseline):
         return None
     from vizschema.project.acceptance import Acceptance, require_levels, require_suppressions
     from vizschema.project.baseline import load
     from vizschema.rules import versions
 
-    version = versions.newest() if ground.spec is None else versions.load(ground.spec)
-    require_levels(configuration, version, ground.profile)
-    require_suppressions(configuration, ground.profile)
+    version = versions.newest() if settings.spec is None else versions.load(settings.spec)
+    require_levels(configuration, version, settings.profile)
+    require_suppressions(configuration, settings.profile)
     baseline = None if order.baseline is None else load(Path(order.baseline))
     return Acceptance(configuration, _today(), baseline)
 
 
 def _rebased(
-    reports: list[Report], file: str, acceptance: Acceptance | None, ground: Ground
+    reports: list[Report], file: str, acceptance: Acceptance | None, settings: Settings
 ) -> tuple[Iterable[Report], Acceptance | None]:
     """The reports, and what is accepted with the baseline that they make, which is in `file` now."""
     from vizschema.project.acceptance import Acceptance
@@ -137,7 +137,7 @@ def _rebased(
 
     path = Path(file)
     write(path, (report if acceptance is None else acceptance.apply(report) for report in reports))
-    return reports, Acceptance(ground.configuration, _today(), load(path))
+    return reports, Acceptance(settings.configuration, _today(), load(path))
 
 
 def _today() -> datetime.date:

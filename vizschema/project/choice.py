@@ -1,4 +1,7 @@
-"""What archives are judged by, before any is opened: the version and profile of the call, else of the configuration."""
+"""The version and profile that the user requests: those of the call, else of the configuration.
+
+`rules/verdict.py` chooses the ones that an archive is judged by, from these and those that it declares.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from vizschema.project.configuration import Configuration, find, load
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the call says: a version, a profile, a file with the configuration, or that none is `configured`."""
+    """What the user requests: a version, a profile, a configuration file, or none (`configured` is False)."""
 
     spec: str | None = None
     profile: str | None = None
@@ -20,8 +23,8 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """The version and the profile to judge by (None: what the archive declares), and the configuration there is."""
+class Settings:
+    """The configuration, and the requested version and profile (None: those that the archive declares)."""
 
     spec: str | None
     profile: str | None
@@ -30,7 +33,7 @@ class Ground:
     profile_configured: bool = False
 
     def named(self, report: Report) -> Report:
-        """`report`, which says that the version was pinned, or the profile configured, where that is so."""
+        """Return `report`, marked as pinned or configured if the configuration set its version or profile."""
         if self.pinned and report.spec_chosen == "requested":
             report = replace(report, spec_chosen="pinned")
         if self.profile_configured and report.profile_chosen == "requested":
@@ -38,15 +41,15 @@ class Ground:
         return report
 
 
-def ground_of(choice: Choice, folder: Path) -> Ground:
-    """What to judge by in `folder`; raises `SpecError` for a configuration or a pin that does not hold."""
+def settings_of(choice: Choice, folder: Path) -> Settings:
+    """Return the settings for `folder`; raise `SpecError` for an invalid configuration or pin."""
     configuration = _configuration(choice, folder)
     pinned = choice.spec is None and configuration.spec is not None
     if pinned:
-        from vizschema.project.pin import pinned as held
+        from vizschema.project.pin import pinned as require_pinned
 
-        held(configuration)
-    return Ground(
+        require_pinned(configuration)
+    return Settings(
         configuration.spec if pinned else choice.spec,
         configuration.profile if choice.profile is None else choice.profile,
         configuration,

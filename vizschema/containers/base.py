@@ -93,7 +93,7 @@ def is_path(steps: Iterable[str]) -> bool:
 
 
 def too_many_chunks(node: Node, limits: Limits) -> str | None:
-    """Why the chunks of an array are more than the limit; null where they are not.
+    """Why the chunks of an array are more than the limit; None if they are not.
 
     A few bytes of metadata declare any number of chunks that were never written, each of which takes its time.
     """

@@ -53,7 +53,7 @@ class Job(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What a task found in a range of pieces, and the array's first value [], null where it did not see it."""
+    """What a task found in a range of pieces, and the array's first value [], None if it did not see it."""
 
     part: Part
     first: Any

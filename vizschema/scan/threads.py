@@ -67,7 +67,7 @@ def scan(
 
 
 def hashing_memory(entries: Sequence[Mapping[str, Any]], memory: int) -> Memory | None:
-    """What values that wait to be hashed may take: half of the memory; null where none are hashed."""
+    """What values that wait to be hashed may take: half of the memory; None if none are hashed."""
     return Memory(memory // 2) if asks_for_hash(entries) else None
 
 
@@ -253,7 +253,7 @@ class _Run:
             self._changed.notify_all()
 
     def _take(self) -> _Batch | None:
-        """The next batch, null where none is left or none is wanted; the first of a thread starts another thread."""
+        """The next batch, None if none is left or none is wanted; the first of a thread starts another thread."""
         with self._taking:
             batch = None if self._stop.is_set() else next(self._next, None)
             if batch is not None and len(self._threads) < self._most:

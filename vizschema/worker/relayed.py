@@ -37,7 +37,7 @@ class Loan:
 
 
 def loan_of(paths: Sequence[str]) -> Loan | None:
-    """The loan for the URL among `paths`, null where there is none; raises `UsageError`."""
+    """The loan for the URL among `paths`, None if there is none; raises `UsageError`."""
     url = next((path for path in paths if scheme_of(path) is not None), None)
     if url is None:
         return None

@@ -35,7 +35,7 @@ ORDERS = {"little": "<", "big": ">"}
 
 
 class Ndarray(NamedTuple):
-    """An array: its canonical type, its type as NumPy has it (null for what is no number), shape, and where it lies."""
+    """An array: its canonical type, its type as NumPy has it (None for what is no number), shape, and where it lies."""
 
     dtype: Dtype
     stored: np.dtype[Any] | None

@@ -117,7 +117,7 @@ def read_blocks(file: Ranges, start: int, limits: Limits) -> Blocks:
 
 
 def _block(file: Ranges, place: int, raw: bytes, number: int) -> tuple[StoredBlock, int | None]:
-    """The block at `place`, and where the next one would be; null where nothing can follow."""
+    """The block at `place`, and where the next one would be; None if nothing can follow."""
     key = f"block {number}"
     nowhere = Run(file, key, place, 0, 0)
     if len(raw) < 6 + _HEADER.size:
@@ -148,7 +148,7 @@ def _block(file: Ranges, place: int, raw: bytes, number: int) -> tuple[StoredBlo
 
 
 def _padded(file: Ranges, start: int) -> int | None:
-    """Where the padding behind the tree ends; null where the file does."""
+    """Where the padding behind the tree ends; None if the file does."""
     while True:
         raw = file.read(start, STEP)
         if not raw:

@@ -181,7 +181,7 @@ def _is_array(value: dict[str, Any]) -> bool:
 
 
 def _misnamed(name: str, depth: int) -> Node | None:
-    """The node in place of one whose name is no step of a path; null for all others."""
+    """The node in place of one whose name is no step of a path; None for all others."""
     if depth == 0 or (name not in (".", "..") and "/" not in name):
         return None
     return fault("metadata-invalid", f"the name {quote(name)}, which is no step of a path")

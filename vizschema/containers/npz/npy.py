@@ -53,7 +53,7 @@ _BYTEWISE = ("b1", "i1", "u1", "S", "V", "O")
 
 
 class Header(NamedTuple):
-    """What a header says: canonical type, NumPy's type string (null for structures), shape, order; and its bytes."""
+    """What a header says: canonical type, NumPy's type string (None for structures), shape, order; and its bytes."""
 
     dtype: Dtype
     code: str | None

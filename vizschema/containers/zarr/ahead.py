@@ -67,7 +67,7 @@ class RemoteChunks:
         return True
 
     def __call__(self, key: str) -> Source | None:
-        """What lies under a key, null where nothing does; raises `NotAnArchive` where that cannot be told."""
+        """What lies under a key, None if nothing does; raises `NotAnArchive` where that cannot be told."""
         place = f"{self._prefix}{key}"
         future, size = self._under_way.pop(key, (None, 0))
         try:

@@ -187,7 +187,7 @@ class Found(NamedTuple):
 
 
 def read_array(folder: Folder, path: str, version: int, limits: Limits) -> Found | None:
-    """What the folder's `zarr.json` (array or group) or `.zarray` says, null where there is none. Lists nothing."""
+    """What the folder's `zarr.json` (array or group) or `.zarray` says, None if there is none. Lists nothing."""
     found = _READ[version](folder, path, limits)
     if found is not None and found.is_array:
         for name in _RIVALS[version]:

@@ -30,7 +30,7 @@ class Folder(Protocol):
     """A folder of a store, open. Any method but `close` may raise `Unreadable`."""
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """The document of that name, null where there is none; past `limit` bytes it is `over-limit`."""
+        """The document of that name, None if there is none; past `limit` bytes it is `over-limit`."""
 
     def has(self, name: str) -> bool:
         """Whether there is a member of that name."""

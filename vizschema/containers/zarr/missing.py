@@ -28,7 +28,7 @@ _OF_ZARR = ("metadata-missing", "metadata-malformed", "metadata-invalid", "metad
 
 
 def chunk_key(folder: Folder, entries: Sequence[Entry], depth: int = 0) -> str | None:
-    """The key of one chunk in the folder (`c/0/0`, `0.0`, `0/0`), null where it holds none."""
+    """The key of one chunk in the folder (`c/0/0`, `0.0`, `0/0`), None if it holds none."""
     if any(entry.name in DOCUMENTS for entry in entries):
         return None
     # The `c` of version 3 opens a key; below it, and in version 2, there are only numbers.
@@ -82,7 +82,7 @@ def no_zarr(path: str, shown: str, names: Sequence[str], archives: Sequence[str]
 
 
 def survey(root: Folder) -> tuple[int | None, list[str]]:
-    """What lies below a root without metadata: the version of what was an archive (or null), and archives of their own.
+    """What lies below a root without metadata: the version of what was an archive (or None), and archives of their own.
 
     Level by level, at most a thousand folders of each. What has metadata and is called `….zarr`, or lies deep, is an
     archive of its own.

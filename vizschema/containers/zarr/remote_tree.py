@@ -34,7 +34,7 @@ class RemoteFolder:
         self.plain = 0
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """The document of that name, null where there is none."""
+        """The document of that name, None if there is none."""
         found = self.documents.get(name)
         size = found if isinstance(found, int) else len(found or b"")
         if size > limit:
@@ -131,7 +131,7 @@ def _listed(remote: Remote, limits: Limits) -> RemoteFolder:
 
 
 def _descend(root: RemoteFolder, names: Sequence[str], limits: Limits) -> RemoteFolder | None:
-    """The folder at these names, made on the way; null below the depth that is looked at."""
+    """The folder at these names, made on the way; None below the depth that is looked at."""
     folder = root
     for depth, name in enumerate(names):
         if depth > limits.path_depth:

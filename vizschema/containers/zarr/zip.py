@@ -36,7 +36,7 @@ class ZipFolder:
         self._tree = tree
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """The document of that name, null where there is none."""
+        """The document of that name, None if there is none."""
         found = self._tree.get(name)
         if found is None:
             return None
@@ -66,7 +66,7 @@ class ZipFolder:
         return next((name for name in self._tree if escape_name(name) == shown), shown)
 
     def find(self, key: str) -> Member | None:
-        """The member under a key of several steps, null where there is none."""
+        """The member under a key of several steps, None if there is none."""
         found: Any = self._tree
         for step in key.split("/"):
             found = found.get(step) if isinstance(found, dict) else None
@@ -154,7 +154,7 @@ class StoredMember:
 
 
 def zarr_in_zip(file: Zip, limits: Limits) -> ZarrZip | None:
-    """The archive that these members make, null where they show nothing of Zarr."""
+    """The archive that these members make, None if they show nothing of Zarr."""
     if not any(_may_be_zarr(member.name) for member in file.members):
         return None
     tree = _tree(file.members)

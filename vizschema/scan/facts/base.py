@@ -28,7 +28,7 @@ INFINITY: Mapping[np.dtype[Any], int] = {np.dtype(np.float16): 0x7C00, np.dtype(
 class Context:
     """What is known of an array before its blocks are seen.
 
-    `first` is its first value (null where it could not be read), `along` the number of an axis, `axis_size` the size
+    `first` is its first value (None if it could not be read), `along` the number of an axis, `axis_size` the size
     of the axis that a fact is about, `partner` the values of another array, `hash` what all blocks are hashed into,
     `fill` the value [] of chunks that were never written; None where there is none, or more than one.
     """
@@ -63,7 +63,7 @@ def quiet() -> Any:
 
 
 class Extremes(NamedTuple):
-    """Smallest and largest finite value as Python numbers, null where there is none; whether all are finite."""
+    """Smallest and largest finite value as Python numbers, None if there is none; whether all are finite."""
 
     minimum: Any
     maximum: Any
@@ -147,10 +147,10 @@ def bits_of(values: Values) -> npt.NDArray[Any]:
 
 
 def least(one: Any, other: Any) -> Any:
-    """The smaller of two numbers, either of which may be null."""
+    """The smaller of two numbers, either of which may be None."""
     return other if one is None else one if other is None else min(one, other)
 
 
 def greatest(one: Any, other: Any) -> Any:
-    """The larger of two numbers, either of which may be null."""
+    """The larger of two numbers, either of which may be None."""
     return other if one is None else one if other is None else max(one, other)

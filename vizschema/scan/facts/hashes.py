@@ -27,6 +27,6 @@ class ValuesHash:
             self._hash.merge(other._hash)
 
     def result(self) -> dict[str, Any]:
-        """In hexadecimal digits; null where a chunk could not be read."""
+        """In hexadecimal digits; None if a chunk could not be read."""
         root = None if self._hash is None else self._hash.root
         return {"values_hash": None if root is None else root.hex()}

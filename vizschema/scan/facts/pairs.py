@@ -15,7 +15,7 @@ from vizschema.scan.facts.base import Context, Seen, Values
 
 
 class _Counted:
-    """A count that is null where the array has no fitting partner."""
+    """A count that is None if the array has no fitting partner."""
 
     field = ""
 

@@ -60,7 +60,7 @@ class ArrayHash:
 
     @property
     def root(self) -> bytes | None:
-        """The hash of the array's values; null while some are missing."""
+        """The hash of the array's values; None while some are missing."""
         return self._tree.root
 
     @property
@@ -136,7 +136,7 @@ class ArrayHash:
         vars(self).update(vars(fresh))
 
     def _window(self, first: int, end: int) -> Window | None:
-        """The window that holds the entries from `first` to `end`; null where there is no memory for it."""
+        """The window that holds the entries from `first` to `end`; None if there is no memory for it."""
         size = (end - first) * self._stored.itemsize
         with self._lock:
             window = self._windows.get(first)

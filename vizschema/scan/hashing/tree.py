@@ -59,7 +59,7 @@ class Tree:
 
     @property
     def root(self) -> bytes | None:
-        """The hash of the whole; null while a block is missing."""
+        """The hash of the whole; None while a block is missing."""
         return self._root
 
     def put(self, block: int, value: bytes) -> None:

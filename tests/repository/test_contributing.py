@@ -52,3 +52,13 @@ def test_every_folder_of_tests_is_one_of_the_package_or_named() -> None:
     package = {path.name for path in (ROOT / "vizschema").iterdir() if path.is_dir()}
     named = set(re.findall(r"`(\w+)`", PAGE.partition("The folders of `tests/`")[2].partition("\n\n")[0]))
     assert folders - package <= named
+
+
+def test_every_place_of_the_map_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Where to find things")[2].partition("\n## ")[0]
+    places = re.findall(r"`([\w/.]+\.py)(?::(\w+))?`", table)
+    assert len(places) >= 10
+    for module, name in places:
+        text = (ROOT / "vizschema" / module).read_text(encoding="utf-8")
+        assert re.search(rf"^def {name}\(", text, re.MULTILINE) or not name, (module, name)

@@ -14,7 +14,7 @@ import pytest
 from vizschema.cli.parser import whole_parser
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "spec").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES = [page for folder in ("docs", "spec") for page in (ROOT / folder).rglob("*.md")] + list(ROOT.glob("*.md"))
 
 REFUSED = {
     r"mend(s|ed|ing)?": "fix",

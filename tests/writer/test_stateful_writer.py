@@ -100,7 +100,7 @@ class Writing(RuleBasedStateMachine):
     @rule()
     def append_what_is_there(self) -> None:
         for path in list(self.arrays)[:1]:
-            with pytest.raises(UsageError, match="was written already"):
+            with pytest.raises(UsageError, match="exists already"):
                 self.add(path, layer(0))
 
     @precondition(lambda self: self.trace)

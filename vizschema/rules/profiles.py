@@ -29,6 +29,7 @@ TABLE = "table.toml"
 """The file of a table, in the folder of its profile or part."""
 
 FACTS = "facts.json"
+PARTS = "parts"
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +153,7 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
     names = own.get("extends", _built_upon(documents, folder))
     inherited = [fact for base in names for fact in _inherited(files, folder, base, version)]
     facts = (*inherited, *own.get("facts", ()))
-    if by_hand:
+    if by_hand and folder.parent.name != PARTS:  # a part is judged with the profile that it is a part of
         schemas = [document for url, document in documents.items() if not url.startswith(HOME)]
         own_facts.require_judged(folder / FACTS, own.get("facts", ()), schemas, facts)
     return Profile(

@@ -41,19 +41,27 @@ def structure(table: Table, words: Vocabulary, trace: str) -> Schema:
         definition = words.definitions.get(node.row.columns["dtype"])
         if definition:
             judged.setdefault(definition, []).append(node.steps)
-    found: dict[str, list[Schema]] = {}
-    for definition, steps in judged.items():
-        if steps:
-            found.setdefault(pattern(steps), []).append({"$ref": f"{trace}#/$defs/{definition}"})
-    return _at_nodes({at: _all(schemas) for at, schemas in found.items()})
+    groups: list[tuple[Schema, Sequence[Steps]]] = []
+    for definition, nodes in judged.items():
+        others = [steps for steps in nodes if not is_fixed(steps)]
+        each = [[steps] for steps in nodes if is_fixed(steps)] + ([others] if others else [])
+        groups += [({"$ref": f"{trace}#/$defs/{definition}"}, members) for members in each]
+    return _at_nodes(groups)
 
 
 def _all(schemas: Sequence[Schema]) -> Schema:
     return schemas[0] if len(schemas) == 1 else {"allOf": list(schemas)}
 
 
-def _at_nodes(patterns: Mapping[str, Schema]) -> Schema:
-    return {"properties": {"nodes": {"patternProperties": dict(patterns)}}}
+def _at_nodes(groups: Sequence[tuple[Schema, Sequence[Steps]]]) -> Schema:
+    """Each schema at its nodes: by name where that is one path, else by a pattern."""
+    found: dict[str, dict[str, list[Schema]]] = {}
+    for schema, nodes in groups:
+        named = len(nodes) == 1 and is_fixed(nodes[0])
+        at = found.setdefault("properties" if named else "patternProperties", {})
+        at.setdefault(shown(nodes[0]) if named else pattern(nodes), []).append(schema)
+    asserted = {keyword: {at: _all(each) for at, each in members.items()} for keyword, members in found.items()}
+    return {"properties": {"nodes": asserted}}
 
 
 def _of_nodes(placed: Sequence[Placed]) -> Iterator[Schema]:
@@ -65,11 +73,8 @@ def _of_nodes(placed: Sequence[Placed]) -> Iterator[Schema]:
             groups.append((schema, [steps]))
         else:
             same.append(steps)
-    found: dict[str, list[Schema]] = {}
-    for schema, nodes in groups:
-        found.setdefault(pattern(nodes), []).append(schema)
-    if found:
-        yield _at_nodes({at: _all(schemas) for at, schemas in found.items()})
+    if groups:
+        yield _at_nodes(groups)
 
 
 def _placed(check: Check, words: Vocabulary) -> Iterator[Placed]:

@@ -6,14 +6,10 @@ import math
 import re
 import struct
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from vizschema.containers.document import Unreadable, quote
 from vizschema.description import ITEM_BYTES
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 MAXIMUM = 1 << 63
 """No size of anything reaches this: it could neither be addressed nor be a JSON integer for all readers."""
@@ -194,17 +190,21 @@ _PACKED: Mapping[str, str] = {"float16": ">e", "bfloat16": ">f", "float32": ">f"
 _HALVES: Mapping[str, str] = {"complex64": "float32", "complex128": "float64"}
 
 
-def require_fill(value: Any, dtype: str, version: int) -> None:
-    """Raise `ValueError` unless `value` is a fill value of the canonical dtype in this version of the format.
+def fill_parts(value: Any, dtype: str, version: int) -> Any:
+    """The numbers that a fill value stands for, two of a complex one, bits as bytes; none for None in version 2.
 
-    Of dtypes that hold no numbers nothing is asked.
+    Of dtypes that hold no numbers, the value. Raise `ValueError` for one that this version lacks for canonical `dtype`.
     """
-    if dtype not in ITEM_BYTES or (value is None and version == 2):
-        return
-    if _parts(value, dtype, version) is None:
+    if dtype not in ITEM_BYTES:
+        return value
+    if value is None and version == 2:
+        return []
+    parts = _parts(value, dtype, version)
+    if parts is None:
         shown = str(value)[:60]
         advice = ": write its number" if version == 2 and type(value) is str and _BITS.fullmatch(value) else ""
         raise ValueError(f"the fill_value {shown!r} is none of the type {dtype}{advice}")
+    return parts
 
 
 def fill_bits(value: Any, dtype: str, version: int) -> Any:
@@ -214,25 +214,6 @@ def fill_bits(value: Any, dtype: str, version: int) -> Any:
     kind = _PACKED.get(_HALVES.get(dtype, dtype))
     parts = _parts(value, dtype, version) or []
     return parts if kind is None else [_packed(part, kind) for part in parts]
-
-
-def fill_of(value: Any, dtype: np.dtype[Any], version: int) -> npt.NDArray[Any]:
-    """The fill value, in no dimensions; None in version 2 is 0. Raise `ValueError` for one that the format lacks."""
-    import numpy as np
-
-    require_fill(value, dtype.name, version)
-    filled = np.zeros((), dtype)
-    if value is None:
-        return filled
-    item = dtype if dtype.kind != "c" else np.dtype(f"f{dtype.itemsize // 2}")
-    places = filled.reshape(1).view(item)
-    for place, part in enumerate(_parts(value, dtype.name, version) or ()):
-        if isinstance(part, bytes):
-            places[place] = np.array(int.from_bytes(part, "big"), f"u{item.itemsize}").view(item)
-        else:
-            with np.errstate(over="ignore"):
-                places[place] = np.float64(part).astype(item) if isinstance(part, float) else part
-    return filled
 
 
 def _parts(value: Any, dtype: str, version: int) -> list[Any] | None:

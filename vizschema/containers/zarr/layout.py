@@ -20,7 +20,6 @@ from vizschema.containers.document import quote
 from vizschema.containers.texts import fill_text, stored_as
 from vizschema.containers.values import TEXTS, dtype_of
 from vizschema.containers.zarr.codecs import Codecs, order_of
-from vizschema.containers.zarr.dtypes import fill_of
 from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.text import escape_text
 
@@ -82,11 +81,25 @@ def layout_of(array: ZarrArray) -> Layout:
     if array.dtype in TEXTS:
         fill = fill_text(array.fill, stored.kind)
     else:
-        fill = fill_of(array.fill, stored.newbyteorder("="), array.version).view(dtype)
+        fill = _fill(array.fill, stored.newbyteorder("=")).view(dtype)
     encoding, separator = array.keys
     prefix = "" if encoding == "v2" else f"c{separator}" if shape else "c"
     pipeline = (_v2_pipeline if array.version == 2 else _v3_pipeline)(array, stored)
     return Layout(dtype, shape, tuple(array.chunk), pipeline, fill, prefix, separator, array.version)
+
+
+def _fill(parts: Sequence[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The fill value of these numbers or bits, in no dimensions; 0 where there are none."""
+    filled = np.zeros((), dtype)
+    item = dtype if dtype.kind != "c" else np.dtype(f"f{dtype.itemsize // 2}")
+    places = filled.reshape(1).view(item)
+    for place, part in enumerate(parts):
+        if isinstance(part, bytes):
+            places[place] = np.array(int.from_bytes(part, "big"), f"u{item.itemsize}").view(item)
+        else:
+            with np.errstate(over="ignore"):
+                places[place] = np.float64(part).astype(item) if isinstance(part, float) else part
+    return filled
 
 
 def _stored(array: ZarrArray, dtype: np.dtype[Any]) -> np.dtype[Any]:

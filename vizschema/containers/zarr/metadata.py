@@ -15,7 +15,7 @@ from vizschema import description
 from vizschema.containers.base import Limits, clean_attributes, too_many_chunks, unsupported
 from vizschema.containers.document import Document, Unreadable, quote
 from vizschema.containers.zarr.codecs import Codecs, named, require_v2_configurations, v2_codecs, v3_codecs
-from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, require_fill, v2_dtype, v3_dtype
+from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, fill_parts, v2_dtype, v3_dtype
 from vizschema.containers.zarr.settings import separator_of
 from vizschema.description import Node
 
@@ -47,7 +47,7 @@ class ZarrArray(NamedTuple):
     """What the documents of an array say, checked, but for its attributes. Shared: nothing in it is ever changed.
 
     `dtype` is the canonical name, `data_type` that of the document; `chunk` is the shape of a chunk, of a shard where
-    it is sharded; `keys` the name of the chunk key encoding, and the separator.
+    it is sharded; `keys` the name of the chunk key encoding, and the separator; `fill` is what `fill_parts` gives.
     """
 
     version: int
@@ -124,8 +124,7 @@ def _v3_array(structure: bytes) -> tuple[ZarrArray, Node]:
     _require_extent(shape, chunk, dtype, may_be_empty=False)
     keys = _v3_keys(document["chunk_key_encoding"])
     codecs, inner = v3_codecs(document["codecs"], chunk, description.ITEM_BYTES.get(dtype.name, 0))
-    fill = document["fill_value"]
-    _require_fill(fill, dtype, 3)
+    fill = _fill(document["fill_value"], dtype, 3)
     axes = _v3_axes(document.get("dimension_names"), len(shape))
     array = ZarrArray(3, dtype.name, document["data_type"], shape, chunk, keys, fill, codecs)
     return array, _node(array, dtype.item_bytes, axes, inner)
@@ -146,9 +145,9 @@ def _v2_array(structure: bytes, axes: Names | None) -> tuple[ZarrArray, Node]:
     codecs = v2_codecs(document["filters"], document["compressor"])
     dtype = v2_dtype(document["dtype"], codecs.names)
     require_v2_configurations(codecs)
-    shape, chunk, fill = document["shape"], document["chunks"], document["fill_value"]
+    shape, chunk = document["shape"], document["chunks"]
     _require_extent(shape, chunk, dtype, may_be_empty=True)
-    _require_fill(fill, dtype, 2)
+    fill = _fill(document["fill_value"], dtype, 2)
     keys = "v2", document.get("dimension_separator", ".")
     array = ZarrArray(2, dtype.name, document["dtype"], shape, chunk, keys, fill, codecs, document["order"])
     return array, _node(array, dtype.item_bytes, axes, None)
@@ -254,9 +253,9 @@ def _sizes(value: Any, name: str, dtype: Dtype) -> None:
         raise Unreadable("metadata-invalid", f"the {name} {quote(value)} is one of 2^63 bytes or more")
 
 
-def _require_fill(value: Any, dtype: Dtype, version: int) -> None:
+def _fill(value: Any, dtype: Dtype, version: int) -> Any:
     try:
-        require_fill(value, dtype.name, version)
+        return fill_parts(value, dtype.name, version)
     except ValueError as error:
         raise Unreadable("metadata-invalid", quote(str(error))) from None
 

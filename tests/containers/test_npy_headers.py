@@ -14,7 +14,7 @@ from support.zip_files import headed
 
 import vizschema
 from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
-from vizschema.containers.document import Unreadable
+from vizschema.containers.base import Unreadable
 from vizschema.containers.npz.npy import Header, read_header
 from vizschema.describing import describe
 

@@ -17,10 +17,9 @@ from support.zip_files import headed, npy, told
 
 import vizschema
 from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
-from vizschema.containers.base import Limits
+from vizschema.containers.base import Limits, Unreadable
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.packed import crc32_combine
-from vizschema.containers.document import Unreadable
 from vizschema.containers.npz.npy import literal
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import ChunkDamaged

@@ -20,7 +20,7 @@ from support.stored_values import damage
 import vizschema
 from vizschema.bounds import Reading
 from vizschema.conformance.examples import write_example
-from vizschema.containers.document import Unreadable
+from vizschema.containers.base import Unreadable
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged
 from vizschema.describing import describe_open

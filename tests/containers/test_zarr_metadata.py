@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vizschema.containers.base import Limits
-from vizschema.containers.document import Unreadable, parse
+from vizschema.containers.base import Limits, Unreadable, parse
 from vizschema.containers.zarr.metadata import parse_v2_array, parse_v2_group, parse_v3
 
 LIMITS = Limits()

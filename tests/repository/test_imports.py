@@ -40,7 +40,6 @@ APART = {("rules", room) for room in ("containers", "describing", "scan")} | {("
 
 CONTAINERS = (
     "values base others",
-    "document",
     "bytes",
     "codecs",
     "texts accounts",

@@ -79,7 +79,7 @@ def test_every_bound_of_a_format_is_told_as_it_is() -> None:
 NO_BOUNDS = {
     "containers.hdf5.texts.AT_ONCE",  # how many texts are read at once
     "containers.asdf.blocks.STEP",  # how much of a tree is read at once
-    "containers.document._LONG",  # beyond it a document is checked in another way
+    "containers.base._LONG",  # beyond it a document is checked in another way
     *(f"containers.zarr.directory.{name}" for name in ("READ", "ENTER")),  # flags of a file, of a folder
     "containers.zips.members.AHEAD",  # how much is read along with a header
     "containers.npz.npy.MAXIMUM",  # 2^63: what no size reaches

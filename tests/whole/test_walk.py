@@ -12,7 +12,7 @@ import pytest
 
 import vizschema
 
-MODULES = 32
+MODULES = 31
 """May only become less."""
 
 PACKAGE = Path(vizschema.__file__).parent

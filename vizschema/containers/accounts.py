@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from vizschema.containers.base import Limits, clean_attributes, is_path, unsupported
-from vizschema.containers.document import Document, Unreadable, quote
+from vizschema.containers.base import Document, Limits, Unreadable, clean_attributes, is_path, quote, unsupported
 
 NAME = "vizschema.json"
 STORED = "stored_dtype"

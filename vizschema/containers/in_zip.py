@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 from vizschema.containers.accounts import NAME
-from vizschema.containers.base import Container, Limits
+from vizschema.containers.base import Container, Limits, Unreadable, quote
 from vizschema.containers.bytes.ranges import Ranges, open_file
-from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.npz.file import SUFFIX, Npz
 from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.containers.zips.members import Zip

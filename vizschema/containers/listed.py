@@ -13,11 +13,10 @@ import numpy as np
 
 from vizschema import description
 from vizschema.containers.accounts import NOTHING, Account, Steps, named_axes, portable
-from vizschema.containers.base import Limits, Watch, is_path, name_node, unwatched
+from vizschema.containers.base import Limits, Unreadable, Watch, is_path, name_node, quote, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.packed import Run
 from vizschema.containers.bytes.sources import Rooms
-from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.values import TEXTS, ChunkDamaged
 from vizschema.description import ITEM_BYTES, Node, fault
 from vizschema.text import escape_name

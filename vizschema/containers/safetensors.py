@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vizschema.containers.accounts import Account, Steps, accounts
-from vizschema.containers.base import Limits, is_path, read_as
+from vizschema.containers.base import Document, Limits, Unreadable, is_path, parse, quote, read_as
 from vizschema.containers.bytes.packed import Run
 from vizschema.containers.bytes.ranges import Ranges
-from vizschema.containers.document import Document, Unreadable, parse, quote
 from vizschema.containers.listed import Listed, Stored, Told
 from vizschema.containers.zarr.dtypes import MAXIMUM
 from vizschema.errors import NotAnArchive

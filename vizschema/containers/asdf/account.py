@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 from vizschema.containers.asdf.blocks import PADDING, Blocks
 from vizschema.containers.asdf.tree import read_tree
-from vizschema.containers.base import Limits
+from vizschema.containers.base import Limits, Unreadable
 from vizschema.containers.bytes.packed import STEP
 from vizschema.containers.bytes.ranges import Ranges
-from vizschema.containers.document import Unreadable
 
 INDEX = b"#ASDF BLOCK INDEX"
 _TAIL = 64 << 10

@@ -15,8 +15,8 @@ import numpy as np
 
 from vizschema.containers.asdf.blocks import StoredBlock
 from vizschema.containers.asdf.tree import Alias
+from vizschema.containers.base import Unreadable, quote
 from vizschema.containers.bytes.packed import Run
-from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype
 
 _RANK = 64

@@ -10,10 +10,9 @@ import re
 import struct
 from typing import NamedTuple
 
-from vizschema.containers.base import Limits
+from vizschema.containers.base import Limits, Unreadable, quote
 from vizschema.containers.bytes.packed import CODECS, STEP, Run
 from vizschema.containers.bytes.ranges import Ranges
-from vizschema.containers.document import Unreadable, quote
 
 MAGIC = b"\xd3BLK"
 STANDARDS = tuple(f"1.{minor}.0" for minor in range(7))

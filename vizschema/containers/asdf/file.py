@@ -15,11 +15,10 @@ from vizschema.containers.asdf.arrays import Ndarray
 from vizschema.containers.asdf.blocks import STANDARDS, StoredBlock, read_blocks, read_frame
 from vizschema.containers.asdf.nodes import is_ndarray, read_ndarray
 from vizschema.containers.asdf.tree import Alias, Broken, Tagged, read_tree
-from vizschema.containers.base import Limits, Watch, name_node, read_as, unsupported, unwatched
+from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quote, read_as, unsupported, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.ranges import Ranges
 from vizschema.containers.bytes.sources import Rooms
-from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.values import TEXTS, ChunkDamaged
 from vizschema.description import ITEM_BYTES, Node, fault
 from vizschema.errors import NotAnArchive

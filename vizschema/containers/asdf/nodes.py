@@ -15,9 +15,9 @@ import numpy as np
 from vizschema.containers.asdf.arrays import Ndarray, in_block, read_datatype, read_sizes
 from vizschema.containers.asdf.blocks import STANDARDS, StoredBlock
 from vizschema.containers.asdf.tree import Broken, Tagged
+from vizschema.containers.base import Unreadable, quote
 from vizschema.containers.bytes.packed import Run
 from vizschema.containers.bytes.ranges import MemoryRanges
-from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.zarr.dtypes import Dtype
 
 TAG = re.compile(r"tag:stsci\.edu:asdf/core/ndarray-[0-9]+\.[0-9]+\.[0-9]+", re.ASCII)

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from vizschema.containers.base import Limits, unsupported
-from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.base import Limits, Unreadable, quote, unsupported
 
 YAML = "tag:yaml.org,2002:"
 DEPTH = 160

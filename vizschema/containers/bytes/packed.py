@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vizschema.containers.base import Unreadable
 from vizschema.containers.bytes.deflating import deflate
 from vizschema.containers.bytes.ranges import Ranges
 from vizschema.containers.bytes.sources import Buffer, Bytes, as_bytes
-from vizschema.containers.document import Unreadable
 from vizschema.containers.values import ChunkDamaged, Damage
 
 STEP = 4 << 20

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from vizschema.containers.accounts import NAME, STORED, Steps, accounts
-from vizschema.containers.base import Limits, read_as
+from vizschema.containers.base import Limits, Unreadable, parse, read_as
 from vizschema.containers.bytes.packed import Run
-from vizschema.containers.document import Unreadable, parse
 from vizschema.containers.listed import Listed, Stored, Told
 from vizschema.containers.npz.npy import FIRST, Header, header_length, read_header
 from vizschema.containers.values import ChunkDamaged

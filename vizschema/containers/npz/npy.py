@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.base import Unreadable, quote
 from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, v2_dtype
 
 MAGIC = b"\x93NUMPY"

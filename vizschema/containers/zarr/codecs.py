@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.base import Unreadable, quote
 from vizschema.containers.zarr.dtypes import MAXIMUM, is_pickle
 
 Check = Callable[[Any], bool]

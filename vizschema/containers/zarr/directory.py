@@ -10,8 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vizschema.containers.base import Limits, Watch, unwatched
-from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.base import Limits, Unreadable, Watch, quote, unwatched
 from vizschema.containers.others import FOLDERS, by_names
 from vizschema.containers.zarr.folder import DOCUMENTS, ENTER, FILE, FOLDER, OURS, READ, Entry
 from vizschema.containers.zarr.missing import no_zarr, survey

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from vizschema.containers.base import Limits, is_path
-from vizschema.containers.document import Document, Unreadable, parse, quote
+from vizschema.containers.base import Document, Limits, Unreadable, is_path, parse, quote
 from vizschema.containers.zarr.folder import DOCUMENTS, Folder
 from vizschema.containers.zarr.metadata import ZarrArray, parse_v2_array, parse_v2_group, parse_v3
 from vizschema.containers.zarr.settings import settings

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.base import Unreadable, quote
 from vizschema.description import ITEM_BYTES
 
 MAXIMUM = 1 << 63

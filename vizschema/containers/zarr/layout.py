@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vizschema.containers.base import quote
 from vizschema.containers.codecs.filters import FILTERS, packbits, stage_of
 from vizschema.containers.codecs.stages import STAGES, Stage
-from vizschema.containers.document import quote
 from vizschema.containers.texts import fill_text, stored_as
 from vizschema.containers.values import TEXTS, dtype_of
 from vizschema.containers.zarr.codecs import Codecs, order_of

@@ -12,8 +12,15 @@ from typing import Any, NamedTuple
 import orjson
 
 from vizschema import description
-from vizschema.containers.base import Limits, clean_attributes, too_many_chunks, unsupported
-from vizschema.containers.document import Document, Unreadable, quote
+from vizschema.containers.base import (
+    Document,
+    Limits,
+    Unreadable,
+    clean_attributes,
+    quote,
+    too_many_chunks,
+    unsupported,
+)
 from vizschema.containers.zarr.codecs import Codecs, named, require_v2_configurations, v2_codecs, v3_codecs
 from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, fill_parts, v2_dtype, v3_dtype
 from vizschema.containers.zarr.settings import separator_of

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 
-from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.base import Unreadable, quote
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry, Folder
 from vizschema.description import Node
 from vizschema.errors import NotAnArchive

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from vizschema.containers.base import Limits, Watch, unwatched
-from vizschema.containers.document import Unreadable, parse
+from vizschema.containers.base import Limits, Unreadable, Watch, parse, unwatched
 from vizschema.containers.remote.store import Missing, Part, Remote, place_of
 from vizschema.containers.zarr.documents import Accounts, v2_copies, v3_copies
 from vizschema.containers.zarr.folder import DOCUMENTS

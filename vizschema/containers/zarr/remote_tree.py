@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import orjson
 
-from vizschema.containers.base import Limits
-from vizschema.containers.document import Unreadable, quote
+from vizschema.containers.base import Limits, Unreadable, quote
 from vizschema.containers.remote.store import Missing, Remote, gathered, place_of
 from vizschema.containers.zarr.documents import Accounts
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vizschema.containers.document import Document
+from vizschema.containers.base import Document
 from vizschema.containers.zarr.codecs import V2, V3, named, order_of
 from vizschema.containers.zarr.dtypes import fill_bits, v2_dtype, v3_dtype
 

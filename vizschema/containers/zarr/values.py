@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
+from vizschema.containers.base import Unreadable
 from vizschema.containers.bytes.sources import Opener, Rooms
 from vizschema.containers.bytes.target import Target
-from vizschema.containers.document import Unreadable
 from vizschema.containers.values import (
     SHOWN,
     Box,

@@ -9,8 +9,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
-from vizschema.containers.base import Limits, Watch, name_node, unwatched
-from vizschema.containers.document import Unreadable
+from vizschema.containers.base import Limits, Unreadable, Watch, name_node, unwatched
 from vizschema.containers.zarr.documents import FIRST, Copies, Found, read_array, read_group
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry, Folder
 from vizschema.containers.zarr.metadata import ZarrArray

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import Any
 
-from vizschema.containers.base import Limits, Watch, is_path, read_as, unwatched
+from vizschema.containers.base import Limits, Unreadable, Watch, is_path, read_as, unwatched
 from vizschema.containers.bytes.packed import Run
 from vizschema.containers.bytes.sources import Buffer, Bytes, Held, Rooms, Source
-from vizschema.containers.document import Unreadable
 from vizschema.containers.values import ChunkDamaged, Values
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry
 from vizschema.containers.zarr.missing import survey

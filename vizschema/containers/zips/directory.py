@@ -11,9 +11,8 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vizschema.containers.base import Limits, is_path
+from vizschema.containers.base import Limits, Unreadable, is_path, quote
 from vizschema.containers.bytes.ranges import Ranges
-from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.zips.end import read, read_end
 from vizschema.containers.zips.extra import WIDE, widened, words_of_extra
 

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vizschema.containers.base import Unreadable
 from vizschema.containers.bytes.ranges import Ranges
-from vizschema.containers.document import Unreadable
 
 _END = struct.Struct("<4sHHHHIIH")
 _END64 = struct.Struct("<4sQHHIIQQQQ")

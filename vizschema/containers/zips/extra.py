@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
-from vizschema.containers.document import quote
+from vizschema.containers.base import quote
 
 WIDE = 0xFFFFFFFF
 """What a number of a header says where the zip64 field says it."""

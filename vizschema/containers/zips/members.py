@@ -10,10 +10,9 @@ from __future__ import annotations
 import struct
 from operator import attrgetter
 
-from vizschema.containers.base import Limits
+from vizschema.containers.base import Limits, Unreadable, quote
 from vizschema.containers.bytes.packed import Run
 from vizschema.containers.bytes.ranges import FileRanges, Ranges
-from vizschema.containers.document import Unreadable, quote
 from vizschema.containers.zips.directory import DEFLATED, STREAMED, UNREAD, Member, decoded, read_directory
 from vizschema.containers.zips.end import read
 from vizschema.containers.zips.extra import widened, words_of_extra

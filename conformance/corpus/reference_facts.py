@@ -91,15 +91,19 @@ def _constant(node: RawNode, *_: Any) -> Facts:
     return {"constant": bool(same.all())}
 
 
-def _row_sum(node: RawNode, *_: Any) -> Facts:
+def _row_sum(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:
     values = _wide(_values(node))
-    if not values.size:
-        return {"row_sum_minimum": None, "row_sum_maximum": None}
-    rows = values.reshape(-1, values.shape[-1] if values.ndim else 1)
+    along = [place for place, name in enumerate(node.axes or ()) if re.search(entry.get("along", "$^"), str(name))]
+    if "along" in entry and not along:
+        return {}
+    values = np.moveaxis(values, along[0], -1) if along else values
+    length = values.shape[-1] if values.ndim else 1
+    rows = values.reshape(-1, length) if values.size else np.empty((0, 1))
     rows = rows[(np.abs(rows) <= 2).all(axis=1)]
-    step = 2.0 ** (rows.shape[1].bit_length() - 51)
+    step = 2.0 ** (length.bit_length() - 51)
     sums = [round(sum(row), 6) + 0.0 for row in (np.rint(rows / step) * step).tolist()]
-    return {"row_sum_minimum": min(sums, default=None), "row_sum_maximum": max(sums, default=None)}
+    ends = {"row_sum_minimum": min(sums, default=None), "row_sum_maximum": max(sums, default=None)}
+    return {"row_length": length, **ends}
 
 
 def _duplicate_slices(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:

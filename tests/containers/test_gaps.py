@@ -27,6 +27,7 @@ ENTRIES = [
     {"at": "^/x$", "measure": ["duplicate_slices"], "along": "^head$"},
     {"at": "^/x$", "measure": ["masked_nonzero"], "with": "/mask"},
 ]
+ROWS_ALONG = [[{"at": "^/x$", "measure": ["row_sum"], "along": f"^{axis}$"}] for axis in AXES]
 
 
 class Holding:
@@ -39,7 +40,7 @@ class Holding:
         return self._held[path]
 
 
-def facts_of(values: Any, mask: Any = None, jobs: int = 1) -> dict[str, Any]:
+def facts_of(values: Any, mask: Any = None, jobs: int = 1, entries: Any = ENTRIES) -> dict[str, Any]:
     """The facts of `values`, whose axes are the first of `AXES`."""
     mask = GridValues(np.ones((1,), np.float32), (1,)) if mask is None else mask
     nodes = {
@@ -56,7 +57,7 @@ def facts_of(values: Any, mask: Any = None, jobs: int = 1) -> dict[str, Any]:
     return scan(
         Holding(values, mask),
         {"nodes": nodes, "axes": {}, "container": {"format": "npz", "version": None}},
-        ENTRIES,
+        entries,
         Reading(jobs),
     ).facts["/x"]
 
@@ -99,6 +100,34 @@ def test_a_gap_has_the_facts_of_the_fill_value_in_its_place(
     assert at_once.pop("absent_chunks") == len(absent)
     assert at_once.pop("absent_keys", []) == [f"c/{number}" for number in sorted(absent)[:16]]
     assert {**at_once, "absent_chunks": 0} == written
+
+
+@settings(max_examples=150, deadline=None)
+@given(sparse_arrays(), st.sampled_from(ROWS_ALONG))
+def test_rows_along_any_axis_are_completed_by_what_was_never_written(
+    drawn: tuple[Any, tuple[int, ...], frozenset[int]], entries: Any
+) -> None:
+    values, chunk, absent = drawn
+    written = facts_of(PlacedGridValues(values, chunk), entries=entries)
+    at_once = facts_of(GappedValues(values, chunk, absent=absent), entries=entries)
+    assert {**at_once, "absent_chunks": 0, "absent_keys": 0} == {**written, "absent_keys": 0}
+
+
+def test_rows_that_a_damaged_chunk_leaves_open_are_not_completed() -> None:
+    values = np.full((1, 1, 4, 4), 0.5, np.float32)
+    whole = facts_of(GappedValues(values, (1, 1, 2, 2), absent=frozenset([1])), entries=ROWS_ALONG[3])
+    assert (whole["row_sum_minimum"], whole["row_sum_maximum"]) == (1, 2)
+    broken = GappedValues(values, (1, 1, 2, 2), damaged=frozenset([0]), absent=frozenset([1]))
+    facts = facts_of(broken, entries=ROWS_ALONG[3])
+    assert (facts["row_sum_minimum"], facts["row_sum_maximum"]) == (2, 2)
+
+
+@pytest.mark.parametrize("along", [2, 3])
+def test_large_blocks_that_cut_rows_lose_none_of_them(along: int) -> None:
+    values = np.full((1, 1, 1100, 1100), 2.0**-8, np.float32)
+    for chunk in ((1, 1, 1100, 1000), (1, 1, 1000, 1100), (1, 1, 1000, 1000)):
+        facts = facts_of(PlacedGridValues(values, chunk), entries=ROWS_ALONG[along])
+        assert facts["row_sum_minimum"] == facts["row_sum_maximum"] == 1100 / 256
 
 
 class Vast:

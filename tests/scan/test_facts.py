@@ -83,6 +83,15 @@ def exact_rows(values: Any) -> list[float]:
     return row_sum_vectors.sums_of(rows.tolist())
 
 
+def row_facts(length: int, sums: list[float]) -> dict[str, Any]:
+    """The fact of rows of this length with these sums."""
+    return {
+        "row_length": length,
+        "row_sum_minimum": min(sums, default=None),
+        "row_sum_maximum": max(sums, default=None),
+    }
+
+
 @st.composite
 def arrays_and_grids(draw: st.DrawFn) -> tuple[Any, tuple[int, ...], list[int]]:
     """An array of floats, of a kind that is hard for one fact or another; a grid over it; an order of its blocks."""
@@ -133,10 +142,7 @@ def test_facts_of_floats_are_those_of_the_whole_array(drawn: tuple[Any, tuple[in
     duplicates = len(slices) - len(set(slices))
     assert measured("duplicate_slices", context, blocks, order) == {"duplicate_slices": duplicates}
     rows = exact_rows(values)
-    assert measured("row_sum", context, blocks, order) == {
-        "row_sum_minimum": min(rows, default=None),
-        "row_sum_maximum": max(rows, default=None),
-    }
+    assert measured("row_sum", context_of(values), blocks, order) == row_facts(values.shape[-1], rows)
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
@@ -152,7 +158,7 @@ def test_a_row_sum_is_the_same_for_every_cut_of_long_rows(dtype: np.dtype[Any]) 
         for columns in (1, 7, 999, 1000)
     }
     rows = exact_rows(values)
-    assert found == {str({"row_sum_minimum": min(rows), "row_sum_maximum": max(rows)})}
+    assert found == {str(row_facts(1000, rows))}
     assert max(rows) == pytest.approx(values[[0, 3, 4]].astype(np.float64).sum(-1).max(), abs=1e-6)
 
 
@@ -160,14 +166,8 @@ def test_a_row_sum_is_the_same_for_every_cut_of_long_rows(dtype: np.dtype[Any]) 
 def test_a_row_with_a_value_beyond_two_has_no_sum(columns: int) -> None:
     for value in (2.0 + 2.0**-51, -2.1, 1e308, np.inf, np.nan):
         values = np.array([[1, value, 1], [2, -2, 0.25]])
-        assert measured("row_sum", context_of(values), cut(values, (1, columns))) == {
-            "row_sum_minimum": 0.25,
-            "row_sum_maximum": 0.25,
-        }
-        assert measured("row_sum", context_of(values[:1]), cut(values[:1], (1, columns))) == {
-            "row_sum_minimum": None,
-            "row_sum_maximum": None,
-        }
+        assert measured("row_sum", context_of(values), cut(values, (1, columns))) == row_facts(3, [0.25])
+        assert measured("row_sum", context_of(values[:1]), cut(values[:1], (1, columns))) == row_facts(3, [])
 
 
 @pytest.mark.parametrize("vector", ROW_SUMS, ids=lambda vector: vector["why"])
@@ -177,7 +177,20 @@ def test_row_sums_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
     length = values.shape[-1] if values.ndim else 1
     for columns in {max(1, length // 3), max(1, length)}:
         grid = (*values.shape[:-1], columns) if values.ndim else ()
-        assert str(measured("row_sum", context_of(values), cut(values, grid))) == str(found)
+        expected = {"row_length": length, **found}
+        assert str(measured("row_sum", context_of(values), cut(values, grid))) == str(expected)
+        if values.ndim:
+            assert str(measured("row_sum", context_of(values.T, along=0), cut(values.T, grid[::-1]))) == str(expected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(arrays_and_grids(), st.integers(0, 2))
+def test_rows_run_along_the_axis_that_is_asked_for(drawn: tuple[Any, tuple[int, ...], list[int]], along: int) -> None:
+    values, grid, order = drawn
+    along = min(along, values.ndim - 1)
+    rows = exact_rows(np.moveaxis(values, along, -1))
+    found = measured("row_sum", context_of(values, along=along), cut(values, grid), order)
+    assert str(found) == str(row_facts(values.shape[along], rows))
 
 
 def test_the_vectors_of_row_sums_are_those_of_the_definition() -> None:
@@ -205,8 +218,8 @@ def test_a_signalling_nan_is_a_nan_and_no_warning(dtype: np.dtype[Any]) -> None:
     context, blocks = context_of(values, along=0), cut(values, (1, 2))
     assert measured("non_finite", context, blocks) == {"non_finite": 1, "nan": 1, "infinite": 0}
     assert measured("range", context, blocks) == {"minimum": 1, "maximum": 1}
-    assert measured("row_sum", context, blocks) == {"row_sum_minimum": 2, "row_sum_maximum": 2}
-    assert measured("row_sum", context, cut(values, (1, 1))) == {"row_sum_minimum": 2, "row_sum_maximum": 2}
+    assert measured("row_sum", context, blocks) == row_facts(2, [2])
+    assert measured("row_sum", context, cut(values, (1, 1))) == row_facts(2, [2])
 
 
 def test_complex_numbers_are_finite_in_both_parts() -> None:
@@ -265,6 +278,7 @@ def test_facts_are_asked_for_by_pattern_and_dtype() -> None:
         {"at": "^/", "measure": ["non_finite", "range"]},
         {"at": "^/a/", "measure": ["duplicate_slices"], "along": "head$"},
         {"at": "^/b$", "measure": ["row_sum"], "dtypes": ["float16"]},
+        {"at": "^/c$", "measure": ["row_sum"], "along": ":key$"},
     ]
 
     def names(path: str, **described: Any) -> list[str]:
@@ -276,6 +290,8 @@ def test_facts_are_asked_for_by_pattern_and_dtype() -> None:
     assert names("/b", dtype="float32") == ["non_finite", "range"]
     assert names("/b", dtype="float16") == ["non_finite", "range", "row_sum"]
     assert names("/b", dtype="string") == []
+    assert names("/c", axes=["key", "token:key"]) == ["non_finite", "range", "row_sum"]
+    assert names("/c", axes=["token:key_2", "token:query"]) == names("/c") == ["non_finite", "range"]
 
 
 @pytest.mark.parametrize(
@@ -491,19 +507,19 @@ CONSTANT = [0.1, -0.1, 1 / 3, 1e-300, 5e-324, 1e300, -1e300, 3.0, 0.0, 2.0**-102
 def test_rows_of_one_value_have_the_sum_of_any_others(value: float, columns: int) -> None:
     values = np.full((2, 10), value)
     rows = exact_rows(values)
-    expected = {"row_sum_minimum": min(rows, default=None), "row_sum_maximum": max(rows, default=None)}
+    expected = row_facts(10, rows)
     assert str(alone("row_sum", context_of(values), cut(values, (2, columns)))) == str(expected)
     mixed = values.copy()
     mixed[0, 9] = 0.5
     rows = exact_rows(mixed)
-    expected = {"row_sum_minimum": min(rows, default=None), "row_sum_maximum": max(rows, default=None)}
+    expected = row_facts(10, rows)
     assert str(alone("row_sum", context_of(mixed), cut(mixed, (2, columns)))) == str(expected)
     assert str(measured("row_sum", context_of(mixed), cut(mixed, (1, columns)))) == str(expected)
 
 
 def test_a_row_that_is_lost_in_one_part_is_lost_and_no_other() -> None:
     values = np.array([[1.0, 2, np.inf, 1], [1, 2, 0.5, 1], [np.nan, 2, 2, 2], [2, 1, 1.5, 2]])
-    found = {"row_sum_minimum": 4.5, "row_sum_maximum": 6.5}
+    found = row_facts(4, [4.5, 6.5])
     for grid in itertools.product((1, 2, 4), repeat=2):
         assert alone("row_sum", context_of(values), cut(values, grid)) == found
         assert alone("row_sum", context_of(values), cut(values, grid)[::-1]) == found
@@ -513,7 +529,7 @@ def test_an_array_without_axes_is_one_row() -> None:
     for value in (np.array(1.5), np.array(-0.0), np.array(2.5), np.array(np.inf)):
         total = float(value) + 0.0 if value <= 2 else None
         found = alone("row_sum", Context((), value.dtype, value), [((), value)])
-        assert str(found) == str({"row_sum_minimum": total, "row_sum_maximum": total})
+        assert str(found) == str(row_facts(1, [] if total is None else [total]))
         plain = FACTS["row_sum"].start(Context((), value.dtype, value))
         plain.add(Seen((), value))
         assert str(plain.result()) == str(found)

@@ -148,6 +148,7 @@ _PARTS = {
     "stray": "files of another kind",
     "ambiguous": "names that other systems confuse",
     "unused_scopes": "scopes of axes that no array has",
+    "row_length": "values in a row",
     "row_sum_minimum": "smallest row sum",
     "row_sum_maximum": "largest row sum",
     "escaped": "places with such characters",

@@ -293,8 +293,9 @@ class ScannedArray:
                 accumulator.add(whole)
             return
         seen = list(_cached(whole))
-        for asked, accumulator in zip(self._asked, part.accumulators, strict=True):
-            for each in [whole] if asked.fact.whole_blocks else seen:
+        contexts = self._contexts or ()  # there are some, since `part` was made of them
+        for asked, context, accumulator in zip(self._asked, contexts, part.accumulators, strict=True):
+            for each in [whole] if asked.fact.whole(context, block.values.shape) else seen:
                 accumulator.add(each)
 
 

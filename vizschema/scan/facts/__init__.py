@@ -16,7 +16,7 @@ from vizschema.scan.facts.base import Accumulator, Context
 from vizschema.scan.facts.hashes import ValuesHash
 from vizschema.scan.facts.numbers import Constant, NonFinite, Range
 from vizschema.scan.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero
-from vizschema.scan.facts.rows import RowSum
+from vizschema.scan.facts.rows import RowSum, cuts_rows
 from vizschema.scan.facts.slices import DuplicateSlices
 from vizschema.scan.hashing.array import ArrayHash
 
@@ -56,7 +56,7 @@ class Fact(NamedTuple):
     """How one fact is measured: an accumulator from a context, of arrays with these dtypes.
 
     `needs` are the keys that its entry must have, and `context` makes fields of `Context` from them; `applies` says
-    whether the entry fits an array. With `whole_blocks`, blocks come as the chunk grid cuts them.
+    whether the entry fits an array. `whole` says of which blocks, by their shape, the parts may not come one by one.
     """
 
     start: Callable[[Context], Accumulator]
@@ -64,11 +64,19 @@ class Fact(NamedTuple):
     needs: tuple[str, ...] = ()
     context: Callable[[Entry, Subject], dict[str, Any]] = lambda _, __: {}
     applies: Callable[[Entry, Node], bool] = lambda _, __: True
-    whole_blocks: bool = False
+    whole: Callable[[Context, Sequence[int]], bool] = lambda _, __: False
 
 
-def _slices(entry: Entry, array: Subject) -> dict[str, Any]:
-    return {"along": axis_along(entry, array.node)}
+def _along(entry: Entry, array: Subject) -> dict[str, Any]:
+    return {"along": axis_along(entry, array.node)} if "along" in entry else {}
+
+
+def _has_axis(entry: Entry, node: Node) -> bool:
+    return "along" not in entry or axis_along(entry, node) is not None
+
+
+def _always(_: Context, __: Sequence[int]) -> bool:
+    return True
 
 
 def _axis(entry: Entry, array: Subject) -> dict[str, Any]:
@@ -82,21 +90,21 @@ def _partner(entry: Entry, array: Subject) -> dict[str, Any]:
 FACTS: Mapping[str, Fact] = {
     "non_finite": Fact(NonFinite, _FLOATS | _COMPLEX),
     "range": Fact(Range, _FLOATS | _INTEGERS | _BOOLEANS),
-    "row_sum": Fact(RowSum, _FLOATS),
+    "row_sum": Fact(RowSum, _FLOATS, context=_along, applies=_has_axis, whole=cuts_rows),
     "constant": Fact(Constant, _FLOATS),
     "duplicate_slices": Fact(
         DuplicateSlices,
         _FLOATS,
         ("along",),
-        _slices,
-        applies=lambda entry, node: axis_along(entry, node) is not None,
-        whole_blocks=True,
+        _along,
+        applies=_has_axis,
+        whole=_always,
     ),
     "beyond_axis": Fact(BeyondAxis, _INTEGERS, ("axis",), _axis),
     "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",), _partner),
     "decode_differs": Fact(DecodeDiffers, _INTEGERS, ("with", "table"), _partner),
     "masked_nonzero": Fact(MaskedNonzero, _FLOATS, ("with",), _partner),
-    HASH: Fact(ValuesHash, _ALL, context=lambda _, array: {"hash": array.hashed}, whole_blocks=True),
+    HASH: Fact(ValuesHash, _ALL, context=lambda _, array: {"hash": array.hashed}, whole=_always),
 }
 """Every fact that can be asked for; `absent_chunks` and `damaged_chunks` are always measured, by `scan`."""
 

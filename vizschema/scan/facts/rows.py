@@ -6,8 +6,10 @@ add multiples of it without error. A value that is not finite, or beyond ±2, le
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,72 +26,145 @@ _AT_ONCE = 1 << 17
 """How many values are widened at once, unless a row has more."""
 
 Key = tuple[tuple[int, ...], tuple[int, ...]]
-"""The first row of a part, and how many there are, along every axis but the last."""
+"""The first row of a part, and how many there are, along every axis but that of the rows."""
+
+
+class _Part(NamedTuple):
+    """Rows of which some columns were seen: how many, their sums ([row], or [1] for all), whether any was stored."""
+
+    columns: int
+    sums: Doubles
+    stored: bool
 
 
 class RowSum:
-    """The smallest and the largest sum of a row that has one; an array without axes is one row."""
+    """The length of a row, and the smallest and the largest sum of a row that has one.
+
+    Rows run along the axis `along` of the context, or along the last one; an array without axes is one row. Chunks that
+    were never written may come in boxes that no stored chunk matches: rows that lack nothing else are completed by the
+    fill value at the end.
+    """
 
     def __init__(self, context: Context) -> None:
-        self._length = context.shape[-1] if context.shape else 1
+        self._along = _axis_of(context)
+        self._length = context.shape[self._along] if context.shape else 1
+        self._size = math.prod(context.shape)
         # Doubles near it are multiples of the step: adding and subtracting it rounds to them.
         self._shift = 1.5 * 2.0 ** (self._length.bit_length() + 1)
         self._minimum: float | None = None
         self._maximum: float | None = None
-        self._parts: dict[Key, tuple[int, Doubles]] = {}
+        self._seen = 0
+        self._rows = 0
+        self._fill: Doubles | None = None
+        self._parts: dict[Key, _Part] = {}
 
     def add(self, seen: Seen) -> None:
         """Take in one block."""
         if not seen.values.size:
             return
-        columns = seen.values.shape[-1] if seen.values.ndim else 1
+        self._seen += seen.values.size
+        columns = seen.values.shape[self._along] if seen.values.ndim else 1
+        key = self._outside(seen.start), self._outside(seen.values.shape)
         if seen.uniform:
-            sums = _rounded(seen.few, self._shift, inside=False) * columns
+            self._fill = _rounded(seen.few, self._shift, inside=False).copy()
+            self._take(key, _Part(columns, self._fill * columns, stored=False))
         else:
-            sums = _sums(seen, columns, self._shift)
-        if columns == self._length:
-            self._widen(sums)
-        else:
-            self._take((seen.start[:-1], seen.values.shape[:-1]), columns, sums)
+            self._take(key, _Part(columns, self._sums(seen, columns), stored=True))
 
     def merge(self, other: RowSum) -> None:
         """Take in what `other` has seen."""
         self._minimum = least(self._minimum, other._minimum)
         self._maximum = greatest(self._maximum, other._maximum)
-        for key, (columns, sums) in other._parts.items():
-            self._take(key, columns, sums)
+        self._seen += other._seen
+        self._rows += other._rows
+        self._fill = other._fill if self._fill is None else self._fill
+        for key, part in other._parts.items():
+            self._take(key, part)
 
     def result(self) -> dict[str, Any]:
-        """Both to six decimals, None where no row has a sum."""
-        ends = self._minimum, self._maximum
+        """The length of a row, and both sums to six decimals, None where no row has a sum."""
+        ends = [self._minimum, self._maximum]
+        if self._fill is not None and self._seen == self._size:
+            for sums in self._completed(self._fill):
+                ends = _widened(ends, sums)
         minimum, maximum = (None if end is None else round(end, _DECIMALS) + 0.0 for end in ends)
-        return {"row_sum_minimum": minimum, "row_sum_maximum": maximum}
+        return {"row_length": self._length, "row_sum_minimum": minimum, "row_sum_maximum": maximum}
 
-    def _take(self, key: Key, columns: int, sums: Doubles) -> None:
-        """Add the sums [row] of some columns to those of the others; one [1] stands for all rows."""
-        held, others = self._parts.pop(key, (0, np.zeros(1)))
-        if held + columns == self._length:
-            self._widen(others + sums)
-        else:
-            self._parts[key] = held + columns, others + sums
+    def _completed(self, fill: Doubles) -> list[Doubles]:
+        """The sums of the rows of which a part was never written, and nothing is damaged."""
+        stored = {key: part for key, part in self._parts.items() if part.stored}
+        sums = [part.sums + fill * (self._length - part.columns) for part in stored.values()]
+        rows = self._rows + sum(math.prod(shape) for _, shape in stored)
+        return [*sums, fill * self._length] if rows < self._size // self._length else sums
 
-    def _widen(self, sums: Doubles) -> None:
-        smallest, largest = float(np.fmin.reduce(sums)), float(np.fmax.reduce(sums))
-        if smallest <= largest:  # else no row has a sum
-            self._minimum = least(self._minimum, smallest)
-            self._maximum = greatest(self._maximum, largest)
+    def _outside(self, place: tuple[int, ...]) -> tuple[int, ...]:
+        return place[: self._along] + place[self._along + 1 :]
+
+    def _sums(self, seen: Seen, columns: int) -> Doubles:
+        values = seen.values
+        if values.ndim and self._along < values.ndim - 1:
+            # Rows side by side: columns are added one after the other, in memory order.
+            return _sums_across(seen, values.reshape(math.prod(values.shape[: self._along]), columns, -1), self._shift)
+        return _sums(seen, columns, self._shift)
+
+    def _take(self, key: Key, part: _Part) -> None:
+        """Add the sums of some columns to those of the others."""
+        held = self._parts.pop(key, None)
+        if held is not None:
+            part = _Part(held.columns + part.columns, held.sums + part.sums, held.stored or part.stored)
+        if part.columns < self._length:
+            self._parts[key] = part
+            return
+        self._rows += math.prod(key[1])
+        self._minimum, self._maximum = _widened((self._minimum, self._maximum), part.sums)
+
+
+def cuts_rows(context: Context, shape: Sequence[int]) -> bool:
+    """Whether a block of this shape has rows in part: the parts of such blocks need not match those of others."""
+    return bool(shape) and shape[_axis_of(context)] < context.shape[_axis_of(context)]
+
+
+def _axis_of(context: Context) -> int:
+    return len(context.shape) - 1 if context.along is None else context.along
+
+
+def _widened(ends: Sequence[float | None], sums: Doubles) -> list[float | None]:
+    """The smallest and the largest of `ends` and those of `sums` that are one."""
+    smallest, largest = float(np.fmin.reduce(sums)), float(np.fmax.reduce(sums))
+    if smallest <= largest:  # else no row has a sum
+        return [least(ends[0], smallest), greatest(ends[1], largest)]
+    return list(ends)
+
+
+def _inside(seen: Seen) -> bool:
+    minimum, maximum, all_finite = seen.extremes
+    return bool(all_finite and minimum >= -_LARGEST and maximum <= _LARGEST)
 
 
 def _sums(seen: Seen, columns: int, shift: float) -> Doubles:
     """The sums of the rows of a block [row], NaN where there is none; some rows at a time, in bounded memory."""
-    minimum, maximum, all_finite = seen.extremes
-    inside = all_finite and minimum >= -_LARGEST and maximum <= _LARGEST
+    inside = _inside(seen)
     rows = seen.values.reshape(-1, columns)
     sums = np.empty(len(rows))
     step = max(1, _AT_ONCE // columns)
     for at in range(0, len(rows), step):
         np.einsum("ij->i", _rounded(rows[at : at + step], shift, inside=inside), out=sums[at : at + step])
     return sums
+
+
+def _sums_across(seen: Seen, values: Values, shift: float) -> Doubles:
+    """The sums [outer · inner] along the second axis of `values` [outer, column, inner], in bounded memory."""
+    inside = _inside(seen)
+    outer, columns, inner = values.shape
+    sums = np.zeros((outer, inner))
+    wide = max(1, min(inner, _AT_ONCE))
+    step = max(1, _AT_ONCE // wide)
+    for number in range(outer):
+        for left in range(0, inner, wide):
+            for at in range(0, columns, step):
+                part = np.ascontiguousarray(values[number, at : at + step, left : left + wide])
+                sums[number, left : left + wide] += _rounded(part, shift, inside=inside).sum(axis=0)
+    return sums.reshape(-1)
 
 
 def _rounded(values: Values, shift: float, *, inside: bool) -> Doubles:

@@ -1,4 +1,4 @@
-"""The description: builders of its nodes, and its derived parts (`members`, `axes`, `series`).
+"""The description: builders of its nodes, and its derived parts (`members`, `roles`, `axes`, `series`).
 
 Plain JSON in, plain JSON out. Opens nothing, judges nothing. `docs/architecture.md` says what each field means.
 """
@@ -143,6 +143,8 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
             ambiguous = _ambiguous(names)
             if ambiguous:
                 node["ambiguous"] = ambiguous
+        elif node["kind"] == "array":
+            node["roles"] = _roles(node["axes"] or ())
     description = {
         "container": dict(container),
         "values": values,
@@ -201,6 +203,16 @@ def _children(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
             parent, _, name = path.rpartition("/")
             children.setdefault(parent or "/", []).append(name)
     return children
+
+
+def _roles(axes: Sequence[str | None]) -> dict[str, list[str]]:
+    """Each role that `axes` have, with the axes that have it."""
+    roles: dict[str, list[str]] = {}
+    for name in axes:
+        axis, colon, role = (name or "").partition(":")
+        if colon:
+            roles.setdefault(role, []).append(axis)
+    return roles
 
 
 def axis_key(nodes: Mapping[str, Node], path: str, name: str) -> str:

@@ -9,6 +9,7 @@ A document names the size of every axis once, and for each node its dtype, axes,
 
 The same document gives the same values on every machine. `zeros`, `constant`, `ramp`, `smooth`, `shares`, `listed` and
 `text` follow from formulas and are the same in any language; the others draw from NumPy's PCG64 with their `seed`.
+Rows (`softmax`, `shares`, `one_hot`) run along the axis with the number `along`, else along the last one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from vizschema.writer.write import Array
 
 Values = np.ndarray[Any, Any]
 Document = Mapping[str, Any]
+Contents = Mapping[str, Any]
+Pattern = Callable[[tuple[int, ...], Contents], Values]
 
 
 def materialise(document: Document) -> tuple[dict[str, Array], dict[str, dict[str, Any]]]:
@@ -59,7 +62,7 @@ def fill(document: Document, path: str, made: dict[str, Values]) -> Values:
     pattern = _PATTERNS.get(contents["pattern"])
     if pattern is None:
         raise UsageError(f"{path}: expected a pattern of {', '.join(_PATTERNS)}, found {contents['pattern']!r}")
-    values = pattern(shape, {**contents, **partners, "sizes": sizes})
+    values = _filled(pattern, shape, {**contents, **partners, "sizes": sizes})
     if values.shape != shape:
         raise UsageError(f"{path}: expected {contents['pattern']} to fill {shape}, found {values.shape}")
     if "where" in partners:
@@ -67,6 +70,15 @@ def fill(document: Document, path: str, made: dict[str, Values]) -> Values:
         values = values * mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
     made[path] = values.astype(_DTYPES.get(node["dtype"], node["dtype"]))
     return made[path]
+
+
+def _filled(pattern: Pattern, shape: tuple[int, ...], contents: Contents) -> Values:
+    """The values of a pattern; those of rows run along the axis with the number `along`, else along the last one."""
+    if "along" not in contents:
+        return pattern(shape, contents)
+    others = list(shape)
+    length = others.pop(contents["along"])
+    return np.moveaxis(pattern((*others, length), contents), -1, contents["along"])
 
 
 _DTYPES: Mapping[str, Any] = {
@@ -77,9 +89,6 @@ _DTYPES: Mapping[str, Any] = {
     "compound": np.dtype([("index", "i4"), ("value", "f4")]),
 }
 """Dtypes that NumPy calls otherwise; the last four are for archives that must not have them."""
-
-
-Contents = Mapping[str, Any]
 
 
 def _random(contents: Contents) -> np.random.Generator:
@@ -190,7 +199,7 @@ def _mask(shape: tuple[int, ...], contents: Contents) -> Values:
     return np.asarray(_random(contents).random(shape) < contents.get("share", 0.5)).astype(np.uint8)
 
 
-_PATTERNS: Mapping[str, Callable[[tuple[int, ...], Contents], Values]] = {
+_PATTERNS: Mapping[str, Pattern] = {
     "zeros": _zeros,
     "constant": _constant,
     "ramp": _ramp,

@@ -102,8 +102,12 @@ def _row_sum(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:
     rows = rows[(np.abs(rows) <= 2).all(axis=1)]
     step = 2.0 ** (length.bit_length() - 51)
     sums = [round(sum(row), 6) + 0.0 for row in (np.rint(rows / step) * step).tolist()]
-    ends = {"row_sum_minimum": min(sums, default=None), "row_sum_maximum": max(sums, default=None)}
-    return {"row_length": length, **ends}
+    return {
+        "row_length": length,
+        "row_sum_minimum": min(sums, default=None),
+        "row_sum_maximum": max(sums, default=None),
+        "nonzero_row_sum_minimum": min((each for each in sums if each), default=None),
+    }
 
 
 def _duplicate_slices(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:

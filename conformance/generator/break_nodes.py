@@ -28,20 +28,24 @@ from vizschema.conformance.generator.changes import (
     released,
     removed,
 )
-from vizschema.conformance.generator.constraints import UNKNOWN, asked
+from vizschema.conformance.generator.constraints import UNKNOWN, Partial, asked, asked_of_node
 from vizschema.conformance.generator.contents import COMPLEX
 from vizschema.conformance.generator.languages import Language
-from vizschema.conformance.generator.nodes import DTYPES
+from vizschema.conformance.generator.nodes import DTYPES, roles_of
 from vizschema.conformance.generator.tree import WRITABLE
 from vizschema.rules.assertions import NAMES
+from vizschema.rules.versions import Profile
 
 SCALAR = {"kind": "array", "dtype": "float32", "axes": [], "contents": {"pattern": "constant", "value": 0.5}}
 PLAIN = {"pattern": "listed", "values": [0, 1, 1]}
 
 
-def scalar() -> dict[str, Any]:
-    """A number that is an array, and says where it comes from."""
-    return {**SCALAR, "attributes": {"source": "unknown"}}
+def plain(profile: Profile, path: str) -> dict[str, Any]:
+    """An array of one value that may stand at `path`: with the attributes of attention, and the roles asked for."""
+    node = {**SCALAR, "attributes": {"normalization": "none", "source": "unknown"}}
+    asks = asked_of_node(profile, path, ("roles",), Partial(kind="array", axes=["apart"]))
+    roles = roles_of([each.schema for each in asks])
+    return {**node, "axes": [f"apart:{role}" for role in roles], "shape": [1] * len(roles)} if roles else node
 
 
 def _misnamed(target: Target) -> Iterator[Change]:
@@ -57,7 +61,7 @@ def _misnamed(target: Target) -> Iterator[Change]:
         (), tuple(f"^{re.escape(path)}(/|$)" for path in target.base.nodes if path not in ("/", "/metadata"))
     )
     if not language.empty:
-        yield change(add(language.shortest(), scalar()))
+        yield change(add(language.shortest(), plain(profile, language.shortest())))
 
 
 def _sides(schema: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -105,14 +109,17 @@ def _kind(target: Target) -> Iterator[Change]:
     if target.at.value == {"const": "group"} and target.is_array:
         also = base.rules("series/", "nodes/*/members") | base.demands
         yield change(
-            released(path), add(path, {"kind": "group", "attributes": {}}), add(f"{path}/x", scalar()), also=also
+            released(path),
+            add(path, {"kind": "group", "attributes": {}}),
+            add(f"{path}/x", plain(target.profile, f"{path}/x")),
+            also=also,
         )
     if target.at.value == {"const": "array"} and path == "/":
         yield change(on_description(_only_an_array))
     elif target.at.value == {"const": "array"} and target.node is not None and not target.is_array:
         gone = base.below(path)
         also = base.demands | base.rules("series/") | base.rules("nodes/*/storage", "nodes/*/facts")
-        yield change(removed(*gone), released(*gone), add(path, scalar()), also=also)
+        yield change(removed(*gone), released(*gone), add(path, plain(target.profile, path)), also=also)
 
 
 def _only_an_array(parts: dict[str, Any]) -> None:
@@ -130,8 +137,9 @@ def _reason(target: Target) -> Iterator[Change]:
 
 def _ambiguous(target: Target) -> Iterator[Change]:
     if target.node is not None and not target.is_array:
-        yield change(add(f"{target.path}/Twin", scalar()), add(f"{target.path}/twin", scalar()))
-        yield change(add(f"{target.path}/cafe\u0301", scalar()))
+        node = plain(target.profile, f"{target.path}/twin")
+        yield change(add(f"{target.path}/Twin", node), add(f"{target.path}/twin", node))
+        yield change(add(f"{target.path}/cafe\u0301", node))
 
 
 def _readings(_: Target) -> Iterator[Change]:
@@ -164,6 +172,18 @@ def axes(target: Target, names: list[str | None] | None, shape: list[int] | None
     if shape is not None:
         edits += [released(path), on_document(lambda document: document["nodes"][path].pop("chunks", None))]
     return change(*edits, also=entailed)
+
+
+def _no_role(target: Target) -> Iterator[Change]:
+    """A role that has to be there is not, or is there twice."""
+    if target.is_array:
+        names = target.node["axes"]
+        for number, name in enumerate(names):
+            if name.partition(":")[2] in roles_of([{target.at.keyword: target.at.value}]):
+                without = name.partition(":")[0]
+                if without not in names:
+                    yield axes(target, [*names[:number], without, *names[number + 1 :]], also=target.values)
+                yield axes(target, [*names[:number], f"apart_{number}:other", *names[number + 1 :]], also=target.values)
 
 
 def _axes(target: Target) -> Iterator[Change]:
@@ -293,6 +313,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     ("nodes/*/ambiguous", "maxItems"): _ambiguous,
     ("nodes/*/stray", "maxItems"): _stray,
     ("nodes/*/members", "minimum"): _members,
+    ("nodes/*/roles", "anyOf"): _no_role,
     ("nodes/*/axes", "const"): _axes,
     ("nodes/*/axes", "enum"): _axes,
     ("nodes/*/axes/[0]", "const"): _axes,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from vizschema.conformance.corpus.breaks.edits import add, attribute, move, no_attribute, put
-from vizschema.conformance.generator.break_nodes import PLAIN, scalar
+from vizschema.conformance.generator.break_nodes import PLAIN, plain
 from vizschema.conformance.generator.changes import Breaker, Change, Target, change, pruned, released, removed
 from vizschema.conformance.generator.constraints import asked
 from vizschema.conformance.generator.languages import Language
@@ -78,10 +78,10 @@ def _kinds(target: Target) -> Iterator[Change]:
         path, also = members[-1], target.base.rules("nodes/*/kind", "series/") | target.base.demands
         if target.base.nodes[path]["kind"] == "array":
             group = add(path, {"kind": "group", "attributes": {}})
-            yield change(released(path), group, add(f"{path}/x", scalar()), also=also)
+            yield change(released(path), group, add(f"{path}/x", plain(target.profile, f"{path}/x")), also=also)
         else:
             gone = target.base.below(path)
-            yield change(removed(*gone), released(*gone), add(path, scalar()), also=also)
+            yield change(removed(*gone), released(*gone), add(path, plain(target.profile, path)), also=also)
 
 
 def _absent_member(target: Target) -> Iterator[Change]:

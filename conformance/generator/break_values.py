@@ -85,7 +85,7 @@ def _short_rows(target: Target) -> Iterator[Change]:
 
 def _long_rows(target: Target) -> Iterator[Change]:
     rows = _facts(target).get("row_sum_maximum") is not None
-    if target.is_array and rows and target.described["shape"][-1] > 1:
+    if target.is_array and rows and _facts(target)["row_length"] > 1:
         yield change(filled(target.path, pattern="ramp", start=0.9, step=0.0001), also=target.values)
 
 
@@ -250,6 +250,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     (f"{FACT}/maximum", "exclusiveMinimum"): _nowhere_high,
     (f"{FACT}/row_sum_minimum", "minimum"): _short_rows,
     (f"{FACT}/row_sum_maximum", "maximum"): _long_rows,
+    (f"{FACT}/nonzero_row_sum_minimum", "minimum"): _short_rows,
     (f"{FACT}/constant", "const"): _constant,
     (f"{FACT}/duplicate_slices", "const"): _copied,
     (f"{FACT}/absent_chunks", "const"): _absent,

@@ -12,6 +12,7 @@ from vizschema.conformance.generator.applied import Applied, applied
 from vizschema.conformance.generator.constraints import Place, asked, asked_of_node, holds
 from vizschema.conformance.generator.drawing import Archive
 from vizschema.description import Description
+from vizschema.rules.versions import Profile
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ class Target:
 
     at: Applied
     base: Base
+
+    @property
+    def profile(self) -> Profile:
+        """The profile of the archive."""
+        profile: Profile = self.base.archive.profile
+        return profile
 
     @property
     def path(self) -> str:

@@ -32,7 +32,10 @@ _LARGE = 16
 
 @dataclass(frozen=True, repr=False)
 class Ask:
-    """An array to be filled: what is wanted of each of its facts, and the entries of `facts.json` about it."""
+    """An array to be filled: what is wanted of each of its facts, and the entries of `facts.json` about it.
+
+    Rows run along the axis with the number `along`.
+    """
 
     path: str
     dtype: str
@@ -41,6 +44,7 @@ class Ask:
     entries: Mapping[str, Mapping[str, Any]]
     partners: Mapping[str, tuple[int, ...]]
     sizes: Mapping[str, int]
+    along: int | None = None
 
     def __repr__(self) -> str:
         return f"<{self.dtype} {self.shape} at {self.path}>"
@@ -55,10 +59,10 @@ class Ask:
         return int(np.prod(self.shape, dtype=np.int64))
 
 
-def fillable(facts: Mapping[str, Wanted], shape: Sequence[int]) -> bool:
-    """Whether rows can sum to 1 and still vary: not where each is one entry long."""
-    alike = bool(shape) and shape[-1] == 1 and max(shape) > 1
-    return not ("row_sum_minimum" in facts and "constant" in facts and alike)
+def fillable(facts: Mapping[str, Wanted], shape: Sequence[int], along: int | None) -> bool:
+    """Whether rows along the axis `along` can sum to 1 and still vary: not where each is one entry long."""
+    alike = bool(shape) and along is not None and shape[along] == 1 and max(shape) > 1
+    return not (alike and "constant" in facts and any(PATTERNS.get(name) is _rows for name in facts))
 
 
 @st.composite
@@ -98,7 +102,9 @@ def _below(draw: st.DrawFn, ask: Ask) -> Contents | None:
 
 
 def _rows(_: st.DrawFn, ask: Ask) -> Contents | None:
-    return {"pattern": "shares"} if ask.shape and ask.shape[-1] else {"pattern": "constant", "value": 1}
+    if ask.along is None or not ask.shape or not ask.shape[ask.along]:
+        return {"pattern": "constant", "value": 1}
+    return {"pattern": "shares", "along": ask.along}
 
 
 def _slices(_: st.DrawFn, ask: Ask) -> Contents | None:
@@ -114,6 +120,7 @@ PATTERNS: Mapping[str, Callable[[st.DrawFn, Ask], Contents | None]] = {
     "beyond_axis": _below,
     "row_sum_minimum": _rows,
     "row_sum_maximum": _rows,
+    "nonzero_row_sum_minimum": _rows,
     "duplicate_slices": _slices,
 }
 """Facts that one pattern alone gives; the others follow from the range that values are drawn from."""

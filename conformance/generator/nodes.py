@@ -19,7 +19,8 @@ from vizschema.rules.versions import Profile, Schema
 
 DTYPES = ("float32", *(dtype for dtype in ITEM_BYTES if dtype != "float32"))
 FACTS = (
-    *("non_finite", "minimum", "maximum", "constant", "row_sum_minimum", "row_sum_maximum"),
+    *("non_finite", "minimum", "maximum", "constant"),
+    *("row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum"),
     *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero"),
 )
 RESERVED = Language(
@@ -81,7 +82,22 @@ def axes_of(draft: Draft, path: str) -> list[str]:
     if found == [path.rpartition("/")[2]]:  # which would make a coordinate of it
         found = [f"{found[0]}:i"]
     short = range(max(wanted.least, draft.least) - len(found))
-    return [*found, *(f"axis_of_its_own_{number}" for number in short)]
+    return _with_roles(draft, path, [*found, *(f"axis_of_its_own_{number}" for number in short)])
+
+
+def _with_roles(draft: Draft, path: str, names: list[str]) -> list[str]:
+    """`names` with one axis of each role that the schemas ask for: the first that has it, else one more."""
+    for role in roles_of(draft.ask(path, Partial(kind="array", axes=names), "roles")):
+        having = [name for name in names if name.endswith(f":{role}")]
+        kept = having[:1] or [f"{draft.draw(st.sampled_from(['token', 'unit']), label=f'axis of {role}')}:{role}"]
+        names = [*(name for name in names if name not in having), *kept]
+    return names
+
+
+def roles_of(schemas: Sequence[Schema]) -> list[str]:
+    """The roles that axes have to have."""
+    branches = [branch for schema in schemas for branch in schema.get("anyOf", ())]
+    return [role for branch in branches for role in branch.get("required", ())]
 
 
 def _shaped(axes: Sequence[str]) -> Partial:
@@ -150,20 +166,33 @@ def fill(draft: Draft, path: str, made: dict[str, Any]) -> None:
     followed: set[str] = set()
     for entry in draft.profile.facts:
         if re.search(entry["at"], path) and made["dtype"] in entry.get("dtypes", (made["dtype"],)):
+            if entry["measure"] == ["row_sum"] and row_axis(entry, made["axes"]) is None:
+                continue
             entries.update({name if name != "row_sum" else "row_sum_minimum": entry for name in entry["measure"]})
         if entry.get("with") == path:
             entries.update({name: entry for name in entry["measure"] if name != "argmax_differs"})
             followed.update(entry["measure"])
     facts = {name: wanted for name, wanted in facts_of(draft, path, node).items() if _measured(name, entries)}
     facts = {name: wanted for name, wanted in facts.items() if name not in followed}
-    asks = Ask(path, made["dtype"], draft.shapes[path], facts, entries, draft.shapes, draft.sizes)
+    along = row_axis(entries.get("row_sum_minimum", {}), made["axes"])
+    asks = Ask(path, made["dtype"], draft.shapes[path], facts, entries, draft.shapes, draft.sizes, along)
     made["contents"] = draft.draw(contents(asks), label=f"contents of {path}")
 
 
 def _measured(name: str, entries: Mapping[str, Any]) -> bool:
     if name in ("non_finite", "minimum", "maximum", "constant"):
         return True
-    return name in entries or (name == "row_sum_maximum" and "row_sum_minimum" in entries)
+    return name in entries or (name in _SUMS and "row_sum_minimum" in entries)
+
+
+_SUMS = ("row_sum_maximum", "nonzero_row_sum_minimum")
+
+
+def row_axis(entry: Mapping[str, Any], axes: Sequence[str]) -> int | None:
+    """The number of the axis along which an entry has rows: the last one, unless `along` names another."""
+    if "along" not in entry:
+        return len(axes) - 1
+    return next((number for number, name in enumerate(axes) if re.search(entry["along"], name)), None)
 
 
 def attributes_of(draft: Draft, path: str, node: Partial) -> dict[str, Any]:
@@ -196,5 +225,6 @@ def _attribute(draft: Draft, path: str, node: Partial, name: str) -> st.SearchSt
 
 def _fits(draft: Draft, path: str, node: Partial, attributes: dict[str, Any]) -> bool:
     trial = Partial({**node, "attributes": attributes})
-    fits: bool = fillable(facts_of(draft, path, trial), node["shape"])
+    rows = [entry for entry in draft.profile.facts if "row_sum" in entry["measure"] and re.search(entry["at"], path)]
+    fits: bool = fillable(facts_of(draft, path, trial), node["shape"], row_axis(rows[-1], node["axes"]) if rows else -1)
     return fits

@@ -30,7 +30,7 @@ V3: Mapping[str, Any] = {
     "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
     "fill_value": 0.0,
     "codecs": [LITTLE, {"name": "zstd", "configuration": {}}],
-    "attributes": {"source": "softmax"},
+    "attributes": {"normalization": "softmax", "source": "captured"},
     "dimension_names": ["head", "residue:query", "residue:key"],
     "storage_transformers": [],
 }
@@ -193,7 +193,7 @@ class TestVersion3Arrays:
                 "shards": None,
                 "codecs": ["bytes", "zstd"],
             },
-            "attributes": {"source": "softmax"},
+            "attributes": {"normalization": "softmax", "source": "captured"},
         }
 
     def test_no_two_nodes_share_a_list_or_an_object(self) -> None:

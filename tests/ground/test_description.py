@@ -148,7 +148,14 @@ class TestWhole:
         assert found["/a/b"]["stray"] == [f"m{number:02}" for number in range(16)]
         assert found["/"]["members"] == 3
         rootless = complete({}, {"/": plain(), "/x": fault("stray-file", "")})
-        assert rootless["nodes"] == {"/": plain()}
+        assert rootless["nodes"] == {"/": {**plain(), "roles": {}}}
+
+    def test_the_roles_of_an_array_are_listed_with_the_axes_that_have_them(self) -> None:
+        names = ["a:key", "b", None, "a:query", "c:key", ":odd", "d:"]
+        nodes = {"/": group({}), "/x": plain(names, [1] * 7), "/y": plain(None), "/z": plain(["a", "b"])}
+        found = complete({}, nodes)["nodes"]
+        assert found["/x"]["roles"] == {"key": ["a", "c"], "query": ["a"], "odd": [""], "": ["d"]}
+        assert found["/y"]["roles"] == found["/z"]["roles"] == {}
         assert complete({}, {"/x/y": fault("stray-file", "")})["nodes"] == {}
 
     def test_names_that_are_ambiguous_are_listed_up_to_sixteen(self) -> None:

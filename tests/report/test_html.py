@@ -218,7 +218,9 @@ class TestPictures:
         assert (np.diff(levels.astype(int), axis=0) >= 0).all()
 
     def write(self, path: Path, values: Any) -> None:
-        array = vizschema.Array(values, ["sample", "head", "token:query", "token:key"], {"source": "unknown"})
+        array = vizschema.Array(
+            values, ["sample", "head", "token:query", "token:key"], {"normalization": "none", "source": "unknown"}
+        )
         attributes = {"/metadata": {"model_name": "a", "model_version": "1"}, "/attention/self": {"num_layers": 1}}
         vizschema.write(path, {SELF: array}, attributes, profile="trace")
 

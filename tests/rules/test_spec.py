@@ -125,7 +125,10 @@ def test_severity_is_the_file_that_states_the_rule() -> None:
 def test_facts_are_asked_for_by_patterns_that_compile_and_fields_that_descriptions_know() -> None:
     described = json.loads((versions.root() / "description.schema.json").read_text())
     known = set(described["$defs"]["node"]["allOf"][1]["then"]["properties"]["facts"]["properties"])
-    groups = {"range": {"minimum", "maximum"}, "row_sum": {"row_length", "row_sum_minimum", "row_sum_maximum"}}
+    groups = {
+        "range": {"minimum", "maximum"},
+        "row_sum": {"row_length", "row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum"},
+    }
     for name in SPEC.profiles:
         facts = SPEC.profile(name).facts
         assert facts

@@ -74,7 +74,9 @@ def archive(profile: str, rows: Iterable[Row], attributes: Mapping[str, Any] | N
     nodes = {"/": group(root), "/metadata": group({"model_name": "m", "model_version": "1"})}
     for row in rows:
         shape = [SIZES.get(name.partition(":")[0], 4) for name in row.axes]
-        nodes[row.path] = array(row.dtypes[0], shape, row.axes, {"source": "unknown", "anchor": "mean"}, None)
+        nodes[row.path] = array(
+            row.dtypes[0], shape, row.axes, {"normalization": "none", "source": "unknown", "anchor": "mean"}, None
+        )
         parent = parent_of(row.path)
         while parent != "/":
             nodes.setdefault(parent, group({}))
@@ -168,7 +170,13 @@ class TestTables:
     def test_a_listed_node_has_the_axes_of_its_row_and_no_others(self, row: Row) -> None:
         for axes in {row.axes, row.axes[::-1], ("other", *row.axes), row.axes[1:]}:
             nodes = archive(row.profile, [row])
-            nodes[row.path] = array(row.dtypes[0], [4] * len(axes), axes, {"source": "unknown", "anchor": "mean"}, None)
+            nodes[row.path] = array(
+                row.dtypes[0],
+                [4] * len(axes),
+                axes,
+                {"normalization": "none", "source": "unknown", "anchor": "mean"},
+                None,
+            )
             refused = any(rule.endswith("-axes") for rule in broken(row.profile, nodes, row.path))
             allowed = {other.axes for other in rows_of(row.profile) if other.path == row.path}
             assert refused == (axes not in allowed), axes

@@ -49,7 +49,7 @@ def write(path: Path, container: str) -> Path:
         "/attention/self/layer_00": Array(
             weights,
             ["sample", "head", "token:query", "token:key"],
-            {"source": "softmax"},
+            {"normalization": "softmax", "source": "captured"},
             chunks=[1, 1, 60, 60] if chunked else None,
         ),
         "/activations/layer_00": Array(

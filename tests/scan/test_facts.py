@@ -28,6 +28,7 @@ FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float3
 
 Blocks = list[tuple[tuple[int, ...], Any]]
 
+SUMS = ("row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum")
 ROW_SUMS = json.loads((versions.root() / "1.0.0" / "row_sum_vectors.json").read_bytes())["row_sums"]
 
 
@@ -89,6 +90,7 @@ def row_facts(length: int, sums: list[float]) -> dict[str, Any]:
         "row_length": length,
         "row_sum_minimum": min(sums, default=None),
         "row_sum_maximum": max(sums, default=None),
+        "nonzero_row_sum_minimum": min((each for each in sums if each), default=None),
     }
 
 
@@ -173,7 +175,7 @@ def test_a_row_with_a_value_beyond_two_has_no_sum(columns: int) -> None:
 @pytest.mark.parametrize("vector", ROW_SUMS, ids=lambda vector: vector["why"])
 def test_row_sums_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
     values = row_sum_vectors.values_of(vector)
-    found = {key: vector[key] for key in ("row_sum_minimum", "row_sum_maximum")}
+    found = {key: vector[key] for key in SUMS}
     length = values.shape[-1] if values.ndim else 1
     for columns in {max(1, length // 3), max(1, length)}:
         grid = (*values.shape[:-1], columns) if values.ndim else ()

@@ -54,7 +54,10 @@ def softmax(*shape: int, seed: int = 0) -> Any:
 def archive(path: Path, **options: Any) -> Path:
     arrays = {
         "/attention/self/layer_00": Array(
-            softmax(2, 4, 40, 40), ["sample", "head", "token:query", "token:key"], {"source": "softmax"}, **options
+            softmax(2, 4, 40, 40),
+            ["sample", "head", "token:query", "token:key"],
+            {"normalization": "softmax", "source": "captured"},
+            **options,
         ),
         "/activations/layer_00": Array(
             np.random.default_rng(1).normal(size=(2, 40, 64)).astype(np.float16), ["sample", "token", "hidden"]

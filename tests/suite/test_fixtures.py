@@ -121,7 +121,9 @@ def heads_last(capture: Capture) -> Capture:
     for block in range(12):
         path = f"/attention/self/layer_{block:02}"
         axes = ("sample", "token:query", "token:key", "head")
-        arrays[path] = Array(np.moveaxis(arrays[path].data, 1, -1), axes, {"source": "softmax"})
+        arrays[path] = Array(
+            np.moveaxis(arrays[path].data, 1, -1), axes, {"normalization": "softmax", "source": "captured"}
+        )
     return arrays, attributes
 
 
@@ -140,7 +142,7 @@ def softmax_skipped(capture: Capture) -> Capture:
     for block in range(12):
         path = f"/attention/self/layer_{block:02}"
         scores = np.log(np.maximum(arrays[path].data, 1e-4, dtype=np.float32))
-        arrays[path] = Array(scores, vit.ATTENTION, {"source": "softmax"})
+        arrays[path] = Array(scores, vit.ATTENTION, {"normalization": "softmax", "source": "captured"})
     return arrays, attributes
 
 
@@ -172,7 +174,7 @@ def test_a_capture_before_softmax_is_caught_by_its_range(container: str, tmp_pat
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [
-        (heads_last, {"self-attention-axes", "attention-row-sum"}),
+        (heads_last, {"self-attention-axes"}),
         (embedding_as_layer, {"embedding-present", "series-undeclared"}),
         (softmax_skipped, {"attention-range"}),
     ],

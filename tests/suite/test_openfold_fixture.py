@@ -77,7 +77,11 @@ def test_the_values_are_those_of_the_capture(name: str, folder: Path, source: Pa
             assert np.array_equal(archive[path][...], raw[key]), path
         assert archive["/pair/layer_00"].dtype == np.float16
         assert archive["/outputs/atom_mask"].dtype == np.uint8
-        assert archive["/attention/triangle_end/layer_01"].attributes == {"source": "softmax", "anchor": "mean"}
+        assert archive["/attention/triangle_end/layer_01"].attributes == {
+            "normalization": "softmax",
+            "source": "captured",
+            "anchor": "mean",
+        }
     raw.close()
 
 

@@ -24,7 +24,7 @@ reason = "<b>Known</b> since ::error:: the first run."
 until = 2999-01-01
 
 [[suppress]]
-rule = "attention-row-sum"
+rule = "attention-range"
 path = "/attention/**"
 until = 2999-01-01
 """

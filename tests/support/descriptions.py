@@ -59,7 +59,9 @@ def trace() -> Nodes:
         "/activations/layer_01": array("token hidden"),
         "/attention": description.group({}),
         "/attention/self": description.group({"num_layers": 1}),
-        "/attention/self/layer_00": array("sample head token:query token:key", source="softmax"),
+        "/attention/self/layer_00": array(
+            "sample head token:query token:key", normalization="softmax", source="captured"
+        ),
         "/extra": description.group({}),
         "/extra/Anything, even Größe": array("token", "complex64"),
     }
@@ -92,7 +94,9 @@ def vit() -> Nodes:
     nodes["/attention/self"] = description.group({"num_layers": 2})
     for index in range(2):
         nodes[f"/activations/layer_{index:02}"] = array("sample token hidden")
-        nodes[f"/attention/self/layer_{index:02}"] = array("sample head token:query token:key", source="softmax")
+        nodes[f"/attention/self/layer_{index:02}"] = array(
+            "sample head token:query token:key", normalization="softmax", source="captured"
+        )
     return nodes
 
 
@@ -109,16 +113,22 @@ def openfold() -> Nodes:
         "/single": ("residue single_channel", {}),
         "/pair": ("residue:i residue:j pair_channel", {}),
         "/msa": ("sequence residue msa_channel", {}),
-        "/attention/msa_row": ("msa_row_head residue:query residue:key", {"source": "softmax"}),
-        "/attention/msa_column": ("msa_column_head sequence:query sequence:key", {"source": "softmax"}),
-        "/attention/ipa": ("ipa_head residue:query residue:key", {"source": "softmax"}),
+        "/attention/msa_row": (
+            "msa_row_head residue:query residue:key",
+            {"normalization": "softmax", "source": "captured"},
+        ),
+        "/attention/msa_column": (
+            "msa_column_head sequence:query sequence:key",
+            {"normalization": "softmax", "source": "captured"},
+        ),
+        "/attention/ipa": ("ipa_head residue:query residue:key", {"normalization": "softmax", "source": "captured"}),
         "/attention/triangle_start": (
             "triangle_start_head residue:query residue:key",
-            {"source": "softmax", "anchor": "mean"},
+            {"normalization": "softmax", "source": "captured", "anchor": "mean"},
         ),
         "/attention/triangle_end": (
             "triangle_end_head residue:anchor residue:query residue:key",
-            {"source": "softmax"},
+            {"normalization": "softmax", "source": "captured"},
         ),
     }
     for path, (axes, attributes) in families.items():
@@ -166,7 +176,8 @@ def with_facts(nodes: Nodes) -> Nodes:
         if node["kind"] == "array":
             node["facts"] = {**FACTS, **PARTNERS.get(path, {})}
             if path.startswith("/attention/"):
-                node["facts"].update(row_sum_minimum=1, row_sum_maximum=1, duplicate_slices=0)
+                sums = dict.fromkeys(("row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum"), 1)
+                node["facts"].update(row_length=4, **sums, duplicate_slices=0)
     return nodes
 
 

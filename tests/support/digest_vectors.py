@@ -138,7 +138,12 @@ ARCHIVES: dict[str, dict[str, Any]] = {
         "/empty": array(np.zeros((0, 3)), ["none", "three"]),
         "/unnamed": array(np.arange(6, dtype="uint8").reshape(2, 3)),
         "/partly": array(np.arange(6, dtype="uint8").reshape(2, 3), ["row", None]),
-        "/named": array(np.arange(6, dtype="uint8").reshape(2, 3), ["token:query", "token:key"], source="softmax"),
+        "/named": array(
+            np.arange(6, dtype="uint8").reshape(2, 3),
+            ["token:query", "token:key"],
+            normalization="softmax",
+            source="captured",
+        ),
     },
     "one block, and one byte more, and three": {
         "/": group(),

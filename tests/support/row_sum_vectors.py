@@ -51,6 +51,7 @@ def arrays() -> Iterator[tuple[str, Any, int]]:
     yield "beyond them", np.array([[2.0000000000000004, 0.0], [0.5, 0.25]]), 1
     yield "not a number in every row", np.array([[np.nan, 0.0], [np.inf, 0.0]]), 1
     yield "zeros of either sign", np.array([[-0.0, -0.0]]), 1
+    yield "rows that are 0, or nearly", np.array([[0.0, 0.0], [5e-7, 0.0], [6e-7, 0.0], [1.0, 0.0]]), 1
     yield "no dimensions", np.array(0.1, np.float32), 1
     yield "no values", np.zeros((3, 0)), 1
     yield "a value below the smallest double that is normal", np.array([[5e-324, 1.0]]), 1
@@ -70,7 +71,12 @@ def vectors() -> Iterator[dict[str, Any]]:
         else:
             rows = values.astype(np.float64).reshape(-1, columns) if columns else np.zeros((0, 1))
             sums = sums_of(rows.tolist())
-        yield {**vector, "row_sum_minimum": min(sums, default=None), "row_sum_maximum": max(sums, default=None)}
+        yield {
+            **vector,
+            "row_sum_minimum": min(sums, default=None),
+            "row_sum_maximum": max(sums, default=None),
+            "nonzero_row_sum_minimum": min((each for each in sums if each), default=None),
+        }
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def arrays() -> dict[str, Array]:
         "/activations/layer_01": hidden(1),
         "/activations/gates": Array(values(2, 5, dtype=ml_dtypes.bfloat16), ["sample", "token"], {"note": "half"}),
         "/attention/self/layer_00": Array(
-            values(2, 3, 5, 5), ["sample", "head", "token:query", "token:key"], {"source": "unknown"}
+            values(2, 3, 5, 5),
+            ["sample", "head", "token:query", "token:key"],
+            {"normalization": "none", "source": "unknown"},
         ),
         "/outputs/loss": Array(np.float64(3.5), []),
         "/extra/empty": Array(np.zeros((0, 3)), ["none", "three"]),

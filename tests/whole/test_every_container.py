@@ -43,7 +43,7 @@ def broken() -> Logical:
     softmax = np.full((2, 3, 5, 5), 0.2, np.float32)
     softmax[0, 0, 0] = 0.3
     given["/attention/self/layer_00"] = Array(
-        softmax, ["sample", "head", "token:query", "token:key"], {"source": "softmax"}
+        softmax, ["sample", "head", "token:query", "token:key"], {"normalization": "softmax", "source": "captured"}
     )
     given["/activations/layer_03"] = Array(np.full((2, 4, 4), np.nan, np.float16), ["sample", "token", "hidden"])
     given["/activations/Odd"] = Array(np.array([1, np.inf], ml_dtypes.bfloat16), ["Sample"])

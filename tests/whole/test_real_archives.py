@@ -11,19 +11,41 @@ from vizschema.findings import Report
 from vizschema.validation import validate
 
 UNDECLARED = {"spec-version": 1, "profile-declared": 1, "creation-time": 1, "generator": 1}
-BENCHMARK = {"axes-named": 11, "attention-source": 3, "index-width": 2, "metadata-group": 1, "series-declared": 2}
+BENCHMARK = {
+    "axes-named": 11,
+    "attention-normalization": 3,
+    "attention-source": 3,
+    "index-width": 2,
+    "metadata-group": 1,
+    "series-declared": 2,
+}
 FLAT = {"axes-named": 11, "metadata-group": 1}
-RESTORED = {"axes-named": 6, "attention-source": 1, "metadata-group": 1, "coordinate-dtype": 1, "series-declared": 3}
+RESTORED = {
+    "axes-named": 6,
+    "attention-normalization": 1,
+    "attention-source": 1,
+    "metadata-group": 1,
+    "coordinate-dtype": 1,
+    "series-declared": 3,
+}
 VIT = {
     "series-declared": 2,
     "axes-named": 28,
+    "attention-normalization": 12,
     "attention-source": 12,
     "index-width": 2,
     "metadata-attributes-only": 1,
     "model-identity": 1,
 }
 EMPTY = {"metadata-attributes-only": 8, "empty-group": 4, "data-present": 1, "model-identity": 2}
-TRACED = {"axes-named": 9, "attention-source": 6, "index-width": 1, "model-identity": 2, "series-declared": 1}
+TRACED = {
+    "axes-named": 9,
+    "attention-normalization": 6,
+    "attention-source": 6,
+    "index-width": 1,
+    "model-identity": 2,
+    "series-declared": 1,
+}
 
 # archive → the profile that it looks like, what trace finds, what that profile finds besides
 VERDICTS = {

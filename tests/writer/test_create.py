@@ -23,6 +23,7 @@ import vizschema
 from vizschema import Array, NotConforming, SpecError, Trace, UsageError
 
 MAPS = ["head", "t:query", "t:key"]
+UNKNOWN = {"normalization": "none", "source": "unknown"}
 
 container = pytest.mark.parametrize("container", CONTAINERS)
 
@@ -134,8 +135,8 @@ def test_a_whole_that_does_not_conform_stays_incomplete(container: str, tmp_path
         ("/activations/other", Array(np.array(["text"]), ["one"]), "portable-dtype"),
         ("/activations/other", Array(values(2), ["Bad Name"]), "axis-name"),
         ("/activations/other", Array(values(3), ["declared"]), "axis-one-size"),
-        ("/attention/self/layer_00", Array(values(2, 3, 3), MAPS), "attention-source"),
-        ("/attention/self/layer_00", Array(values(2, 3, 3), MAPS, {"source": "unknown"}, [2, 3, 3]), "chunk-one-head"),
+        ("/attention/self/layer_00", Array(values(2, 3, 3), MAPS, {"normalization": "none"}), "attention-source"),
+        ("/attention/self/layer_00", Array(values(2, 3, 3), MAPS, UNKNOWN, [2, 3, 3]), "chunk-one-head"),
         ("/metadata/more", Array(values(3), ["three"]), "metadata-attributes-only"),
         ("/activations/other", Array(values(3), ["three"], {"nested": {"a": 1}}), "portable-attribute"),
     ],

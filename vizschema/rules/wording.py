@@ -67,6 +67,8 @@ def words_of(
         return _clause(rule), _named(description, instance, name)
     if tuple(instance) == ("nodes",):
         return _clause(rule), "none"
+    if instance[-1] == "roles":
+        return _clause(rule), _found(description, (*instance[:-1], "axes"), None)
     if instance[-1] == "axes" and keyword in ("type", "not"):
         return "a name for each dimension", _found(description, instance, found)
     where = _inside(instance)
@@ -151,6 +153,7 @@ _PARTS = {
     "row_length": "values in a row",
     "row_sum_minimum": "smallest row sum",
     "row_sum_maximum": "largest row sum",
+    "nonzero_row_sum_minimum": "smallest row sum that is not 0",
     "escaped": "places with such characters",
 }
 _STORAGE = {

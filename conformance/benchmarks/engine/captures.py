@@ -57,7 +57,8 @@ def capture(arrays: int) -> Iterator[Member]:
 
 def _array(recycle: int, block: int, kind: str) -> Member:
     attributes = {
-        "source": "softmax",
+        "normalization": "softmax",
+        "source": "captured",
         "anchor": "mean",
         "module": f"evoformer.blocks.{block}.{kind}",
         "recycle": recycle,

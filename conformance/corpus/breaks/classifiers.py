@@ -21,6 +21,7 @@ from vizschema.conformance.corpus.breaks.edits import (
     sized,
     unmeasured,
     valid,
+    weights,
     without,
 )
 
@@ -136,7 +137,7 @@ def _mnist() -> Iterator[Break]:
         "inputs": (add("/inputs/preds", array("sample", "int64", PLAIN)),),
         "outputs": (add("/outputs/probs", array("sample class")),),
         "root": (add("/weights", group()), add("/weights/conv1", array("fc1_unit"))),
-        "attention": (add("/attention", group()), add("/attention/x", array("sample", source="unknown"))),
+        "attention": (add("/attention", group()), add("/attention/x", array("sample token:query token:key", normalization="none", source="unknown"))),
         "array-at-root": (add("/logits", array("sample class")),),
         "similar-input": (add("/inputs/images_raw", array("sample channel height width")),),
         "similar-output": (add("/outputs/logits2", array("sample class")),),
@@ -165,9 +166,9 @@ def _vit() -> Iterator[Break]:
         "cls": (add("/activations/cls_output", array("sample hidden")),),
         "layer-like": (add("/activations/layerx", array("sample token hidden")),),
         "layer-without-number": (add("/activations/layer_", array("sample token hidden")),),
-        "cross-attention": (add("/attention/cross", group()), add("/attention/cross/layer_00", array("sample head token:query token:key", source="unknown"))),
+        "cross-attention": (add("/attention/cross", group()), add("/attention/cross/layer_00", array("sample head token:query token:key", normalization="none", source="unknown"))),
         "mlp": (add("/mlp", group()), add("/mlp/layer_00", array("sample token hidden"))),
-        "in-self": (add("/attention/self/mean", array("sample token:query token:key", source="unknown")),),
+        "in-self": (add("/attention/self/mean", array("sample token:query token:key", normalization="none", source="unknown")),),
         "embedding-like": (add("/activations/embeddings", array("sample token hidden")),),
         "input": (add("/inputs/patches", array("sample token hidden")),),
         "output": (add("/outputs/attention_rollout", array("sample token")),),
@@ -187,13 +188,13 @@ def _vit() -> Iterator[Break]:
             "vit",
             names.replace(" ", "-").replace(":", "-"),
             "The axes of self-attention.",
-            add(SELF, {**array(names, contents={"pattern": "softmax", "seed": 3}, source="softmax"), "chunks": [1, 1, 1, 1][: len(names.split())]}),
+            add(SELF, {**array(names, contents=weights(names, 3), normalization="softmax", source="captured"), "chunks": [1, 1, 1, 1][: len(names.split())]}),
         )
     for path in ("/activations/embedding", LAYER, SELF):
         also = ("series-kind",) if path != "/activations/embedding" else ()
-        yield broken("array-node", "vit", _slug(path) + ("-self" if path == SELF else ""), f"A group stands for {path}.", without(path), add(path, group()), add(f"{path}/x", array("sample", source="unknown")), also=also)
+        yield broken("array-node", "vit", _slug(path) + ("-self" if path == SELF else ""), f"A group stands for {path}.", without(path), add(path, group()), add(f"{path}/x", array("sample token:query token:key", normalization="none", source="unknown")), also=also)
     for path in ("/attention", "/attention/self"):
-        yield broken("group-node", "vit", path.strip("/").replace("/", "-"), f"An array stands for {path}.", without(path), add(path, array("token", source="unknown")))
+        yield broken("group-node", "vit", path.strip("/").replace("/", "-"), f"An array stands for {path}.", without(path), add(path, array("token:query token:key", normalization="none", source="unknown")))
     yield valid("hidden-state-axes", "vit", "square", "As many hidden units as tokens: names tell them apart.", sized("hidden", 5))
     yield valid("self-attention-axes", "vit", "square", "As many heads and samples as tokens: names tell them apart.", sized("head", 5), sized("sample", 5), attribute("/metadata", "size_sample", 5))
     yield broken("embedding-present", "vit", "absent", "There is no embedding.", without("/activations/embedding"))

@@ -80,6 +80,12 @@ def array(
     return {"kind": "array", "dtype": dtype, "axes": axes.split(), "contents": dict(filled), "attributes": attributes}
 
 
+def weights(axes: str, seed: int) -> dict[str, Any]:
+    """Contents over `axes` of which the rows along the axis with the role key, or along the last one, sum to 1."""
+    keys = [place for place, name in enumerate(axes.split()) if name.endswith(":key")]
+    return {"pattern": "softmax", "seed": seed, **({"along": keys[0]} if keys else {})}
+
+
 def group(**attributes: Any) -> dict[str, Any]:
     """The node of a group."""
     return {"kind": "group", "attributes": attributes}
@@ -152,7 +158,7 @@ def axes(path: str, names: str, dtype: str | None = None) -> Edit:
     def apply(document: dict[str, Any]) -> None:
         node = document["nodes"][path]
         softmax = node["contents"]["pattern"] == "softmax" and names
-        contents = {"pattern": "softmax", "seed": 77} if softmax else {"pattern": "smooth", "seed": 77}
+        contents = weights(names, 77) if softmax else {"pattern": "smooth", "seed": 77}
         changed = array(names, dtype or node["dtype"], contents, **node["attributes"])
         add(path, changed).apply(document)
 

@@ -135,8 +135,8 @@ def _kinds() -> Iterator[Break]:
     yield valid("partial-attribute", "trace", "guarded-array", "An array may have an attribute of that name.", attribute(layer, "partial", "no"), attribute(extra, "partial", 3))
     yield valid("indices-attribute", "trace", "guarded-group", "A group may have an attribute of that name.", attribute("/attention", "indices", "first"), attribute("/extra", "indices", -1))
     yield valid("count-attribute", "trace", "guarded-array", "An array may have an attribute of that name.", attribute(layer, "num_heads", -2), attribute(extra, "num_x", "two"))
-    yield valid("attention-source", "trace", "guarded-group", "A group of attention needs no source.", attribute("/attention", "note", "softmax"), add("/attention/more", group()), add("/attention/more/x", array("token:query token:key", source="unknown")))
-    for name in ("source", "anchor"):
+    yield valid("attention-source", "trace", "guarded-group", "A group of attention needs no source.", attribute("/attention", "note", "softmax"), add("/attention/more", group()), add("/attention/more/x", array("token:query token:key", normalization="none", source="unknown")))
+    for name in ("source", "normalization", "anchor"):
         yield valid("attention-source", "trace", f"other-{name}-of-group", "A group may have an attribute of that name.", attribute("/attention/self", name, 7))
 
 
@@ -144,14 +144,14 @@ def _values() -> Iterator[Break]:
     layer, own = "/activations/layer_00", "/attention/self/layer_00"
     for dtype in ("bool", "int8", "complex64"):
         contents = PLAIN if dtype != "complex64" else {"pattern": "listed", "values": [1.0, 2.0, 3.0]}
-        node = array("token:query token:key", dtype, contents, source="proxy")
+        node = array("token:query token:key", dtype, contents, normalization="none", source="proxy")
         yield valid("attention-range", "trace", f"guarded-{dtype}", f"A proxy of {dtype} has no range to keep.", add("/attention/self/layer_00", node))
     yield valid("attention-range", "trace", "no-facts-asked", "Without values read, nothing is asked.", on_description(_unread))
     for kind in ("proxy", "unknown"):
-        yield valid("attention-range", "trace", f"free-{kind}", f"{kind} has no range to keep.", attribute(own, "source", kind), fact(own, minimum=-9, maximum=9, row_sum_minimum=-3, row_sum_maximum=40))
+        yield valid("attention-range", "trace", f"free-{kind}", f"A {kind} that is not normalised has no range to keep.", attribute(own, "normalization", "none"), attribute(own, "source", kind), fact(own, minimum=-9, maximum=9, row_sum_minimum=-3, row_sum_maximum=40))
     yield broken("finite", "trace", "half-and-range", "NaN, beside a range that is kept.", fact(own, non_finite=1))
     yield valid("finite", "trace", "integers", "An integer is finite.", add("/outputs/x", array("token", "int8", PLAIN)), measured("/outputs/x", "facts", "non_finite", value=3))
-    yield broken("attention-source", "trace", "absent-with-sums", "Without a source, sums are not asked for.", fact(own, row_sum_minimum=0.3, minimum=-1), on_description(lambda parts: parts["nodes"][own]["attributes"].pop("source")))
+    yield broken("attention-normalization", "trace", "absent-with-sums", "Without a normalization, sums are not asked for.", fact(own, row_sum_minimum=0.3, minimum=-1), on_description(lambda parts: parts["nodes"][own]["attributes"].pop("normalization")))
     yield valid("recommended-facts-measured", "trace", "integers", "Integers need no share of equal entries.", add("/outputs/x", array("token", "int8", PLAIN)))
     yield broken("facts-measured", "trace", "one-bound", "One of the sums was not measured.", unmeasured(own, "facts", "row_sum_maximum"))
     yield valid("heads-differ", "trace", "described-none", "No copy.", fact(own, duplicate_slices=0), fact(layer, duplicate_slices=3))

@@ -63,12 +63,12 @@ def _unknown() -> Iterator[Break]:
     for name in ("activations", "attention", "outputs"):
         for reason in ("damaged", "external-link", "pickle"):
             yield broken(reason, "trace", f"{name}-unknown", f"/{name} may hold the data of the trace: whether it does is unknown.", without(*TRACE), add(f"/{name}", group()), found_at(f"/{name}", reason))
-        yield valid("data-present", "trace", f"{name}-itself", f"/{name} is an array itself.", without(*TRACE), add(f"/{name}", array("token", source="unknown")))
+        yield valid("data-present", "trace", f"{name}-itself", f"/{name} is an array itself.", without(*TRACE), add(f"/{name}", array("token:query token:key", normalization="none", source="unknown")))
         yield broken("data-present", "trace", f"{name}-groups", f"/{name} holds groups alone.", without(*TRACE), add(f"/{name}/x", group(num_layers=0)))
     for kind in KINDS:
         slug = kind.replace("_", "-")
         yield broken("damaged", "openfold", f"{slug}-unknown", f"Whether there is attention in /attention/{kind} is unknown.", without("/attention"), add(f"/attention/{kind}", group()), found_at(f"/attention/{kind}", "damaged"))
-        yield broken("attention-present", "openfold", f"{slug}-array", f"/attention/{kind} is an array, and no layer.", without("/attention"), add(f"/attention/{kind}", array("residue:query residue:key", source="unknown")), also=("group-node",))
+        yield broken("attention-present", "openfold", f"{slug}-array", f"/attention/{kind} is an array, and no layer.", without("/attention"), add(f"/attention/{kind}", array("residue:query residue:key", normalization="none", source="unknown")), also=("group-node",))
 
 
 def _below_metadata() -> Iterator[Break]:
@@ -105,7 +105,7 @@ def _series(profile: str, path: str, rule: str) -> Iterator[Break]:
 
 
 _AXES = {"/attention/self": "sample head token:query token:key", "/single": "residue single_channel", "/pair": "residue:i residue:j pair_channel"}
-_SOURCE = {"/attention/self": {"source": "proxy"}}
+_SOURCE = {"/attention/self": {"normalization": "none", "source": "proxy"}}
 _BESIDE = {"vit": ("series-elsewhere", "vit-known-nodes"), "openfold": ("openfold-known-nodes", "series-elsewhere")}
 
 
@@ -122,7 +122,7 @@ def _emptied(document: dict[str, Any], path: str) -> None:
 
 def _series_elsewhere() -> Iterator[Break]:
     for name in ("inputs", "activations", "attention", "attention_topk", "single", "pair", "msa", "recycle", "representations", "outputs"):
-        more = (add(f"/{name}/more", group(num_blocks=2)), add(f"/{name}/more/x", array("token", source="unknown")))
+        more = (add(f"/{name}/more", group(num_blocks=2)), add(f"/{name}/more/x", array("token:query token:key", normalization="none", source="unknown")))
         yield broken("series-elsewhere", "trace", f"below-{name.replace('_', '-')}", f"A group of /{name} declares blocks, and holds something else.", *more)
 
 
@@ -142,6 +142,6 @@ def _others() -> Iterator[Break]:
         yield broken("recommended-metadata", profile, f"license-absent-{profile}", "/metadata has no license.", no_attribute("/metadata", "license"))
     yield valid("no-machine-names", "trace", "hostname-number", "A number is no name of a machine.", attribute("/", "hostname", 3))
     for kind in ("triangle_start", "triangle_end"):
-        node = array("residue:query residue:key", contents={"pattern": "softmax", "seed": 6}, source="softmax")
+        node = array("residue:query residue:key", contents={"pattern": "softmax", "seed": 6}, normalization="softmax", source="captured")
         yield broken("triangle-attention-axes", "openfold", f"{kind.replace('_', '-')}-flat-without-anchor", "Without heads it is no triangle attention: an anchor is not asked for.", add(f"/attention/{kind}/layer_00", {**node, "chunks": [12, 12]}))
     yield broken("index-width", "trace", "mixed-widths", "One digit and two: one fault.", put("/activations", "attributes", {"num_layers": 4}), add("/activations/layer_02", array("token hidden")), add("/activations/layer_3", array("token hidden")))

@@ -34,7 +34,7 @@ NUMBER = re.compile(r"_00(?=/|$)")
 
 
 ODD = {"pattern": "listed", "values": [-9, 0, 1, 99]}
-ODD_AXES = "odd:c odd:b odd:a"
+ODD_AXES = "odd:key odd:query odd:a"
 NO_AXES = {**array("", "int8", ODD), "axes": None, "shape": [2, 3]}
 
 
@@ -52,7 +52,7 @@ def _nearly_named() -> Iterator[Break]:
         for path in arrays:
             for slug, near in _near(path):
                 if not _taken(profile, near):
-                    node = group(num_parts=0) if slug.endswith("-after-a-digit") else array(ODD_AXES, "int8", ODD, source="unknown")
+                    node = group(num_parts=0) if slug.endswith("-after-a-digit") else array(ODD_AXES, "int8", ODD, normalization="none", source="unknown")
                     yield broken(f"{profile}-known-nodes", profile, f"{slug_of(path)}-{slug}", f"{near} is nearly {path}.", add(near, node), also=_also(path, slug), values=True)
         yield from _of_each_kind(profile, list(arrays))
 
@@ -69,7 +69,7 @@ def _of_each_kind(profile: str, arrays: list[str]) -> Iterator[Break]:
             stem, above = path[: match.start()], path[: match.end()]
             yield broken(rule, profile, f"{slug_of(path)}-ten-digits", f"A number has nine digits at most: {stem}_0000000000 is none.", found_at(f"{stem}_0000000000", "damaged"), also=("damaged",))
             if above != path:
-                yield broken(rule, profile, f"{slug_of(above)}-no-letters", f"{stem}_ is nearly {above}, and an array.", add(f"{stem}_", array(ODD_AXES, "int8", ODD, source="unknown")))
+                yield broken(rule, profile, f"{slug_of(above)}-no-letters", f"{stem}_ is nearly {above}, and an array.", add(f"{stem}_", array(ODD_AXES, "int8", ODD, normalization="none", source="unknown")))
 
 
 def _near(path: str) -> Iterator[tuple[str, str]]:
@@ -104,7 +104,7 @@ def _copied() -> Iterator[Break]:
     for profile, arrays in ARRAYS.items():
         nodes = (add(f"/extra{path}", array(ODD_AXES, "int8", ODD)) for path in arrays)
         yield valid(f"{profile}-known-nodes", profile, "lookalikes-in-extra", "Every array of the table again, below /extra, with other axes and dtype.", *nodes, values=True)
-    weights = array("token:query token:key", contents={"pattern": "softmax", "seed": 3}, source="softmax")
+    weights = array("token:query token:key", contents={"pattern": "softmax", "seed": 3}, normalization="softmax", source="captured")
     yield valid("facts-measured", "trace", "attention-in-extra", "Below /extra no sums of rows are asked for.", add("/extra/attention/x", weights), values=True)
     yield valid("attention-source", "trace", "none-in-extra", "Below /extra a source is not asked for.", add("/extra/attention/x", array("head token:query token:key")))
     yield valid("coordinate-dtype", "trace", "in-extra-outputs", "Below /extra coordinates may be integers.", add("/extra/outputs/coordinates", array("residue xyz", "int8", ODD)))
@@ -136,7 +136,7 @@ def _elsewhere() -> Iterator[Break]:
     members = (add("/activations/block", group()), add("/activations/block/inner", group(num_heads=0)), add("/activations/block/x", array(ODD_AXES)))
     yield broken("array-node", "mnist", "activations-with-members", "A group stands for an array of activations: what is in it is not judged besides.", *members)
     yield broken("activations-present", "mnist", "in-extra", "Activations below /extra alone.", without("/activations"), add("/extra/activations/x", array("sample")))
-    weights = array("residue:query residue:key", source="unknown")
+    weights = array("residue:query residue:key", normalization="none", source="unknown")
     attention = (without("/attention"), add("/extra/attention/ipa/layer_00", weights), found_at("/extra/attention/msa_row", "damaged"))
     yield broken("attention-present", "openfold", "in-extra", "Attention below /extra alone, and some there that cannot be read.", *attention, also=("damaged",))
     for slug, near in _near("/attention/ipa/layer_00"):
@@ -153,7 +153,7 @@ def _elsewhere() -> Iterator[Break]:
     for name in ("num_s", "num_Heads"):
         also = () if name == "num_s" else ("attribute-name",)
         yield broken("empty-group", "trace", f"declares-{name.lower().replace('_', '-')}", f"{name} is no count of members.", add("/activations/more", group(**{name: 0})), also=also)
-    heads = {**array("Sub_head frame:query frame:key", source="unknown"), "shape": [6, 64, 64], "chunks": [2, 64, 64]}
+    heads = {**array("Sub_head frame:query frame:key", normalization="none", source="unknown"), "shape": [6, 64, 64], "chunks": [2, 64, 64]}
     yield broken("axis-name", "trace", "no-head", "Sub_head is no name of an axis, and no axis of heads.", add("/attention/other", heads), also=("chunk-minimum",))
     node = on_description(lambda parts: parts["nodes"].update({"/activations/a\\u001bb": {**group(), "members": 1, "escaped": ["name"]}, "/activations/a\\u001bb/0x": parts["nodes"]["/activations/layer_00"]}))
     yield broken("node-name", "trace", "below-an-escaped-name", "A name that begins with a digit, in a group whose name has an escape sequence.", node, also=("printable-text",))
@@ -164,5 +164,5 @@ def _texts() -> Iterator[Break]:
     yield broken("creation-time", "trace", "goes-on", "Something after the offset.", attribute("/", "created_at", "2026-11-21T09:00:00Z[UTC]"))
     yield broken("creation-time", "trace", "two-fractions", "Two fractions of a second.", attribute("/", "created_at", "2026-11-21T09:00:00.5.5Z"))
     for axis in ("forehead", "subheads", "head_size", "heads_kept"):
-        node = {**array(f"{axis} token:query token:key", source="unknown"), "shape": [2, 5, 5], "chunks": [2, 5, 5]}
+        node = {**array(f"{axis} token:query token:key", normalization="none", source="unknown"), "shape": [2, 5, 5], "chunks": [2, 5, 5]}
         yield valid("chunk-one-head", "trace", f"no-head-{axis.replace('_', '-')}", f"{axis} is no axis of heads.", add("/attention/other", node))

@@ -83,12 +83,12 @@ def _nodes() -> Iterator[Break]:
         "recycle-array": ("/recycle/mean", "residue"),
     }.items():
         also = ("series-alike",) if slug == "recycle-member" else ()
-        source = {"source": "unknown"} if slug == "mean" else {}
+        source = {"normalization": "none", "source": "unknown"} if slug == "mean" else {}
         yield broken("openfold-known-nodes", "openfold", slug, f"The profile has no name for {path}.", add(path, array(names, **source)), also=also)
     for name in ("structure", "representations", "templates", "outputs2", "my_outputs"):
         yield broken("openfold-known-nodes", "openfold", f"group-{name.replace('_', '-')}", f"The profile has no group /{name}.", add(f"/{name}", group()), add(f"/{name}/x", array("residue")))
     for parent in ("attention", "attention_topk"):
-        yield broken("openfold-known-nodes", "openfold", f"{parent.replace('_', '-')}-cross", f"The profile has no /{parent}/cross.", add(f"/{parent}/cross", array("ipa_head residue:query residue:key", source="unknown")))
+        yield broken("openfold-known-nodes", "openfold", f"{parent.replace('_', '-')}-cross", f"The profile has no /{parent}/cross.", add(f"/{parent}/cross", array("ipa_head residue:query residue:key", normalization="none", source="unknown")))
     yield valid("openfold-known-nodes", "openfold", "in-extra", "Below /extra any node may be.", add("/extra", group()), add("/extra/plddt", array("residue")))
     yield valid("openfold-known-nodes", "openfold", "many-layers", "Numbers of three digits.", *(move(f"/single/layer_0{i}", f"/single/layer_00{i}") for i in range(2)))
     yield broken("node-name", "openfold", "capital", "A name that is no name: one fault, not two.", add("/outputs/PAE", array("residue:i residue:j")))
@@ -127,8 +127,8 @@ def _kinds() -> Iterator[Break]:
         yield broken("array-node", "openfold", slug_of(path), f"A group stands for {path}.", *holder, also=also)
     for kind in KINDS:
         path = f"/attention/{kind}/layer_00"
-        yield broken("array-node", "openfold", slug_of(path), f"A group stands for {path}.", without(path), add(path, group()), add(f"{path}/x", array("residue", source="unknown")), also=("series-kind",))
-        yield broken("group-node", "openfold", f"attention-{kind.replace('_', '-')}", f"An array stands for /attention/{kind}.", without(f"/attention/{kind}"), add(f"/attention/{kind}", array("residue", source="unknown")))
+        yield broken("array-node", "openfold", slug_of(path), f"A group stands for {path}.", without(path), add(path, group()), add(f"{path}/x", array("residue:query residue:key", normalization="none", source="unknown")), also=("series-kind",))
+        yield broken("group-node", "openfold", f"attention-{kind.replace('_', '-')}", f"An array stands for /attention/{kind}.", without(f"/attention/{kind}"), add(f"/attention/{kind}", array("residue:query residue:key", normalization="none", source="unknown")))
         yield broken("group-node", "openfold", f"topk-{kind.replace('_', '-')}", f"An array stands for /attention_topk/{kind}.", without("/attention_topk/ipa"), add(f"/attention_topk/{kind}", array("residue")))
         yield broken(
             "group-node",
@@ -140,7 +140,7 @@ def _kinds() -> Iterator[Break]:
             add(f"/attention_topk/{kind}/layer_00", array("residue")),
         )
     for name in ("inputs", "outputs", "single", "pair", "msa", "attention", "attention_topk", "recycle"):
-        yield broken("group-node", "openfold", name.replace("_", "-"), f"An array stands for /{name}.", without(f"/{name}"), *(unmasked() if name == "outputs" else ()), add(f"/{name}", array("residue", source="unknown")))
+        yield broken("group-node", "openfold", name.replace("_", "-"), f"An array stands for /{name}.", without(f"/{name}"), *(unmasked() if name == "outputs" else ()), add(f"/{name}", array("residue:query residue:key", normalization="none", source="unknown")))
     yield broken(
         "group-node", "openfold", "recycle-member", "An array stands for a recycle.", without("/recycle/recycle_00", "/recycle/recycle_01"), attribute("/recycle", "num_recycles", 1), add("/recycle/recycle_00", array("residue"))
     )
@@ -169,7 +169,7 @@ def _dtypes() -> Iterator[Break]:
         yield broken("top-k-index-dtype", "openfold", f"of-{slug_of(kind)}", f"Indices of {kind} as int64.", *moved_topk(kind), put(f"/attention_topk/{kind}/layer_00/indices", "dtype", "int64"))
         yield broken("float-dtype", "openfold", f"topk-{slug_of(kind)}", f"Weights of {kind} as int8.", *moved_topk(kind), put(f"/attention_topk/{kind}/layer_00/weights", "dtype", "int8"))
         path = f"/attention/{kind}/layer_00"
-        yield broken("float-dtype", "openfold", slug_of(path), f"{path} as int8.", put(path, "dtype", "int8"), attribute(path, "source", "proxy"), also=("series-dtype",))
+        yield broken("float-dtype", "openfold", slug_of(path), f"{path} as int8.", put(path, "dtype", "int8"), attribute(path, "normalization", "none"), also=("series-dtype",))
     for path in ("/single/layer_00", "/pair/layer_00", "/msa/layer_00", "/recycle/recycle_00/single", "/recycle/recycle_00/pair", "/outputs/confidence", "/outputs/predicted_aligned_error", "/outputs/ptm"):
         also = ("series-dtype",) if _in_series(path) else ()
         yield broken("float-dtype", "openfold", slug_of(path), f"{path} as int8.", axes(path, TABLE[path][0], "int8"), also=also)

@@ -46,9 +46,9 @@ def _sums() -> Iterator[Break]:
         yield broken("attention-row-sum", "trace", f"{dtype}-sides-lowest", f"Rows of {dtype} that begin just in range, and end too high.", at, fact(SELF, row_sum_minimum=low + step / 10, row_sum_maximum=high + step))
         if dtype != "bfloat16":
             yield broken("attention-row-sum", "trace", f"{dtype}-sides-apart", f"Rows of {dtype} that begin where those of bfloat16 may, and end too high: one fault.", at, fact(SELF, row_sum_minimum=0.995, row_sum_maximum=1.05))
-        yield valid("attention-row-sum", "trace", f"{dtype}-sides-unknown", "Where the sums begin is unknown; then nothing is said of where they end.", at, fact(SELF, row_sum_minimum=None, row_sum_maximum=high + step))
+        yield valid("attention-row-sum", "trace", f"{dtype}-sides-unknown", "Where the sums end is unknown; then nothing is said of where they begin.", at, fact(SELF, row_sum_minimum=low - step, row_sum_maximum=None))
     row = {"row_sum_minimum": 0.3, "row_sum_maximum": 1.4}
     yield broken("attention-range", "trace", "little-above-and-sums", "A weight a little above the bound, and sums too: one fault.", fact(SELF, maximum=1.015, **row))
     for dtype in ("uint8", "int32", "complex64"):
         yield broken("float-dtype", "trace", f"{dtype}-with-values", f"Weights of {dtype}: what they sum to is not asked.", measured(SELF, "dtype", value=dtype), fact(SELF, minimum=-3, maximum=66, **row))
-    yield broken("attention-source", "trace", "other-values", "Without a source nothing is asked of the values.", attribute(SELF, "source", "gradient"), fact(SELF, minimum=-3, maximum=66, **row))
+    yield broken("attention-normalization", "trace", "other-values", "Without a normalization nothing is asked of the values.", attribute(SELF, "normalization", "gradient"), fact(SELF, minimum=-3, maximum=66, **row))

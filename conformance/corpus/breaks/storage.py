@@ -59,7 +59,7 @@ def _chunks() -> Iterator[Break]:
     for head in ("head", "heads", "ipa_head", "n2_heads", "_head"):
         names = f"sample {head} token:query token:key"
         also = ("axis-term",) if head == "heads" else ("axis-name",) if head == "_head" else ()
-        changed = add(SELF, {**array(names, contents={"pattern": "softmax", "seed": 3}, source="softmax"), "chunks": [1, 2, 5, 5]})
+        changed = add(SELF, {**array(names, contents={"pattern": "softmax", "seed": 3}, normalization="softmax", source="captured"), "chunks": [1, 2, 5, 5]})
         yield broken("chunk-one-head", "trace", f"two-of-{slugs[head]}", f"Two of the axis {head} in a chunk.", sized(head, 2), changed, also=also)
     yield broken("chunk-one-head", "openfold", "ipa", "All heads in one chunk.", put("/attention/ipa/layer_00", "chunks", [3, 12, 12]))
     yield valid("chunk-one-head", "trace", "one", "One head in a chunk, and a part of its rows.", put(SELF, "chunks", [1, 1, 2, 5]))
@@ -69,7 +69,7 @@ def _chunks() -> Iterator[Break]:
         "header",
         "An axis that only begins alike is no head.",
         sized("header", 2),
-        add(SELF, {**array("header token:query token:key", contents={"pattern": "softmax", "seed": 3}, source="softmax"), "chunks": [2, 5, 5]}),
+        add(SELF, {**array("header token:query token:key", contents={"pattern": "softmax", "seed": 3}, normalization="softmax", source="captured"), "chunks": [2, 5, 5]}),
     )
     yield valid(
         "chunk-one-head",
@@ -77,7 +77,7 @@ def _chunks() -> Iterator[Break]:
         "overhead",
         "An axis that only ends alike is no head.",
         sized("overhead", 2),
-        add(SELF, {**array("overhead token:query token:key", contents={"pattern": "softmax", "seed": 3}, source="softmax"), "chunks": [2, 5, 5]}),
+        add(SELF, {**array("overhead token:query token:key", contents={"pattern": "softmax", "seed": 3}, normalization="softmax", source="captured"), "chunks": [2, 5, 5]}),
     )
     yield valid("chunk-one-head", "trace", "activations", "Only attention is read head by head.", add("/activations/heads", {**array("head token"), "chunks": [2, 5]}))
     yield valid("chunk-one-head", "trace", "similar-name", "A group whose name only begins alike.", add("/attention_maps/x", {**array("head token"), "chunks": [2, 5]}))
@@ -88,7 +88,7 @@ def _chunks() -> Iterator[Break]:
         "batch",
         "Two entries of a batch in a chunk.",
         sized("batch", 2),
-        add(SELF, {**array("batch head token:query token:key", contents={"pattern": "softmax", "seed": 3}, source="softmax"), "chunks": [2, 1, 5, 5]}),
+        add(SELF, {**array("batch head token:query token:key", contents={"pattern": "softmax", "seed": 3}, normalization="softmax", source="captured"), "chunks": [2, 1, 5, 5]}),
         also=("axis-term",),
     )
     yield valid("chunk-one-sample", "trace", "activations", "Only attention is read sample by sample.", add("/activations/x", {**array("sample token"), "chunks": [3, 5]}))

@@ -67,11 +67,11 @@ def _root() -> Iterator[Break]:
     yield valid("data-present", "trace", "similar-name", "An array below a name that only begins like /inputs.", without("/activations", "/attention"), add("/inputs_of_model/x", array("token")))
     yield valid("data-present", "trace", "deeper", "An array below a name that only ends like /extra.", without("/activations", "/attention"), add("/my/extra/x", array("token")))
     yield broken("data-present", "trace", "coordinate-only", "A coordinate alone was not captured.", without("/activations", "/attention"), add("/outputs/token", array("token")))
-    yield valid("attention-source", "trace", "coordinate", "A coordinate beside attention is none.", add("/attention/self/token", array("token")))
+    yield valid("attention-roles", "trace", "coordinate", "A coordinate beside attention is none.", add("/attention/self/token", array("token")))
     yield broken("axis-one-size", "trace", "coordinate", "A coordinate has the size of its axis.", add("/activations/token", {**array("token"), "shape": [9]}))
     yield valid("data-present", "trace", "empty-before-scalar", "An array without values before one with a value.", without("/activations", "/attention"), add("/activations/x", {**array("none other"), "shape": [0, 4]}), add("/outputs/loss", array("")))
     for name in ("activations", "attention", "outputs", "single", "representations", "attention_topk", "predictions"):
-        keep = add(f"/{name}/x", array("token", source="unknown"))
+        keep = add(f"/{name}/x", array("token:query token:key", normalization="none", source="unknown"))
         yield valid("data-present", "trace", f"{name}-only", f"One array below /{name} is a trace.", without("/activations", "/attention"), keep)
     yield valid("data-present", "trace", "scalar", "One number is data.", without("/activations", "/attention"), add("/outputs/loss", array("")))
     yield valid("data-present", "trace", "below-groups", "The only array lies deep.", without("/activations", "/attention"), add("/outputs/a/b", array("token")))
@@ -140,7 +140,7 @@ def _kinds() -> Iterator[Break]:
     yield broken("portable-dtype", "trace", "attention-string", "Softmax weights as text: one fault, not two.", axes(SELF, "sample head token:query token:key", "bytes"))
     for dtype in ("float16", "bfloat16", "float64"):
         yield valid("float-dtype", "trace", f"valid-{dtype}", f"Attention may be {dtype}.", axes(SELF, "sample head token:query token:key", dtype))
-    yield valid("float-dtype", "trace", "scores-of-integers", "Only softmax weights have to be floating-point.", axes(SELF, "sample head token:query token:key", "int8"), attribute(SELF, "source", "proxy"))
+    yield valid("float-dtype", "trace", "scores-of-integers", "Only weights have to be floating-point.", axes(SELF, "sample head token:query token:key", "int8"), attribute(SELF, "normalization", "none"))
     coordinates = ("inputs", "outputs", "structure", "activations", "recycle", "recycles", "representations", "predictions")
     for name in coordinates:
         yield broken("coordinate-dtype", "trace", f"in-{name}", f"Coordinates below /{name} in half precision.", add(f"/{name}/coordinates", array("residue xyz", "float16")))

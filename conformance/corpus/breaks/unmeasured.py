@@ -68,13 +68,13 @@ def _below_metadata() -> Iterator[Break]:
 
 
 def _attention() -> Iterator[Break]:
-    rows = (unmeasured(SELF, "facts", "row_sum_minimum"), unmeasured(SELF, "facts", "row_sum_maximum"))
+    rows = tuple(unmeasured(SELF, "facts", name) for name in ("row_sum_minimum", "row_sum_maximum"))
     yield broken("float-dtype", "trace", "sums-of-integers", "Sums of integers are not asked for.", measured(SELF, "dtype", value="int32"), *rows)
-    yield broken("attention-source", "trace", "absent-with-sums-unmeasured", "Without a source no sums are asked for.", no_attribute(SELF, "source"), *rows)
-    yield broken("attention-source", "trace", "absent-with-wrong-sums", "Without a source sums may be anything.", no_attribute(SELF, "source"), fact(SELF, row_sum_maximum=1.4))
-    yield broken("attention-source", "trace", "absent-with-scores", "Without a source weights may be anything.", no_attribute(SELF, "source"), fact(SELF, maximum=9))
-    yield broken("attention-source", "trace", "absent-integers", "Without a source the dtype is free.", no_attribute(SELF, "source"), measured(SELF, "dtype", value="int32"))
-    yield valid("attention-source", "trace", "proxy-integers", "Only softmax weights are floats.", attribute(SELF, "source", "proxy"), measured(SELF, "dtype", value="int32"))
+    yield broken("attention-normalization", "trace", "absent-with-sums-unmeasured", "Without a normalization no sums are asked for.", no_attribute(SELF, "normalization"), *rows)
+    yield broken("attention-normalization", "trace", "absent-with-wrong-sums", "Without a normalization sums may be anything.", no_attribute(SELF, "normalization"), fact(SELF, row_sum_maximum=1.4))
+    yield broken("attention-normalization", "trace", "absent-with-scores", "Without a normalization weights may be anything.", no_attribute(SELF, "normalization"), fact(SELF, maximum=9))
+    yield broken("attention-normalization", "trace", "absent-integers", "Without a normalization the dtype is free.", no_attribute(SELF, "normalization"), measured(SELF, "dtype", value="int32"))
+    yield valid("attention-normalization", "trace", "proxy-integers", "Only weights are floats.", attribute(SELF, "normalization", "none"), measured(SELF, "dtype", value="int32"))
 
 
 def _partners() -> Iterator[Break]:

@@ -20,6 +20,7 @@ from vizschema.conformance.corpus.breaks.edits import (
     put,
     unmeasured,
     valid,
+    weights,
 )
 
 # A table reads better with a case a line.
@@ -49,7 +50,7 @@ def _finite() -> Iterator[Break]:
     for slug, number in (("largest", 3.4e38), ("subnormal", 1e-45), ("minus-zero", -0.0)):
         yield valid("finite", "trace", f"valid-{slug}", f"{number!r} is a number.", filled(LAYER, pattern="listed", values=[0.5, number, 1.5]))
     yield broken("finite", "trace", "all-nan", "Nothing but NaN, which is one value.", filled(LAYER, pattern="listed", values=["NaN"]), also=("values-vary",))
-    yield broken("finite", "trace", "attention", "NaN in attention.", attribute(SELF, "source", "proxy"), filled(SELF, pattern="listed", values=["NaN", *(round(0.15 + i / 500, 3) for i in range(60))]))
+    yield broken("finite", "trace", "attention", "NaN in attention.", attribute(SELF, "normalization", "none"), filled(SELF, pattern="listed", values=["NaN", *(round(0.15 + i / 500, 3) for i in range(60))]))
 
 
 def _chunks() -> Iterator[Break]:
@@ -121,15 +122,51 @@ def _attention() -> Iterator[Break]:
         "attention-row-sum",
         "trace",
         "heads-last",
-        "Heads last: the sum runs over heads.",
-        add(SELF, array("sample token:query token:key head", contents={"pattern": "uniform", "seed": 3, "low": 0.1, "high": 0.4}, source="softmax")),
+        "Heads last, and rows that sum to anything.",
+        add(SELF, array("sample token:query token:key head", contents={"pattern": "uniform", "seed": 3, "low": 0.1, "high": 0.4}, normalization="softmax", source="captured")),
     )
-    for source in ("proxy", "unknown"):
-        yield valid("attention-row-sum", "trace", f"source-{source}", "Only softmax rows sum to 1.", attribute(SELF, "source", source), filled(SELF, pattern="normal", seed=5))
-    yield valid("attention-row-sum", "trace", "top-k", "Rows of the largest weights need not sum to 1.", attribute(SELF, "source", "top_k"), filled(SELF, pattern="uniform", seed=6, low=0.0, high=0.3))
-    yield broken("attention-range", "trace", "top-k-above-one", "A weight of the largest ones is above 1.", attribute(SELF, "source", "top_k"), filled(SELF, pattern="uniform", seed=6, low=0.0, high=1.9))
-    yield broken("attention-range", "trace", "top-k-negative", "A weight of the largest ones is negative.", attribute(SELF, "source", "top_k"), filled(SELF, pattern="uniform", seed=6, low=-0.5, high=0.9))
-    yield valid("attention-row-sum", "trace", "outside-attention", "Rows outside /attention.", add("/outputs/x", array("head token:query token:key", source="softmax")))
+    yield valid("attention-row-sum", "trace", "none", "What is not normalised may sum to anything.", attribute(SELF, "normalization", "none"), filled(SELF, pattern="normal", seed=5))
+    for source in ("recomputed", "proxy", "top_k", "unknown"):
+        yield broken("attention-row-sum", "trace", f"source-{source.replace('_', '-')}", "Where numbers come from says nothing of what rows obey.", attribute(SELF, "source", source), filled(SELF, pattern="uniform", seed=6, low=0.0, high=0.3))
+    yield from _normalizations()
+    yield from _swapped()
+    yield valid("attention-row-sum", "trace", "outside-attention", "Rows outside /attention.", add("/outputs/x", array("head token:query token:key", normalization="softmax", source="captured")))
+
+
+ROWS = {"halves": [0.1, 0.2, 0.05, 0.1, 0.05], "ones": [0.1, 0.3, 0.2, 0.3, 0.1], "turned": [0.3, 0.1, 0.1, 0.3, 0.2], "zeros": [0.0] * 5, "large": [0.9, 0.3, 0.1, 0.2, 0.1]}
+"""Rows of five weights that sum to 0.5, to 1, to 0 and to 1.6."""
+
+
+def _normalizations() -> Iterator[Break]:
+    """Which rows each normalization allows."""
+    allowed = {
+        "softmax": ("ones turned",),
+        "softmax_masked": ("ones turned", "zeros ones"),
+        "softmax_truncated": ("ones turned", "zeros ones", "halves ones"),
+        "softmax_sink": ("ones turned", "zeros ones", "halves ones"),
+        "sigmoid": ("ones turned", "zeros ones", "halves ones", "large ones"),
+    }
+    for word, rows in allowed.items():
+        for kinds in ("ones turned", "zeros ones", "halves ones", "large ones"):
+            edits = (attribute(SELF, "normalization", word), filled(SELF, pattern="listed", values=[value for kind in kinds.split() for value in ROWS[kind]]))
+            slug, why = f"{word.replace('_', '-')}-{kinds.replace(' ', '-')}", f"{word}, with rows of {kinds.replace(' ', ' and of ')}."
+            if kinds in rows:
+                yield valid("attention-row-sum", "trace", slug, why, *edits)
+            else:
+                yield broken("attention-row-sum", "trace", slug, why, *edits)
+        yield broken("attention-range", "trace", f"{word.replace('_', '-')}-negative", f"A weight of {word} is negative.", attribute(SELF, "normalization", word), filled(SELF, pattern="uniform", seed=6, low=-0.5, high=0.9))
+        yield broken("attention-range", "trace", f"{word.replace('_', '-')}-above-one", f"A weight of {word} is above 1.", attribute(SELF, "normalization", word), filled(SELF, pattern="uniform", seed=6, low=0.0, high=1.9))
+
+
+def _swapped() -> Iterator[Break]:
+    """Rows run along the axis with the role key, wherever it stands."""
+    marks = {"normalization": "softmax", "source": "captured"}
+    for slug, names in {"swapped": "sample head token:query token:key", "heads-last-swapped": "sample token:key token:query head"}.items():
+        along = names.split().index("token:query")
+        node = {**array(names, contents={"pattern": "softmax", "seed": 6, "along": along}, **marks), "chunks": [1 if name in ("sample", "head") else 5 for name in names.split()]}
+        yield broken("attention-row-sum", "trace", slug, "The roles query and key are swapped.", add(SELF, node))
+    cut = {**array("sample head token:key token:query", contents=weights("sample head token:key token:query", 6), **marks), "chunks": [1, 1, 2, 2]}
+    yield valid("attention-row-sum", "trace", "keys-first-in-chunks", "Keys first, cut into chunks along both axes.", add(SELF, cut))
 
 
 BOUNDS = {"float32": (0.999, 1.001), "float64": (0.999, 1.001), "float16": (0.998, 1.002), "bfloat16": (0.99, 1.01)}
@@ -147,6 +184,7 @@ def _bounds() -> Iterator[Break]:
         yield broken("attention-row-sum", "trace", f"{dtype}-far-above", f"A row of {dtype} at 3.", at, fact(SELF, row_sum_maximum=3.0))
         yield broken("attention-row-sum", "trace", f"{dtype}-both", f"Rows of {dtype} on both sides: one fault.", at, fact(SELF, row_sum_minimum=0.3, row_sum_maximum=1.4))
         yield broken("attention-range", "trace", f"{dtype}-negative", f"A weight of {dtype} below 0.", at, fact(SELF, minimum=-0.001))
+    yield from _lengths()
     row = {"row_sum_minimum": 0.3, "row_sum_maximum": 1.4}
     yield valid("attention-range", "trace", "at-bounds", "Weights of 0 and, rounded, 1.01.", fact(SELF, minimum=0, maximum=1.01))
     yield broken("attention-range", "trace", "just-above", "A weight just above the bound.", fact(SELF, maximum=1.015))
@@ -161,6 +199,28 @@ def _bounds() -> Iterator[Break]:
     yield broken("values-vary", "trace", "copies-too", "All weights are equal, and so are the heads: one fault.", fact(SELF, constant=True, duplicate_slices=1))
 
 
+LENGTHS = {"float16": ((1, 0.002), (32768, 0.002), (32769, 0.005), (131072, 0.005), (131073, 0.033), (1048576, 0.033)), "bfloat16": ((1 << 21, 0.01),), "float32": ((1 << 21, 0.001),), "float64": ((1 << 21, 0.001),)}
+"""How far sums of rows may be from 1, by dtype and by the length of a row."""
+
+
+def _lengths() -> Iterator[Break]:
+    """Long rows of float16 may be further off: small weights are rounded more coarsely."""
+    for dtype, lengths in LENGTHS.items():
+        for length, tolerance in lengths:
+            at = (measured(SELF, "dtype", value=dtype), fact(SELF, row_length=length))
+            name, low, high = f"{dtype}-of-{length}", round(1 - tolerance, 6), round(1 + tolerance, 6)
+            yield valid("attention-row-sum", "trace", f"{name}-at-bounds", f"Rows of {length} values of {dtype} at the bounds.", *at, fact(SELF, row_sum_minimum=low, row_sum_maximum=high))
+            yield broken("attention-row-sum", "trace", f"{name}-below", f"A row of {length} values of {dtype} just below the bound.", *at, fact(SELF, row_sum_minimum=low - 0.0002))
+            yield broken("attention-row-sum", "trace", f"{name}-above", f"A row of {length} values of {dtype} just above the bound.", *at, fact(SELF, row_sum_maximum=high + 0.0002))
+            masked = (*at, attribute(SELF, "normalization", "softmax_masked"))
+            yield valid("attention-row-sum", "trace", f"{name}-masked-at-bounds", f"Rows of {length} values of {dtype} at the bounds, and masked ones.", *masked, fact(SELF, row_sum_minimum=0, nonzero_row_sum_minimum=low, row_sum_maximum=high))
+            yield broken("attention-row-sum", "trace", f"{name}-masked-below", f"A row of {length} values of {dtype} that is not 0 and just below the bound.", *masked, fact(SELF, row_sum_minimum=0, nonzero_row_sum_minimum=low - 0.0002))
+            for word in ("softmax_masked", "softmax_truncated", "softmax_sink"):
+                yield broken("attention-row-sum", "trace", f"{name}-{word.replace('_', '-')}-above", f"A row of {length} values of {dtype} just above the bound.", *at, attribute(SELF, "normalization", word), fact(SELF, row_sum_maximum=high + 0.0002))
+    longer = (measured(SELF, "dtype", value="float16"), fact(SELF, row_length=1048577, row_sum_minimum=0.3, row_sum_maximum=1.5))
+    yield valid("attention-row-sum", "trace", "float16-of-1048577", "Longer rows of float16 may sum to anything.", *longer)
+
+
 def _measured() -> Iterator[Break]:
     yield broken("facts-measured", "trace", "no-facts", "Values were read, and an array has no facts.", unmeasured(LAYER, "facts"))
     yield broken("facts-measured", "trace", "no-facts-in-extra", "Values were read, and an array below /extra has no facts.", unmeasured(EXTRA, "facts"))
@@ -171,13 +231,13 @@ def _measured() -> Iterator[Break]:
         for name in ("non_finite", "minimum", "maximum"):
             yield broken("facts-measured", "trace", f"{dtype}-{name.replace('_', '-')}", f"{name} of {dtype} was not measured.", node, unmeasured("/outputs/x", "facts", name))
         yield broken("recommended-facts-measured", "trace", f"{dtype}-constant", f"constant of {dtype} was not measured.", node, unmeasured("/outputs/x", "facts", "constant"))
-        for name in ("row_sum_minimum", "row_sum_maximum"):
+        for name in ("row_length", "row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum"):
             yield broken("facts-measured", "trace", f"{dtype}-{name.replace('_', '-')}", f"{name} of {dtype} was not measured.", measured(SELF, "dtype", value=dtype), unmeasured(SELF, "facts", name))
     for dtype in INTEGERS:
         for name in ("minimum", "maximum"):
             yield broken("facts-measured", "trace", f"{dtype}-{name}", f"{name} of {dtype} was not measured.", add("/outputs/x", array("token", dtype, RAMP)), unmeasured("/outputs/x", "facts", name))
     yield broken("recommended-facts-measured", "trace", "absent-chunks", "Nobody looked for chunks that were never written.", unmeasured(LAYER, "facts", "absent_chunks"))
     yield valid("recommended-facts-measured", "trace", "in-extra", "Below /extra nothing is recommended.", unmeasured(EXTRA, "facts", "absent_chunks"))
-    yield valid("facts-measured", "trace", "row-sums-of-proxy", "Rows that need not sum to 1.", attribute(SELF, "source", "proxy"), unmeasured(SELF, "facts", "row_sum_minimum"))
+    yield valid("facts-measured", "trace", "row-sums-of-proxy", "Rows that need not sum to 1.", attribute(SELF, "normalization", "none"), unmeasured(SELF, "facts", "row_sum_minimum"))
     yield broken("facts-measured", "trace", "array-at-attention", "An array that is /attention itself.", _at_attention(), unmeasured("/attention", "facts", "row_sum_minimum"))
     yield valid("facts-measured", "trace", "range-of-complex", "Complex numbers have no range.", add("/outputs/x", array("token", "complex64")))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vizschema.rules.tables.judges import CLOSED, MEASURED, SIZE, Check, Judge
 from vizschema.rules.tables.needs import needed
-from vizschema.rules.tables.paths import Steps, closed, groups_of, is_fixed, pattern, shown
+from vizschema.rules.tables.paths import Steps, closed, example, groups_of, is_fixed, pattern, shown
 from vizschema.rules.tables.relations import RELATIONS
 from vizschema.rules.tables.table import OWN, Node, Table
 from vizschema.rules.tables.vocabulary import Vocabulary
@@ -85,6 +85,9 @@ def _placed(check: Check, words: Vocabulary) -> Iterator[Placed]:
 
 def _axes(node: Node, words: Vocabulary) -> Schema:
     named = {"type": "array", "uniqueItems": True, "items": {"type": "string", "pattern": words.axis_name}}
+    if words.tied.search(example(node.steps)):
+        both = {"properties": {"roles": words.roles, "axes": named}}
+        return {"if": both, "then": {"properties": {"axes": _listed(node.axes)}}}
     return {"properties": {"axes": {"if": named, "then": _listed(node.axes)}}}
 
 

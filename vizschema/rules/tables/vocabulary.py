@@ -20,7 +20,8 @@ Facts = tuple[Mapping[str, Any], ...]
 class Vocabulary:
     """Words of one version, read from its `trace`.
 
-    `classes` maps a class of dtypes to its dtypes; `definitions` a class to the `$defs` entry that judges it.
+    `classes` maps a class of dtypes to its dtypes; `definitions` a class to the `$defs` entry that judges it. At the paths
+    of `tied`, arrays have axes with `roles`: a rule of `trace` reports those that lack them.
     """
 
     version: str
@@ -31,6 +32,8 @@ class Vocabulary:
     axis_terms: re.Pattern[str]
     groups: tuple[str, ...]
     coordinates: re.Pattern[str]
+    tied: re.Pattern[str]
+    roles: Schema
     facts: Facts
 
     def dtypes_of(self, text: str) -> tuple[str, ...]:
@@ -54,6 +57,8 @@ def vocabulary(version: str, must: Schema, should: Schema, facts: Facts) -> Voca
         re.compile(rules["axis-term"]["not"]["pattern"], re.ASCII),
         _groups(should),
         re.compile(_pattern_above(must, "coordinate-dtype"), re.ASCII),
+        re.compile(_pattern_above(must, "attention-roles"), re.ASCII),
+        rules["attention-roles"]["then"]["properties"]["roles"]["anyOf"][0],
         facts,
     )
 
@@ -80,9 +85,14 @@ def _groups(should: Schema) -> tuple[str, ...]:
 
 
 def _pattern_above(document: Schema, anchor: str) -> str:
-    """The pattern of names nearest above a rule."""
+    """The pattern of names nearest above a rule, or above a reference to the definition with that rule."""
+    rule = f'"$anchor": "{anchor}"'
+    references = (
+        f'"$ref": "#/$defs/{name}"' for name, each in document.get("$defs", {}).items() if rule in json.dumps(each)
+    )
+    marks = (rule, *references)
     for pattern, schema in _patterns(document):
-        if f'"$anchor": "{anchor}"' in json.dumps(schema):
+        if any(mark in json.dumps(schema) for mark in marks):
             return pattern
     raise SpecError(f"{document['$id']}: expected the rule {anchor} below a pattern of names, found none")
 

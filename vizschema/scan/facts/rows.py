@@ -22,6 +22,9 @@ _LARGEST = 2
 """Beyond it, no value of a row that is asked to sum to 1 may lie."""
 
 _DECIMALS = 6
+_ZERO = 0.5 * 10**-_DECIMALS
+"""The largest sum that is 0 to as many decimals."""
+
 _AT_ONCE = 1 << 17
 """How many values are widened at once, unless a row has more."""
 
@@ -37,8 +40,37 @@ class _Part(NamedTuple):
     stored: bool
 
 
+class _Ends(NamedTuple):
+    """The smallest and the largest sum, and the smallest that is not 0; None where there is none."""
+
+    minimum: float | None
+    maximum: float | None
+    nonzero: float | None
+
+    def with_sums(self, sums: Doubles) -> _Ends:
+        """These and the sums of other rows, NaN where a row has none."""
+        smallest, largest = float(np.fmin.reduce(sums)), float(np.fmax.reduce(sums))
+        if not smallest <= largest:
+            return self
+        nonzero = smallest
+        if abs(smallest) <= _ZERO:
+            nonzero = float(np.fmin.reduce(sums, where=np.abs(sums) > _ZERO, initial=np.nan))
+        return self.with_ends(_Ends(smallest, largest, None if math.isnan(nonzero) else nonzero))
+
+    def with_ends(self, other: _Ends) -> _Ends:
+        """The ends of both."""
+        return _Ends(
+            least(self.minimum, other.minimum),
+            greatest(self.maximum, other.maximum),
+            least(self.nonzero, other.nonzero),
+        )
+
+
+_NO_SUMS = _Ends(None, None, None)
+
+
 class RowSum:
-    """The length of a row, and the smallest and the largest sum of a row that has one.
+    """The length of a row; of the rows that have a sum the smallest, the largest, and the smallest that isn't 0.
 
     Rows run along the axis `along` of the context, or along the last one; an array without axes is one row. Chunks that
     were never written may come in boxes that no stored chunk matches: rows that lack nothing else are completed by the
@@ -51,8 +83,7 @@ class RowSum:
         self._size = math.prod(context.shape)
         # Doubles near it are multiples of the step: adding and subtracting it rounds to them.
         self._shift = 1.5 * 2.0 ** (self._length.bit_length() + 1)
-        self._minimum: float | None = None
-        self._maximum: float | None = None
+        self._ends = _NO_SUMS
         self._seen = 0
         self._rows = 0
         self._fill: Doubles | None = None
@@ -73,8 +104,7 @@ class RowSum:
 
     def merge(self, other: RowSum) -> None:
         """Take in what `other` has seen."""
-        self._minimum = least(self._minimum, other._minimum)
-        self._maximum = greatest(self._maximum, other._maximum)
+        self._ends = self._ends.with_ends(other._ends)
         self._seen += other._seen
         self._rows += other._rows
         self._fill = other._fill if self._fill is None else self._fill
@@ -82,13 +112,18 @@ class RowSum:
             self._take(key, part)
 
     def result(self) -> dict[str, Any]:
-        """The length of a row, and both sums to six decimals, None where no row has a sum."""
-        ends = [self._minimum, self._maximum]
+        """The length of a row, and the sums to six decimals, None where no row has such a sum."""
+        ends = self._ends
         if self._fill is not None and self._seen == self._size:
             for sums in self._completed(self._fill):
-                ends = _widened(ends, sums)
-        minimum, maximum = (None if end is None else round(end, _DECIMALS) + 0.0 for end in ends)
-        return {"row_length": self._length, "row_sum_minimum": minimum, "row_sum_maximum": maximum}
+                ends = ends.with_sums(sums)
+        minimum, maximum, nonzero = (None if end is None else round(end, _DECIMALS) + 0.0 for end in ends)
+        return {
+            "row_length": self._length,
+            "row_sum_minimum": minimum,
+            "row_sum_maximum": maximum,
+            "nonzero_row_sum_minimum": nonzero,
+        }
 
     def _completed(self, fill: Doubles) -> list[Doubles]:
         """The sums of the rows of which a part was never written, and nothing is damaged."""
@@ -116,7 +151,7 @@ class RowSum:
             self._parts[key] = part
             return
         self._rows += math.prod(key[1])
-        self._minimum, self._maximum = _widened((self._minimum, self._maximum), part.sums)
+        self._ends = self._ends.with_sums(part.sums)
 
 
 def cuts_rows(context: Context, shape: Sequence[int]) -> bool:
@@ -126,14 +161,6 @@ def cuts_rows(context: Context, shape: Sequence[int]) -> bool:
 
 def _axis_of(context: Context) -> int:
     return len(context.shape) - 1 if context.along is None else context.along
-
-
-def _widened(ends: Sequence[float | None], sums: Doubles) -> list[float | None]:
-    """The smallest and the largest of `ends` and those of `sums` that are one."""
-    smallest, largest = float(np.fmin.reduce(sums)), float(np.fmax.reduce(sums))
-    if smallest <= largest:  # else no row has a sum
-        return [least(ends[0], smallest), greatest(ends[1], largest)]
-    return list(ends)
 
 
 def _inside(seen: Seen) -> bool:

@@ -1,4 +1,4 @@
-"""The description: builders of its nodes, and its derived parts (`members`, `roles`, `axes`, `series`).
+"""The description: builders of its nodes, and its derived parts (`members`, `roles`, `references`, `axes`, `series`).
 
 Plain JSON in, plain JSON out. Opens nothing, judges nothing. `docs/architecture.md` says what each field means.
 """
@@ -145,6 +145,9 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
                 node["ambiguous"] = ambiguous
         elif node["kind"] == "array":
             node["roles"] = _roles(node["axes"] or ())
+            references = _references(ordered, node)
+            if references:
+                node["references"] = references
     description = {
         "container": dict(container),
         "values": values,
@@ -213,6 +216,30 @@ def _roles(axes: Sequence[str | None]) -> dict[str, list[str]]:
         if colon:
             roles.setdefault(role, []).append(axis)
     return roles
+
+
+def _references(nodes: Mapping[str, Node], node: Node) -> Node:
+    """Each attribute of an array that is a path: whether an array is there, its dtype, and whether its axes fit.
+
+    A path at which something lies that is neither an array nor a group is left out: that is reported by itself.
+    """
+    found: Node = {}
+    for name, path in node["attributes"].items():
+        if not isinstance(path, str) or not path.startswith("/"):
+            continue
+        other = nodes.get(path, {"kind": "group"})
+        if other["kind"] == "array":
+            fits = _axes_fit(other["axes"] or (), node["axes"] or ())
+            found[name] = {"path": path, "exists": True, "dtype": other["dtype"], "axes_fit": fits}
+        elif other["kind"] == "group":
+            found[name] = {"path": path, "exists": False, "dtype": None, "axes_fit": False}
+    return found
+
+
+def _axes_fit(part: Sequence[str | None], whole: Sequence[str | None]) -> bool:
+    """Whether each axis of `part` is one of `whole`; one without a role stands for all its roles."""
+    known = {*whole, *((name or "").partition(":")[0] for name in whole)}
+    return set(part) <= known
 
 
 def axis_key(nodes: Mapping[str, Node], path: str, name: str) -> str:

@@ -64,7 +64,8 @@ def _non_finite(node: RawNode, *_: Any) -> Facts:
     values = _values(node).astype(np.complex128 if node.dtype in _COMPLEX else np.float64)
     nan = int(np.isnan(values).sum())
     infinite = int((np.isinf(values) & ~np.isnan(values)).sum())
-    return {"non_finite": nan + infinite, "nan": nan, "infinite": infinite}
+    above = int((((values.real == np.inf) | (values.imag == np.inf)) & ~np.isnan(values)).sum())
+    return {"non_finite": nan + infinite, "nan": nan, "infinite": infinite, "positive_infinite": above}
 
 
 def _range(node: RawNode, *_: Any) -> Facts:

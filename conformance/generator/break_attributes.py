@@ -88,6 +88,12 @@ def _escaped(target: Target) -> Iterator[Change]:
         yield change(attribute(target.path, "made_up", ["two\nlines"]))
 
 
+def _nowhere(target: Target) -> Iterator[Change]:
+    """An attribute that names an array leads nowhere."""
+    if target.is_array:
+        yield change(attribute(target.path, target.at.place[3], "/nowhere"))
+
+
 VALUE = "nodes/*/attributes/*"
 BREAKS: dict[tuple[str, str], Breaker] = {
     **{(VALUE, word): _value for word in ("anyOf", "const", "enum", "minLength", "minimum", "not", "pattern", "type")},
@@ -99,4 +105,5 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     **{("nodes/*/attributes/(names)", word): _name for word in ("pattern", "not")},
     ("nodes/*/unused_scopes", "maxItems"): _unused_scope,
     ("nodes/*/escaped", "maxItems"): _escaped,
+    ("nodes/*/references/*", "anyOf"): _nowhere,
 }

@@ -60,6 +60,16 @@ def _not_finite(target: Target) -> Iterator[Change]:
             yield _filled(target, value, 0.5)
 
 
+def _not_a_number(target: Target) -> Iterator[Change]:
+    if target.is_array and _count(target):
+        yield _filled(target, "NaN", 0.5)
+
+
+def _infinite(target: Target) -> Iterator[Change]:
+    if target.is_array and _count(target):
+        yield _filled(target, "Infinity", 0.5)
+
+
 def _too_low(target: Target) -> Iterator[Change]:
     wanted, maximum = target.at.value, _facts(target).get("maximum")
     if target.is_array and maximum is not None and _fits(target, wanted - 1) and _count(target):
@@ -245,6 +255,8 @@ def _lengthened(path: str, place: int, axis: str) -> Callable[[dict[str, Any]], 
 FACT, STORAGE = "nodes/*/facts", "nodes/*/storage"
 BREAKS: dict[tuple[str, str], Breaker] = {
     (f"{FACT}/non_finite", "const"): _not_finite,
+    (f"{FACT}/nan", "const"): _not_a_number,
+    (f"{FACT}/positive_infinite", "const"): _infinite,
     (f"{FACT}/minimum", "minimum"): _too_low,
     (f"{FACT}/maximum", "maximum"): _too_high,
     (f"{FACT}/maximum", "exclusiveMinimum"): _nowhere_high,

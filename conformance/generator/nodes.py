@@ -24,9 +24,13 @@ FACTS = (
     *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero"),
 )
 RESERVED = Language(
-    (), ("^(num|size|scope)_", "^(stored_dtype|class|name|reference_list|indices|present|not_captured|host|hostname)$")
+    (),
+    (
+        "^(num|size|scope)_",
+        "^(stored_dtype|class|name|reference_list|indices|present|not_captured|host|hostname|mask|scale|sink)$",
+    ),
 )
-"""Attributes about the tree, which the tree gives, and those that containers keep for themselves."""
+"""Attributes about the tree, those that name another node, and those that containers keep for themselves."""
 _PLAIN = Language((), (r"[\\]",))
 _WORD = Language(("^[a-z]",)) & _PLAIN
 

@@ -150,6 +150,26 @@ class TestWhole:
         rootless = complete({}, {"/": plain(), "/x": fault("stray-file", "")})
         assert rootless["nodes"] == {"/": {**plain(), "roles": {}}}
 
+    def test_an_attribute_that_is_a_path_says_whether_an_array_is_there_and_fits(self) -> None:
+        names = {"mask": "/m", "scale": "/g", "sink": "/no", "note": "m", "count": 3, "broken": "/b", "other": "/o"}
+        nodes = {
+            "/": group({}),
+            "/g": group(names),
+            "/b": fault("damaged", ""),
+            "/m": plain(["a", "b:key"], dtype="bool"),
+            "/o": plain(["a", "c"]),
+            "/x": array("int8", [2, 2, 3, 3], ["a:query", "a:key", "b:query", "b:key"], names, None),
+        }
+        found = complete({}, nodes)["nodes"]
+        assert found["/x"]["references"] == {
+            "mask": {"path": "/m", "exists": True, "dtype": "bool", "axes_fit": True},
+            "scale": {"path": "/g", "exists": False, "dtype": None, "axes_fit": False},
+            "sink": {"path": "/no", "exists": False, "dtype": None, "axes_fit": False},
+            "other": {"path": "/o", "exists": True, "dtype": "float32", "axes_fit": False},
+        }
+        assert "references" not in found["/g"]
+        assert "references" not in found["/m"]
+
     def test_the_roles_of_an_array_are_listed_with_the_axes_that_have_them(self) -> None:
         names = ["a:key", "b", None, "a:query", "c:key", ":odd", "d:"]
         nodes = {"/": group({}), "/x": plain(names, [1] * 7), "/y": plain(None), "/z": plain(["a", "b"])}

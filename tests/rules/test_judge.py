@@ -188,6 +188,10 @@ STRUCTURE: list[tuple[str, str, str, Break]] = [
     ("attention-source", "trace", SELF, attribute(SELF, "source", "softmax")),
     ("attention-normalization", "trace", SELF, drop(SELF, "attributes", "normalization")),
     ("attention-normalization", "trace", SELF, attribute(SELF, "normalization", "relu")),
+    ("masked-value", "trace", LAYER, attribute(LAYER, "masked_value", -1e9)),
+    ("reference-path", "trace", LAYER, attribute(LAYER, "mask", "mask")),
+    ("reference-fits", "trace", LAYER, attribute(LAYER, "mask", "/inputs/mask")),
+    ("reference-fits", "trace", SELF, attribute(SELF, "sink", LAYER)),
     ("attention-roles", "trace", SELF, axes(SELF, "sample head token hidden")),
     ("attention-roles", "trace", SELF, axes(SELF, "head token:query token:key hidden:key")),
     ("attention-roles", "vit", SELF, axes(SELF, "sample head token hidden")),
@@ -256,6 +260,8 @@ STRUCTURE: list[tuple[str, str, str, Break]] = [
 
 VALUES: list[tuple[str, str, str, Break]] = [
     ("finite", "trace", LAYER, fact(LAYER, "non_finite", 1)),
+    ("finite", "trace", LAYER, both(attribute(LAYER, "masked_value", "-inf"), fact(LAYER, "nan", 1), fact(LAYER, "positive_infinite", 2))),
+    ("extra-finite", "trace", "/extra/Anything, even Größe", fact("/extra/Anything, even Größe", "non_finite", 1)),
     ("chunk-readable", "trace", LAYER, fact(LAYER, "damaged_chunks", [{"key": "0/0", "reason": "truncated", "detail": "x"}])),
     ("chunk-keys", "trace", LAYER, fact(LAYER, "damaged_chunks", [{"key": "0/0", "reason": "misplaced", "detail": "x"}])),
     ("stray-file", "trace", LAYER, fact(LAYER, "stray", ["note.txt"])),

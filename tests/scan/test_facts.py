@@ -136,6 +136,7 @@ def test_facts_of_floats_are_those_of_the_whole_array(drawn: tuple[Any, tuple[in
         "non_finite": values.size - finite.size,
         "nan": int(np.isnan(doubles).sum()),
         "infinite": int(np.isinf(doubles).sum()),
+        "positive_infinite": int((doubles == np.inf).sum()),
     }
     ends = (finite.min() + 0.0, finite.max() + 0.0) if finite.size else (None, None)
     assert measured("range", context, blocks, order) == {"minimum": ends[0], "maximum": ends[1]}
@@ -218,7 +219,7 @@ def test_a_signalling_nan_is_a_nan_and_no_warning(dtype: np.dtype[Any]) -> None:
     infinity = np.array([np.inf], dtype).view(f"u{dtype.itemsize}")
     values = np.concatenate([(infinity + 1).view(dtype), np.ones(3, dtype)]).reshape(2, 2)
     context, blocks = context_of(values, along=0), cut(values, (1, 2))
-    assert measured("non_finite", context, blocks) == {"non_finite": 1, "nan": 1, "infinite": 0}
+    assert measured("non_finite", context, blocks) == {"non_finite": 1, "nan": 1, "infinite": 0, "positive_infinite": 0}
     assert measured("range", context, blocks) == {"minimum": 1, "maximum": 1}
     assert measured("row_sum", context, blocks) == row_facts(2, [2])
     assert measured("row_sum", context, cut(values, (1, 1))) == row_facts(2, [2])
@@ -226,7 +227,11 @@ def test_a_signalling_nan_is_a_nan_and_no_warning(dtype: np.dtype[Any]) -> None:
 
 def test_complex_numbers_are_finite_in_both_parts() -> None:
     values = np.array([1 + 2j, complex(np.nan, np.inf), complex(0, np.inf)], np.complex64)
-    assert measured("non_finite", context_of(values), cut(values, (2,))) == {"non_finite": 2, "nan": 1, "infinite": 1}
+    found = measured("non_finite", context_of(values), cut(values, (2,)))
+    assert found == {"non_finite": 2, "nan": 1, "infinite": 1, "positive_infinite": 1}
+    below = np.array([complex(1, -np.inf), complex(-np.inf, 0), complex(np.inf, -np.inf)], np.complex128)
+    found = measured("non_finite", context_of(below), cut(below, (1,)))
+    assert found == {"non_finite": 3, "nan": 0, "infinite": 3, "positive_infinite": 1}
 
 
 def test_facts_without_a_value_are_null() -> None:
@@ -383,7 +388,7 @@ def test_counts_add_up_over_blocks_and_accumulators(parts: int) -> None:
         given = [(start, block.astype(dtype)) for start, block in blocks]
         context = context_of(values.astype(dtype))
         found = measured("non_finite", context, given, parts=parts)
-        assert found == {"non_finite": 8, "nan": 5, "infinite": 3}
+        assert found == {"non_finite": 8, "nan": 5, "infinite": 3, "positive_infinite": 2}
         assert alone("non_finite", context, given) == found
         assert measured("constant", context, given, parts=parts) == {"constant": False}
 

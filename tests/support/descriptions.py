@@ -156,7 +156,7 @@ def openfold() -> Nodes:
 PROFILES: Mapping[str, Callable[[], Nodes]] = {"trace": trace, "mnist": mnist, "vit": vit, "openfold": openfold}
 
 FACTS = {
-    **{"non_finite": 0, "nan": 0, "infinite": 0, "minimum": 0, "maximum": 1, "constant": False},
+    **{"non_finite": 0, "nan": 0, "infinite": 0, "positive_infinite": 0, "minimum": 0, "maximum": 1, "constant": False},
     **{"absent_chunks": 0, "damaged_chunks": []},
 }
 PARTNERS: Mapping[str, Mapping[str, Any]] = {

@@ -11,6 +11,7 @@ from vizschema.conformance.corpus.breaks.edits import (
     array,
     attribute,
     broken,
+    found_at,
     group,
     no_attribute,
     valid,
@@ -29,6 +30,7 @@ def breaks() -> Iterator[Break]:
     """Every break of this table."""
     yield from _metadata()
     yield from _counts()
+    yield from _references()
     yield from _portable()
     yield from _names()
 
@@ -82,6 +84,37 @@ def _counts() -> Iterator[Break]:
     yield valid("indices-attribute", "trace", "of-group", "Only an array was filtered.", attribute("/activations", "indices", "all"))
 
 
+WEIGHTS = "sample head token:query token:key"
+REFERENCES = {"mask": ("bool", "sample token"), "scale": ("float32", "head"), "sink": ("float16", "sample head token:query")}
+"""Attributes that name an array: a dtype that it may have, and axes that fit attention."""
+
+
+def _references() -> Iterator[Break]:
+    ones = {"pattern": "listed", "values": [1, 0, 1]}
+    for slug, value in (("number", -1e9), ("nan", "nan"), ("infinity", "-Infinity"), ("empty", ""), ("list", ["-inf"]), ("boolean", True)):
+        yield broken("masked-value", "trace", slug, f"masked_value is {value!r}.", attribute(LAYER, "masked_value", value))
+    yield broken("masked-value", "trace", "in-extra", "masked_value of an array below /extra is 0.", attribute("/extra/Anything, even Größe", "masked_value", 0))
+    yield valid("masked-value", "trace", "minus-infinity", "masked_value may be declared where nothing is masked.", attribute(LAYER, "masked_value", "-inf"))
+    yield valid("masked-value", "trace", "of-group", "A group may have an attribute of that name.", attribute("/activations", "masked_value", 0))
+    for name, (dtype, axes) in REFERENCES.items():
+        at = f"/inputs/{name}"
+        there, named = add(at, array(axes, dtype, ones)), attribute(SELF, name, at)
+        for slug, value in (("number", 1), ("name", f"inputs/{name}"), ("empty", ""), ("list", [at]), ("boolean", True)):
+            yield broken("reference-path", "trace", f"{name}-{slug}", f"{name} is {value!r}.", there, attribute(SELF, name, value))
+        yield valid("reference-path", "trace", f"{name}-of-group", "A group may have an attribute of that name.", attribute("/activations", name, 3))
+        yield valid("reference-fits", "trace", name, f"{name} names an array that fits.", there, named)
+        yield valid("reference-fits", "trace", f"{name}-whole", f"{name} over all axes.", add(at, {**array(WEIGHTS, dtype, ones)}), named)
+        yield valid("reference-fits", "trace", f"{name}-of-group", "A group may have an attribute of that name.", attribute("/activations", name, "/nowhere"))
+        yield broken("reference-fits", "trace", f"{name}-absent", f"{name} leads nowhere.", named)
+        yield broken("reference-fits", "trace", f"{name}-group", f"{name} leads to a group.", attribute(SELF, name, "/activations"))
+        yield broken("reference-fits", "trace", f"{name}-in-extra", f"{name} of an array below /extra leads nowhere.", attribute("/extra/Anything, even Größe", name, at))
+        for wrong in ("window", "token:other", f"{axes} window"):
+            yield broken("reference-fits", "trace", f"{name}-over-{wrong.replace(' ', '-').replace(':', '-')}", f"{name} over {wrong}.", add(at, array(wrong, dtype, ones)), named)
+        for wrong in {"bool", "uint8", "int8", "float32", "float64", "complex64"} - ({"bool"} if name == "mask" else {"float32", "float64"}):
+            yield broken("reference-fits", "trace", f"{name}-{wrong}", f"{name} of {wrong}.", add(at, array(axes, wrong, ones)), named)
+        yield broken("damaged", "trace", f"{name}-unreadable", f"What {name} names cannot be read: one fault.", named, there, found_at(at, "damaged"))
+
+
 def _portable() -> Iterator[Break]:
     for place, slug in (("/metadata", "metadata"), (LAYER, "array"), ("/extra", "extra"), ("/", "root"), ("/activations", "group")):
         yield broken("portable-attribute", "trace", f"object-in-{slug}", "A nested object.", attribute(place, "config", {"a": 1}))
@@ -102,6 +135,11 @@ def _portable() -> Iterator[Break]:
         ("partial", "/activations", "partial"),
         ("indices", LAYER, "indices"),
         ("source", SELF, "source"),
+        ("normalization", SELF, "normalization"),
+        ("masked-value", LAYER, "masked_value"),
+        ("mask", LAYER, "mask"),
+        ("scale", LAYER, "scale"),
+        ("sink", SELF, "sink"),
     ):
         yield broken("portable-attribute", "trace", f"object-as-{slug}", f"A nested object as {name}: one fault, not two.", attribute(place, name, {"a": 1}))
     portable: tuple[tuple[str, Any], ...] = (("numbers", [1, 2.5]), ("texts", ["a", "b"]), ("booleans", [True, False]), ("empty-list", []), ("empty-text", ""), ("negative", -7), ("boolean", False))

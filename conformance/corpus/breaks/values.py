@@ -37,20 +37,36 @@ RAMP = {"pattern": "listed", "values": [0, 1, 1]}
 
 def breaks() -> Iterator[Break]:
     """Every break of this table."""
-    for each in (*_finite(), *_chunks(), *_vary(), *_attention(), *_bounds(), *_measured()):
+    for each in (*_finite(), *_masked(), *_chunks(), *_vary(), *_attention(), *_bounds(), *_measured()):
         yield Break(each.rule, each.profile, each.slug, each.why, each.edits, each.kind, True, each.also, each.base)
 
 
 def _finite() -> Iterator[Break]:
     for slug, value in (("nan", "NaN"), ("infinity", "Infinity"), ("minus-infinity", "-Infinity")):
         yield broken("finite", "trace", slug, f"{value} among the values.", filled(LAYER, pattern="listed", values=[0.5, value, 1.5]))
-        yield broken("finite", "trace", f"{slug}-in-extra", f"{value} below /extra.", add("/extra/x", array("token", "float64", {"pattern": "listed", "values": [0.5, 1.5, value]})))
+        yield broken("extra-finite", "trace", f"{slug}-in-extra", f"{value} below /extra.", add("/extra/x", array("token", "float64", {"pattern": "listed", "values": [0.5, 1.5, value]})))
     for dtype in (*FLOATS, "complex64", "complex128"):
         yield broken("finite", "trace", f"nan-{dtype}", f"One NaN in {dtype}.", add("/outputs/x", array("token", dtype, {"pattern": "listed", "values": [1.0, 2.0, 3.0, 4.0, "NaN"]})))
     for slug, number in (("largest", 3.4e38), ("subnormal", 1e-45), ("minus-zero", -0.0)):
         yield valid("finite", "trace", f"valid-{slug}", f"{number!r} is a number.", filled(LAYER, pattern="listed", values=[0.5, number, 1.5]))
     yield broken("finite", "trace", "all-nan", "Nothing but NaN, which is one value.", filled(LAYER, pattern="listed", values=["NaN"]), also=("values-vary",))
     yield broken("finite", "trace", "attention", "NaN in attention.", attribute(SELF, "normalization", "none"), filled(SELF, pattern="listed", values=["NaN", *(round(0.15 + i / 500, 3) for i in range(60))]))
+
+
+def _masked() -> Iterator[Break]:
+    """-inf where `masked_value` declares it, and what it does not allow."""
+    for rule, path in (("finite", "/outputs/x"), ("extra-finite", "/extra/x")):
+        for dtype in (*FLOATS, "complex64", "complex128"):
+            for slug, values in {"minus-infinity": [0.5, "-Infinity", 1.5], "nan": [0.5, "-Infinity", "NaN", 1.5], "infinity": [0.5, "-Infinity", "Infinity"], "both": [0.5, "Infinity", "NaN"]}.items():
+                node = array("token", dtype, {"pattern": "listed", "values": values}, masked_value="-inf")
+                name, why = f"masked-{slug}-{dtype}", f"{' and '.join(map(str, values[1:]))} in {dtype} with masked_value."
+                make = valid if slug == "minus-infinity" and dtype in FLOATS else broken
+                yield make(rule, "trace", name, why, add(path, node))
+        yield broken(rule, "trace", "masked-otherwise", "Another attribute declares nothing.", add(path, array("token", "float32", {"pattern": "listed", "values": [0.5, "-Infinity"]}, mask_value="-inf")))
+    for name in ("nan", "positive_infinite"):
+        yield broken("facts-measured", "trace", f"masked-{name.replace('_', '-')}", f"{name} of an array with masked_value was not measured.", attribute(LAYER, "masked_value", "-inf"), unmeasured(LAYER, "facts", name))
+        yield valid("facts-measured", "trace", f"unmasked-{name.replace('_', '-')}", f"{name} is asked for with masked_value alone.", unmeasured(LAYER, "facts", name))
+    yield broken("finite", "trace", "described-unknown", "Not finite, and of neither kind.", fact(LAYER, non_finite=1))
 
 
 def _chunks() -> Iterator[Break]:

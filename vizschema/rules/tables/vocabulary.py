@@ -20,8 +20,8 @@ Facts = tuple[Mapping[str, Any], ...]
 class Vocabulary:
     """Words of one version, read from its `trace`.
 
-    `classes` maps a class of dtypes to its dtypes; `definitions` a class to the `$defs` entry that judges it. At the paths
-    of `tied`, arrays have axes with `roles`: a rule of `trace` reports those that lack them.
+    `classes` maps a class of dtypes to its dtypes; `definitions` a class to the `$defs` entry that judges it. Arrays at
+    the paths of `tied` have axes with `roles`: a rule of `trace` reports those that lack them.
     """
 
     version: str

@@ -10,11 +10,12 @@ from vizschema.scan.facts.base import INFINITY, Context, Seen, Values, bits_of, 
 
 
 class NonFinite:
-    """Counts NaN and infinities; a complex number with a NaN in it counts as NaN."""
+    """Counts NaN, infinities and those above 0 in any part; a complex number with a NaN in it counts as NaN."""
 
     def __init__(self, _: Context) -> None:
         self.nan = 0
         self.infinite = 0
+        self.positive = 0
 
     def add(self, seen: Seen) -> None:
         """Take in one block."""
@@ -24,20 +25,29 @@ class NonFinite:
         if few.dtype in INFINITY:
             size = few.view(np.uint16) & 0x7FFF
             nan, infinite = size > INFINITY[few.dtype], size == INFINITY[few.dtype]
+            positive = few.view(np.uint16) == INFINITY[few.dtype]
         else:
             nan = np.isnan(few)
             infinite = np.isinf(few) & ~nan
+            positive = infinite & (np.isposinf(few.real) | np.isposinf(few.imag))
         self.nan += int(np.count_nonzero(nan)) * seen.weight
         self.infinite += int(np.count_nonzero(infinite)) * seen.weight
+        self.positive += int(np.count_nonzero(positive)) * seen.weight
 
     def merge(self, other: NonFinite) -> None:
         """Take in what `other` has seen."""
         self.nan += other.nan
         self.infinite += other.infinite
+        self.positive += other.positive
 
     def result(self) -> dict[str, Any]:
-        """The counts, and their sum."""
-        return {"non_finite": self.nan + self.infinite, "nan": self.nan, "infinite": self.infinite}
+        """The counts, and the sum of the first two."""
+        return {
+            "non_finite": self.nan + self.infinite,
+            "nan": self.nan,
+            "infinite": self.infinite,
+            "positive_infinite": self.positive,
+        }
 
 
 class Range:

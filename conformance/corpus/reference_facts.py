@@ -5,6 +5,7 @@ Takes whole arrays in memory; shares nothing with the scan of the package.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -34,8 +35,9 @@ def measure(nodes: Mapping[str, RawNode], asked: Sequence[Mapping[str, Any]]) ->
         for entry in asked:
             if re.search(entry["at"], path) and node.dtype in entry.get("dtypes", (node.dtype,)):
                 own = {entry["axis"]: sizes.get(_key(nodes, path, entry["axis"]), set())} if "axis" in entry else {}
+                counted = _counted(node, arrays.get(str(node.attributes.get(entry.get("with_attribute")))))
                 for name in entry["measure"]:
-                    facts.update(_MEASURES[name](node, entry, arrays, own))
+                    facts.update(_MEASURES[name](counted, entry, arrays, own))
         measured[path] = facts
     return measured
 
@@ -52,6 +54,22 @@ def _values(node: RawNode) -> Values:
     if node.values is None:
         raise ValueError("a group has no values")
     return node.values
+
+
+def _counted(node: RawNode, mask: RawNode | None) -> RawNode:
+    """The entries that count by a mask, in a row; all of them where there is none that fits."""
+    if mask is None or mask.dtype != "bool" or mask.axes is None or node.axes is None:
+        return node
+    where, places = _values(mask), np.indices(_values(node).shape)
+    choices = [
+        [at for at, name in enumerate(node.axes) if wanted in (name, str(name).partition(":")[0])]
+        for wanted in mask.axes
+    ]
+    counts = np.ones(_values(node).shape, bool)
+    ways = [way for way in itertools.product(*choices) if len(set(way)) == len(way)]
+    for way in ways:
+        counts &= where[tuple(places[at] for at in way)]
+    return node if not ways else RawNode(node.attributes, _values(node)[counts], node.dtype)
 
 
 def _wide(values: Values) -> Values:

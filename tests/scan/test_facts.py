@@ -22,6 +22,7 @@ from vizschema.errors import SpecError
 from vizschema.rules import versions
 from vizschema.scan.facts import FACTS, Context, asked_of, base
 from vizschema.scan.facts.base import Extremes, Seen, quiet
+from vizschema.scan.facts.masks import mask_of
 from vizschema.scan.hashing.array import ArrayHash, Memory
 
 FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
@@ -574,3 +575,83 @@ def test_what_is_asked_for_names_the_entry_that_asks() -> None:
     with pytest.raises(SpecError) as caught:
         asked_of([{"measure": ["range"]}], "/x", node("int32"))
     assert str(caught.value) == "facts.json: expected a pattern of paths as `at` in every entry, found none"
+
+
+@st.composite
+def masked_arrays(draw: st.DrawFn) -> tuple[Any, tuple[int, ...], list[str], Any, list[str]]:
+    """An array, a grid over it, its axes, a mask, and the axes of the mask."""
+    sizes = {name: draw(st.integers(1, 4)) for name in ("sample", "token", "head")}
+    names = draw(st.permutations(["sample", "head", "token:query", "token:key"]))[: draw(st.integers(1, 4))]
+    known = sorted({*names, *(name.partition(":")[0] for name in names)})
+    of = draw(st.lists(st.sampled_from(known), min_size=1, max_size=2, unique_by=lambda name: name.partition(":")[0]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    values = rng.integers(-2, 3, size=[sizes[name.partition(":")[0]] for name in names]).astype(np.float32)
+    values[rng.random(values.shape) < 0.2] = draw(st.sampled_from([np.nan, np.inf, -np.inf, 1.0]))
+    values = values if draw(st.booleans()) else np.zeros_like(values)
+    grid = tuple(draw(st.integers(1, size)) for size in values.shape)
+    return values, grid, names, rng.random([sizes[name.partition(":")[0]] for name in of]) < 0.5, of
+
+
+@settings(max_examples=200, deadline=None)
+@given(masked_arrays())
+def test_masked_facts_are_those_of_the_entries_that_count(
+    drawn: tuple[Any, tuple[int, ...], list[str], Any, list[str]],
+) -> None:
+    values, grid, names, where, of = drawn
+    counts = np.ones(values.shape, bool)
+    for index in np.ndindex(values.shape):
+        at: dict[str, list[int]] = {}
+        for name, place in zip(names, index, strict=True):
+            for known in {name, name.partition(":")[0]}:
+                at.setdefault(known, []).append(place)
+        counts[index] = all(where[way] for way in itertools.product(*(at[name] for name in of)))
+    mask = mask_of(where, of, names, values.shape)
+    assert mask is not None
+    blocks = cut(values, grid)
+    context = context_of(values, mask=mask)
+    counted = values[counts]
+    for name in ("non_finite", "range", "constant"):
+        accumulators = [FACTS[name].start(context) for _ in range(2)]
+        for number, (start, block) in enumerate(blocks):
+            uniform = not block.view(np.uint32).any() and number % 2 == 0
+            with quiet():
+                accumulators[number % 2].add(mask.within(Seen(start, block, uniform=uniform)))
+        accumulators[0].merge(accumulators[1])
+        finite = counted[np.isfinite(counted)]
+        bits = {value.tobytes() for value in counted + np.float32(0)}
+        assert (
+            accumulators[0].result()
+            == {
+                "non_finite": {
+                    "non_finite": counted.size - finite.size,
+                    "nan": int(np.isnan(counted).sum()),
+                    "infinite": int(np.isinf(counted).sum()),
+                    "positive_infinite": int(np.isposinf(counted).sum()),
+                },
+                "range": {
+                    "minimum": finite.min() if finite.size else None,
+                    "maximum": finite.max() if finite.size else None,
+                },
+                "constant": {"constant": len(bits) == 1},
+            }[name]
+        )
+
+
+def test_a_vast_uniform_block_is_masked_without_its_entries() -> None:
+    where = np.arange(100_000) % 4 == 0
+    mask = mask_of(where, ["token"], ["head", "token:query", "token:key"], [1000, 100_000, 100_000])
+    assert mask is not None
+    block = np.broadcast_to(np.float32(0), (1000, 100_000, 100_000))
+    assert mask.within(Seen((0, 0, 0), block, uniform=True)).values.size == 1000 * 25_000**2
+
+
+@pytest.mark.parametrize(("axes", "of"), [(["other"], ["token"]), ([None], [None]), (["token:key"], ["token:query"])])
+def test_a_mask_over_other_axes_is_none(axes: Any, of: Any) -> None:
+    assert mask_of(np.ones(3, bool), axes, of, [3]) is None
+    assert mask_of(np.ones(2, bool), ["token"], ["token"], [3]) is None
+
+
+def test_a_fact_that_cannot_be_masked_is_refused_with_an_attribute() -> None:
+    entry = {"at": "^/", "measure": ["row_sum"], "with_attribute": "mask"}
+    with pytest.raises(SpecError, match="row_sum is not measured by a mask"):
+        asked_of([entry], "/x", node())

@@ -26,6 +26,7 @@ from vizschema.containers.values import (
 from vizschema.description import ITEM_BYTES, Description, Node, axis_key
 from vizschema.scan.facts import Asked, asked_of
 from vizschema.scan.facts.base import Accumulator, Context, Seen, quiet
+from vizschema.scan.facts.masks import Mask, mask_of
 from vizschema.scan.hashing.array import ArrayHash, Memory
 from vizschema.scan.hashing.finish import finish
 from vizschema.text import escape_text
@@ -75,6 +76,7 @@ class ScannedArray:
         self._asked: tuple[Asked, ...] = asked_of(entries, path, self.node)
         self._hash: ArrayHash | None = None
         self._hashing = hashing
+        self._masks: dict[str | None, Mask | None] = {None: None}
         self._memory = memory
         self._progress = progress
         self._values: Values | None = None
@@ -224,6 +226,18 @@ class ScannedArray:
         except ChunkDamaged:
             return None
 
+    def _mask(self, attribute: str | None) -> Mask | None:
+        """The mask that an attribute names; None where there is none, or where it does not fit."""
+        if attribute not in self._masks:
+            path = self.node.get("attributes", {}).get(attribute)
+            node = self._description["nodes"].get(path, {}) if isinstance(path, str) else {}
+            values = self.partner(path) if node.get("dtype") == "bool" else None
+            self._masks[attribute] = None
+            if values is not None:
+                axes, of = node["axes"] or (None,) * values.ndim, self.node["axes"] or ()
+                self._masks[attribute] = mask_of(values, axes, of, self.node["shape"]) if of else None
+        return self._masks[attribute]
+
     def finish(self, threads: int) -> None:
         """Read again what the hash of the values lacks after all pieces were read once."""
         if self.hash is None or self._values is None or self._hashing is None:
@@ -277,6 +291,7 @@ class ScannedArray:
             np.dtype(np.uint8) if first is None else first.dtype,
             first,
             fill=getattr(self._values, "fill", None),  # of values that have one: those of containers with chunks
+            mask=self._mask(asked.entry.get("with_attribute")),
             **asked.fact.context(asked.entry, self),
         )
 
@@ -288,15 +303,12 @@ class ScannedArray:
         if not block.values.size:
             return
         whole = Seen(block.start, block.values, uniform=block.absent > 0)
-        if block.absent or size <= _CACHED:
-            for accumulator in part.accumulators:
-                accumulator.add(whole)
-            return
-        seen = list(_cached(whole))
+        small = block.absent or size <= _CACHED
+        seen = [whole] if small else list(_cached(whole))
         contexts = self._contexts or ()  # there are some, since `part` was made of them
         for asked, context, accumulator in zip(self._asked, contexts, part.accumulators, strict=True):
             for each in [whole] if asked.fact.whole(context, block.values.shape) else seen:
-                accumulator.add(each)
+                accumulator.add(each if context.mask is None else context.mask.within(each))
 
 
 def _cached(whole: Seen) -> Iterator[Seen]:

@@ -37,7 +37,7 @@ RAMP = {"pattern": "listed", "values": [0, 1, 1]}
 
 def breaks() -> Iterator[Break]:
     """Every break of this table."""
-    for each in (*_finite(), *_masked(), *_chunks(), *_vary(), *_attention(), *_bounds(), *_measured()):
+    for each in (*_finite(), *_masked(), *_padded(), *_chunks(), *_vary(), *_attention(), *_bounds(), *_measured()):
         yield Break(each.rule, each.profile, each.slug, each.why, each.edits, each.kind, True, each.also, each.base)
 
 
@@ -67,6 +67,36 @@ def _masked() -> Iterator[Break]:
         yield broken("facts-measured", "trace", f"masked-{name.replace('_', '-')}", f"{name} of an array with masked_value was not measured.", attribute(LAYER, "masked_value", "-inf"), unmeasured(LAYER, "facts", name))
         yield valid("facts-measured", "trace", f"unmasked-{name.replace('_', '-')}", f"{name} is asked for with masked_value alone.", unmeasured(LAYER, "facts", name))
     yield broken("finite", "trace", "described-unknown", "Not finite, and of neither kind.", fact(LAYER, non_finite=1))
+
+
+def _padded() -> Iterator[Break]:
+    """Values are judged where a mask counts them."""
+    mask = add("/inputs/mask", {**array("sample token", "bool", {"pattern": "listed", "values": [1, 1, 1, 1, 0]})})
+    rows = [0.5, 1.5, 2.5, 3.5, "NaN"]
+    tokens = "sample token"
+    for slug, names, values in (
+        ("rows", tokens, rows),
+        ("without-samples", "token", rows),
+        ("of-hidden", f"{tokens} two", [value for value in rows for _ in range(2)]),
+        ("transposed", "two token sample", [value for value in rows for _ in range(3)]),
+    ):
+        own = "/inputs/mask" if "sample" in names else "/inputs/token_mask"
+        alone = add(own, array("token", "bool", {"pattern": "listed", "values": [1, 1, 1, 1, 0]}))
+        there = mask if "sample" in names else alone
+        node = array(names, "float32", {"pattern": "listed", "values": values}, mask=own)
+        if "two" in names:
+            node["shape"] = [{"two": 2, "token": 5, "sample": 3}[name] for name in names.split()]
+        yield valid("finite", "trace", f"padding-{slug}", f"NaN where a mask over tokens is false, in {names}.", there, add("/outputs/x", node))
+        yield broken("finite", "trace", f"padding-{slug}-unsaid", f"NaN in padding, and no attribute names the mask, in {names}.", there, add("/outputs/x", {**node, "attributes": {}}))
+        turned = [values[-1], *values[:-1]]
+        yield broken("finite", "trace", f"padding-{slug}-counted", f"NaN where the mask is true, in {names}.", there, add("/outputs/x", {**node, "contents": {"pattern": "listed", "values": turned}}))
+    padded = [value for head in (0.1, 0.3) for row in range(4) for value in (head, round(0.2 + row / 100, 3), 0.1, round(0.7 - head - row / 100, 3), 0.0)]
+    filled_in = filled(SELF, pattern="listed", values=[*padded[:20], *["NaN"] * 5, *padded[20:], *["NaN"] * 5])
+    yield valid("finite", "trace", "padding-attention", "Rows of padded queries are NaN.", mask, attribute(SELF, "mask", "/inputs/mask"), filled_in)
+    yield broken("finite", "trace", "padding-attention-unsaid", "Rows of padded queries are NaN, and no attribute names the mask.", mask, filled_in)
+    yield valid("values-vary", "trace", "padding-varies", "What the mask leaves out may be of one value.", mask, add("/outputs/x", array(tokens, "float32", {"pattern": "listed", "values": [0.5, 1.5, 2.5, 3.5, 0.0]}, mask="/inputs/mask")))
+    yield broken("values-vary", "trace", "padding-alone-varies", "All that the mask counts is of one value.", mask, add("/outputs/x", array(tokens, "float32", {"pattern": "listed", "values": [0.5, 0.5, 0.5, 0.5, 7.0]}, mask="/inputs/mask")))
+    yield valid("attention-range", "trace", "padding", "Rows of padded queries hold anything.", mask, attribute(SELF, "mask", "/inputs/mask"), attribute(SELF, "normalization", "sigmoid"), filled(SELF, pattern="listed", values=[*(round(0.02 + i / 500, 3) for i in range(20)), *([7.0] * 5), *(round(0.3 + i / 500, 3) for i in range(20)), *([7.0] * 5)]))
 
 
 def _chunks() -> Iterator[Break]:

@@ -57,6 +57,7 @@ class Fact(NamedTuple):
 
     `needs` are the keys that its entry must have, and `context` makes fields of `Context` from them; `applies` says
     whether the entry fits an array. `whole` says of which blocks, by their shape, the parts may not come one by one.
+    With `masked`, an entry may have it measured where the array that an attribute names is true.
     """
 
     start: Callable[[Context], Accumulator]
@@ -65,6 +66,7 @@ class Fact(NamedTuple):
     context: Callable[[Entry, Subject], dict[str, Any]] = lambda _, __: {}
     applies: Callable[[Entry, Node], bool] = lambda _, __: True
     whole: Callable[[Context, Sequence[int]], bool] = lambda _, __: False
+    masked: bool = False
 
 
 def _along(entry: Entry, array: Subject) -> dict[str, Any]:
@@ -88,10 +90,10 @@ def _partner(entry: Entry, array: Subject) -> dict[str, Any]:
 
 
 FACTS: Mapping[str, Fact] = {
-    "non_finite": Fact(NonFinite, _FLOATS | _COMPLEX),
-    "range": Fact(Range, _FLOATS | _INTEGERS | _BOOLEANS),
+    "non_finite": Fact(NonFinite, _FLOATS | _COMPLEX, masked=True),
+    "range": Fact(Range, _FLOATS | _INTEGERS | _BOOLEANS, masked=True),
     "row_sum": Fact(RowSum, _FLOATS, context=_along, applies=_has_axis, whole=cuts_rows),
-    "constant": Fact(Constant, _FLOATS),
+    "constant": Fact(Constant, _FLOATS, masked=True),
     "duplicate_slices": Fact(
         DuplicateSlices,
         _FLOATS,
@@ -141,6 +143,10 @@ def asked_of(entries: Sequence[Entry], path: str, node: Node) -> tuple[Asked, ..
             missing = [key for key in FACTS[name].needs if key not in entry]
             if missing:
                 raise SpecError(f"{name} needs {' and '.join(missing)}, and the entry has none", path="facts.json")
+            if "with_attribute" in entry and not FACTS[name].masked:
+                raise SpecError(
+                    f"{name} is not measured by a mask, and the entry has with_attribute", path="facts.json"
+                )
             if node["dtype"] in FACTS[name].dtypes and FACTS[name].applies(entry, node):
                 asked[name] = Asked(name, entry)
     return tuple(asked.values())

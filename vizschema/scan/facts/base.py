@@ -6,13 +6,16 @@ import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
 from vizschema.scan.hashing.array import ArrayHash
+
+if TYPE_CHECKING:
+    from vizschema.scan.facts.masks import Mask
 
 Values = npt.NDArray[Any]
 
@@ -30,7 +33,8 @@ class Context:
 
     `first` is its first value (None if it could not be read), `along` the number of an axis, `axis_size` the size
     of the axis that a fact is about, `partner` the values of another array, `hash` what all blocks are hashed into,
-    `fill` the value [] of chunks that were never written; None where there is none, or more than one.
+    `fill` the value [] of chunks that were never written; None where there is none, or more than one. With a `mask`,
+    only the entries that count are brought.
     """
 
     shape: tuple[int, ...]
@@ -42,6 +46,7 @@ class Context:
     table: str = ""
     hash: ArrayHash | None = None
     fill: Values | None = None
+    mask: Mask | None = None
 
 
 class Accumulator(Protocol):

@@ -75,12 +75,13 @@ class Range:
 class Constant:
     """Whether there are values and all of them equal the first; no, where that one cannot be read.
 
-    Zeros of either sign are equal, and so are NaN of the same bits.
+    With a mask, the first one is any that counts. Zeros of either sign are equal, and so are NaN of the same bits.
     """
 
     def __init__(self, context: Context) -> None:
-        self._first = context.first
-        self.same = self._first is not None
+        self._any_first = context.mask is not None
+        self._first = None if self._any_first else context.first
+        self.same = self._any_first or self._first is not None
         self.some = False
 
     def add(self, seen: Seen) -> None:
@@ -88,11 +89,16 @@ class Constant:
         if not seen.values.size:
             return
         self.some = True
+        if self._any_first and self._first is None:
+            self._first = seen.few.reshape(-1)[0].copy()
         self.same = self.same and self._first is not None and _repeats(seen, self._first)
 
     def merge(self, other: Constant) -> None:
         """Take in what `other` has seen."""
         self.same = self.same and other.same
+        if self._any_first and other._first is not None:
+            self._first = other._first if self._first is None else self._first
+            self.same = self.same and _repeats(Seen((0,), other._first.reshape(1)), self._first)
         self.some = self.some or other.some
 
     def result(self) -> dict[str, Any]:

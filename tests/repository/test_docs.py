@@ -312,7 +312,10 @@ def test_the_suppressions_of_the_page_name_rules() -> None:
 def test_the_picture_of_the_first_screen_shows_what_is_found(tmp_path: Path) -> None:
     good, broken = first_screen.write_pair(tmp_path)
     assert vizschema.validate(good).conforms
-    assert [finding.rule for finding in vizschema.validate(broken).errors] == ["self-attention-axes"]
+    assert [finding.rule for finding in vizschema.validate(broken).errors] == [
+        "attention-row-sum",
+        "self-attention-axes",
+    ]
     for page, picture in ((ROOT / "README.md", "docs/img/first.png"), (ROOT / "docs" / "index.md", "img/first.png")):
         assert f"]({picture})" in page.read_text(encoding="utf-8")
         assert (page.parent / picture).stat().st_size < 150_000

@@ -105,8 +105,9 @@ RELATIONS: Mapping[str, Relation] = {
 }
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
+    "non_finite": ("non_finite", "nan", "infinite", "positive_infinite"),
     "range": ("minimum", "maximum"),
-    "row_sum": ("row_sum_minimum", "row_sum_maximum"),
+    "row_sum": ("row_length", "row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum"),
 }
 """The fields of a description that a measure makes; every other one makes the field of its own name."""
 

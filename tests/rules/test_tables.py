@@ -74,7 +74,7 @@ def gpt2(**more: dict[str, Any]) -> dict[str, Any]:
     arrays = {
         "/inputs/token": values("token", "int32"),
         "/activations/layer_00": values("token hidden"),
-        "/attention/self/layer_00": values("head token:query token:key", source="unknown"),
+        "/attention/self/layer_00": values("head token:query token:key", normalization="none", source="unknown"),
         "/outputs/logits": values("token vocabulary"),
     }
     return nodes_of("gpt2", arrays | {path.replace("__", "/"): node for path, node in more.items()})
@@ -257,8 +257,8 @@ class TestWhatIsBuilt:
             "/attention/{kind}/layer_NN" = {axes = "{kind}_head token:query token:key", dtype = "floats", need = "some"}
         """
         profile = profile_of(tmp_path, table)
-        right = {"/attention/row/layer_00": values("row_head token:query token:key", source="unknown")}
-        wrong = {"/attention/column/layer_00": values("row_head token:query token:key", source="unknown")}
+        right = {"/attention/row/layer_00": values("row_head token:query token:key", normalization="none", source="unknown")}
+        wrong = {"/attention/column/layer_00": values("row_head token:query token:key", normalization="none", source="unknown")}
         assert errors(profile, nodes_of("own", right)) == []
         assert errors(profile, nodes_of("own", wrong)) == [("own-axes", "/attention/column/layer_00")]
         other = errors(profile, nodes_of("own", {"/activations/x": values("token")}))

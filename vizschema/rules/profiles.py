@@ -81,7 +81,7 @@ def _of_table(path: Path, version: str) -> Profile:
     """The profile that a table is, built in memory; raises `SpecError` where files beside it say something else."""
     table = table_at(path, version)
     if table.is_part:
-        raise SpecError("expected the table of a profile, found a part", path=table.path)
+        raise SpecError(path=table.path, expected="the table of a profile", found="a part")
     folder, documents = table.path.parent, built(table)
     if path.is_dir() and any((folder / name).exists() for name in documents):
         _require_fresh(folder, documents)
@@ -108,8 +108,10 @@ def _require_fresh(folder: Path, documents: Mapping[str, Schema]) -> None:
     differing = stale(folder, documents)
     if differing:
         raise SpecError(
-            f"{folder}: expected what its {TABLE} builds, found other documents: {', '.join(differing)}; "
-            f"run `vizschema profile build {folder}`"
+            path=folder,
+            expected=f"what its {TABLE} builds",
+            found=f"other documents: {', '.join(differing)}",
+            fix=f"run `vizschema profile build {folder}`",
         )
 
 
@@ -177,7 +179,7 @@ def profiles_in(folder: Path) -> dict[str, Profile]:
     documents = {str(each.get("$id")): each for each in map(read_json, sorted(folder.rglob("*.schema.json")))}
     entries = {path.parent.name: path for path in sorted(folder.glob("*/must.schema.json"))}
     if not entries:
-        raise SpecError("expected the folder of a version, found no profile in it", path=folder)
+        raise SpecError(path=folder, expected="the folder of a version", found="no profile in it")
     return {name: _profile_in(folder, name, documents) for name in entries}
 
 

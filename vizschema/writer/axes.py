@@ -22,10 +22,12 @@ def with_axes(path: str, given: Array, profile: Profile) -> Array:
     place = node_path(path)
     known = axes_at(profile, place)
     if not known:
-        raise UsageError(f"{place}: expected axes, found none, here and in the profile {profile.name}; pass axes")
+        raise UsageError(
+            path=place, expected="axes", found=f"none, here and in the profile {profile.name}", fix="pass axes"
+        )
     fitting = [axes for axes in known if len(axes) == len(shape)]
     if len(fitting) != 1:
         listed = "; ".join(" ".join(axes) or "no axes" for axes in fitting or known)
         wanted = f"one list of {len(shape)} axes" if fitting else f"a list of {len(shape)} axes for the shape {shape}"
-        raise UsageError(f"{place}: expected {wanted} in the profile {profile.name}, found {listed}; pass axes")
+        raise UsageError(path=place, expected=f"{wanted} in the profile {profile.name}", found=listed, fix="pass axes")
     return replace(given, axes=fitting[0])

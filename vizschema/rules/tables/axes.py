@@ -62,7 +62,7 @@ def _alternative(node: Node, axes: Sequence[str], words: Vocabulary) -> None:
             continue
         if not re.search(words.axis_name, axis):
             raise SpecError(
-                f"{place}: expected names like `token` or `token:query`, and `...` at the end, found {axis!r}"
+                path=place, expected="names like `token` or `token:query`, and `...` at the end", found=repr(axis)
             )
         if words.axis_terms.search(name_of(axis)):
             raise SpecError(

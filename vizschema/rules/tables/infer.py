@@ -54,12 +54,12 @@ def drafted(descriptions: Descriptions, name: str, words: Vocabulary, build: Cal
     """
     rows, odd = _rows(descriptions)
     if len(rows) > MAX_ROWS:
-        raise SpecError(f"expected at most {MAX_ROWS} different nodes, found {len(rows)}; name fewer archives")
+        raise SpecError(expected=f"at most {MAX_ROWS} different nodes", found=len(rows), fix="name fewer archives")
     _name_axes(rows, words)
     while True:
         text = "".join(f"{line}\n" for line in _lines(rows, odd, name, descriptions, words))
         if not any(not row.left_out for row in rows):
-            raise SpecError("expected arrays with names of lower-case letters, digits and underscores, found none")
+            raise SpecError(expected="arrays with names of lower-case letters, digits and underscores", found="none")
         try:
             build(text)
         except SpecError as error:

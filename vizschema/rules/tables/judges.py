@@ -66,7 +66,7 @@ def judges_of(table: Table, words: Vocabulary) -> list[Judge]:
             key = (check.column, check.target)
             if taken.setdefault(key, rule.id) != rule.id:
                 both = f"{taken[key]} and {rule.id}"
-                raise SpecError(f"{check.column} of {check.target}: expected one rule, found {both}", path=table.path)
+                raise SpecError(f"{check.column} of {check.target}", path=table.path, expected="one rule", found=both)
             if check not in found[rule.id]:
                 found[rule.id].append(check)
     rules = {rule.id: rule for rule in table.rules}
@@ -77,7 +77,7 @@ def judges_of(table: Table, words: Vocabulary) -> list[Judge]:
             if name in rules and check.column in rules[name].judges:
                 listed = " ".join(rules[name].judges[check.column])
                 raise SpecError(
-                    f"{table.path}: rule {name}: judges {check.column} of {listed}, and not of {check.target}"
+                    f"rule {name}: judges {check.column} of {listed}, and not of {check.target}", path=table.path
                 )
             rules.setdefault(name, Rule(name, {}))
             found.setdefault(name, []).append(check)
@@ -129,7 +129,8 @@ def _level(table: Table, rule: Rule, checks: Sequence[Check]) -> str:
     recommended = needs == {True}
     if len(needs) == 2 or (recommended and rule.level == "must") or (needs == {False} and rule.level == "should"):
         raise SpecError(
-            f"{table.path}: rule {rule.id}: a row that is needed is judged by a rule of level must, one that is "
-            "recommended by a rule of level should"
+            f"rule {rule.id}: a row that is needed is judged by a rule of level must, one that is "
+            "recommended by a rule of level should",
+            path=table.path,
         )
     return rule.level or ("should" if recommended else "must")

@@ -27,16 +27,18 @@ def check(nodes: Sequence[Node]) -> None:
         fixed = is_fixed(node.steps[:-1]) and not node.steps[-1].startswith("<")
         if node.row.need in ("yes", "recommended") and not fixed:
             raise SpecError(
-                f"{node.row.path}: need: {node.row.need!r} is for a node, or a series, in groups with fixed names; "
-                "write some or together"
+                f"need: {node.row.need!r} is for a node, or a series, in groups with fixed names",
+                path=node.row.path,
+                fix="write some or together",
             )
         if node.row.need == "together":
             beside = [each for each in nodes if each.steps[:-1] == node.steps[:-1]]
             others = [each.row.path for each in beside if each.row.need != "together"]
             if others or len(beside) < 2 or not is_fixed(node.steps[-1:]):
                 raise SpecError(
-                    f"{node.row.path}: need: together is for all rows of a group, two at least, without a series; "
-                    f"found {', '.join(others) or len(beside)}"
+                    "need: together is for all rows of a group, two at least, without a series; "
+                    f"found {', '.join(others) or len(beside)}",
+                    path=node.row.path,
                 )
 
 

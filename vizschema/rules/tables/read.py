@@ -82,7 +82,9 @@ class _Reader:
         name, is_part = _name(document, place)
         base = place.base or document.get("id") or f"{_HOME}{name}/"
         if place.base is None and base.startswith(self._spec.home):
-            raise SpecError(f"id: expected an address of your own, found one of the specification, {base}", path=path)
+            raise SpecError(
+                "id", path=path, expected="an address of your own", found=f"one of the specification, {base}"
+            )
         sets = {key: words.split(" ") for key, words in document.get("sets", {}).items()}
         try:
             nodes = _nodes(document["nodes"], sets)
@@ -128,20 +130,20 @@ def beside(path: Path, name: str) -> Path:
     """The file `name` beside the table at `path`; raises `SpecError` where it leads out of the folder of the table."""
     found = path.parent / name
     if not found.is_file():
-        raise SpecError(f"{name}: expected a file beside the table, found none", path=path)
+        raise SpecError(name, path=path, expected="a file beside the table", found="none")
     if not found.resolve().is_relative_to(path.parent.resolve()):
-        raise SpecError(f"{name}: expected a file in the folder of the table, found one outside it", path=path)
+        raise SpecError(name, path=path, expected="a file in the folder of the table", found="one outside it")
     return found
 
 
 def _bytes(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise SpecError("expected a table, found no such file", path=path)
+            raise SpecError(path=path, expected="a table", found="no such file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise SpecError(f"expected a table, found {error.strerror or error}", path=path) from error
+        raise SpecError(path=path, expected="a table", found=error.strerror or error) from error
     if len(data) > MAX_BYTES:
         raise SpecError(f"exceeds the limit of {MAX_BYTES} bytes", path=path)
     return data
@@ -158,11 +160,11 @@ def parsed(data: bytes, path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
-        raise SpecError(f"expected UTF-8, found other bytes at {error.start}", path=path) from error
+        raise SpecError(path=path, expected="UTF-8", found=f"other bytes at {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"expected TOML, found: {shorten(str(error))}", path=path) from error
     except (RecursionError, ValueError) as error:
-        raise SpecError("expected TOML, found values nested too deep, or a number too long", path=path) from error
+        raise SpecError(path=path, expected="TOML", found="values nested too deep, or a number too long") from error
     return _flat(document, path)
 
 
@@ -185,10 +187,10 @@ def _name(document: Mapping[str, Any], place: _Place) -> tuple[str, bool]:
     keys = [key for key in ("profile", "part") if key in document]
     if len(keys) != 1 or (place.part is not None and keys != ["part"]):
         wanted = "profile" if place.part is None else "part"
-        raise SpecError(f'expected its name, `{wanted} = "…"`, found {" and ".join(keys) or "none"}', path=place.path)
+        raise SpecError(path=place.path, expected=f'its name, `{wanted} = "…"`', found=" and ".join(keys) or "none")
     name = document[keys[0]]
     if place.part not in (None, name):
-        raise SpecError(f"expected the part {place.part}, found {name}", path=place.path)
+        raise SpecError(path=place.path, expected=f"the part {place.part}", found=name)
     return name, keys == ["part"]
 
 

@@ -37,7 +37,7 @@ def _distinct(nodes: Sequence[Node]) -> None:
         for other in same:
             if overlap(node.steps, other.steps):
                 raise SpecError(
-                    f"{node.row.path}: {shown(node.steps)} is also a node of {other.row.path}; list it once"
+                    f"{shown(node.steps)} is also a node of {other.row.path}", path=node.row.path, fix="list it once"
                 )
         same.append(node)
         for group, inner in groups.items():
@@ -71,7 +71,9 @@ def _dtype(node: Node, words: Vocabulary) -> None:
         raise SpecError("a dtype is listed twice", path=place)
     if text == "coordinates" and not words.coordinates.search(example(node.steps)):
         raise SpecError(
-            f"{place}: coordinates is for what trace calls coordinates (`/outputs/coordinates`); write float32 float64"
+            "coordinates is for what trace calls coordinates (`/outputs/coordinates`)",
+            path=place,
+            fix="write float32 float64",
         )
 
 
@@ -80,7 +82,7 @@ def _relation(node: Node, column: str, value: Any, nodes: Sequence[Node], words:
     allowed = words.classes[relation.dtypes] if relation.dtypes else _ordered(words)
     wrong = [dtype for dtype in words.dtypes_of(node.row.columns["dtype"]) if dtype not in allowed]
     if wrong:
-        raise SpecError(f"expected a dtype among {', '.join(allowed)}, found {wrong[0]}", path=place)
+        raise SpecError(path=place, expected=f"a dtype among {', '.join(allowed)}", found=wrong[0])
     if relation.flaw(value):
         raise SpecError(f"{relation.flaw(value)}", path=place)
     if relation.axis is not None:
@@ -108,7 +110,7 @@ def _partner(node: Node, place: str, relation: Relation, value: Any, nodes: Sequ
         raise SpecError("a series has no one partner", path=place)
     own, other = node.axes, fixed[path].axes
     if not all(any(partner.fits(axes, each) for each in other) for axes in own):
-        raise SpecError(f"expected that {path} has {partner.expected}, found {_shown(other)}", path=place)
+        raise SpecError(path=place, expected=f"that {path} has {partner.expected}", found=_shown(other))
 
 
 def _shown(alternatives: Sequence[Sequence[str]]) -> str:

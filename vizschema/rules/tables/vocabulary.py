@@ -94,7 +94,7 @@ def _pattern_above(document: Schema, anchor: str) -> str:
     for pattern, schema in _patterns(document):
         if any(mark in json.dumps(schema) for mark in marks):
             return pattern
-    raise SpecError(f"{document['$id']}: expected the rule {anchor} below a pattern of names, found none")
+    raise SpecError(path=document["$id"], expected=f"the rule {anchor} below a pattern of names", found="none")
 
 
 def _patterns(schema: Any) -> Iterator[tuple[str, Any]]:

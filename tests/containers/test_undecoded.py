@@ -93,7 +93,7 @@ def test_an_archive_with_a_codec_that_is_not_decoded_has_no_digest(tmp_path: Pat
 
 def test_the_codecs_that_are_decoded_are_those_with_a_decoder() -> None:
     assert DECODED["zarr", 2] == STAGES.keys() | FILTERS.keys() | {"packbits"}
-    stages = {f"numcodecs.{name}" for name in STAGES}
+    stages = {f"numcodecs.{name}" for name in (*STAGES, *FILTERS, "packbits")}
     assert {name for name in DECODED["zarr", 3] if name.startswith("numcodecs.")} == stages
     assert DECODED["hdf5", None] >= {filter_name(number) for number in PLUG_INS}
 
@@ -114,6 +114,61 @@ def test_codecs_of_version_2_in_version_3_are_read_and_still_not_portable(name: 
         assert (archive["/x"][...] == values).all()
     found = vizschema.validate(tmp_path / "a.zarr", profile="trace")
     assert "portable-codec" in {finding.rule for finding in found.findings}
+
+
+ON_VALUES: tuple[tuple[str, dict[str, dict[str, Any]]], ...] = (
+    ("<i4", {"Delta": {"dtype": "<i4"}}),
+    ("<i4", {"Delta": {"dtype": "int32", "astype": "int16"}}),
+    ("<f4", {"FixedScaleOffset": {"offset": 3, "scale": 2, "dtype": "<f4", "astype": "<i2"}}),
+    ("<f8", {"Quantize": {"digits": 1, "dtype": "<f8"}}),
+    ("<f8", {"AsType": {"encode_dtype": "<f4", "decode_dtype": "<f8"}}),
+    ("bool", {"PackBits": {}}),
+    (
+        "<f4",
+        {
+            "FixedScaleOffset": {"offset": 0, "scale": 2, "dtype": "<f4", "astype": "<i4"},
+            "Delta": {"dtype": "<i4"},
+        },
+    ),
+)
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3")
+@pytest.mark.parametrize(("dtype", "filters"), ON_VALUES)
+def test_filters_of_version_2_in_version_3_are_read_as_zarr_python_reads_them(
+    dtype: str, filters: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    codecs = [getattr(zarr.codecs.numcodecs, name)(**options) for name, options in filters.items()]
+    values = (np.arange(24) % 7).astype(dtype).reshape(4, 6)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    group.create_array("x", shape=(4, 6), chunks=(3, 6), dtype=dtype, filters=codecs)[...] = values
+    with vizschema.open(tmp_path / "a.zarr") as archive:
+        assert archive["/x"][...].tobytes() == np.asarray(group["x"][...]).tobytes()
+        assert (archive["/x"][...] == values).all()
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3")
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"<i4"', '"<f4"', "dtype float32, for values of int32"),
+        ('"<i4"', "1", "dtype 1 is no type of numbers"),
+        ('"little"', '"big"', "expected little-endian values behind it"),
+    ],
+)
+def test_a_filter_that_does_not_fit_the_array_is_damage_and_no_values(
+    old: str, new: str, words: str, tmp_path: Path
+) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    delta = zarr.codecs.numcodecs.Delta(dtype="<i4")
+    group.create_array("x", shape=(4,), chunks=(4,), dtype="<i4", filters=[delta])[...] = 1
+    document = tmp_path / "a.zarr/x/zarr.json"
+    document.write_text(document.read_text().replace(old, new), encoding="utf-8")
+    with (
+        vizschema.open(tmp_path / "a.zarr") as archive,
+        pytest.raises(vizschema.Damaged, match=words),
+    ):
+        archive["/x"][...]
 
 
 def test_rounded_bits_are_read_as_they_were_rounded(tmp_path: Path) -> None:

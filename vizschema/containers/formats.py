@@ -167,6 +167,7 @@ DECODED: Mapping[tuple[str, int | None], frozenset[str]] = {
             *("bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "zstd", "gzip"),
             *(f"numcodecs.{name}" for name in ("blosc", "zstd", "lz4", "gzip", "zlib", "bz2", "lzma", "shuffle")),
             *(f"numcodecs.{name}" for name in ("crc32", "crc32c", "adler32", "fletcher32", "bitround")),
+            *(f"numcodecs.{name}" for name in ("delta", "packbits", "fixedscaleoffset", "quantize", "astype")),
         )
     ),
     ("zarr", 2): frozenset(

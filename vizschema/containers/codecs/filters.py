@@ -1,4 +1,4 @@
-"""Filters of Zarr v2 that compute with numbers, not bytes: their sizes are known before they are undone."""
+"""Filters of numcodecs that compute with numbers, not bytes: their sizes are known before they are undone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from vizschema.containers.bytes.sources import Bytes, as_bytes
 from vizschema.containers.codecs.stages import Stage
 from vizschema.containers.values import ChunkDamaged
 
-_NUMBER = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c(8|16))", re.ASCII)
+_NUMBER = re.compile(
+    r"[<>|=]?(b1|[iu][1248]|f[248]|c(8|16))|bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)", re.ASCII
+)
 
 
 def stage_of(name: str, configuration: Mapping[str, Any]) -> Stage:
@@ -31,6 +33,20 @@ def stage_of(name: str, configuration: Mapping[str, Any]) -> Stage:
             return as_bytes(codec.decode(data.view(stored)))
 
     return Stage(name, decode, encoded)
+
+
+def filter_of(name: str, configuration: Mapping[str, Any], dtype: np.dtype[Any]) -> tuple[Stage, np.dtype[Any]]:
+    """The stage of a filter of Zarr v3 on values of `dtype`, and the type of what it makes; raises `ValueError`."""
+    if name == "packbits":
+        if dtype != np.bool_:
+            raise ValueError(f"values of {dtype.name}, expected bool")
+        return packbits(configuration), np.dtype(np.uint8)
+    key = "decode_dtype" if name == "astype" else "dtype"
+    configuration = {**configuration, key: configuration.get(key) or dtype.str}
+    plain, stored = FILTERS[name](configuration)
+    if plain != dtype:
+        raise ValueError(f"{key} {plain.name}, for values of {dtype.name}")
+    return stage_of(name, configuration), stored
 
 
 def packbits(_: Mapping[str, Any]) -> Stage:

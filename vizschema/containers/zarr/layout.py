@@ -7,15 +7,16 @@ stages from bytes to bytes. `unsupported` names a codec that a plain installatio
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vizschema.containers.base import quote
-from vizschema.containers.codecs.filters import FILTERS, packbits, stage_of
+from vizschema.containers.codecs.filters import FILTERS, filter_of, packbits, stage_of
 from vizschema.containers.codecs.stages import STAGES, Stage
 from vizschema.containers.texts import fill_text, stored_as
 from vizschema.containers.values import TEXTS, dtype_of
@@ -23,11 +24,21 @@ from vizschema.containers.zarr.codecs import Codecs, order_of
 from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.text import escape_text
 
+Make = Callable[[Mapping[str, Any]], Stage]
+
 _NUMCODECS = "numcodecs."
 """What zarr-python puts before the names of codecs of version 2 in documents of version 3."""
 
-_V3_STAGES = frozenset({"blosc", "zstd", "gzip", "crc32c", *(f"{_NUMCODECS}{name}" for name in STAGES)})
-_V2_STAGES = frozenset(STAGES)
+_V2_STAGES: Mapping[str, Make] = {
+    **STAGES,
+    **{name: partial(stage_of, name) for name in FILTERS},
+    "packbits": packbits,
+}
+_V3_STAGES: Mapping[str, Make] = {
+    **{name: STAGES[name] for name in ("blosc", "zstd", "gzip", "crc32c")},
+    **{f"{_NUMCODECS}{name}": make for name, make in STAGES.items()},
+}
+_V3_FILTERS = frozenset(f"{_NUMCODECS}{name}" for name in (*FILTERS, "packbits"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +137,35 @@ def _v3_pipeline(array: ZarrArray, stored: np.dtype[Any]) -> Pipeline:
     return _pipeline(array.codecs, stored, len(array.shape))
 
 
-def _stages(codecs: Sequence[tuple[str, Mapping[str, Any]]], plain: frozenset[str]) -> tuple[list[Stage], str | None]:
+def _stages(
+    codecs: Sequence[tuple[str, Mapping[str, Any]]], makes: Mapping[str, Make]
+) -> tuple[list[Stage], str | None]:
     """The stages, and why there are none where a codec is unsupported or its configuration is bad."""
     stages: list[Stage] = []
     for name, configuration in codecs:
         try:
-            if name in plain:
-                stages.append(STAGES[name.removeprefix(_NUMCODECS)](configuration))
-            elif plain is _V2_STAGES and name in FILTERS:
-                stages.append(stage_of(name, configuration))
-            elif plain is _V2_STAGES and name == "packbits":
-                stages.append(packbits(configuration))
-            else:
+            if name not in makes:
                 return [], f"codec {quote(name)} is not part of a plain installation"
+            stages.append(makes[name](configuration))
         except (ValueError, TypeError, KeyError) as error:
-            return [], f"the configuration of codec {quote(name)}: {escape_text(str(error))[:200]}"
+            return [], _misconfigured(name, error)
     return stages, None
+
+
+def _filters(codecs: Sequence[tuple[str, Mapping[str, Any]]], dtype: np.dtype[Any]) -> tuple[list[Stage], str | None]:
+    """The stages of filters of numcodecs on values of `dtype`, each on what the one before it makes, like `_stages`."""
+    stages: list[Stage] = []
+    for name, configuration in codecs:
+        try:
+            stage, dtype = filter_of(name.removeprefix(_NUMCODECS), configuration, dtype)
+        except (ValueError, TypeError, KeyError) as error:
+            return [], _misconfigured(name, error)
+        stages.append(stage)
+    return stages, None
+
+
+def _misconfigured(name: str, error: Exception) -> str:
+    return f"the configuration of codec {quote(name)}: {escape_text(str(error))[:200]}"
 
 
 def _pipeline(codecs: Codecs, dtype: np.dtype[Any], rank: int) -> Pipeline:
@@ -150,9 +174,10 @@ def _pipeline(codecs: Codecs, dtype: np.dtype[Any], rank: int) -> Pipeline:
     shard: Shard | None = None
     endian = "little"
     serialised = False
+    filters: list[tuple[str, Mapping[str, Any]]] = []
     rest: list[tuple[str, Mapping[str, Any]]] = []
     for name, configuration in codecs.given:
-        if name == "transpose" and not serialised:
+        if name == "transpose" and not serialised and not filters:
             order = tuple(order[axis] for axis in order_of(configuration["order"], rank))
         elif name == "vlen-utf8" and dtype.kind == "O" and not serialised:
             serialised = True
@@ -160,11 +185,18 @@ def _pipeline(codecs: Codecs, dtype: np.dtype[Any], rank: int) -> Pipeline:
             serialised, endian = True, configuration.get("endian", "little")
         elif name == "sharding_indexed" and not serialised:
             serialised, shard = True, _shard(codecs, configuration, dtype, rank)
+        elif name in _V3_FILTERS and not serialised:
+            filters.append((name, configuration))
         else:
             rest.append((name, configuration))
-    stages, unsupported = _stages(rest, _V3_STAGES)
+    stages, unsupported = _filters(filters, dtype)
+    if unsupported is None:
+        after, unsupported = _stages(rest, _V3_STAGES)
+        stages += after
     if not serialised and unsupported is None:
         unsupported = "its codecs lack one from array to bytes"
+    if filters and (endian != "little" or shard is not None):
+        unsupported = f"codec {quote(filters[0][0])}: expected little-endian values behind it, and no shards"
     if endian not in ("little", "big"):
         unsupported = f"the endian {quote(endian)} of codec bytes is neither little nor big"
     inverse = None if order == axes else tuple(int(axis) for axis in np.argsort(order))

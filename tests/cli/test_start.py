@@ -18,7 +18,7 @@ from vizschema.worker.process import Worker, hexed
 TELL = "print(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
 NOT_FOR_STRUCTURE = ("scan", "digests", "canonical", "writer", "reader", "conformance")
 
-HELP = {f"cli.{name}" for name in ("main", "parser", "arguments", "completion", "options")}
+HELP = {f"cli.{name}" for name in ("main", "parser", "arguments", "completion")}
 
 
 @pytest.fixture(scope="module")

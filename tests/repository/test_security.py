@@ -13,8 +13,8 @@ import pytest
 
 import vizschema
 from vizschema.bounds import Bounds
+from vizschema.cli.arguments import MEMORY, TIMEOUT, duration, size
 from vizschema.cli.main import main
-from vizschema.cli.options import MEMORY, TIMEOUT, duration, size
 from vizschema.containers.base import Limits
 from vizschema.description import REASONS
 from vizschema.worker import client, process, sandbox

@@ -22,7 +22,7 @@ from vizschema.cli.main import main
 from vizschema.containers import by_url
 from vizschema.containers.remote import files, http
 from vizschema.containers.remote.store import Missing, Patience
-from vizschema.writer.forms.zarr_consolidate import consolidate_v3
+from vizschema.writer.forms.zarr import consolidate_v3
 
 HASTY = Patience(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
 

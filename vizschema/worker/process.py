@@ -1,6 +1,7 @@
 """Our end of a worker: started, asked, listened to, watched over, ended. Knows nothing of what it is asked.
 
-Reads nothing of an archive, and takes nothing that a worker says for more than a message.
+Reads nothing of an archive, and takes nothing that a worker says for more than a message. Of a remote archive a worker
+gets a socket at which we fetch for it, and the URL without its secrets.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import vizschema
 from vizschema import errors
 from vizschema.bounds import Bounds
 from vizschema.errors import VizschemaError
-from vizschema.text import scheme_of
+from vizschema.text import archive_name, scheme_of
 from vizschema.worker import messages
-from vizschema.worker.relayed import loan_of
+
+if TYPE_CHECKING:
+    from vizschema.containers.remote.store import Remote
 
 ALLOWANCE = 320 << 20
 """Bytes that a worker may have beside its `memory`: interpreter, libraries, the metadata of a node."""
@@ -272,3 +275,37 @@ def _search_path() -> list[str]:
 def hexed(path: str | os.PathLike[str]) -> str:
     """A path as it stands in a request: the bytes that the system knows it by, in hexadecimal digits."""
     return os.fsencode(path).hex()
+
+
+class Loan:
+    """A connection lent to one worker: the descriptor `fd` that it gets, and the `arguments` that each request has."""
+
+    def __init__(self, url: str, remote: Remote) -> None:
+        from vizschema.containers.remote.relay import Lent
+
+        self._remote = remote
+        self._lent = Lent(remote)
+        self.fd = self._lent.borrower
+        self.arguments: Mapping[str, Any] = {
+            "path": os.fsencode(archive_name(url)).hex(),
+            "borrowed": [self.fd, remote.lists],
+        }
+
+    def busy(self) -> bool:
+        """Whether the worker waits for the network."""
+        return self._lent.busy()
+
+    def close(self) -> None:
+        """Let go of the socket and of every connection."""
+        self._lent.close()
+        self._remote.close()
+
+
+def loan_of(paths: Sequence[str]) -> Loan | None:
+    """The loan for the URL among `paths`, None if there is none; raises `UsageError`."""
+    url = next((path for path in paths if scheme_of(path) is not None), None)
+    if url is None:
+        return None
+    from vizschema.containers.opening import connect
+
+    return Loan(url, connect(url))

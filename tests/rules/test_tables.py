@@ -257,8 +257,14 @@ class TestWhatIsBuilt:
             "/attention/{kind}/layer_NN" = {axes = "{kind}_head token:query token:key", dtype = "floats", need = "some"}
         """
         profile = profile_of(tmp_path, table)
-        right = {"/attention/row/layer_00": values("row_head token:query token:key", normalization="none", source="unknown")}
-        wrong = {"/attention/column/layer_00": values("row_head token:query token:key", normalization="none", source="unknown")}
+        right = {
+            "/attention/row/layer_00": values("row_head token:query token:key", normalization="none", source="unknown")
+        }
+        wrong = {
+            "/attention/column/layer_00": values(
+                "row_head token:query token:key", normalization="none", source="unknown"
+            )
+        }
         assert errors(profile, nodes_of("own", right)) == []
         assert errors(profile, nodes_of("own", wrong)) == [("own-axes", "/attention/column/layer_00")]
         other = errors(profile, nodes_of("own", {"/activations/x": values("token")}))

@@ -62,7 +62,9 @@ def test_profiles_of_the_specification_have_axes_too(tmp_path: Path) -> None:
         "/activations/layer_00": zeros(2, 5, 16),
     }
     given = {path: vizschema.Array(data) for path, data in arrays.items()}
-    given["/attention/self/layer_00"] = vizschema.Array(zeros(2, 2, 5, 5), attributes={"source": "unknown"})
+    given["/attention/self/layer_00"] = vizschema.Array(
+        zeros(2, 2, 5, 5), attributes={"normalization": "none", "source": "unknown"}
+    )
     report = vizschema.write(tmp_path / "run.zarr", given, METADATA, profile="vit")
     assert report.conforms
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 parser: Any = importlib.import_module("re._parser")
 tokens: Any = importlib.import_module("re._constants")
 
-ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789_/ABCXYZTUSJQV -:.+~,\\é"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789_/ABCXYZTUSJQV -:.+~,@\\é"
 """What texts are made of, the simplest first: every class of characters of our patterns has a member."""
 
 States = frozenset[int]

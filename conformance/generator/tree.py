@@ -112,10 +112,10 @@ def needs_of(profile: Profile) -> tuple[Need, ...]:
 
 
 def _exists(excluded: Schema) -> Need:
-    """What there has to be, so that `excluded` does not hold: a name or a node that it refuses."""
+    """What there has to be, so that `excluded` does not hold: a name, or a node in a group, that it refuses."""
     if "propertyNames" in excluded:
         return Need(Language((excluded["propertyNames"]["not"]["pattern"],)))
-    return Need(Language(("^/.",), tuple(excluded["patternProperties"])), excluded["additionalProperties"]["not"])
+    return Need(Language(("^/[^/]+/.",), tuple(excluded["patternProperties"])), excluded["additionalProperties"]["not"])
 
 
 def _asked(profile: Profile, field_name: str) -> list[Schema]:

@@ -174,7 +174,8 @@ def _elsewhere(base: Base) -> list[Applied]:
         if each.place[0] == "series" and len(each.place) > 1 and each.place[1] not in base.description["series"]:
             found.append(each)
     found = [each for each in found if each.field == "series/*/missing"]
-    large = {path: {**node, "bytes": 1 << 16} for path, node in base.description["nodes"].items()}
+    nodes = base.description["nodes"]
+    large = {path: {**node, "bytes": 1 << 16, "references": {}} for path, node in nodes.items()}
     beyond = applied(base.archive.profile, {**base.description, "nodes": large})
     alone = {
         f"{name}@elsewhere": {size: {"count": 1}} for name, sizes in base.description["axes"].items() for size in sizes
@@ -183,7 +184,7 @@ def _elsewhere(base: Base) -> list[Applied]:
     found += [each for each in scoped if each.field == "axes/*/*/count"]
     named = {**base.description, "not_captured": {"/nowhere": {}}}
     found += [each for each in applied(base.archive.profile, named) if each.place[0] == "not_captured"]
-    return [*found, *(each for each in beyond if each.field == "nodes/*/storage/split")]
+    return [*found, *(each for each in beyond if each.field in ("nodes/*/storage/split", "nodes/*/references/*"))]
 
 
 _NONE = {"indices": [], "siblings": 1, "partial": False, "missing": [0]}

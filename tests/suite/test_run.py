@@ -95,10 +95,10 @@ CAUGHT: list[tuple[type[Own], str, str]] = [
     (fake_implementations.WrongRule, "validator", "axis-one-size/layer"),
     (fake_implementations.NoWarnings, "validator", "stray-file/note"),
     (fake_implementations.WrongPlace, "validator", "axis-one-size/layer"),
-    (fake_implementations.HeadsLast, "reader", "attention-source/valid-softmax"),
+    (fake_implementations.HeadsLast, "reader", "attention-normalization/valid-softmax"),
     (fake_implementations.DropsMinusZero, "reader", "finite/valid-minus-zero"),
     (fake_implementations.Int64ThroughFloat, "reader", "portable-dtype/extremes-int64"),
-    (fake_implementations.ForgetsTheLastChunk, "writer", "attention-source/valid-softmax"),
+    (fake_implementations.ForgetsTheLastChunk, "writer", "attention-normalization/valid-softmax"),
     (fake_implementations.Lenient, "writer", "axis-one-size/layer"),
     (fake_implementations.LeavesTraces, "writer", "axis-one-size/layer"),
 ]

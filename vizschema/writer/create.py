@@ -181,8 +181,18 @@ class Trace:
     ) -> None:
         """Write one array, and the groups above it; the operating system has it when this returns.
 
-        Without `axes`, they are those that the profile has at the path.
-        Raises `NotConforming`, with nothing written, where no later call could make this array conform.
+        Parameters:
+            path: The path of the array in the archive.
+            data: The values: a NumPy array, or anything that NumPy converts; also `ml_dtypes.bfloat16`.
+            axes: One name per dimension, such as `["head", "token:query", "token:key"]`; empty: the profile's.
+                the path).
+            attributes: Attributes of the array.
+            chunks: Chunk lengths along the axes (None: by the meaning of the axes).
+            shards: Shard lengths along the axes, for Zarr v3 (None: no shards).
+
+        Raises:
+            NotConforming: No later call could make this array conform; nothing is written.
+            UsageError: There is a node at this path already, or an argument does not fit.
         """
         writer = self._open()
         place = plan.node_path(path)

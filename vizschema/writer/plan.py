@@ -30,8 +30,16 @@ _UNPORTABLE = {"U": "string", "T": "string", "S": "bytes", "M": "datetime", "m":
 class Array:
     """An array to be written by `write`.
 
-    Without `axes`, they are those that the profile has at the path.
-    `chunks` and `shards` are lengths along the axes; without `chunks` they follow from the meaning of the axes.
+    Attributes:
+        data: The values: a NumPy array, or anything that NumPy converts; also `ml_dtypes.bfloat16`.
+        axes: One name per dimension, such as `["head", "token:query", "token:key"]` (empty: those of the profile).
+        attributes: Attributes of the array.
+        chunks: Chunk lengths along the axes (None: by the meaning of the axes).
+        shards: Shard lengths along the axes, for Zarr v3 (None: no shards).
+
+    Examples:
+        >>> weights = np.full((2, 5, 5), 0.2, "float32")
+        >>> array = vizschema.Array(weights, ["head", "token:query", "token:key"], {"normalization": "softmax"})
     """
 
     data: Any

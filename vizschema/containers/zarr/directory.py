@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -227,7 +226,9 @@ class FolderHandles:
     def __init__(self, root: int) -> None:
         self._root = root
         self._held: OrderedDict[Steps, int] = OrderedDict()
-        self._lock = threading.Lock()
+        from threading import Lock  # describing opens no chunk
+
+        self._lock = Lock()
 
     def entered(self, steps: Steps) -> int:
         """A handle of a folder, for the caller to close; raises `OSError` for what is none, links included."""

@@ -46,6 +46,7 @@ def vocabulary(version: str, must: Schema, should: Schema, facts: Facts) -> Voca
     """The words of a version, by the two schemas and the facts of its `trace`."""
     rules = {rule["$anchor"]: rule for document in (must, should) for rule in _rules(document)}
     floats, integers = (_then(rules[name]) for name in ("float-dtype", "integer-dtype"))
+    tied = next(rule for rule in rules.values() if "roles" in rule.get("then", {}).get("properties", {}))
     coordinates = rules["coordinate-dtype"]["properties"]["dtype"]["enum"]
     names = rules["axis-name"]["properties"]["axes"]["items"]["pattern"]
     return Vocabulary(
@@ -57,8 +58,8 @@ def vocabulary(version: str, must: Schema, should: Schema, facts: Facts) -> Voca
         re.compile(rules["axis-term"]["not"]["pattern"], re.ASCII),
         _groups(should),
         re.compile(_pattern_above(must, "coordinate-dtype"), re.ASCII),
-        re.compile(_pattern_above(must, "attention-roles"), re.ASCII),
-        rules["attention-roles"]["then"]["properties"]["roles"]["anyOf"][0],
+        re.compile(_pattern_above(must, tied["$anchor"]), re.ASCII),
+        tied["then"]["properties"]["roles"]["anyOf"][0],
         facts,
     )
 

@@ -169,7 +169,8 @@ def _elsewhere(base: Base) -> list[Applied]:
         for group in (path for path, node in base.nodes.items() if node["kind"] == "group" and path != "/"):
             for name in stems(pattern, group):
                 if name not in description["series"]:
-                    description["series"][name] = dict(_NONE)
+                    partial = base.nodes[group]["attributes"].get("partial") is True
+                    description["series"][name] = {**_NONE, "partial": partial}
     for each in applied(base.archive.profile, description):
         if each.place[0] == "series" and len(each.place) > 1 and each.place[1] not in base.description["series"]:
             found.append(each)

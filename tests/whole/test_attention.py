@@ -193,6 +193,26 @@ def test_attention_that_is_not_what_it_says_breaks_the_rule_about_it(
     assert rule in {finding.rule for finding in findings if finding.severity == "error"}
 
 
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ("/inputs/masks", "expected an array at /inputs/masks, which `mask` names, found no array"),
+        ("/other", 'expected /other, which `mask` names, to have axes of ["sample", "token", "hidden"], found ["row"]'),
+        ("/weight", "found mask /weight, a float32 array of shape [2, 6]"),
+    ],
+)
+def test_an_array_that_an_attribute_names_is_named_with_what_is_wrong(mask: str, message: str, tmp_path: Path) -> None:
+    others = {
+        "/other": Array(np.ones(3, bool), ["row"]),
+        "/weight": Array(np.eye(2, 6, dtype="float32"), ["sample", "token"]),
+    }
+    arrays = marked("/activations/embedding", mask=mask)({**padded(), **others})
+    with pytest.raises(vizschema.NotConforming) as refused:
+        judged(tmp_path, arrays, "zarr-v3")
+    (found,) = [finding for finding in refused.value.report.errors if finding.rule == "reference-fits"]
+    assert message in found.message or message in f"found {found.found}"
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     axes=st.permutations(["head", "token:query", "source_token:key", "layer"]),

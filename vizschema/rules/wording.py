@@ -43,6 +43,8 @@ def words_of(
         if instance[2] == "members" and len(instance) > 3:  # of one member, this one is told
             series = {**series, "members": {str(instance[3]): series["members"][str(instance[3])]}}
         return _SERIES[instance[2]](series)
+    if tuple(instance[2:3]) == ("references",) and len(instance) > 3:
+        return _reference_words(description, instance, rule)
     found = _at(description, instance)
     if instance and instance[-1] == "reason":
         return "a group or array that can be read", _at(description, instance[:-1])["detail"]
@@ -76,6 +78,19 @@ def words_of(
         expected = _EXPECTED[keyword](value)
         return f"{where}to be {expected}" if where else expected, _found(description, instance, found)
     return _clause(rule), f"{where}{_found(description, instance, found)}"
+
+
+def _reference_words(description: Description, instance: Tokens, rule: Rule) -> tuple[str, str]:
+    """What an attribute that names an array leads to."""
+    reference = _at(description, instance[:4])
+    path = reference["path"]
+    if not reference["exists"]:
+        return f"an array at {path}, which `{instance[3]}` names", "no array"
+    node = description["nodes"][path]
+    if not reference["axes_fit"]:
+        own = _at(description, instance[:2])["axes"]
+        return f"{path}, which `{instance[3]}` names, to have axes of {_show(own)}", _show(node["axes"])
+    return _clause(rule), f"{instance[3]} {path}, a {_named(description, ('nodes',), path)}"
 
 
 def _required(instance: Tokens, name: str) -> tuple[str, str]:

@@ -651,6 +651,11 @@ def test_a_mask_over_other_axes_is_none(axes: Any, of: Any) -> None:
     assert mask_of(np.ones(2, bool), ["token"], ["token"], [3]) is None
 
 
+def test_a_mask_of_countless_ways_does_not_fit() -> None:
+    roles = [f"token:r{number}" for number in range(32)]
+    assert mask_of(np.ones((1,) * 10, bool), ["token"] * 10, roles, [1] * 32) is None
+
+
 def test_a_fact_that_cannot_be_masked_is_refused_with_an_attribute() -> None:
     entry = {"at": "^/", "measure": ["row_sum"], "with_attribute": "mask"}
     with pytest.raises(SpecError, match="row_sum is not measured by a mask"):

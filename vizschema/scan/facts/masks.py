@@ -13,6 +13,9 @@ from vizschema.scan.facts.base import Seen
 
 Bools = npt.NDArray[np.bool_]
 
+MAX_PLACES = 64
+"""Ways to read a mask: one over tokens has two, queries and keys. Axes of size 1 can be made to have billions."""
+
 
 class Mask:
     """A mask [some axes of an array]; `places` are the ways to read its axes as numbers of the array's axes.
@@ -60,7 +63,7 @@ class Mask:
 def mask_of(values: Bools, axes: Sequence[str | None], of: Sequence[str | None], shape: Sequence[int]) -> Mask | None:
     """The mask that `values` over `axes` are for an array over the axes `of`; None where they do not fit.
 
-    An axis without a role stands for the axes of that name whatever their role.
+    An axis without a role stands for the axes of that name whatever their role. More than `MAX_PLACES` ways do not fit.
     """
     fitting = [
         [
@@ -70,5 +73,7 @@ def mask_of(values: Bools, axes: Sequence[str | None], of: Sequence[str | None],
         ]
         for name, length in zip(axes, values.shape, strict=True)
     ]
+    if math.prod(map(len, fitting)) > MAX_PLACES:
+        return None
     places = [place for place in product(*fitting) if len(set(place)) == len(place)]
     return Mask(values, places) if places else None

@@ -85,7 +85,7 @@ class TestNodes:
             tmp_path, f"a: {{data: {data}, axes: [x]}}\nb: {{data: {data}, axes: x, attributes: {{}}}}", BLOCK
         )
         assert (found["/a"]["axes"], found["/a"]["axes_detail"]) == (None, "axes has 1 names for 2 dimensions")
-        assert (found["/b"]["axes"], found["/b"]["axes_detail"]) == (None, "axes is no list of names")
+        assert (found["/b"]["axes"], found["/b"]["axes_detail"]) == (None, "axes is not a list of names")
 
     def test_bfloat16_is_marked(self, tmp_path: Path) -> None:
         array = np.array([[1.5, -2]], ml_dtypes.bfloat16)

@@ -43,7 +43,7 @@ def accounts(document: Document, source: str) -> dict[Steps, Account | Unreadabl
     for path, entry in nodes.items():
         steps = tuple(path[1:].split("/")) if path != "/" else ()
         if not path.startswith("/") or not is_path(steps):
-            raise Unreadable("metadata-invalid", f"{source} lists {quote(path)}, which is no path from the root")
+            raise Unreadable("metadata-invalid", f"{source} lists {quote(path)}, which is not a path from the root")
         try:
             found[steps] = _account(path, entry, source)
         except Unreadable as unreadable:
@@ -80,7 +80,7 @@ def _account(path: str, entry: Any, source: str) -> Account:
         raise Unreadable("metadata-invalid", f"{source} does not say that {quote(path)} is a group or an array")
     attributes = entry.get("attributes", {})
     if type(attributes) is not dict:
-        raise Unreadable("metadata-invalid", f"the attributes of {quote(path)} in {source} are no object")
+        raise Unreadable("metadata-invalid", f"the attributes of {quote(path)} in {source} are not an object")
     is_array = entry["kind"] == "array"
     _known(entry, {"kind", "axes", "attributes"} if is_array else {"kind", "attributes"}, quote(path), source)
     return Account(entry["kind"], _axes(path, entry.get("axes"), source), attributes)
@@ -90,7 +90,7 @@ def _axes(path: str, axes: Any, source: str) -> Sequence[str | None] | None:
     if axes is None:
         return None
     if type(axes) is not list or any(name is not None and type(name) is not str for name in axes):
-        raise Unreadable("metadata-invalid", f"the axes of {quote(path)} in {source} are no list of names")
+        raise Unreadable("metadata-invalid", f"the axes of {quote(path)} in {source} are not a list of names")
     return axes
 
 

@@ -55,7 +55,7 @@ class Limits:
 
 
 Watch = Callable[[str], Node | None]
-"""Told the path of a node before anything of it is touched; the node it gives, if any, is taken instead."""
+"""Called with the path of a node before anything of it is touched; the node it gives, if any, is taken instead."""
 
 
 def unwatched(_: str) -> Node | None:
@@ -243,7 +243,7 @@ def _not_json(raw: bytes, name: str, error: orjson.JSONDecodeError) -> Unreadabl
     if b"NaN" in raw or b"Infinity" in raw:
         place = _not_finite(raw) if len(raw) <= _SEARCHED else None
         words = f"{quote(place)} is NaN or infinite" if place else words
-        words += "; NaN and Infinity are no JSON: store null or a text, and consolidate again"
+        words += "; NaN and Infinity are not JSON: store null or a text, and consolidate again"
     return Unreadable("metadata-malformed", f"{name} is not JSON: {words}")
 
 

@@ -16,7 +16,7 @@ from vizschema.containers.accounts import NOTHING, Account, Steps, named_axes, p
 from vizschema.containers.base import Limits, Unreadable, Watch, is_path, name_node, quote, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.packed import Run
-from vizschema.containers.bytes.sources import Rooms
+from vizschema.containers.bytes.sources import BufferPool
 from vizschema.containers.values import TEXTS, ChunkDamaged
 from vizschema.description import ITEM_BYTES, Node, fault
 from vizschema.text import escape_name
@@ -37,7 +37,7 @@ class Stored(NamedTuple):
 
 
 class Listed(ABC):
-    """Arrays under `names`, as a `Container`; `beside` are the names of what is no array."""
+    """Arrays under `names`, as a `Container`; `beside` are the names of what is not an array."""
 
     document: ClassVar[str]
     """What the document is called."""
@@ -46,7 +46,7 @@ class Listed(ABC):
         self._names = names
         self._beside = beside
         self._limits = limits
-        self._rooms = Rooms()
+        self._pool = BufferPool()
         self._stored: dict[str, Stored] | None = None
 
     @abstractmethod
@@ -66,7 +66,7 @@ class Listed(ABC):
         """The array of this name; takes from `attributes` what says how it is stored. Raises `Unreadable`."""
 
     def stray(self) -> Sequence[tuple[Steps, Node]]:
-        """What is no array and no document, by name."""
+        """What is not an array and no document, by name."""
         return ()
 
     def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
@@ -102,7 +102,7 @@ class Listed(ABC):
             found.shape,
             found.skip,
             fortran=found.fortran,
-            rooms=self._rooms,
+            pool=self._pool,
         )
 
     def _below(self, told: Told, watch: Watch) -> Iterator[tuple[str, Node]]:
@@ -172,7 +172,7 @@ class Listed(ABC):
 
 
 def _above(steps: Steps) -> Iterator[Steps]:
-    """The groups that hold a node, none where its name is no path below the root."""
+    """The groups that hold a node, none where its name is not a path below the root."""
     proper = is_path(steps)
     return (steps[:length] for length in range(len(steps) if proper else 0))
 

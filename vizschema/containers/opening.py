@@ -34,7 +34,7 @@ class Recognised(NamedTuple):
 
     @property
     def container(self) -> dict[str, Any]:
-        """The `container` block, as far as can be told without opening; of a zip file, by its directory."""
+        """The `container` block, as far as it is known without opening; of a zip file, by its directory."""
         told = (each for each in self.formats if each.told is None or loaded(each.told)(self.path))
         return next(told).identity
 
@@ -47,7 +47,7 @@ def open_container(path: str, limits: Limits = Limits()) -> Container:  # noqa: 
 def recognise(path: str) -> Recognised:
     """What the archive at `path` is, by its content; raises `NotAnArchive` with one clear sentence.
 
-    A symbolic link that the caller names is followed; nothing in the path is expanded. A URL is told by its scheme.
+    A symbolic link that the caller names is followed; nothing in the path is expanded. A URL has a scheme.
     """
     if scheme_of(path) is not None:
         return _recognised([REMOTE], path)

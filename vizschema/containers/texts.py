@@ -41,7 +41,7 @@ def texts_of(source: Source, stages: list[Stage], count: int) -> npt.NDArray[Any
 
 
 def fill_text(value: Any, kind: str) -> npt.NDArray[Any]:
-    """The fill value of a document, in no dimensions; of kind S it is base64. What is no text is an empty one."""
+    """The fill value of a document, in no dimensions; of kind S it is base64. What is not text is an empty one."""
     text = str(value) if isinstance(value, str | int | float) else ""  # a number as zarr-python reads it
     if kind == "S":
         try:

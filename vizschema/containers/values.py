@@ -60,7 +60,7 @@ class Block:
 class ChunkDamaged(Exception):
     """A chunk that cannot be used: a `reason` from a closed list, a `detail`, and its `key` as the container names it.
 
-    Where bytes are decoded, nobody knows the key: it is empty until whoever knows says `at` which it happened.
+    Where bytes are decoded, the key is unknown: it is empty until a caller that knows it says `at` which it happened.
     """
 
     def __init__(self, reason: Damage, detail: str, key: str = "") -> None:
@@ -93,7 +93,7 @@ class Values(Protocol):
         """Every piece once, in storage order; lazily, since there may be millions."""
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
-        """The blocks of a piece, none beyond the shape; a damaged chunk in their place, and the others go on."""
+        """The blocks of a piece, none beyond the shape; a damaged chunk in their place, and the others follow."""
 
 
 class HasValues(Protocol):
@@ -119,7 +119,7 @@ class Ahead(Protocol):
     """`Values` that fetch pieces before they are asked for."""
 
     def until(self, last: int) -> None:
-        """Fetch nothing ahead that lies behind the piece with this index: nobody will ask for it."""
+        """Fetch nothing ahead that lies behind the piece with this index: it will not be requested."""
 
 
 BLOCK_BYTES = 4 << 20
@@ -129,12 +129,12 @@ BLOCK_BYTES = 4 << 20
 def grid_of(shape: Sequence[int], item_bytes: int, most: int = BLOCK_BYTES) -> tuple[int, ...]:
     """The shape of the largest blocks of `most` bytes that are one range of memory each, at least one entry."""
     block = [1] * len(shape)
-    room = max(1, most // item_bytes)
+    left = max(1, most // item_bytes)
     for axis in reversed(range(len(shape))):
-        block[axis] = max(1, min(shape[axis], room))
+        block[axis] = max(1, min(shape[axis], left))
         if block[axis] < shape[axis]:
             break
-        room //= block[axis]
+        left //= block[axis]
     return tuple(block)
 
 
@@ -330,7 +330,7 @@ def _text(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def read_whole(values: Values, most: int) -> npt.NDArray[Any] | None:
-    """The whole array, null where it has more than `most` bytes or a chunk of it is damaged."""
+    """The whole array, None where it has more than `most` bytes or a chunk of it is damaged."""
     if math.prod(values.shape) * values.dtype.itemsize > most:
         return None
     whole = np.empty(values.shape, values.dtype)

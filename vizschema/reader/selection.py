@@ -26,7 +26,7 @@ ALONE = 1 << 20
 """Bytes of a part that one thread reads on its own: starting others would take longer."""
 
 IN_MEMORY = 64 << 20
-"""The most bytes of a packed array that are decoded into memory; a larger one goes into a temporary file."""
+"""Maximum bytes of a packed array that are decoded into memory; a larger one goes into a temporary file."""
 
 
 class Selectable:
@@ -113,7 +113,7 @@ def _space(values: Values) -> npt.NDArray[Any]:
 
 
 def _expanded(key: Any, rank: int) -> list[Any] | None:
-    """One integer or slice for every axis; null for any other kind of index."""
+    """One integer or slice for every axis; None for any other kind of index."""
     steps = list(key) if isinstance(key, tuple) else [key]
     if any(not (isinstance(step, slice | int | np.integer) or step is Ellipsis) for step in steps):
         return None

@@ -20,7 +20,7 @@ from vizschema.scan.facts import asks_for_hash
 from vizschema.scan.hashing.array import Memory
 
 _BATCH_BYTES = 1 << 20, 8 << 20
-"""The fewest and the most bytes that a thread is given at once."""
+"""The fewest and the maximum bytes that a thread is given at once."""
 
 _BATCHES = 16
 """How many batches every thread has at least, where arrays are large enough: so none waits long for the last one."""
@@ -177,14 +177,14 @@ class _Batch(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """The most bytes that reading it holds at a time: a piece as it is decoded, and what that is decoded from."""
+        """Maximum bytes that reading it holds at a time: a piece as it is decoded, and what that is decoded from."""
         return 2 * max(piece.decoded_bytes for piece in self.pieces)
 
 
 class _Run:
-    """One scan over `arrays` of `total` bytes by threads that each take the next batch, while there is room for it.
+    """One scan over `arrays` of `total` bytes by threads that each take the next batch, while memory for it is free.
 
-    Nobody hands batches out: a thread that had to wake another for every batch would cost more than reading some.
+    No thread hands out batches: a thread that had to wake another for every batch would cost more than reading some.
     """
 
     def __init__(self, arrays: Iterator[ScannedArray], total: int, found: Found, reading: Reading, flight: int) -> None:
@@ -281,11 +281,11 @@ class _Run:
     def _may_begin(self, batch: _Batch, weight: int) -> bool:
         if self._stop.is_set():
             return True
-        room = not self._running or self._held + weight <= self._flight
-        return room and (batch.head or batch.array.begun)
+        fits = not self._running or self._held + weight <= self._flight
+        return fits and (batch.head or batch.array.begun)
 
     def _batches(self) -> Iterator[_Batch]:
-        """The head of every array before the rest of the one before it, so that nobody waits for a head."""
+        """The head of every array before the rest of the one before it, so that no thread waits for a head."""
         least, most = _BATCH_BYTES
         size = min(max(self._total // (_BATCHES * self._most), least), most)
         rest: Iterator[_Batch] = iter(())

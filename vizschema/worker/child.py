@@ -11,7 +11,7 @@ a list that begins with what it is:
     facts PATH FACTS     what the values of an array hold
     picture PATH PICTURE what an array looks like
     end BLOCK            carried out; what the function gives
-    error CLASS TEXT {}  not carried out: an exception of ours, and its fields
+    error CLASS TEXT {}  not carried out: an exception of vizschema, and its fields
     limit TEXT           not carried out: out of memory
 
 The other end is `process.py`. Starts with nothing imported that an archive does not need.

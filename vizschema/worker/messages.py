@@ -13,7 +13,7 @@ _HEADER = 4
 
 
 class Malformed(Exception):
-    """What arrived is no message."""
+    """What arrived is not a message."""
 
 
 def pack(message: Any) -> bytes:
@@ -28,7 +28,7 @@ def pack(message: Any) -> bytes:
 
 
 def read(stream: IO[bytes]) -> bytes:
-    """The next message, packed; raises `EOFError` where there is none, `Malformed` where it is no message."""
+    """The next message, packed; raises `EOFError` where there is none, `Malformed` where it is not a message."""
     header = stream.read(_HEADER)
     if not header:
         raise EOFError

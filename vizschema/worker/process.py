@@ -83,7 +83,7 @@ class Worker:
         self._overdue: str | None = None
         self._out_of_time = False
         self._failed = False
-        self._patience: float = _STARTING
+        self._timeouts: float = _STARTING
         self._ended = threading.Event()
         self._loan = loan_of(readable)
         self._process = subprocess.Popen(  # noqa: S603  (our own interpreter)
@@ -97,7 +97,7 @@ class Worker:
         )
         threading.Thread(target=self._watch_over, daemon=True).start()
         self.notes = self._confined(readable, network=network)
-        self._patience = bounds.silence
+        self._timeouts = bounds.silence
 
     def __enter__(self) -> Worker:
         return self
@@ -148,7 +148,7 @@ class Worker:
     def run(self, function: str, arguments: Mapping[str, Any], *, deadline: float | None = None) -> Iterator[list[Any]]:
         """Every message that the worker answers with, the last being `end`; before `deadline`, if it is to be sooner.
 
-        Raises `WorkerDied`, and the exception of ours that the worker reports.
+        Raises `WorkerDied`, and the exception of vizschema that the worker reports.
         """
         self._received = 0
         self._deadline = min(time.monotonic() + self._bounds.seconds, math.inf if deadline is None else deadline)
@@ -215,7 +215,7 @@ class Worker:
         return message
 
     def senseless(self) -> WorkerDied:
-        """What to raise where the worker said what is no message; it is ended."""
+        """What to raise where the worker said what is not a message; it is ended."""
         self._failed = True
         self._process.kill()
         return WorkerDied("crashed", "the worker that read it said what makes no sense")
@@ -252,8 +252,8 @@ class Worker:
             if now >= self._deadline:
                 self._out_of_time = True
                 self._overdue = f"reading it takes more than {self._bounds.seconds:g} seconds"
-            elif since is not None and now - max(since, excused) >= self._patience:
-                self._overdue = f"reading it takes more than {self._patience:g} seconds"
+            elif since is not None and now - max(since, excused) >= self._timeouts:
+                self._overdue = f"reading it takes more than {self._timeouts:g} seconds"
             else:
                 continue
             self._process.kill()
@@ -266,7 +266,7 @@ class Worker:
 
 
 def _search_path() -> list[str]:
-    """Where a worker finds modules: as we do, but for the working directory; ours last, where nothing else has them."""
+    """Where a worker finds modules: as this process does, without the working directory; then its own folder."""
     ours = str(Path(vizschema.__file__).parents[1])
     here = os.getcwd()  # noqa: PTH109  (as sys.path has it)
     return [*(place for place in sys.path if place.startswith("/") and place != here), ours]

@@ -49,7 +49,7 @@ def _metadata() -> Iterator[Break]:
         yield broken("size-attribute", "trace", slug, f"A size of {value!r}.", attribute("/metadata", "size_window", value))
     yield valid("size-attribute", "trace", "zero", "An axis may have no entry.", attribute("/metadata", "size_window", 0))
     yield valid("size-attribute", "trace", "whole-float", "5.0 is a whole number.", attribute("/metadata", "size_token", 5.0))
-    yield valid("size-attribute", "trace", "another-word", "An attribute that only holds the word is no size.", attribute("/metadata", "window_size_", -1))
+    yield valid("size-attribute", "trace", "another-word", "An attribute that only holds the word is not a size.", attribute("/metadata", "window_size_", -1))
     yield valid("size-attribute", "trace", "elsewhere", "Only /metadata declares sizes.", attribute("/activations", "size_token", "five"))
     for name in ("framework", "task", "dataset", "license", "checkpoint_sha256", "git_commit", "seed", "dtype", "device"):
         yield broken("recommended-metadata", "trace", f"{name.replace('_', '-')}-absent", f"/metadata has no {name}.", no_attribute("/metadata", name))
@@ -60,7 +60,7 @@ def _metadata() -> Iterator[Break]:
     yield broken("metadata-attributes-only", "trace", "array", "A member of /metadata.", add("/metadata/sequence", array("token")))
     yield broken("metadata-attributes-only", "trace", "group", "A group of settings in /metadata.", add("/metadata/config", group(depth=3)))
     yield broken("metadata-attributes-only", "trace", "text-array", "A name in a 0-dimensional text array.", add("/metadata/model", array("", "bytes", {"pattern": "zeros"})))
-    yield broken("metadata-attributes-only", "trace", "unnamed-axes", "A member of /metadata whose name and axes are no names.", add("/metadata/A b", {**array("Token Token"), "shape": [2, 2]}))
+    yield broken("metadata-attributes-only", "trace", "unnamed-axes", "A member of /metadata whose name and axes are not names.", add("/metadata/A b", {**array("Token Token"), "shape": [2, 2]}))
     yield valid("metadata-attributes-only", "trace", "similar-name", "A group whose name begins alike.", add("/metadata_of_inputs/x", array("token")))
 
 
@@ -71,7 +71,7 @@ def _counts() -> Iterator[Break]:
     yield valid("count-attribute", "trace", "zero", "A count of 0 says that there is nothing.", attribute("/activations", "num_heads", 0))
     yield valid("count-attribute", "trace", "of-array", "An array counts nothing.", attribute(LAYER, "num_heads", "two"))
     yield valid("count-attribute", "trace", "in-metadata", "/metadata may quote a model's own settings.", attribute("/metadata", "num_heads", "two"))
-    yield valid("count-attribute", "trace", "another-word", "An attribute that only holds the word is no count.", attribute("/activations", "max_num_layers", "two"))
+    yield valid("count-attribute", "trace", "another-word", "An attribute that only holds the word is not a count.", attribute("/activations", "max_num_layers", "two"))
     for slug, partial in (("text", "yes"), ("number", 1), ("list", [True])):
         yield broken("partial-attribute", "trace", slug, f"partial is {partial!r}.", attribute("/activations", "partial", partial))
     yield broken("partial-attribute", "trace", "at-root", "partial of the root is a text.", attribute("/", "partial", "no"))
@@ -228,9 +228,9 @@ def _names() -> Iterator[Break]:
         ("bare-host", "local"),
         ("sentence", "run on gpu7.lan, twice"),
     ):
-        yield valid("no-machine-names", "trace", f"valid-{slug}", f"{text!r} is no place on a machine.", attribute("/metadata", "note", text))
-        yield valid("no-machine-names", "trace", f"valid-list-{slug}", f"{text!r} is no place on a machine.", attribute("/metadata", "notes", [text]))
+        yield valid("no-machine-names", "trace", f"valid-{slug}", f"{text!r} is not a place on a machine.", attribute("/metadata", "note", text))
+        yield valid("no-machine-names", "trace", f"valid-list-{slug}", f"{text!r} is not a place on a machine.", attribute("/metadata", "notes", [text]))
     near = ("1:/x", "~Ada/model.pt", "\\a", "gpu_7.lan", "gpulan", ".lan")
     notes = (attribute("/metadata", f"note_{number}", text) for number, text in enumerate(near))
-    yield valid("no-machine-names", "trace", "nearly", "A drive that is no letter, a name in capitals, one backslash, no host.", attribute("/metadata", "notes", list(near)), *notes)
+    yield valid("no-machine-names", "trace", "nearly", "A drive that is not a letter, a name in capitals, one backslash, no host.", attribute("/metadata", "notes", list(near)), *notes)
     yield valid("no-machine-names", "trace", "host-number", "A number names no host.", attribute("/metadata", "host", 7))

@@ -35,7 +35,7 @@ ORDERS = {"little": "<", "big": ">"}
 
 
 class Ndarray(NamedTuple):
-    """An array: its canonical type, its type as NumPy has it (None for what is no number), shape, and where it lies."""
+    """An array: its canonical type, its NumPy type (None if it is not numeric), shape, and where it lies."""
 
     dtype: Dtype
     stored: np.dtype[Any] | None
@@ -77,7 +77,7 @@ def _block(source: Any, blocks: Sequence[StoredBlock]) -> StoredBlock:
 
 
 def read_datatype(value: Any, order: str) -> tuple[Dtype, np.dtype[Any] | None]:
-    """The canonical type, and the type as NumPy has it (None for what is no number); raises `Unreadable`."""
+    """The canonical type, and the type as NumPy has it (None for what is not a number); raises `Unreadable`."""
     if type(value) is str and value in _NUMBERS:
         name, code = _NUMBERS[value]
         stored = np.dtype(order + code)
@@ -102,12 +102,12 @@ def _field(field: Any) -> int:
     return read_datatype(field, "<")[0].item_bytes
 
 
-def _shape(shape: Any, dtype: Dtype, room: int) -> tuple[int, ...]:
-    """The shape; a first dimension `*` is as long as the block has room for."""
+def _shape(shape: Any, dtype: Dtype, available: int) -> tuple[int, ...]:
+    """The shape; a first dimension `*` is as long as the block has space for."""
     if type(shape) is list and shape and shape[0] == "*":
         inner = read_sizes(shape[1:])
         row = math.prod(inner) * dtype.item_bytes
-        shape = [max(0, room) // row if row else 0, *inner]
+        shape = [max(0, available) // row if row else 0, *inner]
     sizes = read_sizes(shape)
     if math.prod(size or 1 for size in sizes) * dtype.item_bytes >= MAXIMUM:
         raise Unreadable("metadata-invalid", f"the shape {quote(list(sizes))} is one of 2^63 bytes or more")

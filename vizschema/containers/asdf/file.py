@@ -18,7 +18,7 @@ from vizschema.containers.asdf.tree import Alias, Broken, Tagged, read_tree
 from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quote, read_as, unsupported, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.ranges import Ranges
-from vizschema.containers.bytes.sources import Rooms
+from vizschema.containers.bytes.sources import BufferPool
 from vizschema.containers.values import TEXTS, ChunkDamaged
 from vizschema.description import ITEM_BYTES, Node, fault
 from vizschema.errors import NotAnArchive
@@ -50,7 +50,7 @@ class Asdf:
         self._standard = standard
         self._readings = readings
         self._limits = limits
-        self._rooms = Rooms()
+        self._pool = BufferPool()
         self._told: set[str] = set()
         self._stored: dict[str, tuple[Ndarray, str]] | None = None
 
@@ -64,7 +64,7 @@ class Asdf:
         self._file.close()
 
     def _lost(self) -> Iterator[str]:
-        """Damage of blocks that no array of ours needs: readers that go from block to block do."""
+        """Damage of blocks that no array needs: readers that go from block to block do."""
         problems = (block.problem for block in self._blocks if block.problem is not None)
         yield from (words for reason, words in problems if reason == "damaged" and words not in self._told)
 
@@ -103,7 +103,7 @@ class Asdf:
             raise ChunkDamaged("undecodable", "there is no array of numbers of this name", path)
         array, dtype = found
         return FlatValues(
-            array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran, rooms=self._rooms
+            array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran, pool=self._pool
         )
 
     def _node(self, path: str, depth: int, value: Any) -> tuple[Node, list[str]]:
@@ -120,7 +120,7 @@ class Asdf:
                 cleaned, escaped = self._attributes(attributes if type(attributes) is dict else {})
                 return description.group(cleaned), escaped
             if depth == 0 and type(value) in (list, str, int, float, bool, type(None)):
-                raise Unreadable("metadata-invalid", "the tree is no mapping")
+                raise Unreadable("metadata-invalid", "the tree is not a mapping")
             return _other(value), []
         except Unreadable as unreadable:
             self._told.add(unreadable.detail)
@@ -131,13 +131,13 @@ class Asdf:
             raise Unreadable("internal-link", f"an alias of the array anchored as {quote(data.anchor)}")
         array = read_ndarray(data, self._blocks, self._standard)
         if type(attributes) is not dict:
-            raise Unreadable("metadata-invalid", "the attributes beside the array are no mapping")
+            raise Unreadable("metadata-invalid", "the attributes beside the array are not a mapping")
         name, item_bytes = array.dtype
         raw = dict(attributes)
         if name == "uint16" and raw.get(STORED) == "bfloat16":
             name = raw.pop(STORED)
         is_list = axes is None or (type(axes) is list and all(each is None or type(each) is str for each in axes))
-        words = (None, "axes is no list of names") if not is_list else named_axes(axes, len(array.shape), AXES)
+        words = (None, "axes is not a list of names") if not is_list else named_axes(axes, len(array.shape), AXES)
         cleaned, escaped = self._attributes(raw)
         node = description.array(name, array.shape, words[0], cleaned, None, item_bytes=item_bytes)
         if words[1] is not None:
@@ -180,10 +180,10 @@ def _is_array(value: dict[str, Any]) -> bool:
 
 
 def _misnamed(name: str, depth: int) -> Node | None:
-    """The node in place of one whose name is no step of a path; None for all others."""
+    """The node in place of one whose name is not a step of a path; None for all others."""
     if depth == 0 or (name not in (".", "..") and "/" not in name):
         return None
-    return fault("metadata-invalid", f"the name {quote(name)}, which is no step of a path")
+    return fault("metadata-invalid", f"the name {quote(name)}, which is not a step of a path")
 
 
 def _members(value: Any) -> list[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from h5py import h5d
 
-from vizschema.containers.bytes.sources import Buffer, Bytes, OpenFile, Room, Rooms
+from vizschema.containers.bytes.sources import Buffer, BufferPool, Buffers, Bytes, OpenFile
 from vizschema.containers.bytes.target import Target
 from vizschema.containers.codecs.stages import STAGES, Stage, bound_of, run
 from vizschema.containers.hdf5.attributes import message
@@ -48,7 +48,7 @@ KEPT = 8 << 20
 """Bytes of decoded chunks of one array that are kept for who reads parts of it, as libhdf5 keeps them."""
 
 
-def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, rooms: Rooms) -> Contiguous | Chunked:
+def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, pool: BufferPool) -> Contiguous | Chunked:
     """The values of a dataset of this canonical dtype; raises `ChunkDamaged` where it cannot be said how they lie."""
     try:
         stored = numpy_type(opened().get_type())
@@ -56,7 +56,7 @@ def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, rooms: Room
             raise ChunkDamaged("undecodable", "they are of no fixed size, or of a type that NumPy lacks", name)
         plain = dtype_of(dtype) if dtype in ITEM_BYTES else stored.newbyteorder("=")
         chunked = opened().get_create_plist().get_layout() == h5d.CHUNKED
-        return (Chunked if chunked else Contiguous)(opened, name, plain, stored, fd, rooms)
+        return (Chunked if chunked else Contiguous)(opened, name, plain, stored, fd, pool)
     except LIBRARY_ERRORS as error:
         raise ChunkDamaged("undecodable", message(error), name) from None
 
@@ -65,9 +65,9 @@ class Chunked(Hdf5Values):
     """A dataset in chunks, whose index is read once, when the first piece is asked for."""
 
     def __init__(
-        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, rooms: Rooms
+        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, pool: BufferPool
     ) -> None:
-        super().__init__(opened, name, dtype, stored, rooms)
+        super().__init__(opened, name, dtype, stored, pool)
         self._fd = fd
         self._file = None if fd is None else OpenFile(fd, os.fstat(fd).st_size, owned=False)
         self._kept: dict[int, Block] = {}
@@ -135,9 +135,9 @@ class Chunked(Hdf5Values):
             yield kept
             return
         start, part = extent_of(piece.index, self._counts, self._block, self.shape)
-        with self._rooms.borrowed() as room:
+        with self._pool.borrowed() as buffers:
             try:
-                block = self._decoded(stored, start, part, room, target)
+                block = self._decoded(stored, start, part, buffers, target)
             except ChunkDamaged as damaged:
                 yield damaged.at(piece.key)
                 return
@@ -168,7 +168,7 @@ class Chunked(Hdf5Values):
             while sum(each.values.nbytes for each in self._kept.values()) > KEPT:
                 del self._kept[next(iter(self._kept))]
 
-    def _decoded(self, stored: Stored, start: Place, part: Place, room: Room, target: Target | None) -> Block:
+    def _decoded(self, stored: Stored, start: Place, part: Place, buffers: Buffers, target: Target | None) -> Block:
         filtered = self._filters.edges if part != self._block else True
         if filtered is not False and self._filters.unsupported is not None:
             raise ChunkDamaged("undecodable", self._filters.unsupported)
@@ -177,24 +177,24 @@ class Chunked(Hdf5Values):
         stages = [stage for bit, stage in enumerate(self._filters.stages) if filtered and not stored.mask >> bit & 1]
         by_library = filtered is None or (filtered and self._filters.by_library)
         if not stages and not by_library:
-            return self._rows(stored, start, part, room, target)
+            return self._rows(stored, start, part, buffers, target)
         slab = None if target is None else target.slab(start, self._block)
         last = None if slab is None else Buffer(slab)
         if by_library:
-            raw = (last or room.encoded).sized(math.prod(part) * self._item)
+            raw = (last or buffers.encoded).sized(math.prod(part) * self._item)
             read_box(self._open, start, part, raw)
             return Block(start, native(raw, self.dtype, self._stored).reshape(part), raw.size)
-        raw = run(stages, self._raw(start, stored, room.encoded), size, room.free, last)
+        raw = run(stages, self._raw(start, stored, buffers.encoded), size, buffers.free, last)
         return self._block_at(start, self._block, raw, stored.size)
 
-    def _rows(self, stored: Stored, start: Place, part: Place, room: Room, target: Target | None) -> Block:
+    def _rows(self, stored: Stored, start: Place, part: Place, buffers: Buffers, target: Target | None) -> Block:
         """The block of a chunk that no filter changed: along the first axis that it spans, what is asked for."""
         size = math.prod(self._block) * self._item
         if stored.size != size:
             reason: Damage = "truncated" if stored.size < size else "wrong-length"
             raise ChunkDamaged(reason, f"{stored.size} bytes, expected {size}")
         if self._file is None or target is None or not part:
-            return self._block_at(start, self._block, self._raw(start, stored, room.encoded), size)
+            return self._block_at(start, self._block, self._raw(start, stored, buffers.encoded), size)
         axis = next((axis for axis, length in enumerate(self._block) if length > 1), 0)
         first, end = target.box[axis]
         low, high = max(0, first - start[axis]), min(part[axis], end - start[axis])
@@ -204,7 +204,7 @@ class Chunked(Hdf5Values):
         slab = target.slab(start, block)
         rows = Stored(0, stored.address + low * row, max(0, high - low) * row)
         return self._block_at(
-            start, block, self._raw(start, rows, room.encoded if slab is None else Buffer(slab)), size
+            start, block, self._raw(start, rows, buffers.encoded if slab is None else Buffer(slab)), size
         )
 
     def _block_at(self, start: Place, block: Place, raw: Bytes, stored_bytes: int) -> Block:
@@ -235,7 +235,7 @@ class Chunked(Hdf5Values):
 
 
 class _Filters(NamedTuple):
-    """How to undo the filters of a dataset: stages in the order of writing; that the library must; why nobody can.
+    """How to undo the filters of a dataset: stages in the order of writing; whether the library must; why it cannot be.
 
     `edges` is whether they hold for chunks that reach over an edge of the shape, None where libhdf5 cannot be asked.
     """

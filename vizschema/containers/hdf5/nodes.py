@@ -50,7 +50,7 @@ def group_node(group: Any, limits: Limits, scales: Scales) -> tuple[Node, list[s
 
 
 def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tuple[Node, list[str]] | None:
-    """The node of an open dataset, and what was escaped in its attributes; None for a dimension that is no variable.
+    """The node of an open dataset, and what was escaped in its attributes; None for a dimension that is not a variable.
 
     Without `scales` no axes are named by them.
     """

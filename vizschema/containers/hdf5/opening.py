@@ -1,4 +1,4 @@
-"""The file under an HDF5 archive: found, not being written, and opened by libhdf5 for nobody but us.
+"""The file under an HDF5 archive: found, not being written, and opened by libhdf5 for this reader alone.
 
 By its usual driver it would share a file that this process has open, or refuse it for other settings. Files of another
 driver are others to it: that of C's stdio, or, where some file is open already, one that reads through a Python object.

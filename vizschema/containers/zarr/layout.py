@@ -53,7 +53,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """How to decode one chunk; `inverse` are the axes that undo all transpositions, null where there are none."""
+    """How to decode one chunk; `inverse` are the axes that undo all transpositions, None where there are none."""
 
     stored: np.dtype[Any]
     inverse: tuple[int, ...] | None

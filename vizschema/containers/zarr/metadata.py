@@ -248,13 +248,13 @@ def _require_extent(shape: Any, chunk: Any, dtype: Dtype, *, may_be_empty: bool)
 
 def _sizes(value: Any, name: str, dtype: Dtype) -> None:
     if type(value) is not list:
-        raise Unreadable("metadata-invalid", f"the {name} {quote(value)} is no list")
+        raise Unreadable("metadata-invalid", f"the {name} {quote(value)} is not a list")
     if len(value) > RANK:
         raise Unreadable("over-limit", f"the {name} has {len(value)} dimensions, more than {RANK}")
     total = max(dtype.item_bytes, 1)
     for size in value:
         if type(size) is not int or not 0 <= size < MAXIMUM:
-            raise Unreadable("metadata-invalid", f"the {name} {quote(value)} holds {quote(size)}, which is no size")
+            raise Unreadable("metadata-invalid", f"the {name} {quote(value)} holds {quote(size)}, which is not a size")
         total *= size
     if total >= MAXIMUM:
         raise Unreadable("metadata-invalid", f"the {name} {quote(value)} is one of 2^63 bytes or more")
@@ -301,7 +301,7 @@ def _v3_axes(names: Any, rank: int) -> Names | None:
     if names is None:
         return None
     if type(names) is not list or any(name is not None and type(name) is not str for name in names):
-        raise Unreadable("metadata-invalid", f"dimension_names {quote(names)} is no list of names")
+        raise Unreadable("metadata-invalid", f"dimension_names {quote(names)} is not a list of names")
     if len(names) != rank:
         raise Unreadable(
             "metadata-invalid", f"dimension_names {quote(names)} has {len(names)} names for {rank} dimensions"
@@ -316,7 +316,7 @@ def _v2_axes(attributes: Document, shape: Any) -> tuple[tuple[str | None, ...] |
         return (() if rank == 0 else None), None
     names = attributes[_AXES_V2]
     if type(names) is not list or any(name is not None and type(name) is not str for name in names):
-        return None, f"{_AXES_V2} {quote(names)} is no list of names"
+        return None, f"{_AXES_V2} {quote(names)} is not a list of names"
     if len(names) != rank:
         return None, f"{_AXES_V2} has {len(names)} names for {rank} dimensions"
     return (tuple(names) if any(name is not None for name in names) or not rank else None), None

@@ -18,7 +18,7 @@ STORED_DTYPE = "stored_dtype"
 """The attribute that says what an array stored as `uint16` really holds, where the container has no name for it."""
 
 AT_ONCE = 32 << 20
-"""The most bytes of an array that a writer takes at once, where one chunk of it is no larger."""
+"""Maximum bytes of an array that a writer takes at once, where one chunk of it is no larger."""
 
 Region = tuple[slice, ...]
 
@@ -107,7 +107,7 @@ class Writer(Protocol):
     """An open archive that is being written. What a method has written is with the operating system when it returns."""
 
     def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
-        """Be told of everything that will be written, in its order, before any of it; only `create` cannot tell."""
+        """Called with everything that will be written, in its order, before any of it; only `create` cannot tell."""
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Write a group; its parent is there already, or it is the root."""

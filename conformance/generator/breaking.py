@@ -17,7 +17,7 @@ from vizschema.conformance.generator import break_attributes, break_nodes, break
 from vizschema.conformance.generator.applied import Applied, applied, wishes
 from vizschema.conformance.generator.break_series import stems
 from vizschema.conformance.generator.changes import Base, Breaker, Change, Target
-from vizschema.conformance.generator.constraints import UNKNOWN, asked
+from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, asked
 from vizschema.conformance.generator.drawing import Archive, drawn, profile_of
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.tree import Need, literal, names_of
@@ -139,6 +139,8 @@ def changes(base: Base, at: Applied) -> list[Change]:
 
 def can_be_broken(profile: Profile, rule: str) -> bool:
     """Whether archives of `profile` can have a node that `rule` is about: there is no attention in some profiles."""
+    if any(each.rule == rule for each in asked(profile, ("nodes", NAMES), UNKNOWN)):
+        return True  # a name that is not allowed
     found = wishes(profile, rule)
     root = any(wish.language.holds("/") and not wish.inside for wish in found)
     return not found or root or any(not (wish.language & names_of(profile)).empty for wish in found)

@@ -69,6 +69,8 @@ def words_of(
         return _clause(rule), _named(description, instance, name)
     if tuple(instance) == ("nodes",):
         return _clause(rule), "none"
+    if len(instance) == 2 and instance[0] == "nodes":
+        return _clause(rule), _named(description, ("nodes",), str(instance[1]))
     if instance[-1] == "roles":
         return _clause(rule), _found(description, (*instance[:-1], "axes"), None)
     if instance[-1] == "axes" and keyword in ("type", "not"):

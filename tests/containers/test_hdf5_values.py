@@ -222,12 +222,7 @@ def test_what_is_gone_or_no_array_of_numbers_is_damage(tmp_path: Path) -> None:
         file.create_dataset("lists", (1,), h5py.vlen_dtype("i4"))
         file.create_group("group")
         file["type"] = np.dtype("<f4")
-    said = {
-        "/": "not a dataset",
-        "/group": "no longer a dataset",
-        "/type": "no longer a dataset",
-        "/missing": "undecodable",
-    }
+    said = dict.fromkeys(("/", "/group", "/type"), "not a dataset") | {"/missing": "undecodable"}
     with closing(open_container(str(tmp_path / "a.h5"))) as container:
         for path, words in {"/lists": "of no fixed size", **said}.items():
             with pytest.raises(ChunkDamaged, match=words):

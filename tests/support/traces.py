@@ -31,6 +31,12 @@ CONTAINERS = {
 READABLE = {**CONTAINERS, "safetensors": "trace.safetensors"}
 """Every container that can be read."""
 
+NESTED: Mapping[str, Any] = {
+    "nested": {"b": [1, None, {"": [], "1": "1e3"}], "a": {}, "on": "yes"},
+    **{"none": None, "mixed": [1, "a", True], "table": [[1.5], [2**63]], "long_table": [list(range(9_000))]},
+}
+"""Attributes that not every container has a type for."""
+
 METADATA = {"model_name": "tiny", "model_version": "1"}
 
 
@@ -57,7 +63,7 @@ def arrays() -> dict[str, Array]:
         "/extra/empty": Array(np.zeros((0, 3)), ["none", "three"]),
         "/extra/mask": Array(np.array([True, False]), ["two"], {"flags": [True, False], "names": ["a", "é"]}),
         "/extra/wave": Array(
-            np.array([1 + 2j]), ["one"], {"large": 2**63, "share": 1.5, "list": [1, 2], "no_list": []}
+            np.array([1 + 2j]), ["one"], {"large": 2**63, "share": 1.5, "list": [1, 2], "no_list": [], **NESTED}
         ),
         "/extra/swapped": Array(np.arange(3, dtype=">i4"), ["three"]),
     }

@@ -138,7 +138,7 @@ def test_a_whole_that_does_not_conform_stays_incomplete(container: str, tmp_path
         ("/attention/self/layer_00", Array(values(2, 3, 3), MAPS, {"normalization": "none"}), "attention-source"),
         ("/attention/self/layer_00", Array(values(2, 3, 3), MAPS, UNKNOWN, [2, 3, 3]), "chunk-one-head"),
         ("/metadata/more", Array(values(3), ["three"]), "metadata-attributes-only"),
-        ("/activations/other", Array(values(3), ["three"], {"nested": {"a": 1}}), "portable-attribute"),
+        ("/activations/other", Array(values(3), ["three"], {"odd": float("nan")}), "portable-attribute"),
     ],
 )  # fmt: skip
 def test_an_array_that_can_never_conform_is_refused_at_once(path: str, item: Array, rule: str, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_an_array_that_can_never_conform_is_refused_at_once(path: str, item: Arr
         ("/metadata", {"model_name": ""}, "model-identity"),
         ("/metadata", {"size_token": 7}, "axis-one-size"),
         ("/", {"created_at": "yesterday"}, "creation-time"),
-        ("/extra", {"odd": None}, "portable-attribute"),
+        ("/extra", {"odd": float("inf")}, "portable-attribute"),
     ],
 )
 def test_an_attribute_that_does_not_conform_is_refused_at_once(

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-
-from vizschema.containers.base import Document, Limits, Unreadable, clean_attributes, is_path, quote, unsupported
+from vizschema.containers.base import Document, Unreadable, is_path, quote
 
 NAME = "vizschema.json"
 STORED = "stored_dtype"
@@ -49,21 +47,6 @@ def accounts(document: Document, source: str) -> dict[Steps, Account | Unreadabl
         except Unreadable as unreadable:
             found[steps] = unreadable
     return found
-
-
-def portable(attributes: Mapping[str, Any], limits: Limits) -> tuple[dict[str, Any], list[str]]:
-    """The attributes fit for a description, and what was escaped in them."""
-    most = limits.attribute_bytes
-    large = unsupported(f"larger than {most} bytes")
-    return clean_attributes({key: value if _size(value) <= most else large for key, value in attributes.items()})
-
-
-def _size(value: Any) -> int:
-    """About how many bytes a value takes as JSON."""
-    try:
-        return len(orjson.dumps(value))
-    except (TypeError, ValueError):  # a number of more than 64 bits, a lone surrogate: made safe later
-        return len(repr(value))
 
 
 def named_axes(axes: Sequence[str | None] | None, rank: int, what: str) -> tuple[list[str | None] | None, str | None]:

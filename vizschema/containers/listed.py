@@ -12,7 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from vizschema import description
-from vizschema.containers.accounts import NOTHING, Account, Steps, named_axes, portable
+from vizschema.containers.accounts import NOTHING, Account, Steps, named_axes
+from vizschema.containers.attributes import clean_attributes
 from vizschema.containers.base import Limits, Unreadable, Watch, is_path, name_node, quote, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.packed import Run
@@ -153,8 +154,8 @@ class Listed(ABC):
                 "metadata-conflict", f"the node is an array in {self.document}, and there is none of this name"
             )
         else:
-            attributes, escaped = portable((account or NOTHING).attributes, self._limits)
-            node = description.group(attributes)
+            cleaned = clean_attributes((account or NOTHING).attributes, self._limits)
+            node, escaped = cleaned.of(description.group({})), cleaned.escaped
         return name_node(node, name or "/", escaped)[1]
 
     def _array(self, path: str, steps: Steps, account: Account) -> tuple[Node, list[str]]:
@@ -162,13 +163,13 @@ class Listed(ABC):
         attributes = dict(account.attributes)
         stored = self.stored(steps, attributes)
         axes, problem = named_axes(account.axes, len(stored.shape), self.document)
-        cleaned, escaped = portable(attributes, self._limits)
-        node = description.array(stored.dtype, stored.shape, axes, cleaned, None, item_bytes=stored.item_bytes)
+        cleaned = clean_attributes(attributes, self._limits)
+        node = cleaned.of(description.array(stored.dtype, stored.shape, axes, {}, None, item_bytes=stored.item_bytes))
         if problem is not None:
             node["axes_detail"] = problem
         if stored.item_bytes and (stored.dtype in ITEM_BYTES or stored.dtype in TEXTS) and self._stored is not None:
             self._stored[path] = stored
-        return node, escaped
+        return node, cleaned.escaped
 
 
 def _above(steps: Steps) -> Iterator[Steps]:

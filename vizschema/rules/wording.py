@@ -46,6 +46,8 @@ def words_of(
     if tuple(instance[2:3]) == ("references",) and len(instance) > 3:
         return _reference_words(description, instance, rule)
     found = _at(description, instance)
+    if tuple(instance[2:3]) == ("unsupported",) and len(instance) > 3:
+        return f"{instance[3]} to be a JSON value", str(found)
     if instance and instance[-1] == "reason":
         return "a group or array that can be read", _at(description, instance[:-1])["detail"]
     if tuple(instance) == ("container", "readings") and found:
@@ -299,8 +301,6 @@ def _at(description: Description, tokens: Tokens) -> Any:
 
 
 def _show(value: Any) -> str:
-    if isinstance(value, dict) and set(value) == {"unsupported"}:
-        return str(value["unsupported"])
     if isinstance(value, dict | list):
         return shorten(orjson.dumps(_bounded(value)).decode().replace(",", ", "))
     return shorten(orjson.dumps(value).decode()) if isinstance(value, str) else shorten(str(value))

@@ -204,6 +204,7 @@ class Trace:
         node = plan.plan_node(place, planned, self._form)
         self._require_fit(place, node, planned.axes or ())
         plan.require_portable({place: planned})
+        plan.require_held({}, {place: planned}, self._form)
         for above in plan.ancestors(place):
             if above not in self._nodes:
                 self._group(writer, above, {})
@@ -235,6 +236,7 @@ class Trace:
         sizes = [key.removeprefix("size_") for key in values if key.startswith("size_")]
         changed = plan.plan_group(place, merged)
         self._require_fit(place, changed, sizes, attributes=values)
+        plan.require_held({place: merged}, {}, self._form)
         for above in plan.ancestors(place):
             if above not in self._nodes:
                 self._group(writer, above, {})

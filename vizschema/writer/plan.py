@@ -13,14 +13,15 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from vizschema.containers.base import clean_attributes, name_node
+from vizschema.containers.attributes import JSON_NAMES, clean_attributes
+from vizschema.containers.base import name_node
 from vizschema.description import ITEM_BYTES, Description, Node, array, complete, group, parent_of
 from vizschema.errors import UsageError
 from vizschema.text import escape_name, escape_text, shorten
 from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
 
-RESERVED = ("_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "DIMENSION_LIST", STORED_DTYPE)
-"""Attributes by which containers carry axes and stored dtypes: a writer sets them, a caller does not."""
+RESERVED = ("_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "DIMENSION_LIST", STORED_DTYPE, JSON_NAMES)
+"""Attributes by which containers carry axes, stored dtypes, nested values: a writer sets them, a caller does not."""
 
 # NumPy's kinds of dtypes that no array of the standard may have, by the names of `docs/architecture.md`.
 _UNPORTABLE = {"U": "string", "T": "string", "S": "bytes", "M": "datetime", "m": "timedelta", "O": "object"}
@@ -93,7 +94,12 @@ def _plain(path: str, key: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _plain(path, key, item) for name, item in value.items()}
     found = type(value).__name__
-    raise UsageError(f"attribute {key}", path=path, expected="a number, a text, a boolean or a flat list", found=found)
+    raise UsageError(
+        f"attribute {key}",
+        path=path,
+        expected="a JSON value: a number, a text, a boolean, None, a list or a mapping",
+        found=found,
+    )
 
 
 def root_attributes(given: Mapping[str, Any], spec: str, profile: str) -> dict[str, Any]:
@@ -174,23 +180,23 @@ def canonical_dtype(dtype: np.dtype[Any]) -> str:
 
 def plan_node(path: str, planned: PlannedArray, form: Form) -> Node:
     """The node that `planned` becomes in a description."""
-    attributes, escaped = clean_attributes(planned.attributes)
+    cleaned = clean_attributes(planned.attributes)
     portable = planned.dtype in ITEM_BYTES
     node = array(
         planned.dtype,
         planned.shape,
         planned.axes,
-        attributes,
+        {},
         form.storage(planned) if portable else None,
         item_bytes=planned.values.dtype.itemsize,
     )
-    return _named(node, path, escaped)
+    return _named(cleaned.of(node), path, cleaned.escaped)
 
 
 def plan_group(path: str, attributes: Mapping[str, Any]) -> Node:
     """The node that a group with `attributes` becomes in a description."""
-    cleaned, escaped = clean_attributes(attributes)
-    return _named(group(cleaned), path, escaped)
+    cleaned = clean_attributes(attributes)
+    return _named(cleaned.of(group({})), path, cleaned.escaped)
 
 
 def plan_description(nodes: Mapping[str, Node], form: Form) -> Description:

@@ -37,7 +37,9 @@ def lasting(path: str, axes: Iterable[str], attributes: Mapping[str, Any] | None
     With `attributes`, about these attributes of the node, or about `axes`, alone.
     """
     here = _pointer("nodes", escape_name(path))
-    within = [here] if attributes is None else [f"{here}/attributes{_pointer(escape_name(key))}" for key in attributes]
+    fields = ("attributes", "unsupported")
+    within = [f"{here}/{field}{_pointer(escape_name(key))}" for field in fields for key in attributes or ()]
+    within = [here] if attributes is None else within
     exact = {_pointer("axes", axis) for axis in axes}
     if attributes is None:
         above = [_pointer("nodes", escape_name(group)) for group in ancestors(path) if group != "/"]

@@ -38,9 +38,8 @@ def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
     size = node["storage"]["chunk_bytes"] if node["kind"] == "array" and node["storage"] is not None else 0
     if size > MEMORY:
         return f"a chunk of {size} bytes exceeds the limit of {MEMORY} bytes"
-    for key, value in node["attributes"].items():
-        if isinstance(value, dict) and value.keys() == {"unsupported"}:
-            return f"attribute {key}: {value['unsupported']}"
+    for key, kind in node.get("unsupported", {}).items():
+        return f"attribute {key}: {kind}"
     try:
         node_path(path)
         if node["kind"] == "array":

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vizschema import description
-from vizschema.containers.accounts import STORED, named_axes, portable
+from vizschema.containers.accounts import STORED, named_axes
 from vizschema.containers.asdf.account import asdf_readings
 from vizschema.containers.asdf.arrays import Ndarray
 from vizschema.containers.asdf.blocks import STANDARDS, StoredBlock, read_blocks, read_frame
 from vizschema.containers.asdf.nodes import is_ndarray, read_ndarray
 from vizschema.containers.asdf.tree import Alias, Broken, Tagged, read_tree
-from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quote, read_as, unsupported, unwatched
+from vizschema.containers.attributes import Attributes, Unsupported, clean_attributes
+from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quote, read_as, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.ranges import Ranges
 from vizschema.containers.bytes.sources import BufferPool
@@ -117,8 +118,8 @@ class Asdf:
                 return self._array(path, value, None, {})
             if type(value) is dict:
                 attributes = value.get(ATTRIBUTES)
-                cleaned, escaped = self._attributes(attributes if type(attributes) is dict else {})
-                return description.group(cleaned), escaped
+                cleaned = self._attributes(attributes if type(attributes) is dict else {})
+                return cleaned.of(description.group({})), cleaned.escaped
             if depth == 0 and type(value) in (list, str, int, float, bool, type(None)):
                 raise Unreadable("metadata-invalid", "the tree is not a mapping")
             return _other(value), []
@@ -138,16 +139,16 @@ class Asdf:
             name = raw.pop(STORED)
         is_list = axes is None or (type(axes) is list and all(each is None or type(each) is str for each in axes))
         words = (None, "axes is not a list of names") if not is_list else named_axes(axes, len(array.shape), AXES)
-        cleaned, escaped = self._attributes(raw)
-        node = description.array(name, array.shape, words[0], cleaned, None, item_bytes=item_bytes)
+        cleaned = self._attributes(raw)
+        node = cleaned.of(description.array(name, array.shape, words[0], {}, None, item_bytes=item_bytes))
         if words[1] is not None:
             node["axes_detail"] = words[1]
         if item_bytes and (name in ITEM_BYTES or name in TEXTS) and self._stored is not None:
             self._stored[path] = array, name
-        return node, escaped
+        return node, cleaned.escaped
 
-    def _attributes(self, raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        return portable({key: _plain(value) for key, value in raw.items()}, self._limits)
+    def _attributes(self, raw: dict[str, Any]) -> Attributes:
+        return clean_attributes({key: _plain(value) for key, value in raw.items()}, self._limits)
 
 
 def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:
@@ -211,13 +212,13 @@ def _other(value: Any) -> Node:
 
 
 def _plain(value: Any) -> Any:
-    """The value of an attribute as JSON has it; what JSON has not is `unsupported`, with the reason."""
+    """The value of an attribute as JSON has it; what JSON does not have is `Unsupported`."""
     if type(value) is Tagged:
-        return unsupported(f"tag {value.tag}")
+        return Unsupported(f"tag {value.tag}")
     if type(value) is Alias:
-        return unsupported("alias")
+        return Unsupported("alias")
     if type(value) is Broken:
-        return unsupported(value.detail)
+        return Unsupported(value.detail)
     if type(value) is list:
         return [_plain(item) for item in value]
     if type(value) is dict:

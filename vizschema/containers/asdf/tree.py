@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from vizschema.containers.base import Limits, Unreadable, quote, unsupported
+from vizschema.containers.attributes import Unsupported
+from vizschema.containers.base import Limits, Unreadable, quote
 
 YAML = "tag:yaml.org,2002:"
 DEPTH = 160
@@ -167,5 +168,5 @@ def _typed(tag: str, text: str) -> Any:
         if tag == f"{YAML}bool":
             return _RESOLVER.construct_yaml_bool(node)
     except (ValueError, KeyError, IndexError):
-        return unsupported(f"no {tag.removeprefix(YAML)}")
+        return Unsupported(f"no {tag.removeprefix(YAML)}")
     return None if tag == f"{YAML}null" else text

@@ -82,6 +82,7 @@ class Values(Protocol):
 
     Threads may share one.
 
+    Those of which some values are decoded with others have the shape of these as `chunk`.
     Those with chunks that may be absent have a `fill` beside, the value [] of these; those that can list where their
     chunks are give by `stray()` the first sixteen names of what else is there, once `pieces` was begun.
     """

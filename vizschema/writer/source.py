@@ -14,7 +14,7 @@ from vizschema.containers.base import Container
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.reader.archive import require_decodable
-from vizschema.reader.selection import Selectable
+from vizschema.reader.selection import Kept, Selectable
 from vizschema.writer.forms.base import Form
 from vizschema.writer.plan import node_path
 
@@ -64,7 +64,7 @@ class SourceValues:
 
     def __getitem__(self, key: Any, /) -> npt.NDArray[Any]:
         if self._source is None:
-            self._source = Selectable(self._path, lru_cache(1)(self._opened.values))
+            self._source = Selectable(self._path, lru_cache(1)(self._opened.values), Kept())
         values = self._source[key]
         if self.done is not None:
             self.done(values.nbytes)

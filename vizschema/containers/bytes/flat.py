@@ -51,6 +51,7 @@ class FlatValues:
         self.dtype = dtype_of(dtype)
         self.shape = tuple(shape)
         self._run = run
+        self.chunk = self.shape if run.codec else None
         self._pool = pool or BufferPool()
         self._stored = stored
         self._skip = skip

@@ -64,6 +64,7 @@ class ZarrValues:
         self.fill = layout.fill
         inner = layout.chunk if layout.pipeline.shard is None else innermost(layout.pipeline)
         self._grid = Grid(layout.shape, layout.chunk, inner)
+        self.chunk = inner
         self._counts = self._grid.counts
 
     def pieces(self) -> Iterator[Piece]:

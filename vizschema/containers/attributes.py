@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,6 +21,19 @@ DEPTH = 16
 
 JSON_NAMES = "json_attributes"
 """The attribute of an HDF5 object with the names of its attributes whose value is a JSON text: HDF5 has no type."""
+
+CONVENTIONS = "zarr_conventions"
+"""The attribute by which a Zarr node lists the conventions that it follows (github.com/zarr-conventions)."""
+
+REGISTERED: Mapping[str, str] = MappingProxyType(
+    {
+        "uuid": "9653e1da-d78e-4922-a8ca-adfb5364061a",
+        "name": "vizschema",
+        "description": "Traces of neural networks",
+        "spec_url": "https://vizschema.org/spec/",
+    }
+)
+"""The entry of this specification in that list. It belongs to the container: descriptions leave it out."""
 
 _WHOLE = range(-(1 << 63), 1 << 64)
 
@@ -71,7 +85,31 @@ def clean_attributes(raw: Mapping[str, Any], limits: Limits = Limits()) -> Attri
         values[name] = safe
         if name is not key or (isinstance(value, str | list | dict) and _differs(value, safe)):
             escaped.append(f"attributes/{name}")
+    _leave_out_registration(values)
     return Attributes(values, unsupported, sorted(escaped))
+
+
+def registered(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """`attributes` of the root of a Zarr archive, with the entry of this specification among its conventions."""
+    others = attributes.get(CONVENTIONS)
+    if others is None and CONVENTIONS not in attributes:
+        return {**attributes, CONVENTIONS: [dict(REGISTERED)]}
+    if not isinstance(others, list) or not others or any(map(_is_ours, others)):
+        return dict(attributes)  # no list of conventions, or one that would not be the same without the entry
+    return {**attributes, CONVENTIONS: [*others, dict(REGISTERED)]}
+
+
+def _leave_out_registration(values: dict[str, Any]) -> None:
+    """Remove the entry of this specification, and the list where it holds no other."""
+    listed = values.get(CONVENTIONS)
+    if isinstance(listed, list) and any(map(_is_ours, listed)):
+        values[CONVENTIONS] = [entry for entry in listed if not _is_ours(entry)]
+        if not values[CONVENTIONS]:
+            del values[CONVENTIONS]
+
+
+def _is_ours(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.get("uuid") == REGISTERED["uuid"]
 
 
 def larger(limit: int) -> Unsupported:

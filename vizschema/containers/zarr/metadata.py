@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from vizschema import description
-from vizschema.containers.attributes import DEPTH, clean_attributes
+from vizschema.containers.attributes import CONVENTIONS, DEPTH, clean_attributes
 from vizschema.containers.base import (
     Document,
     Limits,
@@ -208,7 +208,7 @@ def _version(document: Document, expected: int, name: str) -> None:
 
 
 def _attributes(value: Any, limits: Limits, place: str) -> tuple[Document, bool]:
-    """Attributes within the limit, and whether they may hold anything that needs escaping or is not supported."""
+    """Attributes within the limit, and whether anything in them may have to be escaped or left out."""
     if type(value) is not dict:
         raise Unreadable("metadata-invalid", f"{place} holds {quote(value)}, not an object")
     limit = limits.attribute_bytes
@@ -218,7 +218,8 @@ def _attributes(value: Any, limits: Limits, place: str) -> tuple[Document, bool]
     text = orjson.dumps(value)
     # JSON escapes control characters and backslashes by a backslash, and leaves DEL and an empty key as they are.
     suspect = not text.isascii() or b"\\" in text or b"\x7f" in text or b'""' in text
-    return value, suspect or len(text) > limit or text.count(b"[") + text.count(b"{") > DEPTH
+    large = len(text) > limit or text.count(b"[") + text.count(b"{") > DEPTH
+    return value, suspect or large or CONVENTIONS in value
 
 
 def _extensions(document: Document, known: set[str]) -> None:

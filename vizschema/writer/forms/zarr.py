@@ -20,6 +20,7 @@ from numcodecs import Blosc
 from zarr.codecs import ZstdCodec
 from zarr.storage import LocalStore
 
+from vizschema.containers.attributes import CONVENTIONS, registered
 from vizschema.description import ITEM_BYTES, Node, storage
 from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
 
@@ -45,9 +46,10 @@ class ZarrWriter:
         """Do nothing: documents and chunks are separate files."""
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
-        """Write a group."""
+        """Write a group; the root registers itself as one that follows this specification."""
+        given = registered(attributes) if path == "/" else dict(attributes)
         zarr.create_group(
-            self._store, path=path.strip("/"), zarr_format=self._version, attributes=dict(attributes), overwrite=False
+            self._store, path=path.strip("/"), zarr_format=self._version, attributes=given, overwrite=False
         )
 
     def array(self, path: str, planned: PlannedArray) -> None:
@@ -73,7 +75,8 @@ class ZarrWriter:
         group = zarr.open_group(
             self._store, path=path.strip("/"), mode="r+", zarr_format=self._version, use_consolidated=False
         )
-        group.update_attributes(dict(attributes))
+        registers = path == "/" and CONVENTIONS in attributes
+        group.update_attributes(registered(attributes) if registers else dict(attributes))
 
     def finish(self) -> None:
         """Consolidate the metadata: `.zmetadata` in v2, inline in the root document in v3."""

@@ -178,7 +178,7 @@ def _elsewhere(base: Base) -> list[Applied]:
             found.append(each)
     found = [each for each in found if each.field == "series/*/missing"]
     nodes = base.description["nodes"]
-    large = {path: {**node, "bytes": 1 << 16, "references": {}} for path, node in nodes.items()}
+    large = {path: {**node, "bytes": 1 << 16, "references": {}, "unsupported": {}} for path, node in nodes.items()}
     beyond = applied(base.archive.profile, {**base.description, "nodes": large})
     alone = {
         f"{name}@elsewhere": {size: {"count": 1}} for name, sizes in base.description["axes"].items() for size in sizes
@@ -187,7 +187,8 @@ def _elsewhere(base: Base) -> list[Applied]:
     found += [each for each in scoped if each.field == "axes/*/*/count"]
     named = {**base.description, "not_captured": {"/nowhere": {}}}
     found += [each for each in applied(base.archive.profile, named) if each.place[0] == "not_captured"]
-    return [*found, *(each for each in beyond if each.field in ("nodes/*/storage/split", "nodes/*/references/*"))]
+    fields = ("nodes/*/storage/split", "nodes/*/references/*", "nodes/*/unsupported/*")
+    return [*found, *(each for each in beyond if each.field in fields)]
 
 
 _NONE = {"indices": [], "siblings": 1, "partial": False, "missing": [0]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vizschema.containers.base import Container, Limits
@@ -79,24 +78,13 @@ def _recognised(formats: Sequence[Format], path: str) -> Recognised:
     return Recognised(formats, path, lambda path, limits: open_ranges(open_file(path), path, limits))
 
 
-@cache
 def borrow(shown: str, fd: int, lists: bool) -> Recognised:
     """What lies at a masked URL, where another process fetches, over the socket with this descriptor."""
     from vizschema.containers.by_url import open_connected
     from vizschema.containers.remote.relay import Borrowed
-    from vizschema.containers.zarr.remote import ZarrRemote
 
     remote = Borrowed(fd, shown, lists=lists)
-    kept: dict[Limits, Container] = {}
-
-    def opened(url: str, limits: Limits) -> Container:
-        """The archive; one of Zarr once for all requests, as its metadata are fetched when it is opened."""
-        container = kept.get(limits) or open_connected(remote, url, limits)
-        if isinstance(container, ZarrRemote):
-            kept[limits] = container
-        return container
-
-    return Recognised([REMOTE], shown, opened)
+    return Recognised([REMOTE], shown, lambda url, limits: open_connected(remote, url, limits))
 
 
 def connect(url: str) -> Remote:

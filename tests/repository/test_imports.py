@@ -42,7 +42,7 @@ CONTAINERS = (
     "values base others",
     "bytes",
     "codecs",
-    "texts accounts attributes",
+    "texts stored accounts attributes",
     "formats",
     "zips remote listed",
     "zarr",

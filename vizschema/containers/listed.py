@@ -9,8 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-
 from vizschema import description
 from vizschema.containers.accounts import NOTHING, Account, Steps, named_axes
 from vizschema.containers.attributes import clean_attributes
@@ -18,8 +16,9 @@ from vizschema.containers.base import Limits, Unreadable, Watch, is_path, name_n
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.packed import Run
 from vizschema.containers.bytes.sources import BufferPool
-from vizschema.containers.values import TEXTS, ChunkDamaged
-from vizschema.description import ITEM_BYTES, Node, fault
+from vizschema.containers.stored import stored_v2
+from vizschema.containers.values import ChunkDamaged
+from vizschema.description import Node, fault
 from vizschema.text import escape_name
 
 Told = Mapping[Steps, Account | Unreadable]
@@ -89,17 +88,21 @@ class Listed(ABC):
             yield path, watch(path) or name_node(node, steps[-1], [])[1]
 
     def values(self, path: str) -> FlatValues:
-        """The values of the array at `path`; raises `ChunkDamaged` where there is none of a dtype of `ITEM_BYTES`."""
+        """The values of the array at `path`; raises `ChunkDamaged` where there is none, or none that NumPy has."""
         if self._stored is None:
             for _ in self.nodes():
                 pass
         found = (self._stored or {}).get(path)
         if found is None:
-            raise ChunkDamaged("undecodable", "there is no array of numbers of this name", path)
+            raise ChunkDamaged("undecodable", "there is no array of this name", path)
+        try:
+            stored = stored_v2(found.code)
+        except TypeError as error:
+            raise ChunkDamaged("undecodable", str(error), path) from None
         return FlatValues(
             found.run,
             found.dtype,
-            np.dtype(found.code),
+            stored,
             found.shape,
             found.skip,
             fortran=found.fortran,
@@ -167,7 +170,7 @@ class Listed(ABC):
         node = cleaned.of(description.array(stored.dtype, stored.shape, axes, {}, None, item_bytes=stored.item_bytes))
         if problem is not None:
             node["axes_detail"] = problem
-        if stored.item_bytes and (stored.dtype in ITEM_BYTES or stored.dtype in TEXTS) and self._stored is not None:
+        if stored.item_bytes and self._stored is not None:
             self._stored[path] = stored
         return node, cleaned.escaped
 

@@ -17,6 +17,8 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from vizschema.description import ITEM_BYTES
+
 Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit", "misplaced"]
 
 
@@ -300,6 +302,11 @@ def dtype_of(name: str) -> np.dtype[Any]:
     if name in TEXTS:
         return np.dtypes.StringDType()
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+
+
+def plain_dtype(name: str, stored: np.dtype[Any]) -> np.dtype[Any]:
+    """What values of this canonical name, which lie as `stored`, are given as."""
+    return dtype_of(name) if name in ITEM_BYTES or name in TEXTS else stored.newbyteorder("=")
 
 
 def native(raw: npt.NDArray[np.uint8], dtype: np.dtype[Any], stored: np.dtype[Any]) -> npt.NDArray[Any]:

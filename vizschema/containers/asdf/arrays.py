@@ -88,18 +88,29 @@ def read_datatype(value: Any, order: str) -> tuple[Dtype, np.dtype[Any] | None]:
         code = f"{order}{'S' if width == 1 else 'U'}{length}"
         return Dtype(name, width * length), np.dtype(code) if length <= _LONGEST else None
     if type(value) is list and value:
-        return Dtype("compound", _whole("a structure", sum(_field(field) for field in value))), None
+        fields = [_field(field, order, number) for number, field in enumerate(value)]
+        size = _whole("a structure", sum(size for size, _ in fields))
+        return Dtype("compound", size), _record([kind for _, kind in fields])
     if value is None:
         raise Unreadable("metadata-invalid", "the ndarray has no datatype")
     raise Unreadable("unsupported", f"the datatype {quote(value if type(value) is str else repr(value))}")
 
 
-def _field(field: Any) -> int:
-    """The bytes of one field of a structure: a datatype, or a mapping with one and perhaps a shape."""
-    if type(field) is dict:
-        inner, _ = read_datatype(field.get("datatype"), "<")
-        return _whole("a field", inner.item_bytes * math.prod(read_sizes(field.get("shape", []))))
-    return read_datatype(field, "<")[0].item_bytes
+def _field(field: Any, order: str, number: int) -> tuple[int, tuple[Any, ...] | None]:
+    """A field of a structure, a datatype or a mapping with one, and perhaps a shape: its bytes, and as NumPy has it."""
+    given = field if type(field) is dict else {"datatype": field}
+    inner, stored = read_datatype(given.get("datatype"), ORDERS.get(str(given.get("byteorder")), order))
+    sizes = read_sizes(given.get("shape", []))
+    kind = None if stored is None else (given.get("name", f"f{number}"), stored, tuple(sizes))
+    return _whole("a field", inner.item_bytes * math.prod(sizes)), kind
+
+
+def _record(fields: list[tuple[Any, ...] | None]) -> np.dtype[Any] | None:
+    """The structure of these fields; None for one that NumPy does not have."""
+    try:
+        return None if None in fields else np.dtype(fields)
+    except (TypeError, ValueError):
+        return None
 
 
 def _shape(shape: Any, dtype: Dtype, available: int) -> tuple[int, ...]:

@@ -20,8 +20,8 @@ from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quot
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.ranges import Ranges
 from vizschema.containers.bytes.sources import BufferPool
-from vizschema.containers.values import TEXTS, ChunkDamaged
-from vizschema.description import ITEM_BYTES, Node, fault
+from vizschema.containers.values import ChunkDamaged
+from vizschema.description import Node, fault
 from vizschema.errors import NotAnArchive
 from vizschema.text import escape_name
 
@@ -95,13 +95,13 @@ class Asdf:
                     pending.append((description.join(path, step), key, depth + 1, inner))
 
     def values(self, path: str) -> FlatValues:
-        """The values of the array at `path`; raises `ChunkDamaged` where there is none of a dtype of `ITEM_BYTES`."""
+        """The values of the array at `path`; raises `ChunkDamaged` where there is none, or none that NumPy has."""
         if self._stored is None:
             for _ in self.nodes():
                 pass
         found = (self._stored or {}).get(path)
         if found is None or found[0].stored is None:
-            raise ChunkDamaged("undecodable", "there is no array of numbers of this name", path)
+            raise ChunkDamaged("undecodable", "there is no array of this name, or of a type that NumPy lacks", path)
         array, dtype = found
         return FlatValues(
             array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran, pool=self._pool
@@ -143,7 +143,7 @@ class Asdf:
         node = cleaned.of(description.array(name, array.shape, words[0], {}, None, item_bytes=item_bytes))
         if words[1] is not None:
             node["axes_detail"] = words[1]
-        if item_bytes and (name in ITEM_BYTES or name in TEXTS) and self._stored is not None:
+        if item_bytes and self._stored is not None:
             self._stored[path] = array, name
         return node, cleaned.escaped
 

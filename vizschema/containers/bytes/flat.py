@@ -22,11 +22,11 @@ from vizschema.containers.values import (
     ChunkDamaged,
     Piece,
     cells,
-    dtype_of,
     extent_of,
     grid_counts,
     grid_of,
     native,
+    plain_dtype,
 )
 
 
@@ -48,7 +48,7 @@ class FlatValues:
         fortran: bool = False,
         pool: BufferPool | None = None,
     ) -> None:
-        self.dtype = dtype_of(dtype)
+        self.dtype = plain_dtype(dtype, stored)
         self.shape = tuple(shape)
         self._run = run
         self.chunk = self.shape if run.codec else None

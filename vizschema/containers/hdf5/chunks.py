@@ -33,13 +33,12 @@ from vizschema.containers.values import (
     absent_blocks,
     cells,
     clipped,
-    dtype_of,
     extent_of,
     gap,
     native,
+    plain_dtype,
     touches,
 )
-from vizschema.description import ITEM_BYTES
 
 _LIBRARY = frozenset({"szip", "nbit", "scaleoffset", "lzf"})
 PLUG_INS: Mapping[int, str] = {32001: "blosc", 32015: "zstd"}
@@ -55,7 +54,7 @@ def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, pool: Buffe
         stored = numpy_type(opened().get_type())
         if stored is None:
             raise ChunkDamaged("undecodable", "they are of no fixed size, or of a type that NumPy lacks", name)
-        plain = dtype_of(dtype) if dtype in ITEM_BYTES else stored.newbyteorder("=")
+        plain = plain_dtype(dtype, stored)
         chunked = opened().get_create_plist().get_layout() == h5d.CHUNKED
         return (Chunked if chunked else Contiguous)(opened, name, plain, stored, fd, pool)
     except LIBRARY_ERRORS as error:

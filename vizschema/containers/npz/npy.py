@@ -56,7 +56,7 @@ class Header(NamedTuple):
     """What a header says: canonical type, NumPy's type string (None for structures), shape, order; and its bytes."""
 
     dtype: Dtype
-    code: str | None
+    code: Any
     shape: tuple[int, ...]
     fortran: bool
     bytes: int
@@ -97,7 +97,7 @@ def read_header(head: bytes) -> Header:
     code = _spelt(fields["descr"]) if type(fields["descr"]) is str else None
     dtype = _dtype(fields["descr"], code)
     shape = _shape(fields["shape"], dtype)
-    return Header(dtype, code, shape, fields["fortran_order"], length)
+    return Header(dtype, code or _listed(fields["descr"]), shape, fields["fortran_order"], length)
 
 
 def literal(text: str, *, long: bool = False) -> Any:

@@ -46,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
             return found
         case "compare":
             return _compare(Path(parsed.old), Path(parsed.new), parsed)
+        case "engines":
+            return _engines(parsed)
         case _:
             return _score(parsed.spec, every=parsed.survivors)
 
@@ -78,7 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--mutated", type=int, default=3000, metavar="N", help="judge N mutations too (default: 3000)")
     compare.add_argument("--seed", type=int, default=0, metavar="S", help="the seed of the mutations (default: 0)")
     compare.add_argument("--profile", action="append", default=[], metavar="P", help="one profile (repeatable)")
-    for each in (freeze, export, score, compare):
+    engines = actions.add_parser("engines", help="whether JSON Schema engines come to the same findings")
+    engines.add_argument("--engine", action="append", default=[], metavar="E", help="one engine (repeatable)")
+    engines.add_argument("--sample", type=int, default=1, metavar="N", help="judge one of N, by a hash of its name")
+    engines.add_argument("--mutated", type=int, default=3000, metavar="N", help="judge N mutations too (default: 3000)")
+    engines.add_argument("--seed", type=int, default=0, metavar="S", help="the seed of the mutations (default: 0)")
+    for each in (freeze, export, score, compare, engines):
         each.add_argument("--spec", default="1.0.0", metavar="V", help="the version of the spec (default: 1.0.0)")
     return parser
 
@@ -196,3 +203,20 @@ def _compare(old: Path, new: Path, parsed: argparse.Namespace) -> int:
     for line in lines_of(result):
         print(line)
     return 1 if result.differences else 0
+
+
+def _engines(parsed: argparse.Namespace) -> int:
+    """0 where all engines come to the findings of this package; 1 where one does not."""
+    from vizschema.conformance.corpus.cases import corpus
+    from vizschema.conformance.strength.engines import ENGINES, lines_of, subjects_of
+    from vizschema.rules import versions
+
+    unknown = [each for each in parsed.engine if each not in ENGINES]
+    if unknown or parsed.sample < 1:
+        raise UsageError(f"conformance engines: expected engines of {', '.join(ENGINES)}, and a sample of 1 or more")
+    spec = versions.load(parsed.spec)
+    chosen = parsed.engine or [each for each in ENGINES if each != "own"]
+    subjects = subjects_of(spec, corpus(parsed.spec), mutated=parsed.mutated, seed=parsed.seed, sample=parsed.sample)
+    lines = list(lines_of(spec, subjects, chosen))
+    print("\n".join(lines))
+    return 1 if any(line.endswith(" differ") for line in lines) else 0

@@ -16,7 +16,7 @@ import orjson
 
 from vizschema.conformance.corpus.cases import Case
 from vizschema.description import ITEM_BYTES, REASONS, Description, complete
-from vizschema.rules.judge import faults_of
+from vizschema.rules.judge import Fault, faults_of
 from vizschema.rules.versions import Profile, profiles_in
 from vizschema.rules.wording import place_of
 
@@ -65,27 +65,44 @@ def compare(
 
 def findings(description: Description, profile: Profile) -> Found:
     """What a profile finds in a description."""
+    return found_of(description, faults_of(description, profile))
+
+
+def found_of(description: Description, faults: Sequence[Fault]) -> Found:
+    """The findings that settled faults are."""
     return tuple(
         sorted(
             (each.rule.severity, each.rule.id, place_of(description, each.instance, each.name), each.pointer)
-            for each in faults_of(description, profile)
+            for each in faults
         )
     )
 
 
 def subjects(
-    cases: Sequence[Case], names: Sequence[str], *, mutated: int, seed: int
+    cases: Sequence[Case],
+    names: Sequence[str],
+    *,
+    mutated: int,
+    seed: int,
+    taken: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[tuple[str, str, Description]]:
-    """(profile, where it is from, description): of every case in every container, then so many mutated ones."""
+    """(profile, where it is from, description): of every case in every container, then so many mutated ones.
+
+    Those of which the origin is not `taken` are left out.
+    """
     described = [case for case in cases if case.profile in names and case.made is None and not case.damage]
     for case in described:
         for container in case.containers:
-            yield case.profile, f"{case.name} in {container}", case.description(container)
-    chance = random.Random(seed)  # noqa: S311  (seeded, so that each can be had again)
+            origin = f"{case.name} in {container}"
+            if taken(origin):
+                yield case.profile, origin, case.description(container)
     for number in range(mutated if described else 0):
+        chance = random.Random(f"{seed} {number}")  # noqa: S311  (seeded, so that each can be had again)
         case = chance.choice(described)
         container = chance.choice(case.containers)
-        yield case.profile, f"mutation {number} of {case.name}", mutation(case.description(container), chance)
+        origin = f"mutation {number} of {case.name}"
+        if taken(origin):
+            yield case.profile, origin, mutation(case.description(container), chance)
 
 
 def mutation(description: Description, chance: random.Random) -> Description:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import jsonschema
@@ -16,15 +17,19 @@ from vizschema.rules.versions import Profile
 
 def second_opinion(description: Description, profile: Profile) -> list[Fault]:
     """The faults in `description`, as `vizschema.rules.judge` settles them, found by `jsonschema`."""
-    documents = [(url, Resource.from_contents(schema)) for url, schema in profile.documents.items()]
-    registry: Registry[Any] = Registry().with_resources(documents)
-    engine = jsonschema.Draft202012Validator(entry_of(profile), registry=registry)
-    locator = Locator(profile)
+    engine, locator = _engine(profile)
     return settle(
         locator.fault(error.absolute_schema_path, error.absolute_path, name)
         for error in engine.iter_errors(description)
         for name in _names(error)
     )
+
+
+@lru_cache(maxsize=16)
+def _engine(profile: Profile) -> tuple[Any, Locator]:
+    documents = [(url, Resource.from_contents(schema)) for url, schema in profile.documents.items()]
+    registry: Registry[Any] = Registry().with_resources(documents)
+    return jsonschema.Draft202012Validator(entry_of(profile), registry=registry), Locator(profile)
 
 
 def _names(error: jsonschema.ValidationError) -> Iterator[str | None]:

@@ -120,9 +120,19 @@ def test_damage_does_not_stop_the_scan(tmp_path: Path) -> None:
     assert facts["absent_chunks"] == 1
     assert facts["absent_keys"] == ["c/0/1/0/0"]
     assert facts["minimum"] == 0
-    assert facts["constant"] is False  # the first value cannot be read
+    assert facts["constant"] is False
     assert found.coverage["chunks_read"] == found.coverage["chunks"] - 1
     assert found.coverage["bytes_read"] == found.coverage["bytes"] - 40 * 40 * 4
+
+
+def test_one_value_beside_a_damaged_chunk_is_in_the_facts_and_is_not_called_constant(tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    group.create_array("x", shape=(4, 8), chunks=(2, 8), dtype="f4")[:] = 0.5
+    second = tmp_path / "a.zarr" / "x" / "c" / "1" / "0"
+    second.write_bytes(second.read_bytes()[:-3])
+    facts = scanned(tmp_path / "a.zarr").facts["/x"]
+    assert (facts["minimum"], facts["maximum"], facts["constant"]) == (0.5, 0.5, False)
+    assert [damage["key"] for damage in facts["damaged_chunks"]] == ["c/1/0"]
 
 
 @pytest.mark.parametrize("jobs", [1, 4])

@@ -266,20 +266,20 @@ def settle(faults: Iterable[Fault]) -> list[Fault]:
     A misnamed node is one fault: its members, misnamed because of it, are left out.
     """
     unique = {(fault.rule.severity, fault.rule.id, fault.pointer): fault for fault in faults}
-    misnamed = {(fault.rule.id, fault.name) for fault in unique.values() if fault.keyword in _NAMING and fault.name}
+    misnamed = {(fault.rule.id, fault.name) for fault in unique.values() if _is_misnamed_node(fault)}
     kept = (
         key for key, fault in unique.items() if not any((fault.rule.id, above) in misnamed for above in _above(fault))
     )
     return [unique[key] for key in sorted(kept)]
 
 
-_NAMING = frozenset({"pattern", "not", "enum", "const"})
+def _is_misnamed_node(fault: Fault) -> bool:
+    return fault.instance == ("nodes",) and fault.name is not None and fault.keyword != "required"
 
 
 def _above(fault: Fault) -> Iterator[str]:
-    if fault.name is None or fault.keyword not in _NAMING or not fault.name.startswith("/"):
-        return
-    parent = fault.name.rpartition("/")[0]
+    """The paths above a misnamed node."""
+    parent = (fault.name or "").rpartition("/")[0] if _is_misnamed_node(fault) else ""
     while parent:
         yield parent
         parent = parent.rpartition("/")[0]

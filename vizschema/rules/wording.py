@@ -16,15 +16,12 @@ Tokens = Sequence[str | int]
 
 def place_of(description: Description, instance: Tokens, name: str | None) -> str:
     """The node, series or axis of the archive that a fault is about, as a path to look for."""
-    tokens = [*instance, *([] if name is None else [name])]
-    part = tokens[0] if tokens else "nodes"
-    if part == "container":
-        return "/"
-    if part == "axes" and len(tokens) > 1:
-        return _odd_one(description["axes"][str(tokens[1])])[1]
-    if len(tokens) < 2:
-        return "/"
-    return f"{tokens[1]}_*" if part == "series" else str(tokens[1])
+    part, key, *_ = (*map(str, instance), *([] if name is None else [name]), "", "")
+    if part in ("nodes", "not_captured"):
+        return key or "/"
+    if part == "series" and key:
+        return f"{key}_*"
+    return _odd_one(description["axes"][key])[1] if part == "axes" and key else "/"
 
 
 def words_of(

@@ -269,6 +269,8 @@ class ScannedArray:
             facts["absent_keys"] = [escape_text(key) for _, key in total.absent_in]
         for accumulator in total.accumulators or self._start(None):
             facts.update(accumulator.result())
+        if damaged and "constant" in facts:
+            facts["constant"] = False  # what lies in a damaged chunk may differ
         return facts
 
     def _part(self, found: Block | ChunkDamaged) -> Part:

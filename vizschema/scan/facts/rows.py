@@ -1,7 +1,7 @@
 """The sums of rows, the same to the bit however rows are cut and in whatever order the parts come.
 
-`spec/1.0.0/spec.md` ("Row sums") defines them: values are rounded to a step that the length of a row fixes, and doubles
-add multiples of it without error. A value that is not finite, or beyond ±2, leaves its row without a sum.
+`spec/1.0.0/judging.md` ("Row sums") defines them: values are rounded to a step that the length of a row fixes, and
+doubles add multiples of it without error. A value that is not finite, or beyond ±2, leaves its row without a sum.
 """
 
 from __future__ import annotations

@@ -65,5 +65,4 @@ NPZ = Form(
     shards=False,
     storage=unchunked,
     begin=NpzWriter,
-    stepwise=False,
 )

@@ -22,8 +22,8 @@ class Bounds:
 
     Attributes:
         memory: Maximum bytes of decoded values in memory.
-        seconds: Maximum seconds per request: describing an archive, or reading its values.
-        silence: Maximum seconds between two messages of the process.
+        seconds: Maximum seconds per archive, by the clock.
+        silence: Maximum seconds between two messages of the process, in which it computed or waited.
         answer: Maximum bytes of the description, as JSON.
 
     Examples:

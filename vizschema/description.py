@@ -36,7 +36,7 @@ REASONS: Mapping[str, str] = {
     "special-file": "object",
     "stray-file": "stray",
 }
-"""Each reason and the kind of node it makes; what is `stray` is no node, and is listed by the group that holds it."""
+"""Each reason and the kind of node it makes; what is `stray` makes no node, and is listed by its group."""
 
 ITEM_BYTES: Mapping[str, int] = {
     "bool": 1,
@@ -337,7 +337,7 @@ def _declared_sizes(path: str, node: Node) -> Iterator[tuple[str, int]]:
 
 
 def _sight(axes: dict[str, dict[str, Node]], name: str, size: int, paths: Sequence[str]) -> None:
-    """Adds that every one of `paths`, which are sorted, has an axis of this name and size; an empty name is no axis."""
+    """Add that each of the sorted `paths` has an axis of this name and size; an empty name is not an axis."""
     if not name:
         return
     sighting = axes.setdefault(name, {}).setdefault(str(size), {"count": 0, "first": []})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -161,17 +161,5 @@ def _faults(node: Node) -> Iterator[str]:
         yield f"expected printable names and texts, found something escaped in {', '.join(node['escaped'])}"
     if node["kind"] == "array" and node["dtype"] not in ITEM_BYTES:
         yield f"expected numbers, found {node['dtype']}"
-    for key, value in node["attributes"].items():
-        if not _is_portable(value):
-            yield f"attribute {escape_text(key)}: expected a number, a text, a boolean or a flat list of one of them"
-
-
-def _is_portable(value: Any) -> bool:
-    """As the rule `portable-attribute` has it."""
-    if isinstance(value, bool | int | float | str):
-        return True
-    if not isinstance(value, Sequence):
-        return False
-    if all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
-        return True
-    return all(isinstance(item, str) for item in value) or all(isinstance(item, bool) for item in value)
+    for key, kind in node.get("unsupported", {}).items():
+        yield f"attribute {escape_text(key)}: expected a JSON value, found {kind}"

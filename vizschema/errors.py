@@ -235,6 +235,6 @@ def reported_as_bug() -> Iterator[None]:
             sys.stderr.write(scrubbed(traceback.format_exc()))
         said = shorten(escape_text(scrubbed(f"{type(error).__name__}: {error}")), 300)
         raise VizschemaError(
-            f"internal error: {said}. This is a bug of vizschema and says nothing about the archive; "
+            f"internal error: {said}. It says nothing about the archive; "
             "please report it, with what VIZSCHEMA_DEBUG=1 adds to this line"
         ) from error

@@ -18,7 +18,6 @@ from vizschema.text import local_path
 
 if TYPE_CHECKING:
     from vizschema.scan.threads import Scanned
-    from vizschema.worker.client import Start
 
 Entries = Sequence[Mapping[str, Any]]
 """The entries of `facts.json` of a profile: what is asked of the values."""
@@ -41,8 +40,8 @@ class Measured:
 
 
 @contextmanager
-def measured(path: str | os.PathLike[str], reading: Reading, *, start: Start | None = None) -> Iterator[Measured]:
-    """Open the archive at `path`, a URL too, for the block. Workers are those that `start` gives.
+def measured(path: str | os.PathLike[str], reading: Reading, *, values: bool = True) -> Iterator[Measured]:
+    """Open the archive at `path`, a URL too, for the block; its `values` may be read if that is said.
 
     Raises `NotAnArchive`, and `UsageError` if a cluster is to read in isolation.
     """
@@ -55,9 +54,8 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, start: Start | N
                 found="none",
             )
         from vizschema.worker.client import opened
-        from vizschema.worker.process import Worker
 
-        with opened(archive, bounds=reading.bounds, start=start or Worker) as there:
+        with opened(archive, bounds=reading.bounds, keep=values) as there:
             yield Measured(there.description, there.notes, lambda entries: there.scan(entries, reading))
         return
     from vizschema.containers.opening import open_container

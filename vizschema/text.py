@@ -37,7 +37,7 @@ def escape_text(text: str) -> str:
 
 
 def escape_name(name: str) -> str:
-    r"""`name` likewise, with backslashes doubled so that two different names never become one, and never empty."""
+    r"""`name` escaped, with backslashes doubled so that two different names never become one, and never empty."""
     if not name:
         return EMPTY_NAME
     if name.isascii() and name.isprintable() and "\\" not in name:

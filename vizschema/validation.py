@@ -131,7 +131,7 @@ def read(
 
     Raises `NotAnArchive`, and `SpecError` if `spec` is not installed.
     """
-    with measured(path, reading) as archive:
+    with measured(path, reading, values=values) as archive:
         description = archive.description
         chosen = choose(description, spec, profile)
         if values:

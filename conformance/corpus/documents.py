@@ -17,7 +17,7 @@ from vizschema.conformance.corpus.raw import CONTAINERS
 from vizschema.conformance.corpus.raw.nodes import RawNode
 from vizschema.conformance.corpus.raw.zarr import sharded
 from vizschema.conformance.corpus.reference_facts import measure
-from vizschema.containers.base import clean_attributes
+from vizschema.containers.attributes import clean_attributes
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.rules.versions import Profile
 
@@ -91,22 +91,22 @@ def describe_document(document: Document, container: str, profile: Profile | Non
 
 
 def _node(raw: RawNode, container: str) -> Node:
-    attributes, escaped = clean_attributes(raw.attributes)
+    cleaned = clean_attributes(raw.attributes)
     if raw.values is None:
-        node = description.group(attributes)
+        node = description.group({})
     else:
         item_bytes = ITEM_BYTES.get(raw.dtype, raw.values.dtype.itemsize)
         node = description.array(
             raw.dtype,
             raw.values.shape,
             raw.axes,
-            attributes,
+            {},
             _storage(raw, container, item_bytes),
             item_bytes=item_bytes,
         )
-    if escaped:
-        node["escaped"] = sorted([*node.get("escaped", ()), *escaped])
-    return node
+    if cleaned.escaped:
+        node["escaped"] = sorted([*node.get("escaped", ()), *cleaned.escaped])
+    return cleaned.of(node)
 
 
 def _storage(raw: RawNode, container: str, item_bytes: int) -> Node | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from vizschema.conformance.corpus.breaks.attributes import nested
 from vizschema.conformance.corpus.breaks.edits import attribute, no_attribute
 from vizschema.conformance.generator.changes import Breaker, Change, Target, change
 from vizschema.conformance.generator.constraints import holds
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.values import PLAIN
+from vizschema.containers.attributes import DEPTH
 
 POOL: tuple[Any, ...] = (
     *(3, -1, 0, 2.5, True, False, "text", "", "Text", "elsewhere", ["a"], ["a", 1], [1, 1], [-1], [2.5], ["/tmp/x"]),  # noqa: S108
@@ -88,6 +90,13 @@ def _escaped(target: Target) -> Iterator[Change]:
         yield change(attribute(target.path, "made_up", ["two\nlines"]))
 
 
+def _too_deep(target: Target) -> Iterator[Change]:
+    """An attribute with more levels than any container has to store."""
+    if target.node is not None:
+        yield change(attribute(target.path, "made_up", nested(DEPTH + 1)))
+        yield change(attribute(target.path, "made_up", {"nested": nested(DEPTH)}))
+
+
 def _nowhere(target: Target) -> Iterator[Change]:
     """An attribute that names an array leads nowhere."""
     if target.is_array:
@@ -106,4 +115,5 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     ("nodes/*/unused_scopes", "maxItems"): _unused_scope,
     ("nodes/*/escaped", "maxItems"): _escaped,
     ("nodes/*/references/*", "anyOf"): _nowhere,
+    ("nodes/*/unsupported/*", "not"): _too_deep,
 }

@@ -96,12 +96,19 @@ def _none_left(target: Target) -> Iterator[Change]:
     excluded = target.at.value
     if "propertyNames" in excluded:
         language = Language((excluded["propertyNames"]["not"]["pattern"],))
+    elif "additionalProperties" not in excluded:
+        language = Language(tuple(excluded["patternProperties"]))
     else:
         language = Language(("^/.",), tuple(excluded["patternProperties"]))
     found = [path for path in target.base.nodes if language.holds(path)]
     if found:
         gone = pruned(target.base, *found)
         yield change(removed(*gone), _recount(), released(*gone), also=target.base.demands)
+
+
+def _other_axis(target: Target) -> Iterator[Change]:
+    """What stands where only a coordinate may, and is none."""
+    yield change(add(target.path, plain(target.profile, target.path)))
 
 
 def _kind(target: Target) -> Iterator[Change]:
@@ -308,6 +315,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     ("nodes/(names)", "not"): _misnamed,
     ("nodes", "required"): _without,
     ("nodes", "not"): _none_left,
+    ("nodes/*", "not"): _other_axis,
     ("nodes/*/kind", "not"): _kind,
     ("nodes/*/reason", "not"): _reason,
     ("nodes/*/ambiguous", "maxItems"): _ambiguous,

@@ -17,7 +17,7 @@ from vizschema.conformance.generator import break_attributes, break_nodes, break
 from vizschema.conformance.generator.applied import Applied, applied, wishes
 from vizschema.conformance.generator.break_series import stems
 from vizschema.conformance.generator.changes import Base, Breaker, Change, Target
-from vizschema.conformance.generator.constraints import UNKNOWN, asked
+from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, asked
 from vizschema.conformance.generator.drawing import Archive, drawn, profile_of
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.tree import Need, literal, names_of
@@ -139,6 +139,8 @@ def changes(base: Base, at: Applied) -> list[Change]:
 
 def can_be_broken(profile: Profile, rule: str) -> bool:
     """Whether archives of `profile` can have a node that `rule` is about: there is no attention in some profiles."""
+    if any(each.rule == rule for each in asked(profile, ("nodes", NAMES), UNKNOWN)):
+        return True  # a name that is not allowed
     found = wishes(profile, rule)
     root = any(wish.language.holds("/") and not wish.inside for wish in found)
     return not found or root or any(not (wish.language & names_of(profile)).empty for wish in found)
@@ -176,7 +178,7 @@ def _elsewhere(base: Base) -> list[Applied]:
             found.append(each)
     found = [each for each in found if each.field == "series/*/missing"]
     nodes = base.description["nodes"]
-    large = {path: {**node, "bytes": 1 << 16, "references": {}} for path, node in nodes.items()}
+    large = {path: {**node, "bytes": 1 << 16, "references": {}, "unsupported": {}} for path, node in nodes.items()}
     beyond = applied(base.archive.profile, {**base.description, "nodes": large})
     alone = {
         f"{name}@elsewhere": {size: {"count": 1}} for name, sizes in base.description["axes"].items() for size in sizes
@@ -185,7 +187,8 @@ def _elsewhere(base: Base) -> list[Applied]:
     found += [each for each in scoped if each.field == "axes/*/*/count"]
     named = {**base.description, "not_captured": {"/nowhere": {}}}
     found += [each for each in applied(base.archive.profile, named) if each.place[0] == "not_captured"]
-    return [*found, *(each for each in beyond if each.field in ("nodes/*/storage/split", "nodes/*/references/*"))]
+    fields = ("nodes/*/storage/split", "nodes/*/references/*", "nodes/*/unsupported/*")
+    return [*found, *(each for each in beyond if each.field in fields)]
 
 
 _NONE = {"indices": [], "siblings": 1, "partial": False, "missing": [0]}

@@ -27,7 +27,7 @@ RESERVED = Language(
     (),
     (
         "^(num|size|scope)_",
-        "^(stored_dtype|class|name|reference_list|indices|present|not_captured|host|hostname|mask|scale|sink)$",
+        "^(stored_dtype|json_attributes|class|name|reference_list|indices|present|not_captured|host|hostname|mask|scale|sink)$",
     ),
 )
 """Attributes about the tree, those that name another node, and those that containers keep for themselves."""

@@ -56,15 +56,23 @@ def template_of(path: str) -> str:
 
 @functools.lru_cache(maxsize=32)
 def names_of(profile: Profile) -> Language:
-    """The paths that nodes may have: not those below what can only be an array."""
+    """The paths that nodes may have: not those below what can only be an array, nor those of coordinates alone."""
     wanted = merged([each.schema for each in asked(profile, ("nodes", NAMES), UNKNOWN)], WRITABLE)
     allowed = wanted.language.names
     leaves = []
     for part in _spoken_of(profile):
         within = part & allowed
-        if not within.empty and not allows(profile, within.shortest(), "group"):
+        if not within.empty and not _is_plain(profile, within.shortest()):
+            leaves.append(part.within[0].removesuffix("$") + "(/|$)")
+        elif not within.empty and not allows(profile, within.shortest(), "group"):
             leaves.append(part.within[0].removesuffix("$") + "/")
     return allowed & Language((), tuple(leaves))
+
+
+def _is_plain(profile: Profile, path: str) -> bool:
+    """Whether the node at `path` may be another one than a coordinate."""
+    refused = [each.schema for each in asked_of_node(profile, path, (), Partial()) if "not" in each.schema]
+    return all(holds(schema, {"coordinate": None}) is not False for schema in refused)
 
 
 @functools.lru_cache(maxsize=32)
@@ -115,6 +123,8 @@ def _exists(excluded: Schema) -> Need:
     """What there has to be, so that `excluded` does not hold: a name, or a node in a group, that it refuses."""
     if "propertyNames" in excluded:
         return Need(Language((excluded["propertyNames"]["not"]["pattern"],)))
+    if "additionalProperties" not in excluded:
+        return Need(Language(tuple(excluded["patternProperties"])))
     return Need(Language(("^/[^/]+/.",), tuple(excluded["patternProperties"])), excluded["additionalProperties"]["not"])
 
 

@@ -96,7 +96,7 @@ def _of_node(mine: Node | None, other: Node | None) -> Iterator[tuple[str, Any, 
 
 
 def _differing(mine: Node, other: Node) -> Iterator[tuple[str, Any, Any]]:
-    given, kept = _dtype(other), dict(other.get("attributes", {}))
+    given, kept = _dtype(other), _nested(dict(other.get("attributes", {})))
     if given == BFLOAT16 and kept.get("stored_dtype") == BFLOAT16:
         del kept["stored_dtype"]
     bits = mine.get("dtype") == BFLOAT16 and given == "uint16" and "attributes" not in other
@@ -112,6 +112,12 @@ def _differing(mine: Node, other: Node) -> Iterator[tuple[str, Any, Any]]:
         yield "values", mine.get("sha256"), other.get("sha256")
 
 
+def _nested(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes with the values of those that are JSON texts, by the list that spec.md, "The containers", defines."""
+    listed = attributes.pop("json_attributes", ())
+    return {key: json.loads(value) if key in listed else value for key, value in attributes.items()}
+
+
 def _dtype(node: Node) -> Any:
     """The dtype; that of bits which say what they are (spec.md, "Arrays") is what they say."""
     marked = node.get("attributes", {}).get("stored_dtype") == BFLOAT16
@@ -124,17 +130,8 @@ def _axes(axes: Sequence[str | None] | None) -> list[str | None] | None:
 
 def _attributes(mine: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     for name in sorted({*mine, *other}):
-        if (
-            name not in mine
-            or name not in other
-            or (not _unread(mine[name]) and _text(mine[name]) != _text(other[name]))
-        ):
+        if name not in mine or name not in other or _text(mine[name]) != _text(other[name]):
             yield "attributes", _named(name, mine), _named(name, other)
-
-
-def _unread(value: Any) -> bool:
-    """Whether this is what a description says of an attribute that it does not hold."""
-    return isinstance(value, dict) and set(value) == {"unsupported"}
 
 
 def _named(name: str, attributes: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pytest
 from vizschema.conformance.benchmarks.engine import start
 from vizschema.conformance.examples import write_example
 from vizschema.containers.base import Limits
-from vizschema.worker import process
+from vizschema.worker import warm
 from vizschema.worker.process import Worker, hexed
 
 TELL = "print(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
@@ -66,13 +66,13 @@ def test_judging_a_structure_imports_nothing_that_reads_values(name: str, folder
 def test_a_worker_that_describes_imports_what_it_needs_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = (
         "from vizschema.worker import child\n"
-        "child.FUNCTIONS['loaded'] = lambda arguments, channel: channel.send('end', sorted(sys.modules))\n"
+        "child.FUNCTIONS['loaded'] = lambda _, session: session.channel.send('end', sorted(sys.modules))\n"
     )
-    line = process._START.replace("sys.exit(main())", f"exec({probe!r}); sys.exit(main())")
-    monkeypatch.setattr(process, "_START", line)
+    line = warm._START.replace("sys.exit(main())", f"exec({probe!r}); sys.exit(main())")
+    monkeypatch.setattr(warm, "_START", line)
     path = str(folder / start.ARCHIVE)
     with Worker([path]) as worker:
-        asked = {"path": hexed(path), "limits": asdict(Limits()), "skipped": {}}
+        asked = {"path": hexed(path), "limits": asdict(Limits()), "skipped": {}, "keep": False, "silent": False}
         assert list(worker.run("describe", asked))[-1][0] == "end"
         found = set(list(worker.run("loaded", {}))[-1][1])
     needed = ", ".join(start.COMMANDS["validate --no-values"].worker_needs)

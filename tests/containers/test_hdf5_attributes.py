@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,17 +38,9 @@ from vizschema.description import Node
         (["a", "bb", ""], ["a", "bb", ""]),
         (np.array([b"a", b"bb"]), ["a", "bb"]),
         (np.zeros(0, "i4"), []),
-        (float("nan"), {"unsupported": "number that is not finite"}),
-        (1j, {"unsupported": "complex128"}),
-        (np.zeros((2, 2)), {"unsupported": "2-dimensional"}),
-        (np.zeros((0, 2)), {"unsupported": "2-dimensional"}),
-        (np.zeros(2, [("a", "i4")]), {"unsupported": "compound"}),
-        (np.array(b"\0ab", "V3"), {"unsupported": "opaque"}),
-        (h5py.Empty("f4"), {"unsupported": "null"}),
-        (np.longdouble(1), {"unsupported": "number of more than 64 bits"}),
     ],
 )
-def test_an_attribute_is_a_plain_value_or_says_what_it_is(
+def test_an_attribute_of_a_plain_type_is_a_plain_value(
     given: Any, value: Any, described: Callable[..., dict[str, Node]]
 ) -> None:
     def fill(file: h5py.File) -> None:
@@ -55,6 +48,66 @@ def test_an_attribute_is_a_plain_value_or_says_what_it_is(
 
     found = described(fill)["/"]["attributes"]["key"]
     assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (float("nan"), "number that is not finite"),
+        (1j, "complex128"),
+        (np.zeros((2, 2)), "2-dimensional"),
+        (np.zeros((0, 2)), "2-dimensional"),
+        (np.zeros(2, [("a", "i4")]), "compound"),
+        (np.array(b"\0ab", "V3"), "opaque"),
+        (h5py.Empty("f4"), "null"),
+        (np.longdouble(1), "number of more than 64 bits"),
+    ],
+)
+def test_an_attribute_that_is_no_json_value_says_what_it_is(
+    given: Any, kind: str, described: Callable[..., dict[str, Node]]
+) -> None:
+    def fill(file: h5py.File) -> None:
+        file.attrs["key"] = given
+
+    node = described(fill)["/"]
+    assert (node["attributes"], node["unsupported"]) == ({}, {"key": kind})
+
+
+NESTED = {"a": {"b": [1, 2.5, None, {"": []}]}, "none": None, "empty": [], "mixed": [1, "a", True], "table": [[1], []]}
+
+
+def test_json_texts_whose_names_are_listed_are_nested_values(described: Callable[..., dict[str, Node]]) -> None:
+    def fill(file: h5py.File) -> None:
+        for key, value in NESTED.items():
+            file.attrs[key] = json.dumps(value)
+        file.attrs["text"] = "{}"
+        file.attrs["json_attributes"] = list(NESTED)
+
+    assert described(fill)["/"]["attributes"] == {**NESTED, "text": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "unsupported"),
+    [
+        ("{", ["key"], {"key": "key is not JSON: "}),
+        ('{"a": 1, "a": 2}', ["key"], {"key": "key repeats the key a"}),
+        ("[" * 40 + "]" * 40, ["key"], {"key": "key is nested deeper than 32 levels"}),
+        ("[" * 17 + "]" * 17, ["key"], {"key": "nested deeper than 16 levels"}),
+        (3, ["key"], {"key": "listed in json_attributes, and not a JSON text"}),
+        ("1", ["key", "other"], {"other": "listed in json_attributes, and not a JSON text"}),
+        ("1", 7, {"json_attributes": "no list of the names of attributes"}),
+        ("1", [7], {"json_attributes": "no list of the names of attributes"}),
+    ],
+)
+def test_what_is_no_json_text_says_so(
+    given: Any, names: Any, unsupported: dict[str, str], described: Callable[..., dict[str, Node]]
+) -> None:
+    def fill(file: h5py.File) -> None:
+        file.attrs["key"], file.attrs["json_attributes"] = given, names
+
+    found = described(fill)["/"]["unsupported"]
+    assert found.keys() == unsupported.keys()
+    assert all(found[key].startswith(words) for key, words in unsupported.items())
 
 
 @pytest.mark.parametrize(
@@ -73,7 +126,7 @@ def test_an_attribute_of_a_type_of_hdf5_is_not_carried(
         held[()] = file.ref if value is None else value
         file.attrs.create("key", held if reason != "enum" else value, (), dtype)
 
-    assert described(fill)["/"]["attributes"] == {"key": {"unsupported": reason}}
+    assert described(fill)["/"]["unsupported"] == {"key": reason}
 
 
 def test_an_integer_past_64_bits_is_not_carried(described: Callable[..., dict[str, Node]]) -> None:
@@ -82,7 +135,7 @@ def test_an_integer_past_64_bits_is_not_carried(described: Callable[..., dict[st
         kind.set_size(16)
         h5a.create(file.id, b"key", kind, h5s.create(h5s.SCALAR))
 
-    assert described(fill)["/"]["attributes"] == {"key": {"unsupported": "integer of more than 64 bits"}}
+    assert described(fill)["/"]["unsupported"] == {"key": "integer of more than 64 bits"}
 
 
 @pytest.mark.parametrize(
@@ -122,9 +175,9 @@ def test_bytes_that_are_not_utf8_are_escaped_and_marked(described: Callable[...,
     [
         ("x" * 101, "x" * 100),
         (np.bytes_(b"x" * 101), np.bytes_(b"x" * 100)),
-        (np.zeros(101, "i1"), np.zeros(100, "i1")),
+        (np.zeros(101, "i1"), np.zeros(49, "i1")),
         (["x"] * 7, ["x"] * 6),
-        (["x" * 60, "x" * 41], ["x" * 60, "x" * 40]),
+        (["x" * 60, "x" * 41], ["x" * 60, "x" * 30]),
     ],
 )
 def test_an_attribute_past_the_limit_is_not_shown(
@@ -133,9 +186,9 @@ def test_an_attribute_past_the_limit_is_not_shown(
     def fill(file: h5py.File) -> None:
         file.attrs["given"], file.attrs["fits"] = given, fits
 
-    attributes = described(fill, Limits(attribute_bytes=100))["/"]["attributes"]
-    assert attributes["given"] == {"unsupported": "larger than 100 bytes"}
-    assert isinstance(attributes["fits"], str | list)
+    node = described(fill, Limits(attribute_bytes=100))["/"]
+    assert node["unsupported"] == {"given": "larger than 100 bytes"}
+    assert isinstance(node["attributes"]["fits"], str | list)
 
 
 def test_attributes_of_one_node_have_a_limit_together(described: Callable[..., dict[str, Node]]) -> None:
@@ -171,7 +224,7 @@ def test_a_damaged_attribute_is_a_value_and_the_others_stay(tmp_path: Path) -> N
         x.dims[0].label = "a"
     nodes = nodes_of(patched(tmp_path / "a.h5", b"GCOL", b"XCOL"))
     assert nodes["/"]["attributes"]["number"] == 3
-    assert nodes["/"]["attributes"]["text"]["unsupported"].startswith("damaged: ")
+    assert nodes["/"]["unsupported"]["text"].startswith("damaged: ")
     assert nodes["/x"]["axes_detail"].startswith("DIMENSION_LABELS cannot be read: damaged: ")
 
 

@@ -188,6 +188,25 @@ def test_a_chunk_behind_the_end_of_the_file_is_truncated(tmp_path: Path) -> None
     assert "after the end of the file" in found[0].detail
 
 
+def test_raw_chunks_that_are_gone_or_too_short_are_damage_in_every_part(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", np.arange(1, 21), chunks=(2,))
+    whole = path.read_bytes()
+    key = whole.rindex(b"TREE") + 24 + 3 * 32  # of the fourth chunk: its size, its filters, its first entry
+    for at, number in ((key, 15), (key + 8, 4)):  # too short; in the place of another
+        path.write_bytes(whole[:at] + bytes([number]) + whole[at + 1 :])
+        with vizschema.open(path) as archive:
+            for part in (np.s_[...], np.s_[6:8]):
+                with pytest.raises(vizschema.Damaged):
+                    archive["/x"][part]
+    path.write_bytes(whole)
+    with vizschema.open(path) as archive:
+        assert archive["/x"][0] == 1
+        with path.open("r+b") as file:
+            file.truncate(whole.index(bytes([20, *bytes(7)])))
+        with pytest.raises(vizschema.Damaged, match="truncated"):
+            archive["/x"][...]
+
+
 def test_a_contiguous_array_that_is_cut_off_is_truncated(tmp_path: Path) -> None:
     values = np.ones((3, 1 << 20), np.float32)
     path = written(tmp_path / "a.h5", values)
@@ -222,7 +241,7 @@ def test_what_is_gone_or_no_array_of_numbers_is_damage(tmp_path: Path) -> None:
         file.create_dataset("lists", (1,), h5py.vlen_dtype("i4"))
         file.create_group("group")
         file["type"] = np.dtype("<f4")
-    said = {"/": "no dataset", "/group": "no dataset", "/type": "no dataset", "/missing": "undecodable"}
+    said = dict.fromkeys(("/", "/group", "/type"), "not a dataset") | {"/missing": "undecodable"}
     with closing(open_container(str(tmp_path / "a.h5"))) as container:
         for path, words in {"/lists": "of no fixed size", **said}.items():
             with pytest.raises(ChunkDamaged, match=words):

@@ -21,10 +21,10 @@ import vizschema
 from vizschema.cli.main import main
 from vizschema.containers import by_url
 from vizschema.containers.remote import files, http
-from vizschema.containers.remote.store import Missing, Patience
-from vizschema.writer.forms.zarr_documents import consolidate
+from vizschema.containers.remote.store import Missing, Timeouts
+from vizschema.writer.forms.zarr import consolidate_v3
 
-HASTY = Patience(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
+HASTY = Timeouts(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ class TestDescribing:
     def test_names_are_quoted_once(self, tmp_path: Path) -> None:
         root = zarr.create_group(tmp_path / "a b#1.zarr", zarr_format=3)
         root.create_array("ü %2e?", shape=(2,), dtype="i4")[:] = [1, 2]
-        consolidate(tmp_path / "a b#1.zarr", 3)
+        consolidate_v3(tmp_path / "a b#1.zarr")
         with static(tmp_path) as server, vizschema.open(f"{server.url}/a%20b%231.zarr") as archive:
             assert archive["/ü %2e?"][...].tolist() == [1, 2]
 
@@ -337,9 +337,9 @@ class TestServersThatMisbehave:
         assert "cannot be reached" in error_of("http://nowhere.invalid/run.zarr")
 
     def test_https_to_http_is_not_followed(self) -> None:
-        wire = http.HttpWire("https://host/run.zarr", HASTY)
+        transport = http.HttpTransport("https://host/run.zarr", HASTY)
         with pytest.raises(http.Refused, match="from https to http"):
-            wire._next(http._parsed("https://host/a"), "http://host/a")
+            transport._next(http._parsed("https://host/a"), "http://host/a")
 
     def test_no_key_leaves_the_archive(self, written: Path) -> None:
         with static(written) as server:

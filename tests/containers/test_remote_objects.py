@@ -23,10 +23,10 @@ from vizschema.conformance.benchmarks.engine import remote as benchmark
 from vizschema.conformance.benchmarks.engine.store_server import StoreServer, store_server
 from vizschema.containers import by_url
 from vizschema.containers.base import Limits
-from vizschema.containers.remote.store import Patience
+from vizschema.containers.remote.store import Timeouts
 from vizschema.containers.zarr import remote_tree
 
-HASTY = Patience(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
+HASTY = Timeouts(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
 SECRETS = ("AKIASECRETKEY", "very-secret")
 Put = Callable[[str, bytes], None]
 FORMS = ["zarr-v2/trace.zarr", "zarr-v3/trace.zarr", "zarr-v3/trace.zarr.zip", "hdf5/trace.h5", "plain.npz"]

@@ -119,7 +119,7 @@ HEADERS: dict[str, tuple[bytes, str, str]] = {
     ),
     "metadata": (headed('{"__metadata__": {"a": 1}}'), "/", "metadata-invalid: __metadata__ holds something else"),
     "one path twice": (safetensors({"a": ONE, "/a": ONE}), "/", "metadata-conflict: the header lists two tensors"),
-    "no path": (safetensors({"a//b": ONE}), "/", "metadata-invalid: the header lists a//b, which is no path"),
+    "no path": (safetensors({"a//b": ONE}), "/", "metadata-invalid: the header lists a//b, which is not a path"),
     "no name": (safetensors({"": ONE}), "/", "metadata-invalid: the header lists"),
     "no entry": (headed('{"a": 1}'), "/a", "metadata-invalid: the header does not give data_offsets, dtype, shape"),
     "a field more": (

@@ -152,7 +152,7 @@ def test_filters_of_version_2_in_version_3_are_read_as_zarr_python_reads_them(
     ("old", "new", "words"),
     [
         ('"<i4"', '"<f4"', "dtype float32, for values of int32"),
-        ('"<i4"', "1", "dtype 1 is no type of numbers"),
+        ('"<i4"', "1", "dtype 1 is not a type of numbers"),
         ('"little"', '"big"', "expected little-endian values behind it"),
     ],
 )

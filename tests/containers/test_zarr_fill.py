@@ -103,4 +103,4 @@ def test_a_type_that_only_tensorstore_writes_comes_with_advice(tmp_path: Path, d
     node = vizschema.describe(unwritten_2(tmp_path / "a.zarr", dtype, 0))["nodes"]["/x"]
     assert node["reason"] == "metadata-invalid"
     words = f"; store its bits as {advice} with the attribute stored_dtype, or write Zarr v3" if advice else ""
-    assert node["detail"] == f"dtype {dtype} is no NumPy type string{words}"
+    assert node["detail"] == f"dtype {dtype} is not a NumPy type string{words}"

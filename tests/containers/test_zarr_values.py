@@ -23,7 +23,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, Sharding
 
 import vizschema
 from vizschema.containers.base import Limits
-from vizschema.containers.bytes.sources import Held, Rooms, opener_of
+from vizschema.containers.bytes.sources import BufferPool, Held, opener_of
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block
 from vizschema.containers.zarr.folder import DOCUMENTS
@@ -305,7 +305,7 @@ CUTS: list[tuple[Any, Callable[[bytes], bytes], str, str]] = [
         "wrong-length",
         "its zstd header claims 5 bytes",
     ),
-    (numcodecs.Zstd(), lambda _: b"no frame at all", "undecodable", "zstd: it is no zstd frame"),
+    (numcodecs.Zstd(), lambda _: b"no frame at all", "undecodable", "zstd: it is not a zstd frame"),
     (numcodecs.Zstd(checksum=True), flipped, "undecodable", "zstd: "),
     (numcodecs.LZ4(), lambda data: data[:2], "truncated", "its lz4 header has 2 of 4 bytes"),
     (numcodecs.LZ4(), lambda data: b"\xff\xff\xff\x7f" + data[4:], "wrong-length", "its lz4 header claims 2147483647"),
@@ -447,7 +447,7 @@ def test_a_grid_of_more_chunks_than_fit_in_memory_is_lazy(tmp_path: Path) -> Non
         "fill_value": 0,
         "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
     }
-    values = ZarrValues(layout_of(array_of(document)), opener_of(lambda _: None), Rooms())
+    values = ZarrValues(layout_of(array_of(document)), opener_of(lambda _: None), BufferPool())
     pieces = list(itertools.islice(values.pieces(), 3))
     assert [piece.key for piece in pieces] == ["c/0/0", "c/0/1", "c/0/2"]
     (block,) = values.read(pieces[2])
@@ -467,7 +467,7 @@ def test_a_store_that_gives_whole_values_can_be_read() -> None:
         "codecs": [{"name": "bytes", "configuration": {"endian": "big"}}],
     }
     store = {"0": b"\0\1\0\2"}
-    values = ZarrValues(layout_of(array_of(document)), opener_of(store.get), Rooms())
+    values = ZarrValues(layout_of(array_of(document)), opener_of(store.get), BufferPool())
     found = [
         block.values.tolist() for piece in values.pieces() for block in values.read(piece) if isinstance(block, Block)
     ]

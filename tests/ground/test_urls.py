@@ -11,7 +11,7 @@ import vizschema
 from vizschema.cli import progress
 from vizschema.cli.main import main
 from vizschema.containers import by_url
-from vizschema.containers.remote.store import Patience
+from vizschema.containers.remote.store import Timeouts
 from vizschema.report import FORMATS
 from vizschema.text import archive_name, masked, scheme_of, scrubbed
 
@@ -116,7 +116,7 @@ class TestNothingSecretIsShown:
     def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One try is enough: nobody listens there."""
         connect = by_url.connect
-        monkeypatch.setattr(by_url, "connect", lambda url, *_: connect(url, Patience(tries=1)))
+        monkeypatch.setattr(by_url, "connect", lambda url, *_: connect(url, Timeouts(tries=1)))
 
     @pytest.mark.parametrize("form", FORMATS)
     def test_in_no_report(self, form: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -174,7 +174,11 @@ def test_a_baseline_is_written_then_lets_pass_then_fails_on_what_is_new(
     assert "does not conform" in out.splitlines()[0]
     assert "in the baseline" in out
     (project / "bad.zarr" / "zarr.json").write_text(
-        '{"zarr_format": 3, "node_type": "group", "attributes": {"spec_version": "1.0.0", "seed_file": {"a": 1}}}'
+        '{"zarr_format": 3, "node_type": "group", "attributes": {"spec_version": "1.0.0", "seed_file": '
+        + '{"a":' * 17
+        + "1"
+        + "}" * 17
+        + "}}"
     )
     assert main(["validate", "bad.zarr", "--baseline", "known.json"]) == 1
     out = capsys.readouterr().out

@@ -19,7 +19,8 @@ import vizschema
 from vizschema import Array, Damaged
 from vizschema.containers.bytes import spans
 from vizschema.containers.values import Piece, Values
-from vizschema.reader.selection import Selectable
+from vizschema.reader import selection
+from vizschema.reader.selection import Kept, Selectable
 
 
 def keys(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[Any]:
@@ -141,6 +142,39 @@ def test_parts_of_terabytes_that_were_never_written_take_no_more_than_their_own_
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_what_is_kept_of_an_array_is_never_what_was_handed_out(container: str, tmp_path: Path) -> None:
+    values = np.arange(210.0).reshape(7, 5, 6)
+    path = tmp_path / CONTAINERS[container]
+    attributes = {"/metadata": {"model_name": "a", "model_version": "1"}}
+    vizschema.write(path, {"/x": Array(values, ["a", "b", "c"], chunks=[2, 3, 4])}, attributes, profile="trace")
+    with vizschema.open(path) as archive:
+        for key in (np.s_[...], np.s_[3], np.s_[1:5, ::2, ::-1], 2, np.s_[0, 0, 0]):
+            for _ in range(4):
+                found = archive["/x"][key]
+                assert np.array_equal(found, values[key])
+                found[...] = -1
+
+
+@pytest.mark.parametrize("chunks", [None, (64, 64)])
+def test_no_more_is_kept_of_an_archive_than_its_limit(
+    chunks: tuple[int, ...] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "KEPT", 1 << 20)
+    values = np.random.default_rng(4).normal(size=(1024, 1024))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=values, chunks=chunks)
+    with vizschema.open(tmp_path / "a.h5") as archive:
+        stored = archive["/x"]
+        stored[:64]
+        tracemalloc.start()
+        for _ in range(3):
+            for row in range(1024):
+                assert np.array_equal(stored[row], values[row])
+        assert tracemalloc.get_traced_memory()[0] < 2 << 20
+        tracemalloc.stop()
+
+
 class Holes(GridValues):
     """Values of which one piece gives nothing: no container does so, and none shall hand out memory where one does."""
 
@@ -150,7 +184,7 @@ class Holes(GridValues):
 
 def test_values_that_nobody_read_are_never_handed_out() -> None:
     holes: Values = Holes(np.ones((4, 4)), (2, 4))
-    selectable = Selectable("/x", lambda _: holes)
+    selectable = Selectable("/x", lambda _: holes, Kept())
     assert (selectable[:2] == 1).all()
     with pytest.raises(Damaged, match=r"/x: cannot be read: .*: 8 of 16 values are in no chunk"):
         selectable[...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ REFUSED = {
     r"bug of vizschema": "internal error",
     r"anew": "again",
     r"told": "reported, logged",
-    r"(?<!there )(is|are) no(?! longer)": "is not a",
+    r"(?<!there )(is|are) no(?! longer| larger| more| less)": "is not a",
 }
 """What is refused, as a whole word, and what to write: idioms and metaphors that a reader has to translate."""
 
@@ -79,6 +80,16 @@ def test_the_help_of_every_command_is_plain_english() -> None:
 def test_the_rules_of_a_profile_are_plain_english(profile: str) -> None:
     schemas = [json.loads(path.read_bytes()) for path in (ROOT / "spec/1.0.0" / profile).glob("*.schema.json")]
     assert [words for schema in schemas for text in shown_by(schema) for words in refused(text)] == []
+
+
+def test_messages_and_docstrings_are_plain_english() -> None:
+    found = []
+    for module in sorted((ROOT / "vizschema").rglob("*.py")):
+        for node in ast.walk(ast.parse(module.read_bytes())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words = refused(re.sub(r"`[^`\n]+`", "`…`", node.value))
+                found += [f"{module.name}:{node.lineno}: {each}" for each in words]
+    assert found == []
 
 
 @pytest.mark.parametrize("text", ["Mend: copy it", "whoever reads", "a group is no\narray", "we go on with it", "Told"])

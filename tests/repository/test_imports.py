@@ -16,7 +16,7 @@ from vizschema.scan.facts import FACTS
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "vizschema"
 
-# From the ground up: a module imports from the rooms below its own, and from its own.
+# From the ground up: a module imports from the pool below its own, and from its own.
 LAYERS = (
     "vizschema",
     "text",
@@ -36,13 +36,13 @@ LAYERS = (
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 APART = {("rules", room) for room in ("containers", "describing", "scan")} | {("scan", "rules"), ("reader", "rules")}
-"""Rooms that know nothing of one another: judging sees no array, and measuring no rule."""
+"""BufferPool that know nothing of one another: judging sees no array, and measuring no rule."""
 
 CONTAINERS = (
     "values base others",
     "bytes",
     "codecs",
-    "texts accounts",
+    "texts stored accounts attributes",
     "formats",
     "zips remote listed",
     "zarr",
@@ -129,7 +129,7 @@ def test_rooms_are_few_and_so_are_the_ways_between_them(capsys: pytest.CaptureFi
     ways = len({(room, other) for room, other in edges if room != other})
     tops = [path for path in PACKAGE.iterdir() if path.suffix == ".py"]
     with capsys.disabled():
-        print(f"\n{len(LAYERS)} levels, {ways} ways between {len(LAYER)} rooms, {len(tops)} modules at the top")
+        print(f"\n{len(LAYERS)} levels, {ways} ways between {len(LAYER)} pool, {len(tops)} modules at the top")
     assert len(LAYERS) <= 15
     assert ways <= 120
     assert len(tops) <= 12

@@ -54,7 +54,7 @@ def told_of_formats() -> dict[str, int]:
 
 
 def value_of(bound: str) -> Any:
-    """The value of `module.CONSTANT`, null where there is none."""
+    """The value of `module.CONSTANT`, None where there is none."""
     module, _, name = bound.rpartition(".")
     return getattr(importlib.import_module(f"vizschema.{module}"), name, None)
 

@@ -13,7 +13,8 @@ from support.descriptions import array
 
 from vizschema import description
 from vizschema.conformance.strength.second_opinion import second_opinion
-from vizschema.containers.base import clean_attributes, name_node
+from vizschema.containers.attributes import clean_attributes
+from vizschema.containers.base import name_node
 from vizschema.rules import versions
 from vizschema.rules.judge import judge
 
@@ -52,10 +53,10 @@ def test_engines_agree_on_hostile_strings(
     profile: str, name: str, parent: str, axis: str, attributes: dict[str, Any], root: dict[str, Any]
 ) -> None:
     nodes = descriptions.PROFILES[profile]()
-    cleaned, escaped = clean_attributes(attributes)
-    safe, node = name_node(description.array("float32", [5], [axis], cleaned, None), name, escaped)
+    cleaned = clean_attributes(attributes)
+    safe, node = name_node(cleaned.of(description.array("float32", [5], [axis], {}, None)), name, cleaned.escaped)
     nodes[description.join(parent, safe)] = node
-    nodes["/"]["attributes"].update(clean_attributes(root)[0])
+    nodes["/"]["attributes"].update(clean_attributes(root).values)
     both(descriptions.complete(nodes), SPEC.profile(profile))
 
 

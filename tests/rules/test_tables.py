@@ -177,6 +177,17 @@ class TestWhatIsBuilt:
             nodes[f"{path}/data"] = values("token hidden")
         assert errors(profile_of(tmp_path, GPT2), nodes) == [(rule, path)]
 
+    @pytest.mark.parametrize("place", ["", "/inputs", "/activations", "/attention/self"])
+    def test_a_coordinate_may_stand_in_any_group_and_is_tied_to_its_axis(self, place: str, tmp_path: Path) -> None:
+        profile, path = profile_of(tmp_path, GPT2), f"{place}/token"
+        path = f"{place}/vocabulary" if place == "/inputs" else path  # where /inputs/token is the table's own
+        axis = path.rpartition("/")[2]
+        assert errors(profile, gpt2() | {path: values(axis, "int64")}) == []
+        assert errors(profile, gpt2() | {path: values(axis, "int64", size=3)}) == [("axis-one-size", path)]
+        assert ("gpt2-known-nodes", path) in errors(profile, gpt2() | {path: values("hidden", "int64")})
+        inner = {path: group({}), f"{path}/token": values("token", "int64")}
+        assert errors(profile, gpt2() | inner) == [("gpt2-known-nodes", path)]
+
     def test_a_needed_node_is_missed(self, tmp_path: Path) -> None:
         nodes = gpt2()
         del nodes["/outputs/logits"]

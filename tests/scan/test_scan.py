@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,11 +26,12 @@ from vizschema import Array
 from vizschema.bounds import Bounds, Reading
 from vizschema.cli.main import main
 from vizschema.conformance.examples import write_example
+from vizschema.containers.base import Limits
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Piece
 from vizschema.rules.verdict import choose, report_of
 from vizschema.scan.threads import Scanned, describe_scanned, scan
-from vizschema.worker.client import Described
+from vizschema.worker.client import Session
 from vizschema.worker.process import WorkerDied
 
 NPZ = {"format": "npz", "version": None}
@@ -567,45 +568,53 @@ def test_the_real_softmax_sums_to_one_and_the_uniform_noise_does_not(real: Path)
 
 
 class _Dies:
-    """A worker that dies over one array; the others are read by whoever comes after it."""
+    """A worker that dies over some arrays; the others are read by those that come after it."""
 
     started = 0
     fatal = "/b"
+    asked: ClassVar[list[list[str]]] = []
+    description: ClassVar[Any] = {}
+    notes = ()
+    alive = True
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         type(self).started += 1
 
-    def __enter__(self) -> _Dies:
-        return self
+    def close(self) -> None:
+        self.alive = False
 
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def run(self, _: str, request: Any) -> Iterator[list[Any]]:
-        paths = request["paths"] or ["/a", "/b", "/c"]
-        if self.fatal in paths:
-            raise WorkerDied("crashed", "it ended by the signal SIGSEGV")
+    def run(self, function: str, request: Any) -> Iterator[list[Any]]:
+        if function == "describe":
+            assert request["silent"]
+            yield ["end", NPZ]
+            return
+        paths = list(self.description["nodes"]) if request["paths"] is None else request["paths"]
+        self.asked.append(paths)
         for path in paths:
-            yield ["facts", path, {"damaged_chunks": []}]
-        yield ["progress", 4]
-        yield ["end", {"coverage": {"chunks_read": 1, "chunks": 3, "bytes_read": 4, "bytes": 12}, "complete": True}]
+            yield ["reading", path]
+            if path.startswith(self.fatal):
+                self.alive = False
+                raise WorkerDied("crashed", "it ended by the signal SIGSEGV")
+            yield ["facts", path, {"damaged_chunks": []}, [1, 4]]
+            yield ["progress", 4]
+        yield ["end", True]
 
 
-def described(description: Any) -> Described:
-    asked = {"path": "", "limits": {}, "skipped": {}}
-    return Described("x.zarr", description, (), _Dies(), asked)  # type: ignore[arg-type]
+def session(monkeypatch: pytest.MonkeyPatch, paths: Sequence[str], fatal: str) -> Session:
+    """A session whose workers die over the arrays whose paths begin so."""
+    monkeypatch.setattr("vizschema.worker.client.Worker", _Dies)
+    for name, value in {"started": 0, "fatal": fatal, "asked": []}.items():
+        monkeypatch.setattr(_Dies, name, value)
+    found = Session("x.zarr", Limits(), Bounds())
+    node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
+    _Dies.description = found.description = {"nodes": dict.fromkeys(paths, node), "axes": {}, "container": NPZ}
+    found.workers.append(_Dies())  # type: ignore[arg-type]
+    return found
 
 
 def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.worker.client.Worker", _Dies)
-    node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
-    description = {
-        "nodes": dict.fromkeys(("/a", "/b", "/c"), node),
-        "axes": {},
-        "container": NPZ,
-    }
     told: list[int] = []
-    found = described(description).scan(ENTRIES, Reading(1, progress=lambda _: told.append))
+    found = session(monkeypatch, ["/a", "/b", "/c"], "/b").scan(ENTRIES, Reading(1, progress=lambda _: told.append))
     assert found is not None
     assert found.complete
     assert found.facts["/a"] == found.facts["/c"] == {"damaged_chunks": []}
@@ -613,17 +622,31 @@ def test_a_worker_that_dies_over_one_array_costs_that_array_alone(monkeypatch: p
     assert problem == {"key": "/b", "reason": "undecodable", "detail": "it ended by the signal SIGSEGV"}
     assert found.coverage == {"chunks_read": 2, "chunks": 3, "bytes_read": 8, "bytes": 12}
     assert sum(told) == 8
+    assert _Dies.asked == [["/a", "/b", "/c"], ["/c"]]
+
+
+def test_arrays_that_were_being_read_are_read_alone_after_a_death(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(self: _Dies, function: str, request: Any) -> Iterator[list[Any]]:
+        if function == "scan" and request["paths"] is None:
+            yield ["facts", "/a", {"damaged_chunks": []}, [1, 4]]
+            yield from (["reading", path] for path in ("/b", "/c"))
+            self.alive = False
+            raise WorkerDied("crashed", "it ended by the signal SIGSEGV")
+        yield from whole(self, function, request)
+
+    whole = _Dies.run
+    monkeypatch.setattr(_Dies, "run", run)
+    found = session(monkeypatch, ["/a", "/b", "/c", "/d", "/e"], "/c").scan(ENTRIES, Reading(2))
+    assert found is not None
+    assert [path for path, facts in found.facts.items() if facts["damaged_chunks"]] == ["/c"]
+    assert _Dies.asked == [["/b"], ["/c"], ["/d", "/e"]]
+    assert _Dies.started == 3
 
 
 def test_workers_that_die_again_and_again_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.worker.client.Worker", _Dies)
-    monkeypatch.setattr(_Dies, "started", 0)
-    node = {"kind": "array", "dtype": "float32", "shape": [1], "bytes": 4, "axes": None, "storage": None}
     paths = [f"/b{number}" for number in range(20)]
-    description = {"nodes": dict.fromkeys(paths, node), "axes": {}, "container": NPZ}
-    monkeypatch.setattr(_Dies, "run", lambda *_: (_ for _ in ()).throw(WorkerDied("over-limit", "too much memory")))
-    found = described(description).scan(ENTRIES, Reading(1))
+    found = session(monkeypatch, paths, "/b").scan(ENTRIES, Reading(1))
     assert found is not None
     assert _Dies.started < 10
-    assert {facts["damaged_chunks"][0]["reason"] for facts in found.facts.values()} == {"over-limit"}
+    assert {facts["damaged_chunks"][0]["reason"] for facts in found.facts.values()} == {"undecodable"}
     assert set(found.facts) == set(paths)

@@ -352,8 +352,8 @@ def test_a_stricter_version_is_told(tmp_path: Path) -> None:
     assert refused("trace", same, 5) == []
     must = folder / "must.schema.json"
     text = must.read_text(encoding="utf-8")
-    wanted = '"model_name": {"if"'
-    stricter = text.replace(wanted, '"model_name": {"minLength": 40, "if"')
+    wanted = '"model_name": {"type": "string", "minLength": 1}'
+    stricter = text.replace(wanted, '"model_name": {"type": "string", "minLength": 40}')
     assert stricter != text
     shutil.copytree(folder, tmp_path / "1.2.0" / "trace")
     (tmp_path / "1.2.0" / "trace" / "must.schema.json").write_text(stricter, encoding="utf-8")

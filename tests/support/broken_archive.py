@@ -48,9 +48,8 @@ def write_broken(folder: Path) -> None:
     run = folder / "run.zarr"
     shutil.copytree(folder / "good.zarr", run)
     edit(run / "zarr.json", attributes={"created_at": "yesterday"}, consolidated_metadata=None)
-    edit(
-        run / "metadata" / "zarr.json", attributes={"license": None, "dataset": "/home/someone/data", "seed": {"a": 1}}
-    )
+    deep = json.loads("[" * 17 + "]" * 17)
+    edit(run / "metadata" / "zarr.json", attributes={"license": None, "dataset": "/home/someone/data", "seed": deep})
     shutil.rmtree(run / "outputs" / "predictions")
     shutil.rmtree(run / "inputs" / "labels")
     shutil.move(run / "activations" / "layer_00", run / "activations" / "layer_07")

@@ -46,7 +46,10 @@ def bytes_of(data: Mapping[str, Any]) -> bytes:
 
 def attributes_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes with their large integers as integers."""
-    return {key: int(value["$integer"]) if isinstance(value, dict) else value for key, value in attributes.items()}
+    return {
+        key: int(value["$integer"]) if isinstance(value, dict) and value.keys() == {"$integer"} else value
+        for key, value in attributes.items()
+    }
 
 
 def expected(nodes: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +121,10 @@ ARCHIVES: dict[str, dict[str, Any]] = {
             list=[1, 2.5, -3],
             texts=["b", "a"],
             none=[],
+            null=None,
+            object={},
+            nested={"b": [1.0, None, {"": [], "a": False}], "a": [[1], [2, "x"]]},
+            mixed=[1, "1", True, None],
         ),
         "/keys": {"kind": "group", "attributes": {"\U0001f600": 1, "\ufb33": 2, "a": 3, "B": 4, "10": 5, "9": 6}},
     },

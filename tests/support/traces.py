@@ -31,6 +31,12 @@ CONTAINERS = {
 READABLE = {**CONTAINERS, "safetensors": "trace.safetensors"}
 """Every container that can be read."""
 
+NESTED: Mapping[str, Any] = {
+    "nested": {"b": [1, None, {"": [], "1": "1e3"}], "a": {}, "on": "yes"},
+    **{"none": None, "mixed": [1, "a", True], "table": [[1.5], [2**63]], "long_table": [list(range(9_000))]},
+}
+"""Attributes that not every container has a type for."""
+
 METADATA = {"model_name": "tiny", "model_version": "1"}
 
 
@@ -57,7 +63,7 @@ def arrays() -> dict[str, Array]:
         "/extra/empty": Array(np.zeros((0, 3)), ["none", "three"]),
         "/extra/mask": Array(np.array([True, False]), ["two"], {"flags": [True, False], "names": ["a", "é"]}),
         "/extra/wave": Array(
-            np.array([1 + 2j]), ["one"], {"large": 2**63, "share": 1.5, "list": [1, 2], "no_list": []}
+            np.array([1 + 2j]), ["one"], {"large": 2**63, "share": 1.5, "list": [1, 2], "no_list": [], **NESTED}
         ),
         "/extra/swapped": Array(np.arange(3, dtype=">i4"), ["three"]),
     }
@@ -69,11 +75,6 @@ def attributes() -> dict[str, Mapping[str, Any]]:
         "/activations": {"num_layers": 2},
         "/attention/self": {"num_layers": 1},
     }
-
-
-def growing(path: Path) -> Path:
-    """Where the archive is that a writer captures to `path`, before it is complete."""
-    return path if path.suffix == ".zarr" else path.with_name(f".{path.name}.partial") / "capture"
 
 
 def listing(folder: Path) -> list[str]:

@@ -43,10 +43,10 @@ def test_the_original_is_what_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bug", [KeyError("x"), VizschemaError("internal error: x")])
 def test_a_bug_is_reported_and_its_mutant_kept(bug: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def measure(*_: object) -> tuple[Description, tuple[str, ...]]:
+    def measured(*_: object) -> Description:
         raise bug
 
-    monkeypatch.setattr(fuzz.SharedWorker, "measure", measure)
+    monkeypatch.setattr(fuzz, "measured", measured)
     (tmp_path / "work").mkdir()
     outcome = fuzz.fuzz("npz-plain", 2, 0, tmp_path / "work", tmp_path / "kept")
     assert outcome.codes == {70: 2}
@@ -56,13 +56,8 @@ def test_a_bug_is_reported_and_its_mutant_kept(bug: Exception, tmp_path: Path, m
 
 
 def test_a_description_that_is_none_is_a_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = fuzz.SharedWorker.measure
-
-    def wrong(shared: fuzz.SharedWorker, archive: Path) -> tuple[Description, tuple[str, ...]]:
-        description, notes = measure(shared, archive)
-        return {**description, "values": "perhaps"}, notes
-
-    monkeypatch.setattr(fuzz.SharedWorker, "measure", wrong)
+    measured = fuzz.measured
+    monkeypatch.setattr(fuzz, "measured", lambda *given: {**measured(*given), "values": "perhaps"})
     outcome = fuzz.fuzz("asdf-plain", 1, 0, tmp_path)
     assert "a description that is none" in outcome.bugs[0]
 

@@ -21,7 +21,7 @@ from vizschema.conformance.benchmarks.engine import isolation as benchmark
 from vizschema.containers.base import Limits
 from vizschema.errors import NotAnArchive, VizschemaError
 from vizschema.rules import verdict
-from vizschema.worker import client, messages, process
+from vizschema.worker import client, messages, process, warm, watch
 from vizschema.worker.process import Worker, WorkerDied
 
 Start = Callable[[str], None]
@@ -43,11 +43,11 @@ def hdf5(tmp_path: Path) -> str:
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Start:
-    """Lets every worker run some code once its modules are imported, before it does anything."""
+    """Lets workers have some code run once their modules are imported, before they do anything."""
 
     def prepend(code: str) -> None:
-        line = process._START.replace("sys.exit(main())", f"exec({code!r}); sys.exit(main())")
-        monkeypatch.setattr(process, "_START", line)
+        line = warm._START.replace("sys.exit(main())", f"exec({code!r}); sys.exit(main())")
+        monkeypatch.setattr(warm, "_START", line)
 
     return prepend
 
@@ -65,6 +65,9 @@ def die_at(path: str, how: str) -> str:
         "    return follow(holder, link, path, seen, lambda _: instead)\n"
         "hdf5._follow = _follow\n"
     )
+
+
+SILENT = "the worker reported nothing for {} seconds, computing or waiting"
 
 
 class Clock:
@@ -101,7 +104,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
             clock.hang()
         return message
 
-    monkeypatch.setattr(process, "time", clock)
+    monkeypatch.setattr(watch, "time", clock)
     monkeypatch.setattr(Worker, "_next", follow)
     return clock
 
@@ -114,7 +117,7 @@ def probe(code: str) -> str:
         "def refused(action, *arguments):\n"
         "    try:\n        action(*arguments)\n    except OSError as error:\n        return type(error).__name__\n"
         "    return 'done'\n"
-        f"def probe(arguments, channel):\n{indented}\n    channel.send('end', found)\n"
+        f"def probe(arguments, session):\n{indented}\n    session.channel.send('end', found)\n"
         "child.FUNCTIONS['probe'] = probe\n"
     )
 
@@ -281,7 +284,7 @@ DEATHS = {
     "os.abort()": ("crashed", "SIGABRT"),
     "ctypes.string_at(0)": ("crashed", "SIGSEGV"),
     "os._exit(3)": ("crashed", "exit code 3"),
-    "os.write(3, b'junk' * 9)": ("crashed", "makes no sense"),
+    "os.write(3, b'junk' * 9)": ("crashed", "malformed message"),
     "bytearray(1 << 30)": ("over-limit", "memory"),
 }
 
@@ -305,7 +308,7 @@ def test_a_worker_that_hangs_is_ended_and_the_rest_is_described(hdf5: str, start
     start(die_at("/extra/mask", "time.sleep(9999)"))
     description, notes = described(hdf5, bounds=Bounds(seconds=1e9, silence=1000))
     node = description["nodes"]["/extra/mask"]
-    assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 1000 seconds")
+    assert (node["reason"], node["detail"]) == ("over-limit", SILENT.format(1000))
     assert set(description["nodes"]) == set(vizschema.describe(hdf5)["nodes"])
     assert not any("looked at" in note for note in notes)
 
@@ -315,7 +318,10 @@ def test_the_time_for_an_archive_is_up_only_once(hdf5: str, start: Start) -> Non
     start(die_at("/extra/mask", "time.sleep(9999)"))
     description, notes = described(hdf5, bounds=Bounds(seconds=1000, silence=1e9))
     node = description["nodes"]["/extra/mask"]
-    assert (node["reason"], node["detail"]) == ("over-limit", "reading it takes more than 1000 seconds")
+    assert (node["reason"], node["detail"]) == (
+        "over-limit",
+        "reading the archive takes more than 1000 seconds (--timeout)",
+    )
     assert notes[-1].startswith("nothing after /extra/mask was looked at")
 
 

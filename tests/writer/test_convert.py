@@ -164,7 +164,7 @@ def test_a_chunk_that_would_take_all_memory_is_named(tmp_path: Path) -> None:
 
 
 def test_what_one_container_has_no_room_for_is_named(tmp_path: Path) -> None:
-    given = {"nested": {"a": 1}, "mixed": [1, "a"], "null": None, "long": list(range(20_000))}
+    given = {"long": list(range(20_000)), "texts": ["a"] * 5_000, "json_attributes": ["x"], "DIMENSION_LABELS": "x"}
     for key, value in given.items():
         group = zarr.create_group(tmp_path / f"{key}.zarr", zarr_format=3, attributes={key: value})
         group.create_array("x", data=np.zeros(2))
@@ -289,8 +289,7 @@ def test_what_ends_the_command_in_the_midst_leaves_nothing(
     before = signal.getsignal(sign)
     target = tmp_path / "b" / CONTAINERS[container]
     assert main.main(["convert", str(source), str(target), "--container", container]) == 130
-    name = CONTAINERS[container]
-    assert sorted(seen) == [f".{name}.owner", f".{name}.partial"]  # it was being written
+    assert len(seen) == 1  # it was being written
     assert list((tmp_path / "b").iterdir()) == []
     assert "interrupted" in capsys.readouterr().err
     assert signal.getsignal(sign) == before

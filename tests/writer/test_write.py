@@ -45,9 +45,7 @@ def test_what_was_judged_is_what_is_written(container: str, tmp_path: Path, monk
     if container == "zarr-v3":
         more["/extra/sharded"] = Array(values(8, 6), ["line", "column6"], chunks=[2, 6], shards=[4, 6])
     path = write(tmp_path, container, arrays={**arrays(), **more})
-    assert planned[0] == vizschema.describe(path)
-    nodes = {place: {k: v for k, v in node.items() if k != "facts"} for place, node in planned[1]["nodes"].items()}
-    assert nodes == planned[0]["nodes"]
+    assert planned == [vizschema.describe(path)]
 
 
 @container
@@ -60,7 +58,7 @@ def test_a_written_archive_conforms_and_leaves_nothing_beside_it(container: str,
 def test_the_report_of_a_write_is_about_the_target(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     report = vizschema.write(path, arrays(), attributes(), profile="trace")
-    assert (report.archive, report.profile, report.verdict) == (str(path), "trace", "conforms")
+    assert (report.archive, report.profile, report.verdict) == (str(path), "trace", "structure conforms")
 
 
 def test_containers_differ_in_container_and_storage_alone(tmp_path: Path) -> None:
@@ -226,7 +224,10 @@ def test_text_and_objects_are_refused(data: Any, tmp_path: Path) -> None:
     assert {finding.rule for finding in refused.value.report.errors} == {"portable-dtype"}
 
 
-@pytest.mark.parametrize("value", [None, {"nested": 1}, [1, "a"], float("nan"), "two\nlines", 2**70])
+@pytest.mark.parametrize(
+    "value",
+    [{"a": float("inf")}, [[2**70]], float("nan"), "two\nlines", 2**70, {"a\nb": 1}, "x" * ((1 << 20) + 1)],
+)
 def test_attributes_that_not_every_container_holds_are_refused(value: Any, tmp_path: Path) -> None:
     with pytest.raises(NotConforming) as refused:
         write(tmp_path, attributes={**attributes(), "/extra": {"odd": value}})
@@ -268,7 +269,7 @@ def test_what_a_container_has_no_room_for_is_refused_before_anything_is_written(
             "/extra: the attribute _ARRAY_DIMENSIONS is set by the writer",
         ),
         ({"attributes": {"/extra": {1: 2}}}, "/extra: expected attributes with names, found the key 1"),
-        ({"attributes": {"/extra": {"set": {1}}}}, "/extra: attribute set: expected a number, .* found set"),
+        ({"attributes": {"/extra": {"set": {1}}}}, "/extra: attribute set: expected a JSON value: .* found set"),
         ({"attributes": {"/outputs/loss/deep": {"a": 1}}}, "/outputs/loss: expected a group, found an array"),
         ({"arrays": {"/a": hidden(), "a/": hidden()}}, "/a: expected one array under this path, found two"),
         ({"arrays": {"/a": hidden(), "/a/b": hidden()}}, "/a: expected an array or a group, found both"),
@@ -366,12 +367,11 @@ def test_a_failed_rename_puts_the_old_archive_back(tmp_path: Path, monkeypatch: 
     rename = Path.rename
 
     def refuse(self: Path, target: Path) -> Path:
-        if target == path and self.parent.name == "made":
+        if target == path and self.parent.name.endswith(".partial") and self.name == path.name:
             raise OSError("no")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    monkeypatch.setattr("vizschema.writer.target._renameat2", lambda *_: False)  # another system
     with pytest.raises(OSError, match="no"):
         write(tmp_path, overwrite=True)
     assert vizschema.describe(path) == before
@@ -430,9 +430,9 @@ def test_shards_nobody_chose_hold_as_many_chunks_as_they_may(tmp_path: Path) -> 
     assert nodes["/extra/mask"]["storage"]["shards"] is None
 
 
-def test_values_are_measured_as_they_are_written(tmp_path: Path) -> None:
+def test_values_are_measured_before_they_are_written_where_asked(tmp_path: Path) -> None:
     target = tmp_path / "trace.zarr"
-    report = vizschema.write(target, arrays(), attributes(), profile="trace")
+    report = vizschema.write(target, arrays(), attributes(), profile="trace", values=True)
     assert (report.verdict, report.values) == ("conforms", "read")
     assert report.coverage is not None
     assert report.coverage["bytes_read"] == report.coverage["bytes"] > 0
@@ -440,14 +440,13 @@ def test_values_are_measured_as_they_are_written(tmp_path: Path) -> None:
     assert (again.verdict, again.coverage, again.findings) == (report.verdict, report.coverage, report.findings)
 
 
-def test_values_that_break_a_rule_are_not_written(tmp_path: Path) -> None:
+def test_values_that_break_a_rule_are_not_written_where_asked(tmp_path: Path) -> None:
     given = arrays()
     broken = np.array(given["/activations/layer_00"].data)
     broken[0, 0, 0] = np.nan
     given["/activations/layer_00"] = replace(given["/activations/layer_00"], data=broken)
     target = tmp_path / "trace.zarr"
     with pytest.raises(NotConforming, match="nothing was written: 1 error by trace"):
-        vizschema.write(target, given, attributes(), profile="trace")
-    assert listing(tmp_path) == []
-    report = vizschema.write(target, given, attributes(), profile="trace", values=False)
-    assert report.verdict == "structure conforms"
+        vizschema.write(target, given, attributes(), profile="trace", values=True)
+    assert not target.exists()
+    assert vizschema.write(target, given, attributes(), profile="trace").verdict == "structure conforms"

@@ -43,17 +43,8 @@ def _by_worker(archive: str, wanted: list[str], bounds: Bounds) -> Details:
     drawn: dict[str, Picture] = {}
     with opened(archive, bounds=bounds) as described:
         nodes = described.description["nodes"]
-        if not wanted or described.worker is None:
-            return Details(nodes)
         try:
-            for message in described.worker.run("draw", {**described.asked, "wanted": wanted}):
-                match message:
-                    case ["picture", str(path), dict(picture)]:
-                        drawn[path] = _picture(picture)
-                    case ["end", *_]:
-                        break
-                    case _:
-                        raise described.worker.senseless()
+            drawn.update((path, _picture(picture)) for path, picture in described.draw(wanted))
         except WorkerDied as died:
             return Details(nodes, drawn, (f"pictures are not complete: {died}",))
     return Details(nodes, drawn)

@@ -1,4 +1,4 @@
-"""What a user may have meant by a path that is no archive: the archive around it, those in it, a name close to it.
+"""What a user may have meant by a path that is not an archive: the archive around it, those in it, a name close to it.
 
 Looks at the names of files near the path, and opens nothing.
 """

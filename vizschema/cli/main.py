@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from vizschema.cli.validation import Order
     from vizschema.project.choice import Choice
 
+_READING = ("describe", "digest", "validate")
+"""The commands by which a worker reads archives."""
+
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
@@ -99,6 +102,10 @@ def _spec_command(arguments: argparse.Namespace) -> int:
 
 
 def _archive_command(arguments: argparse.Namespace) -> int:
+    if arguments.command in _READING and not arguments.trust:
+        from vizschema.worker.warm import VALUES, warmed
+
+        warmed(VALUES if getattr(arguments, "values", True) else ())  # it starts while this process imports the rest
     from vizschema.cli import commands
 
     match arguments.command:

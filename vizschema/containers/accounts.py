@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-
-from vizschema.containers.base import Document, Limits, Unreadable, clean_attributes, is_path, quote, unsupported
+from vizschema.containers.base import Document, Unreadable, is_path, quote
 
 NAME = "vizschema.json"
 STORED = "stored_dtype"
@@ -43,27 +41,12 @@ def accounts(document: Document, source: str) -> dict[Steps, Account | Unreadabl
     for path, entry in nodes.items():
         steps = tuple(path[1:].split("/")) if path != "/" else ()
         if not path.startswith("/") or not is_path(steps):
-            raise Unreadable("metadata-invalid", f"{source} lists {quote(path)}, which is no path from the root")
+            raise Unreadable("metadata-invalid", f"{source} lists {quote(path)}, which is not a path from the root")
         try:
             found[steps] = _account(path, entry, source)
         except Unreadable as unreadable:
             found[steps] = unreadable
     return found
-
-
-def portable(attributes: Mapping[str, Any], limits: Limits) -> tuple[dict[str, Any], list[str]]:
-    """The attributes fit for a description, and what was escaped in them."""
-    most = limits.attribute_bytes
-    large = unsupported(f"larger than {most} bytes")
-    return clean_attributes({key: value if _size(value) <= most else large for key, value in attributes.items()})
-
-
-def _size(value: Any) -> int:
-    """About how many bytes a value takes as JSON."""
-    try:
-        return len(orjson.dumps(value))
-    except (TypeError, ValueError):  # a number of more than 64 bits, a lone surrogate: made safe later
-        return len(repr(value))
 
 
 def named_axes(axes: Sequence[str | None] | None, rank: int, what: str) -> tuple[list[str | None] | None, str | None]:
@@ -80,7 +63,7 @@ def _account(path: str, entry: Any, source: str) -> Account:
         raise Unreadable("metadata-invalid", f"{source} does not say that {quote(path)} is a group or an array")
     attributes = entry.get("attributes", {})
     if type(attributes) is not dict:
-        raise Unreadable("metadata-invalid", f"the attributes of {quote(path)} in {source} are no object")
+        raise Unreadable("metadata-invalid", f"the attributes of {quote(path)} in {source} are not an object")
     is_array = entry["kind"] == "array"
     _known(entry, {"kind", "axes", "attributes"} if is_array else {"kind", "attributes"}, quote(path), source)
     return Account(entry["kind"], _axes(path, entry.get("axes"), source), attributes)
@@ -90,7 +73,7 @@ def _axes(path: str, axes: Any, source: str) -> Sequence[str | None] | None:
     if axes is None:
         return None
     if type(axes) is not list or any(name is not None and type(name) is not str for name in axes):
-        raise Unreadable("metadata-invalid", f"the axes of {quote(path)} in {source} are no list of names")
+        raise Unreadable("metadata-invalid", f"the axes of {quote(path)} in {source} are not a list of names")
     return axes
 
 

@@ -1,4 +1,4 @@
-"""What every container gives, and what they share: limits, attributes made safe for a description, strict JSON.
+"""What every container gives, and what they share: limits, names made safe for a description, strict JSON.
 
 A metadata document is parsed from bytes to a JSON object, strictly and within the limits, whatever it should hold.
 """
@@ -6,8 +6,7 @@ A metadata document is parsed from bytes to a JSON object, strictly and within t
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,7 +54,7 @@ class Limits:
 
 
 Watch = Callable[[str], Node | None]
-"""Told the path of a node before anything of it is touched; the node it gives, if any, is taken instead."""
+"""Called with the path of a node before anything of it is touched; the node it gives, if any, is taken instead."""
 
 
 def unwatched(_: str) -> Node | None:
@@ -106,25 +105,6 @@ def too_many_chunks(node: Node, limits: Limits) -> str | None:
     return None if count <= limits.chunks else f"the array has {count} chunks, more than {limits.chunks}"
 
 
-def unsupported(reason: str) -> dict[str, str]:
-    """The value of an attribute that no other container can carry."""
-    return {"unsupported": reason}
-
-
-def clean_attributes(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Attributes fit for a description, and the places that were escaped (`attributes/<key>`, sorted)."""
-    cleaned: dict[str, Any] = {}
-    escaped: list[str] = []
-    for key, value in raw.items():
-        safe_key = escape_name(key)
-        safe_value = _clean(value)
-        cleaned[safe_key] = safe_value
-        # Only text can be replaced by other text: a number of more than 64 bits becomes an object.
-        if safe_key is not key or (isinstance(value, str | list | dict) and _differs(value, safe_value)):
-            escaped.append(f"attributes/{safe_key}")
-    return cleaned, sorted(escaped)
-
-
 def name_node(node: Node, name: str, escaped: list[str]) -> tuple[str, Node]:
     """(`name` made safe, `node` marked with everything in it that was escaped)."""
     safe = escape_name(name)
@@ -132,33 +112,6 @@ def name_node(node: Node, name: str, escaped: list[str]) -> tuple[str, Node]:
     if places:
         node["escaped"] = places
     return safe, node
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return escape_text(value)
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int):
-        return value if -(1 << 63) <= value < 1 << 64 else unsupported("integer of more than 64 bits")
-    if isinstance(value, float):
-        return value if math.isfinite(value) else unsupported("number that is not finite")
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return {escape_name(key): _clean(item) for key, item in value.items()}
-
-
-def _differs(value: Any, safe: Any) -> bool:
-    if isinstance(value, str):
-        return bool(value != safe)
-    if isinstance(value, list):
-        return any(_differs(item, clean) for item, clean in zip(value, safe, strict=True))
-    if isinstance(value, dict):
-        pairs = zip(value.items(), safe.items(), strict=False)
-        return len(value) != len(safe) or any(
-            key != name or _differs(item, clean) for (key, item), (name, clean) in pairs
-        )
-    return False
 
 
 Document = dict[str, Any]
@@ -196,6 +149,14 @@ def quote(value: object) -> str:
 
 def parse(raw: bytes, name: str, limits: Limits) -> Document:
     """The object that the document `name` holds; raises `Unreadable` for anything but one strict JSON object."""
+    parsed = parse_value(raw, name, limits)
+    if type(parsed) is not dict:
+        raise Unreadable("metadata-malformed", f"{name} holds no JSON object")
+    return parsed
+
+
+def parse_value(raw: bytes, name: str, limits: Limits) -> Any:
+    """The value that the JSON text `name` holds; raises `Unreadable` for anything but one strict JSON text."""
     parsed = _loaded(raw, name)
     depth = min(limits.document_depth, _WRITABLE)
     longest = 0
@@ -210,8 +171,6 @@ def parse(raw: bytes, name: str, limits: Limits) -> Document:
         parsed = _loaded(raw, name)
     elif raw.count(b":") != orjson.dumps(parsed).count(b":") or (b"\\" in raw and b"\\u003" in raw):
         _refuse_repeated_keys(raw, name)
-    if type(parsed) is not dict:
-        raise Unreadable("metadata-malformed", f"{name} holds no JSON object")
     return parsed
 
 
@@ -243,7 +202,7 @@ def _not_json(raw: bytes, name: str, error: orjson.JSONDecodeError) -> Unreadabl
     if b"NaN" in raw or b"Infinity" in raw:
         place = _not_finite(raw) if len(raw) <= _SEARCHED else None
         words = f"{quote(place)} is NaN or infinite" if place else words
-        words += "; NaN and Infinity are no JSON: store null or a text, and consolidate again"
+        words += "; NaN and Infinity are not JSON: store null or a text, and consolidate again"
     return Unreadable("metadata-malformed", f"{name} is not JSON: {words}")
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from vizschema.containers.base import Container, Limits
 from vizschema.containers.formats import FOLDER, SUFFIXES, found_in, loaded
 from vizschema.containers.remote.files import BLOCK, open_ranges
-from vizschema.containers.remote.store import Missing, Patience, Remote, WiredRemote
+from vizschema.containers.remote.store import Missing, Remote, RetryingRemote, Timeouts
 from vizschema.containers.zarr.remote import open_zarr_remote
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.text import escape_text, masked, scheme_of, shorten
@@ -21,10 +21,10 @@ from vizschema.text import escape_text, masked, scheme_of, shorten
 def open_remote(
     url: str,
     limits: Limits,
-    patience: Patience = Patience(),  # noqa: B008  (frozen)
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
 ) -> Container:
     """The archive at a URL; raises `NotAnArchive`, and `UsageError` where the backend is not installed."""
-    return open_connected(connect(url, patience), url, limits)
+    return open_connected(connect(url, timeouts), url, limits)
 
 
 def open_connected(remote: Remote, url: str, limits: Limits) -> Container:
@@ -52,7 +52,7 @@ def open_connected(remote: Remote, url: str, limits: Limits) -> Container:
         raise
 
 
-def connect(url: str, patience: Patience = Patience()) -> Remote:  # noqa: B008  (frozen)
+def connect(url: str, timeouts: Timeouts = Timeouts()) -> Remote:  # noqa: B008  (frozen)
     """What lies at a URL, without a request; raises `UsageError`."""
     shown = shorten(escape_text(masked(url)), 300)
     scheme = scheme_of(url)
@@ -78,10 +78,10 @@ def connect(url: str, patience: Patience = Patience()) -> Remote:  # noqa: B008 
 
     _hush()
     try:
-        wire = loaded(place)(f"{scheme}{url[len(scheme) :]}", patience)
+        transport = loaded(place)(f"{scheme}{url[len(scheme) :]}", timeouts)
     except UsageError as error:
         raise UsageError(error, path=shown) from None
-    return WiredRemote(wire, shown, patience, get_loop())
+    return RetryingRemote(transport, shown, timeouts, get_loop())
 
 
 def _hush() -> None:
@@ -95,8 +95,8 @@ def _hush() -> None:
 _FILES = tuple(SUFFIXES - set(FOLDER.suffixes))
 """Names that end like this are looked at as one file first."""
 
-_OBJECTS = ("aiohttp", "fsspec", "obstore"), "vizschema.containers.remote.objects:ObjectsWire"
-_HTTP = ("aiohttp", "fsspec"), "vizschema.containers.remote.http:HttpWire"
+_OBJECTS = ("aiohttp", "fsspec", "obstore"), "vizschema.containers.remote.objects:ObjectsTransport"
+_HTTP = ("aiohttp", "fsspec"), "vizschema.containers.remote.http:HttpTransport"
 _BACKENDS: Mapping[str, tuple[Sequence[str], str]] = {
     **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az"), _OBJECTS),
     **dict.fromkeys(("https", "http"), _HTTP),

@@ -24,7 +24,8 @@ class Format(NamedTuple):
     looked for at 512, 1024, 2048, … too. Of formats with the same head, the first holds whose `told`, given the path,
     agrees. `open_ranges` takes a file that is read by ranges, here or over a network, its name to be shown, and limits;
     `open` takes a path and limits, and goes first on this machine. `writers` are the forms in which it is written, by
-    name, the first of them under each of the `suffixes`; `other_suffixes` are those of files that are only read.
+    name, the first of them under each of the `suffixes`; `other_suffixes` are those of files that are only read. The
+    `modules` are those that reading values imports beside what opens it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Format(NamedTuple):
     open_ranges: str | None = None
     suffixes: Sequence[str] = ()
     other_suffixes: Sequence[str] = ()
+    modules: Sequence[str] = ()
     writers: Mapping[str, str] = {}
     told: str | None = None
     user_block: bool = False
@@ -52,6 +54,7 @@ FOLDER = Format(
     head=None,
     open="vizschema.containers.zarr.directory:open_zarr_directory",
     suffixes=(".zarr",),
+    modules=("vizschema.containers.zarr.values",),
     writers={
         "zarr-v3": "vizschema.writer.forms.zarr:ZARR_V3",
         "zarr-v2": "vizschema.writer.forms.zarr:ZARR_V2",
@@ -73,6 +76,7 @@ FORMATS: Sequence[Format] = (
         open="vizschema.containers.hdf5.account:open_accounted",
         open_ranges="vizschema.containers.hdf5.remote:open_hdf5_ranges",
         suffixes=(".h5", ".hdf5"),
+        modules=("vizschema.containers.hdf5.values",),
         other_suffixes=(".hdf", ".he5", ".nc", ".nc4"),
         writers={"hdf5": "vizschema.writer.forms.hdf5:HDF5"},
     ),
@@ -110,6 +114,7 @@ FORMATS: Sequence[Format] = (
         head=_ZIP,
         open_ranges="vizschema.containers.in_zip:open_zip_ranges",
         suffixes=(".zip",),
+        modules=("vizschema.containers.zarr.zip", "vizschema.containers.zarr.values"),
         writers={
             "zarr-v3-zip": "vizschema.writer.forms.zarr_zip:ZARR_V3_ZIP",
             "zarr-v2-zip": "vizschema.writer.forms.zarr_zip:ZARR_V2_ZIP",
@@ -134,6 +139,13 @@ def loaded(place: str) -> Any:
     """What is at `module:name`, imported."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
+
+
+def modules_of(container: Mapping[str, Any], *, values: bool) -> list[str]:
+    """What reading an archive with this `container` block imports, its `values` or none; empty if it is not local."""
+    forms = [each for each in FORMATS if (each.name, each.store) == (container["format"], container.get("store"))]
+    opening = [place.partition(":")[0] for each in forms for place in (each.open or each.open_ranges,) if place]
+    return [*opening, *(module for each in forms if values for module in each.modules)]
 
 
 def found_in(file: IO[bytes]) -> Sequence[Format] | str:

@@ -1,4 +1,4 @@
-"""A zip file is an NPZ or holds a Zarr archive: told by the names in its directory, from a file or anything like it."""
+"""A zip file is an NPZ or holds a Zarr archive: by the names in its directory, of a file or anything like it."""
 
 from __future__ import annotations
 

@@ -9,16 +9,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-
 from vizschema import description
-from vizschema.containers.accounts import NOTHING, Account, Steps, named_axes, portable
+from vizschema.containers.accounts import NOTHING, Account, Steps, named_axes
+from vizschema.containers.attributes import clean_attributes
 from vizschema.containers.base import Limits, Unreadable, Watch, is_path, name_node, quote, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.packed import Run
-from vizschema.containers.bytes.sources import Rooms
-from vizschema.containers.values import TEXTS, ChunkDamaged
-from vizschema.description import ITEM_BYTES, Node, fault
+from vizschema.containers.bytes.sources import BufferPool
+from vizschema.containers.stored import stored_v2
+from vizschema.containers.values import ChunkDamaged
+from vizschema.description import Node, fault
 from vizschema.text import escape_name
 
 Told = Mapping[Steps, Account | Unreadable]
@@ -37,7 +37,7 @@ class Stored(NamedTuple):
 
 
 class Listed(ABC):
-    """Arrays under `names`, as a `Container`; `beside` are the names of what is no array."""
+    """Arrays under `names`, as a `Container`; `beside` are the names of what is not an array."""
 
     document: ClassVar[str]
     """What the document is called."""
@@ -46,7 +46,7 @@ class Listed(ABC):
         self._names = names
         self._beside = beside
         self._limits = limits
-        self._rooms = Rooms()
+        self._pool = BufferPool()
         self._stored: dict[str, Stored] | None = None
 
     @abstractmethod
@@ -66,7 +66,7 @@ class Listed(ABC):
         """The array of this name; takes from `attributes` what says how it is stored. Raises `Unreadable`."""
 
     def stray(self) -> Sequence[tuple[Steps, Node]]:
-        """What is no array and no document, by name."""
+        """What is not an array and no document, by name."""
         return ()
 
     def nodes(self, watch: Watch = unwatched) -> Iterator[tuple[str, Node]]:
@@ -88,21 +88,25 @@ class Listed(ABC):
             yield path, watch(path) or name_node(node, steps[-1], [])[1]
 
     def values(self, path: str) -> FlatValues:
-        """The values of the array at `path`; raises `ChunkDamaged` where there is none of a dtype of `ITEM_BYTES`."""
+        """The values of the array at `path`; raises `ChunkDamaged` where there is none, or none that NumPy has."""
         if self._stored is None:
             for _ in self.nodes():
                 pass
         found = (self._stored or {}).get(path)
         if found is None:
-            raise ChunkDamaged("undecodable", "there is no array of numbers of this name", path)
+            raise ChunkDamaged("undecodable", "there is no array of this name", path)
+        try:
+            stored = stored_v2(found.code)
+        except TypeError as error:
+            raise ChunkDamaged("undecodable", str(error), path) from None
         return FlatValues(
             found.run,
             found.dtype,
-            np.dtype(found.code),
+            stored,
             found.shape,
             found.skip,
             fortran=found.fortran,
-            rooms=self._rooms,
+            pool=self._pool,
         )
 
     def _below(self, told: Told, watch: Watch) -> Iterator[tuple[str, Node]]:
@@ -153,8 +157,8 @@ class Listed(ABC):
                 "metadata-conflict", f"the node is an array in {self.document}, and there is none of this name"
             )
         else:
-            attributes, escaped = portable((account or NOTHING).attributes, self._limits)
-            node = description.group(attributes)
+            cleaned = clean_attributes((account or NOTHING).attributes, self._limits)
+            node, escaped = cleaned.of(description.group({})), cleaned.escaped
         return name_node(node, name or "/", escaped)[1]
 
     def _array(self, path: str, steps: Steps, account: Account) -> tuple[Node, list[str]]:
@@ -162,17 +166,17 @@ class Listed(ABC):
         attributes = dict(account.attributes)
         stored = self.stored(steps, attributes)
         axes, problem = named_axes(account.axes, len(stored.shape), self.document)
-        cleaned, escaped = portable(attributes, self._limits)
-        node = description.array(stored.dtype, stored.shape, axes, cleaned, None, item_bytes=stored.item_bytes)
+        cleaned = clean_attributes(attributes, self._limits)
+        node = cleaned.of(description.array(stored.dtype, stored.shape, axes, {}, None, item_bytes=stored.item_bytes))
         if problem is not None:
             node["axes_detail"] = problem
-        if stored.item_bytes and (stored.dtype in ITEM_BYTES or stored.dtype in TEXTS) and self._stored is not None:
+        if stored.item_bytes and self._stored is not None:
             self._stored[path] = stored
-        return node, escaped
+        return node, cleaned.escaped
 
 
 def _above(steps: Steps) -> Iterator[Steps]:
-    """The groups that hold a node, none where its name is no path below the root."""
+    """The groups that hold a node, none where its name is not a path below the root."""
     proper = is_path(steps)
     return (steps[:length] for length in range(len(steps) if proper else 0))
 

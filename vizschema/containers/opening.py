@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vizschema.containers.base import Container, Limits
@@ -34,7 +33,7 @@ class Recognised(NamedTuple):
 
     @property
     def container(self) -> dict[str, Any]:
-        """The `container` block, as far as can be told without opening; of a zip file, by its directory."""
+        """The `container` block, as far as it is known without opening; of a zip file, by its directory."""
         told = (each for each in self.formats if each.told is None or loaded(each.told)(self.path))
         return next(told).identity
 
@@ -47,7 +46,7 @@ def open_container(path: str, limits: Limits = Limits()) -> Container:  # noqa: 
 def recognise(path: str) -> Recognised:
     """What the archive at `path` is, by its content; raises `NotAnArchive` with one clear sentence.
 
-    A symbolic link that the caller names is followed; nothing in the path is expanded. A URL is told by its scheme.
+    A symbolic link that the caller names is followed; nothing in the path is expanded. A URL has a scheme.
     """
     if scheme_of(path) is not None:
         return _recognised([REMOTE], path)
@@ -79,24 +78,13 @@ def _recognised(formats: Sequence[Format], path: str) -> Recognised:
     return Recognised(formats, path, lambda path, limits: open_ranges(open_file(path), path, limits))
 
 
-@cache
 def borrow(shown: str, fd: int, lists: bool) -> Recognised:
     """What lies at a masked URL, where another process fetches, over the socket with this descriptor."""
     from vizschema.containers.by_url import open_connected
     from vizschema.containers.remote.relay import Borrowed
-    from vizschema.containers.zarr.remote import ZarrRemote
 
     remote = Borrowed(fd, shown, lists=lists)
-    kept: dict[Limits, Container] = {}
-
-    def opened(url: str, limits: Limits) -> Container:
-        """The archive; one of Zarr once for all requests, as its metadata are fetched when it is opened."""
-        container = kept.get(limits) or open_connected(remote, url, limits)
-        if isinstance(container, ZarrRemote):
-            kept[limits] = container
-        return container
-
-    return Recognised([REMOTE], shown, opened)
+    return Recognised([REMOTE], shown, lambda url, limits: open_connected(remote, url, limits))
 
 
 def connect(url: str) -> Remote:

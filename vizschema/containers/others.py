@@ -85,7 +85,7 @@ FOLDERS: Mapping[str, str] = {
     r".*\.parquet": f"a folder of Parquet files; read them with pyarrow, {_WRITE}",
     r"__tiledb.*|__meta": f"an array of TileDB; read it with tiledb, {_WRITE}",
 }
-"""A name within a folder, likewise."""
+"""What a folder is, by a name within it."""
 
 TABLE_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 """The last bytes of a table of LevelDB, which the index of a TensorFlow checkpoint is."""
@@ -94,7 +94,7 @@ TABLE = f"the index of a TensorFlow checkpoint; open it with tensorflow, {_WRITE
 
 
 def by_file(file: IO[bytes], head: bytes) -> str:
-    """What a file that begins with `head` and is no archive is, in words."""
+    """What a file that begins with `head` and is not an archive is, in words."""
     for pattern, words in HEADS:
         if re.match(pattern, head):
             return words

@@ -91,9 +91,11 @@ class Safetensors(Listed):
         tensor = self._tensors[steps]
         if isinstance(tensor, Unreadable):
             raise tensor
-        size, room = tensor.end - tensor.begin, self._file.size - self._start
-        if tensor.end > room:
-            raise Unreadable("damaged", f"its values end at byte {tensor.end} behind the header, the file at {room}")
+        size, available = tensor.end - tensor.begin, self._file.size - self._start
+        if tensor.end > available:
+            raise Unreadable(
+                "damaged", f"its values end at byte {tensor.end} behind the header, the file at {available}"
+            )
         name, code, item_bytes = _DTYPES[tensor.dtype]
         run = Run(self._file, "/".join(steps), self._start + tensor.begin, size, size)
         return Stored(name, item_bytes, tensor.shape, run, code)
@@ -134,7 +136,7 @@ def _tensors(header: Document) -> dict[Steps, Tensor | Unreadable]:
     for name, entry in header.items():
         steps = tuple(name.removeprefix("/").split("/"))
         if not is_path(steps):
-            raise Unreadable("metadata-invalid", f"the header lists {quote(name)}, which is no path from the root")
+            raise Unreadable("metadata-invalid", f"the header lists {quote(name)}, which is not a path from the root")
         if steps in found:
             raise Unreadable("metadata-conflict", f"the header lists two tensors of the path {quote('/'.join(steps))}")
         try:

@@ -41,7 +41,7 @@ def texts_of(source: Source, stages: list[Stage], count: int) -> npt.NDArray[Any
 
 
 def fill_text(value: Any, kind: str) -> npt.NDArray[Any]:
-    """The fill value of a document, in no dimensions; of kind S it is base64. What is no text is an empty one."""
+    """The fill value of a document, in no dimensions; of kind S it is base64. What is not text is an empty one."""
     text = str(value) if isinstance(value, str | int | float) else ""  # a number as zarr-python reads it
     if kind == "S":
         try:
@@ -49,18 +49,3 @@ def fill_text(value: Any, kind: str) -> npt.NDArray[Any]:
         except ValueError:
             text = ""
     return np.array(text, dtype_of("string"))
-
-
-def stored_as(data_type: Any) -> np.dtype[Any] | None:
-    """How an item of a `data_type` of Zarr v3 lies, `object` where its length varies; None where it is not read."""
-    if data_type == "string":
-        return np.dtype(object)
-    if not isinstance(data_type, dict):
-        return None
-    size = data_type.get("configuration", {}).get("length_bytes", 0)
-    match data_type.get("name"):
-        case "fixed_length_utf32" if size and not size % 4:
-            return np.dtype(f"U{size // 4}")
-        case "null_terminated_bytes" if size:
-            return np.dtype(f"S{size}")
-    return None

@@ -17,6 +17,8 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from vizschema.description import ITEM_BYTES
+
 Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit", "misplaced"]
 
 
@@ -60,7 +62,7 @@ class Block:
 class ChunkDamaged(Exception):
     """A chunk that cannot be used: a `reason` from a closed list, a `detail`, and its `key` as the container names it.
 
-    Where bytes are decoded, nobody knows the key: it is empty until whoever knows says `at` which it happened.
+    Where bytes are decoded, the key is unknown: it is empty until a caller that knows it says `at` which it happened.
     """
 
     def __init__(self, reason: Damage, detail: str, key: str = "") -> None:
@@ -82,6 +84,7 @@ class Values(Protocol):
 
     Threads may share one.
 
+    Those of which some values are decoded with others have the shape of these as `chunk`.
     Those with chunks that may be absent have a `fill` beside, the value [] of these; those that can list where their
     chunks are give by `stray()` the first sixteen names of what else is there, once `pieces` was begun.
     """
@@ -93,7 +96,7 @@ class Values(Protocol):
         """Every piece once, in storage order; lazily, since there may be millions."""
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
-        """The blocks of a piece, none beyond the shape; a damaged chunk in their place, and the others go on."""
+        """The blocks of a piece, none beyond the shape; a damaged chunk in their place, and the others follow."""
 
 
 class HasValues(Protocol):
@@ -119,7 +122,7 @@ class Ahead(Protocol):
     """`Values` that fetch pieces before they are asked for."""
 
     def until(self, last: int) -> None:
-        """Fetch nothing ahead that lies behind the piece with this index: nobody will ask for it."""
+        """Fetch nothing ahead that lies behind the piece with this index: it will not be requested."""
 
 
 BLOCK_BYTES = 4 << 20
@@ -129,12 +132,12 @@ BLOCK_BYTES = 4 << 20
 def grid_of(shape: Sequence[int], item_bytes: int, most: int = BLOCK_BYTES) -> tuple[int, ...]:
     """The shape of the largest blocks of `most` bytes that are one range of memory each, at least one entry."""
     block = [1] * len(shape)
-    room = max(1, most // item_bytes)
+    left = max(1, most // item_bytes)
     for axis in reversed(range(len(shape))):
-        block[axis] = max(1, min(shape[axis], room))
+        block[axis] = max(1, min(shape[axis], left))
         if block[axis] < shape[axis]:
             break
-        room //= block[axis]
+        left //= block[axis]
     return tuple(block)
 
 
@@ -301,6 +304,11 @@ def dtype_of(name: str) -> np.dtype[Any]:
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
 
 
+def plain_dtype(name: str, stored: np.dtype[Any]) -> np.dtype[Any]:
+    """What values of this canonical name, which lie as `stored`, are given as."""
+    return dtype_of(name) if name in ITEM_BYTES or name in TEXTS else stored.newbyteorder("=")
+
+
 def native(raw: npt.NDArray[np.uint8], dtype: np.dtype[Any], stored: np.dtype[Any]) -> npt.NDArray[Any]:
     """Bytes, as `dtype` in native order; `stored` says how they lie. Booleans are true where they are not 0."""
     values = raw.view(stored)
@@ -330,7 +338,7 @@ def _text(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def read_whole(values: Values, most: int) -> npt.NDArray[Any] | None:
-    """The whole array, null where it has more than `most` bytes or a chunk of it is damaged."""
+    """The whole array, None where it has more than `most` bytes or a chunk of it is damaged."""
     if math.prod(values.shape) * values.dtype.itemsize > most:
         return None
     whole = np.empty(values.shape, values.dtype)

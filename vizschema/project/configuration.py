@@ -74,7 +74,7 @@ def find(folder: Path) -> Path | None:
 
 
 def load(path: Path) -> Configuration:
-    """The configuration in `path`; raises `SpecError` for what is no configuration."""
+    """The configuration in `path`; raises `SpecError` for what is not a configuration."""
     table = _table(path)
     if table is None:
         raise SpecError(path=path, expected="a table [tool.vizschema]", found="none", fix="`vizschema pin` writes it")

@@ -23,7 +23,7 @@ from vizschema.containers.values import TEXTS, Ahead, ChunkDamaged, Values, dtyp
 from vizschema.describing import describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of
 from vizschema.errors import NotAnArchive, UsageError
-from vizschema.reader.selection import Selectable
+from vizschema.reader.selection import Kept, Selectable
 from vizschema.text import archive_name, local_path
 
 KEPT = 8
@@ -131,6 +131,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
         self._path = path
         self._remote = description["container"]["store"] == "remote"
         self._values = lru_cache(KEPT)(container.values)
+        self._kept = Kept()
         self._container = container
         # Garbage is collected in any thread, also in that of the event loop, which closes connections.
         self._closing = weakref.finalize(self, bool if self._remote else container.close)
@@ -170,7 +171,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
             return StoredGroup(path, node["attributes"], tuple(self._members.get(path, ())))
         chunks = node["storage"] and tuple(node["storage"]["chunks"])
         axes = None if node["axes"] is None else tuple(node["axes"])
-        source = Selectable(path, self._opened, remote=self._remote)
+        source = Selectable(path, self._opened, self._kept, remote=self._remote)
         return StoredArray(
             path, tuple(node["shape"]), self._dtype(path, node), axes, node["attributes"], chunks, source
         )
@@ -192,6 +193,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
         """Close every file and connection; arrays of the archive cannot be read afterwards."""
         if self._closing.detach() is not None:
             self._values.cache_clear()
+            self._kept.clear()
             self._container.close()
 
     def _dtype(self, path: str, node: Node) -> np.dtype[Any]:
@@ -243,6 +245,8 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
 
 def open(path: str | os.PathLike[str]) -> Archive:
     """Open an archive for reading; of a remote archive, chunks are fetched when they are read.
+
+    Up to 16 MiB of what was decoded last is kept for the next time that it is asked for.
 
     Parameters:
         path: A file, a folder or a URL.

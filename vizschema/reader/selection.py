@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Callable
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from vizschema.bounds import MEMORY
 from vizschema.containers.bytes.target import Target
-from vizschema.containers.values import ChunkDamaged, Piece, Placed, Values
+from vizschema.containers.values import Box, ChunkDamaged, Piece, Placed, Values
 from vizschema.errors import Damaged
 from vizschema.scan.pool import read_pieces
 from vizschema.text import escape_text
@@ -26,19 +28,73 @@ ALONE = 1 << 20
 """Bytes of a part that one thread reads on its own: starting others would take longer."""
 
 IN_MEMORY = 64 << 20
-"""The most bytes of a packed array that are decoded into memory; a larger one goes into a temporary file."""
+"""Maximum bytes of a packed array that are decoded into memory; a larger one goes into a temporary file."""
+
+
+KEPT = 16 << 20
+"""Bytes of decoded parts of one archive that are kept for who reads them again."""
+
+_ASKED = 256
+"""Parts of which is known that they were asked for."""
+
+Sides = tuple[tuple[int, int], ...]
+"""A `Box` as a key."""
+
+
+class Kept:
+    """Parts of the arrays of an archive as they were decoded, those asked for last; for many threads."""
+
+    def __init__(self) -> None:
+        self._parts: OrderedDict[Any, npt.NDArray[Any]] = OrderedDict()
+        self._asked: OrderedDict[Any, None] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def find(self, key: Any) -> npt.NDArray[Any] | None:
+        """The part under a key; not to be changed."""
+        with self._lock:
+            part = self._parts.get(key)
+            if part is not None:
+                self._parts.move_to_end(key)
+            return part
+
+    def keep(self, key: Any, part: npt.NDArray[Any]) -> None:
+        """Keep a part of at most `KEPT` bytes, and as many of the others as fit beside it."""
+        with self._lock:
+            if key not in self._parts:
+                self._parts[key] = part
+                self._bytes += part.nbytes
+            while self._bytes > KEPT:
+                self._bytes -= self._parts.popitem(last=False)[1].nbytes
+
+    def again(self, key: Any) -> bool:
+        """Whether the part under a key was asked for lately."""
+        with self._lock:
+            found = key in self._asked
+            self._asked[key] = None
+            self._asked.move_to_end(key)
+            if len(self._asked) > _ASKED:
+                self._asked.popitem(last=False)
+            return found
+
+    def clear(self) -> None:
+        """Keep nothing more of what there was."""
+        with self._lock:
+            self._parts.clear()
+            self._bytes = 0
 
 
 class Selectable:
-    """The array at `path`, read when it is indexed; `opened` gives the values of a path.
+    """The array at `path`, read when it is indexed; `opened` gives the values of a path, `kept` holds parts of them.
 
-    Integers and slices read the pieces that they touch; any other index is applied to the whole array, and so is every
-    one where the array is packed as a whole: it is decoded once.
+    Integers and slices read the pieces that they touch, which are kept as long as they are small; any other index is
+    applied to the whole array, and so is every one where the array is packed as a whole: it is decoded once.
     """
 
-    def __init__(self, path: str, opened: Callable[[str], Values], *, remote: bool = False) -> None:
+    def __init__(self, path: str, opened: Callable[[str], Values], kept: Kept, *, remote: bool = False) -> None:
         self._path = path
         self._opened = opened
+        self._kept = kept
         self._threads = THREADS if remote else min(THREADS, os.cpu_count() or 1)
         self._remote = remote
         self._whole: npt.NDArray[Any] | None = None
@@ -49,19 +105,37 @@ class Selectable:
             values = self._opened(self._path)
         except ChunkDamaged as damaged:
             raise self._damaged(damaged) from None
-        box, steps = _box(key, values.shape)
+        asked = _asked(key, values.shape)
+        around = _around(asked, values)
+        if around is None:
+            return np.asarray(self._read(values, asked.box, asked.steps)[asked.within])
+        place = (self._path, around)
+        found = self._kept.find(place)
+        if found is None:
+            found = self._read(values, around, [1] * len(around))
+            if asked.exact and around == asked.box and not self._kept.again(place):
+                return np.asarray(found[asked.within])  # it was not decoded for anything else
+            self._kept.keep(place, found)
+        part = [
+            slice(first - low, end - low, step)
+            for (first, end), (low, _), step in zip(asked.box, around, asked.steps, strict=True)
+        ]
+        return np.array(found[tuple(part)][asked.within])
+
+    def _read(self, values: Values, box: Box, steps: Sequence[int]) -> npt.NDArray[Any]:
+        """The values of a box at these steps."""
         if hasattr(values, "spans"):
             spans: Values | None = values.spans(box, steps)
             if spans is None:
                 if self._whole is None:
                     everything = [(0, size) for size in values.shape]
                     self._whole = self._filled(values, Target(everything, [1] * len(everything), _space(values)))
-                return np.array(self._whole[key])
+                cut = zip(box, steps, strict=True)
+                return np.array(self._whole[tuple([slice(first, end, step) for (first, end), step in cut])])
             values = spans
         sizes = [-(-(end - first) // step) for (first, end), step in zip(box, steps, strict=True)]
         empty = np.zeros if values.dtype.kind == "V" else np.empty  # nothing is copied between the fields of records
-        found = self._filled(values, Target(box, steps, empty(sizes, values.dtype)))
-        return np.asarray(found[_within(key, values.shape)])
+        return self._filled(values, Target(box, steps, empty(sizes, values.dtype)))
 
     def _filled(self, values: Values, target: Target) -> npt.NDArray[Any]:
         """The memory of the target once every one of its values was read."""
@@ -113,7 +187,7 @@ def _space(values: Values) -> npt.NDArray[Any]:
 
 
 def _expanded(key: Any, rank: int) -> list[Any] | None:
-    """One integer or slice for every axis; null for any other kind of index."""
+    """One integer or slice for every axis; None for any other kind of index."""
     steps = list(key) if isinstance(key, tuple) else [key]
     if any(not (isinstance(step, slice | int | np.integer) or step is Ellipsis) for step in steps):
         return None
@@ -128,28 +202,58 @@ def _expanded(key: Any, rank: int) -> list[Any] | None:
     return [*steps[:place], *[slice(None)] * missing, *steps[place + 1 :]]
 
 
-def _box(key: Any, shape: tuple[int, ...]) -> tuple[list[tuple[int, int]], list[int]]:
-    """The first entry along every axis that is read, and the one after the last; and from each to the next."""
-    steps = _expanded(key, len(shape))
-    if steps is None:
-        return [(0, size) for size in shape], [1] * len(shape)
-    box = []
-    for axis, (step, size) in enumerate(zip(steps, shape, strict=True)):
+class _Asked(NamedTuple):
+    """The box that a key reads, every how many entries of it, and the index of what is asked for within these.
+
+    `exact` is whether that is all of the box.
+    """
+
+    box: Sides
+    steps: Sequence[int]
+    within: Any
+    exact: bool
+
+
+_FORWARD, _TURNED = slice(None), slice(None, None, -1)
+
+
+def _asked(key: Any, shape: tuple[int, ...]) -> _Asked:
+    """What a key asks for of an array of this shape; raises `IndexError`."""
+    everything = tuple([(0, size) for size in shape])
+    keys = _expanded(key, len(shape))
+    if keys is None:
+        return _Asked(everything, [1] * len(shape), key, exact=False)
+    box: list[tuple[int, int]] = []
+    steps: list[int] = []
+    within: list[Any] = []
+    for axis, (step, size) in enumerate(zip(keys, shape, strict=True)):
         if isinstance(step, slice):
             entries = range(*step.indices(size))
-            box.append((min(entries[0], entries[-1]), max(entries[0], entries[-1]) + 1) if entries else (0, 0))
+            ends = (entries[0], entries[-1]) if entries else (0, -1)
+            box.append((min(ends), max(ends) + 1) if entries else (0, 0))
+            steps.append(abs(entries.step))
+            within.append(_FORWARD if entries.step > 0 else _TURNED)
             continue
         at = int(step) + size if step < 0 else int(step)
         if not 0 <= at < size:
             raise IndexError(f"index {step} is out of bounds for axis {axis} with size {size}")
         box.append((at, at + 1))
-    return box, [abs(step.step or 1) if isinstance(step, slice) else 1 for step in steps]
+        steps.append(1)
+        within.append(0)
+    exact = steps.count(1) == len(steps)
+    return _Asked(tuple(box), steps, (*within, ...), exact)
 
 
-def _within(key: Any, shape: tuple[int, ...]) -> Any:
-    """The key, for what was read of the box."""
-    steps = _expanded(key, len(shape))
-    if steps is None:
-        return key
-    turned = [slice(None, None, -1 if (step.step or 1) < 0 else 1) if isinstance(step, slice) else 0 for step in steps]
-    return (*turned, ...)
+def _around(asked: _Asked, values: Values) -> Sides | None:
+    """The chunks that are touched, as a box, or what is asked for where there are none; None for what is not kept."""
+    chunk, item = getattr(values, "chunk", None), values.dtype.itemsize
+    if values.dtype.kind == "T" or (chunk is None and not asked.exact):
+        return None
+    around = []
+    for (first, end), length, size in zip(asked.box, chunk or [1] * len(asked.box), values.shape, strict=True):
+        if first >= end:
+            return None
+        low, high = first // length * length, min(size, -(-end // length) * length)
+        around.append((low, high))
+        item *= high - low
+    return tuple(around) if item <= KEPT else None

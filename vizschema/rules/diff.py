@@ -1,6 +1,6 @@
 """Two versions of the spec, or of a profile, compared rule by rule; and the step that the differences make.
 
-Where it cannot be told whether an archive may stop conforming (a pattern, a condition), it is counted as if one might.
+Where it is unknown whether an archive may stop conforming (a pattern, a condition), it is counted as if one might.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def _shown(text: str) -> str:
 
 
 def _direction(keyword: str, old: Any, new: Any) -> Kind:
-    """Whether a changed value lets more through, as far as that can be told; otherwise tightened."""
+    """Whether a changed value lets more through, as far as that is known; otherwise tightened."""
     return "loosened" if _LOOSER.get(keyword, lambda *_: False)(old, new) else "tightened"
 
 

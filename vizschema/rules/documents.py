@@ -16,7 +16,7 @@ from vizschema.findings import Severity
 Schema = dict[str, Any]
 
 HOME = "https://vizschema.org/spec/"
-"""Where the `$id` of every schema of ours begins."""
+"""Where the `$id` of every installed schema begins."""
 
 LEVELS: Mapping[str, Severity] = {"must": "error", "should": "warning"}
 """The schemas of a profile, and how severe a breach of their rules is."""
@@ -59,7 +59,7 @@ def resolve(reference: str, base: str, documents: Mapping[str, Schema]) -> tuple
     url, fragment = urldefrag(urljoin(base, reference))
     if url not in documents:
         raise SpecError(
-            f"$ref {reference!r} leads to {url}, which is no schema of this version or beside it", path=base
+            f"$ref {reference!r} leads to {url}, which is not a schema of this version or beside it", path=base
         )
     if not fragment.startswith("/"):
         place = [] if not fragment else _anchors(documents[url]).get(fragment)

@@ -30,7 +30,7 @@ _ABOUT = frozenset({"$schema", "$id", "$anchor", "$defs", "$comment", "title", "
 """Keywords that assert nothing by themselves."""
 
 _SUBSCHEMAS = frozenset({"anyOf", "not"})
-"""Keywords whose schemas decide one assertion: what fails within them is no fault of its own."""
+"""Keywords whose schemas decide one assertion: what fails within them is not a fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)

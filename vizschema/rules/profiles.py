@@ -247,12 +247,12 @@ def _gather(document: Schema, path: Path, documents: dict[str, Schema], files: _
 
 
 def _locate(reference: str, url: str, path: Path, files: _Files) -> Path:
-    """The file of a referenced schema: one of ours by its `$id`, otherwise a file beside `path`. Nothing is fetched."""
+    """The file of a referenced schema: an installed one, or a file beside `path`. Nothing is fetched."""
     beside = Path(os.path.normpath(path.parent / reference))
     target = root() / url.removeprefix(HOME) if url.startswith(HOME) else beside
     if not files.has(target):
         raise SpecError(
-            f"$ref {reference!r} leads to {url}, which is no schema of an installed version or beside it", path=path
+            f"$ref {reference!r} leads to {url}, which is not a schema of an installed version or beside it", path=path
         )
     return target
 

@@ -118,7 +118,7 @@ def _choose_profile(
 
 
 def _no_trace(description: Description, words: Sequence[str]) -> str | None:
-    """Why an archive that declares nothing is probably no trace; null where one of the words shows that it may be."""
+    """Why an archive that declares nothing is probably no trace; None where one of the words shows that it may be."""
     if description["nodes"]["/"]["kind"] == "array":
         return "it is one array, and a trace is a tree of arrays"
     tops = sorted({path.split("/")[1] for path in description["nodes"]} - {""})

@@ -43,6 +43,8 @@ def words_of(
     if tuple(instance[2:3]) == ("references",) and len(instance) > 3:
         return _reference_words(description, instance, rule)
     found = _at(description, instance)
+    if tuple(instance[2:3]) == ("unsupported",) and len(instance) > 3:
+        return f"{instance[3]} to be a JSON value", str(found)
     if instance and instance[-1] == "reason":
         return "a group or array that can be read", _at(description, instance[:-1])["detail"]
     if tuple(instance) == ("container", "readings") and found:
@@ -66,11 +68,13 @@ def words_of(
         return _clause(rule), _named(description, instance, name)
     if tuple(instance) == ("nodes",):
         return _clause(rule), "none"
+    if len(instance) == 2 and instance[0] == "nodes":
+        return _clause(rule), _named(description, ("nodes",), str(instance[1]))
     if instance[-1] == "roles":
         return _clause(rule), _found(description, (*instance[:-1], "axes"), None)
     if instance[-1] == "axes" and keyword in ("type", "not"):
         return "a name for each dimension", _found(description, instance, found)
-    where = _inside(instance)
+    where = "" if len(instance) > 3 and instance[2] == "axes" else _inside(instance)
     if keyword in _EXPECTED and not (keyword == "enum" and len(value) > _LISTED):
         expected = _EXPECTED[keyword](value)
         return f"{where}to be {expected}" if where else expected, _found(description, instance, found)
@@ -177,6 +181,8 @@ _STORAGE = {
 
 
 def _found(description: Description, instance: Tokens, found: Any) -> str:
+    if len(instance) > 3 and instance[2] == "axes":
+        return f"axis {instance[3]} " + ("without a name" if found is None else f"named {_show(found)}")
     if len(instance) > 2 and instance[2] == "axes":
         node = _at(description, instance[:2])
         shape = (
@@ -195,8 +201,8 @@ def _axis_words(name: str, sizes: Mapping[str, Any], keyword: str, value: Any) -
         return f"{name} of size {_show(value)}", _entries(name, _odd_one(sizes)[0])
     ranked = sorted(sizes, key=lambda size: (sizes[size]["count"], int(size)))
     odd, others = ranked[0], ranked[:0:-1]
-    seen = [f"{size} in {_places(sizes[size])}" for size in others[:4]]
-    return f"{_entries(name, ' and '.join(seen))}", f"{odd} here"
+    seen = [f"{size} (as in {_places(sizes[size])})" for size in others[:4]]
+    return f"{_entries(name, ' or '.join(seen))}", odd
 
 
 def _entries(name: str, size: str) -> str:
@@ -292,8 +298,6 @@ def _at(description: Description, tokens: Tokens) -> Any:
 
 
 def _show(value: Any) -> str:
-    if isinstance(value, dict) and set(value) == {"unsupported"}:
-        return str(value["unsupported"])
     if isinstance(value, dict | list):
         return shorten(orjson.dumps(_bounded(value)).decode().replace(",", ", "))
     return shorten(orjson.dumps(value).decode()) if isinstance(value, str) else shorten(str(value))

@@ -32,7 +32,7 @@ from vizschema.scan.hashing.finish import finish
 from vizschema.text import escape_text
 
 PARTNER_BYTES = 64 << 20
-"""The largest partner that is read; with a larger one the fact is null."""
+"""The largest partner that is read; with a larger one the fact is None."""
 
 _CACHED = 1 << 20
 Damage = tuple[int, int, ChunkDamaged]
@@ -113,7 +113,7 @@ class ScannedArray:
         self._given = given
 
     def open(self) -> Values | None:
-        """The values, opened; null, and noted as damage, where that cannot be done."""
+        """The values, opened; None, and noted as damage, where that cannot be done."""
         try:
             self._values = self._container.values(self.path)
         except ChunkDamaged as damaged:
@@ -124,7 +124,7 @@ class ScannedArray:
         return self._values
 
     def begin(self, first: Any) -> None:
-        """Take `first` for the array's first value [], null where it could not be read: another process looked."""
+        """Take `first` for the array's first value [], None where it could not be read: another process looked."""
         self.first = first
         self._contexts = [self._context(asked, first) for asked in self._asked]
         self._total = Part(self._start(self._contexts))
@@ -170,16 +170,6 @@ class ScannedArray:
         part = part or Part([])
         part.pieces = done
         return part
-
-    def expect_blocks(self) -> None:
-        """Get all blocks by `take`, so that nothing is read."""
-        self.seen, self._given = True, 0
-
-    def take(self, block: Block) -> None:
-        """Take in a block; from one thread."""
-        part = self._part(block)
-        self._add(part, block)
-        self.merge(part)
 
     def merge(self, part: Part) -> None:
         """Take in what `read` found; from one thread."""

@@ -67,7 +67,7 @@ def scan_on(
     entries: Sequence[Mapping[str, Any]],
     reading: Reading,
 ) -> Scanned:
-    """What `scan` finds, found by the Dask cluster at `address`, or by processes of our own where that is `local`.
+    """What `scan` finds, found by the Dask cluster at `address`, or by processes of this machine where that is `local`.
 
     Every process of the cluster reads `archive` by this path or URL. Each of their threads has the memory of `reading`.
     Raises `UsageError` where there is no such cluster, or it is lost; `SpecError` for entries that are none.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from vizschema.bounds import Reading
@@ -20,7 +21,7 @@ from vizschema.scan.facts import asks_for_hash
 from vizschema.scan.hashing.array import Memory
 
 _BATCH_BYTES = 1 << 20, 8 << 20
-"""The fewest and the most bytes that a thread is given at once."""
+"""The fewest and the maximum bytes that a thread is given at once."""
 
 _BATCHES = 16
 """How many batches every thread has at least, where arrays are large enough: so none waits long for the last one."""
@@ -38,12 +39,23 @@ class Scanned(NamedTuple):
     complete: bool
 
 
+class Watch(NamedTuple):
+    """What is called for each array: with its path before anything of its values is read, then of (path, facts, coverage), once.
+
+    Facts are None where none are known; the coverage counts the chunks and bytes of the array that were read.
+    """
+
+    begun: Callable[[str], object]
+    settled: Callable[[str, Node | None, tuple[int, int]], object]
+
+
 def scan(
     container: HasValues,
     description: Description,
     entries: Sequence[Mapping[str, Any]],
     reading: Reading = Reading(),  # noqa: B008  (frozen)
     paths: Collection[str] | None = None,
+    watch: Watch | None = None,
 ) -> Scanned:
     """The facts that `entries` of `facts.json` ask of the arrays of an open container, which `description` describes.
 
@@ -55,7 +67,7 @@ def scan(
     memory = reading.bounds.memory
     hashing = hashing_memory(entries, memory)
     wanted = [path for path in readable(description) if paths is None or path in paths]
-    found = Found(description)
+    found = Found(description, watch)
     progress = reading.begun(found.total)
     arrays = (ScannedArray(container, description, path, entries, memory, progress, hashing) for path in wanted)
     total = sum(description["nodes"][path]["bytes"] for path in wanted)
@@ -74,8 +86,9 @@ def hashing_memory(entries: Sequence[Mapping[str, Any]], memory: int) -> Memory 
 class Found:
     """What is found in arrays: of one that was read to its end its facts alone are kept, so any number may come."""
 
-    def __init__(self, description: Description) -> None:
+    def __init__(self, description: Description, watch: Watch | None = None) -> None:
         self._description = description
+        self._watch = watch
         self._facts: dict[str, Node] = {}
         self._coverage = coverage_of(description)
         self._unsettled: dict[str, ScannedArray] = {}
@@ -93,15 +106,21 @@ class Found:
     def begin(self, array: ScannedArray) -> None:
         """Expect pieces of an array."""
         self._unsettled[array.path] = array
+        if self._watch is not None:
+            self._watch.begun(array.path)
 
     def settle(self, array: ScannedArray) -> None:
         """Take the facts of an array, once, and let go of it."""
         if self._unsettled.pop(array.path, None) is None:
             return
-        self._coverage["chunks_read"] += min(array.chunks_read, _chunk_count(array.node))
-        self._coverage["bytes_read"] += array.bytes_read
-        if array.seen:
-            self._facts[array.path] = array.facts()
+        read = min(array.chunks_read, _chunk_count(array.node)), array.bytes_read
+        for key, count in zip(("chunks_read", "bytes_read"), read, strict=True):
+            self._coverage[key] += count
+        facts = array.facts() if array.seen else None
+        if facts is not None:
+            self._facts[array.path] = facts
+        if self._watch is not None:
+            self._watch.settled(array.path, facts, read)
 
     def scanned(self, *, complete: bool) -> Scanned:
         """All of it, in the order of the description."""
@@ -177,14 +196,14 @@ class _Batch(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """The most bytes that reading it holds at a time: a piece as it is decoded, and what that is decoded from."""
+        """Maximum bytes that reading it holds at a time: a piece as it is decoded, and what that is decoded from."""
         return 2 * max(piece.decoded_bytes for piece in self.pieces)
 
 
 class _Run:
-    """One scan over `arrays` of `total` bytes by threads that each take the next batch, while there is room for it.
+    """One scan over `arrays` of `total` bytes by threads that each take the next batch, while memory for it is free.
 
-    Nobody hands batches out: a thread that had to wake another for every batch would cost more than reading some.
+    No thread hands out batches: a thread that had to wake another for every batch would cost more than reading some.
     """
 
     def __init__(self, arrays: Iterator[ScannedArray], total: int, found: Found, reading: Reading, flight: int) -> None:
@@ -281,22 +300,22 @@ class _Run:
     def _may_begin(self, batch: _Batch, weight: int) -> bool:
         if self._stop.is_set():
             return True
-        room = not self._running or self._held + weight <= self._flight
-        return room and (batch.head or batch.array.begun)
+        fits = not self._running or self._held + weight <= self._flight
+        return fits and (batch.head or batch.array.begun)
 
     def _batches(self) -> Iterator[_Batch]:
-        """The head of every array before the rest of the one before it, so that nobody waits for a head."""
+        """The head of every array before the rest of the one before it, so that no thread waits for a head."""
         least, most = _BATCH_BYTES
         size = min(max(self._total // (_BATCHES * self._most), least), most)
         rest: Iterator[_Batch] = iter(())
         for array in self._arrays:
             self._found.begin(array)
             pieces = allowed_pieces(array, self._memory)
-            head = next(pieces, None)
-            if head is not None:
-                yield _Batch(array, [head], head=True)
+            first = list(islice(pieces, 2))  # of one piece alone it is known that no other comes
+            if first:
+                yield _Batch(array, first[:1], head=True)
             yield from rest
-            rest = self._rest(array, pieces, size)
+            rest = self._rest(array, chain(first[1:], pieces), size)
         yield from rest
 
     def _rest(self, array: ScannedArray, pieces: Iterator[Piece], size: int) -> Iterator[_Batch]:

@@ -8,10 +8,11 @@ a list that begins with what it is:
     touching PATH        said before anything of the node is read
     node PATH NODE       the node, described
     progress BYTES       so many more bytes of values were read
-    facts PATH FACTS     what the values of an array hold
+    reading PATH         said before anything of the values of an array is read
+    facts PATH FACTS COVERAGE   what the values of an array hold, and how many chunks and bytes of it were read
     picture PATH PICTURE what an array looks like
-    end BLOCK            carried out; what the function gives
-    error CLASS TEXT {}  not carried out: an exception of ours, and its fields
+    end RESULT           carried out; what the function gives
+    error CLASS TEXT {}  not carried out: an exception of vizschema, and its fields
     limit TEXT           not carried out: out of memory
 
 The other end is `process.py`. Starts with nothing imported that an archive does not need.
@@ -21,17 +22,17 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from vizschema.containers.base import Limits
-from vizschema.containers.opening import Recognised, borrow, recognise
-from vizschema.description import Node, fault
+from vizschema.containers.base import Container, Limits
+from vizschema.containers.opening import borrow, recognise
+from vizschema.description import Description, Node, complete, fault
 from vizschema.errors import FIELDS, NotAnArchive, VizschemaError, reported_as_bug
 from vizschema.text import escape_text
 from vizschema.worker import messages
@@ -49,31 +50,45 @@ NODE_SECONDS = 5
 
 
 class Channel:
-    """Where messages go; what is posted leaves with the next message that is sent."""
+    """Where messages go, from any thread; what is posted leaves with the next message that is sent."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._posted = bytearray()
+        self._lock = threading.RLock()
 
     def post(self, *message: Any) -> None:
         """Take a message along with the next one."""
-        self._posted += messages.pack(message)
+        with self._lock:
+            self._posted += messages.pack(message)
 
     def send(self, *message: Any) -> None:
         """Send what was posted, and this."""
-        self.post(*message)
-        rest = memoryview(self._posted)
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
-        self._posted = bytearray()
+        with self._lock:
+            self.post(*message)
+            rest = memoryview(self._posted)
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+            self._posted = bytearray()
 
 
-def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
-    """Streams the nodes of the archive at `path` (hex of its bytes), within `limits`.
+@dataclass(slots=True)
+class Session:
+    """The other end, and the archive that is open for it: once, for everything that is asked of it."""
+
+    channel: Channel
+    container: Container | None = None
+    description: Description = field(default_factory=dict)
+
+
+def describe(arguments: Mapping[str, Any], session: Session) -> None:
+    """Opens the archive at `path` (hex of its bytes) within `limits`, and streams its nodes unless it is `silent`.
 
     `skipped` maps paths to (reason, detail): these nodes are not touched. Of a remote archive, `borrowed` is the
-    descriptor of the socket at which somebody fetches for us, and whether what is there can be listed.
+    descriptor of the socket at which somebody fetches for us, and whether what is there can be listed. The archive
+    stays open; with `keep`, so does its description, which `scan` and `draw` need.
     """
+    channel = session.channel
     path = os.fsdecode(bytes.fromhex(arguments["path"]))
     skipped: Mapping[str, tuple[str, str]] = arguments["skipped"]
 
@@ -82,54 +97,55 @@ def describe(arguments: Mapping[str, Any], channel: Channel) -> None:
         bound(NODE_SECONDS)
         return fault(*skipped[place]) if place in skipped else None
 
-    recognised = _recognised(arguments, path)
+    borrowed = arguments.get("borrowed")
+    recognised = recognise(path) if borrowed is None else borrow(path, *borrowed)
     channel.send("container", recognised.container)
     bound = _cpu_bound(recognised.form)
     bound(NODE_SECONDS)
-    container = recognised.open(path, Limits(**arguments["limits"]))
+    nodes: dict[str, Node] = {}
     try:
+        container = session.container = recognised.open(path, Limits(**arguments["limits"]))
         for place, node in container.nodes(watch):
-            channel.post("node", place, node)
-            if place == "/":
-                channel.post("container", container.identity())
-        # Said before it is closed: what a library breaks while it tidies up was described all the same.
+            if arguments["keep"]:
+                nodes.setdefault(place, node)
+            if not arguments["silent"]:
+                channel.post("node", place, node)
+                if place == "/":
+                    channel.post("container", container.identity())
+        if arguments["keep"]:
+            session.description = complete(container.identity(), nodes)
         channel.send("end", container.identity())
     finally:
-        container.close()
         bound(0)
 
 
-def scan(arguments: Mapping[str, Any], channel: Channel) -> None:
-    """Sends the facts that `entries` ask of the arrays at `paths`, by `jobs` threads in `memory`; ends with coverage.
+def scan(arguments: Mapping[str, Any], session: Session) -> None:
+    """Sends the facts that `entries` ask of the arrays at `paths`, of each as soon as it is known, and what was read.
 
-    `path`, `limits` and `skipped` are as for `describe`. An interrupt ends it early, with what there is.
+    By `jobs` threads in `memory`. An interrupt ends it early, with what there is.
     """
     from vizschema.bounds import Bounds, Reading
-    from vizschema.description import complete
+    from vizschema.scan.threads import Watch
     from vizschema.scan.threads import scan as scanned
 
-    skipped: Mapping[str, tuple[str, str]] = arguments["skipped"]
-    path = os.fsdecode(bytes.fromhex(arguments["path"]))
-    container = _recognised(arguments, path).open(path, Limits(**arguments["limits"]))
+    assert session.container is not None  # it was described  # noqa: S101
+    channel = session.channel
     progress = _Progress(channel)
-    try:
-        nodes: dict[str, Node] = {}
-        for place, node in container.nodes(lambda place: fault(*skipped[place]) if place in skipped else None):
-            nodes.setdefault(place, node)
-            progress(0)
-        reading = Reading(arguments["jobs"], Bounds(arguments["memory"]), progress=lambda _: progress)
-        description = complete(container.identity(), nodes)
-        found = scanned(container, description, arguments["entries"], reading, arguments["paths"])
-        for place, facts in found.facts.items():
-            channel.post("facts", place, facts)
-        channel.send("end", {"coverage": found.coverage, "complete": found.complete})
-    finally:
-        container.close()
+    watch = Watch(partial(channel.send, "reading"), partial(channel.post, "facts"))
+    reading = Reading(arguments["jobs"], Bounds(arguments["memory"]), progress=lambda _: progress)
+    paths = None if arguments["paths"] is None else frozenset(arguments["paths"])
+    found = scanned(session.container, session.description, arguments["entries"], reading, paths, watch)
+    channel.send("end", found.complete)
 
 
-def _recognised(arguments: Mapping[str, Any], path: str) -> Recognised:
-    borrowed = arguments.get("borrowed")
-    return recognise(path) if borrowed is None else borrow(path, *borrowed)
+def draw(arguments: Mapping[str, Any], session: Session) -> None:
+    """Streams pictures of the arrays `wanted`."""
+    from vizschema.scan.pictures import pictures
+
+    assert session.container is not None  # it was described  # noqa: S101
+    for place, picture in pictures(session.container, session.description["nodes"], arguments["wanted"]):
+        session.channel.send("picture", place, picture)
+    session.channel.send("end", None)
 
 
 def _cpu_bound(form: str) -> Callable[[int], object]:
@@ -158,44 +174,34 @@ class _Progress:
                 self._done, self._told = 0, time.monotonic()
 
 
-def draw(arguments: Mapping[str, Any], channel: Channel) -> None:
-    """Streams pictures of the arrays `wanted`; `path`, `limits` and `skipped` are as for `describe`."""
-    from vizschema.scan.pictures import pictures
-
-    skipped: Mapping[str, tuple[str, str]] = arguments["skipped"]
-    path = os.fsdecode(bytes.fromhex(arguments["path"]))
-    with closing(_recognised(arguments, path).open(path, Limits(**arguments["limits"]))) as container:
-        nodes = container.nodes(lambda place: fault(*skipped[place]) if place in skipped else None)
-        for place, picture in pictures(container, dict(nodes), arguments["wanted"]):
-            channel.send("picture", place, picture)
-    channel.send("end", None)
-
-
-FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Channel], None]] = {
+FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Session], None]] = {
     "describe": describe,
     "scan": scan,
     "draw": draw,
 }
 
 
-def main() -> int:
-    """0 after the last request. Nothing that a library prints reaches the channel."""
-    channel = Channel(os.dup(1))
+def run() -> int:
+    """0 after the last request on stdin. Nothing that a library prints reaches the channel."""
+    session = Session(Channel(os.dup(1)))
     os.dup2(2, 1)
     gc.disable()  # nodes are let go of one by one; in cycles there is next to nothing
     threading.stack_size(_STACK)
-    _, setup = messages.unpack(messages.read(sys.stdin.buffer))
-    channel.send("ready", _confine(setup))
-    while True:
-        try:
-            function, arguments = messages.unpack(messages.read(sys.stdin.buffer))
-        except EOFError:
-            return 0
-        _carry_out(FUNCTIONS[function], arguments, channel)
+    with open(0, "rb", closefd=False) as requests:
+        _, setup = messages.unpack(messages.read(requests))
+        session.channel.send("ready", _confine(setup))
+        while True:
+            try:
+                function, arguments = messages.unpack(messages.read(requests))
+            except EOFError:
+                return 0
+            _carry_out(FUNCTIONS[function], arguments, session)
 
 
 def _confine(setup: Mapping[str, Any]) -> list[str]:
     """What could not be denied, in words, once everything else is."""
+    with suppress(OSError):
+        os.chdir(os.fsdecode(bytes.fromhex(setup["folder"])))  # to which paths are relative
     notes = limit_resources(setup["memory"], setup["seconds"])
     readable = [os.fsdecode(bytes.fromhex(path)) for path in setup["readable"]]
     for path in readable:
@@ -204,18 +210,15 @@ def _confine(setup: Mapping[str, Any]) -> list[str]:
     return [*notes, *confine(readable, network=setup["network"])]
 
 
-def _carry_out(function: Callable[[Mapping[str, Any], Channel], None], arguments: Any, channel: Channel) -> None:
+def _carry_out(function: Callable[[Mapping[str, Any], Session], None], arguments: Any, session: Session) -> None:
+    channel = session.channel
     try:
         with reported_as_bug():
             try:
-                function(arguments, channel)
+                function(arguments, session)
             except MemoryError:
                 channel.send("limit", "reading it takes more memory than the worker may have")
     except VizschemaError as error:
         fields = {name: vars(error)[name] for name in FIELDS}
         shown = {name: value if value is None else escape_text(value) for name, value in fields.items()}
         channel.send("error", type(error).__name__, escape_text(str(error)), shown)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

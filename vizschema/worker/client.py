@@ -1,16 +1,17 @@
-"""Archives read by workers: the death of one is damage of what it read, and another one reads the rest."""
+"""An archive read by workers: the death of one is damage of what it read, and another one reads all that is left."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vizschema.bounds import Bounds, Progress, Reading
+from vizschema.bounds import Bounds, Reading
 from vizschema.containers.base import Limits
+from vizschema.containers.formats import modules_of
 from vizschema.description import Description, Node, complete, fault
 from vizschema.worker.process import Worker, WorkerDied, hexed
 
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
     from vizschema.scan.threads import Scanned
 
 RESTARTS = 3
-"""How often a worker is started again, to describe or to read what lies behind the place at which one died."""
-
-Start = Callable[[Sequence[str], Bounds], AbstractContextManager[Worker]]
-"""Starts a worker that may read these paths, within bounds."""
+"""How often a worker is started again, to describe what lies behind the node at which one died."""
 
 _UNKNOWN = {"format": "zarr", "version": None, "store": "directory", "consolidated": False}
 
@@ -35,58 +33,106 @@ class _Heard:
     touched: str = "/"
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
-    """An archive described by a worker, and notes in words; more can be `asked` of it while the worker lives."""
+class Session:
+    """One archive, opened once for everything that is asked of it, and within one deadline for all.
 
-    archive: str
-    description: Description
-    notes: tuple[str, ...]
-    worker: Worker | None
-    asked: Mapping[str, Any]
+    A worker that dies is followed by another, which opens the archive again. `description`, and `notes` in words, say
+    what was found; `cut` that no worker got to the end of it, so that nothing more can be asked.
+    """
+
+    def __init__(self, archive: str, limits: Limits, bounds: Bounds, *, keep: bool = True) -> None:
+        self.description: Description = {}
+        self.notes: tuple[str, ...] = ()
+        self.cut = False
+        self.workers: list[Worker] = []
+        self._archive = archive
+        self._limits = limits
+        self._bounds = bounds
+        self._keep = keep
+        self._deadline = time.monotonic() + bounds.seconds
+        self._dead: dict[str, Node] = {}
+
+    def close(self) -> None:
+        """End the last worker."""
+        for worker in self.workers[-1:]:
+            worker.close()
+
+    def describe(self) -> None:
+        """Describe the archive: a node at which a worker dies is `crashed` or `over-limit`, and another goes on.
+
+        Raises `NotAnArchive`, and `VizschemaError` if no worker can be started.
+        """
+        while True:
+            heard = _Heard()
+            try:
+                self._describe(heard)
+            except WorkerDied as died:
+                last = died
+            else:
+                self.description = complete(heard.container, heard.nodes)
+                self.workers[-1].foretell(modules_of(heard.container, values=self._keep))
+                return
+            again = heard.touched != "/" and heard.touched not in self._dead and len(self._dead) < RESTARTS
+            self._dead[heard.touched] = fault(last.reason, last.detail)
+            if last.final or not again:
+                self.cut = True
+                nodes = {**self._dead, **heard.nodes}
+                nodes.setdefault("/", self._dead[heard.touched])
+                self.notes += (f"nothing after {heard.touched} was looked at: {last.detail}",)
+                self.description = complete(heard.container, nodes)
+                return
 
     def scan(self, entries: Sequence[Mapping[str, Any]], reading: Reading) -> Scanned | None:
-        """Read what `entries` of `facts.json` ask for; None if no worker could describe the archive to its end.
+        """Read what `entries` of `facts.json` ask for; None if no worker could describe the archive to its end."""
+        from vizschema.worker.scanning import scanned
 
-        Where the worker dies, others read array by array, so that one death is the damage of one array.
-        """
-        from vizschema.scan.threads import Scanned, coverage_of, readable
+        return None if self.cut else scanned(self, entries, reading)
 
-        if self.worker is None:
-            return None
-        coverage = coverage_of(self.description)
-        progress = reading.begun(coverage["bytes"])
-        request = {
-            **self.asked,
-            "entries": list(entries),
-            "jobs": reading.jobs,
-            "memory": reading.bounds.memory,
-            "paths": None,
+    def draw(self, wanted: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """(path, picture) of those of `wanted` that are arrays, as a worker sends them; raises `WorkerDied`."""
+        if self.cut or not wanted:
+            return
+        worker = self.living()
+        for message in worker.run("draw", {"wanted": list(wanted)}):
+            match message:
+                case ["picture", str(path), dict(picture)]:
+                    yield path, picture
+                case ["end", *_]:
+                    return
+                case _:
+                    raise worker.senseless()
+
+    def living(self) -> Worker:
+        """A worker that has the archive open; raises `WorkerDied` where none gets so far."""
+        if not self.workers[-1].alive:
+            self._describe(None)
+        return self.workers[-1]
+
+    def _describe(self, heard: _Heard | None) -> None:
+        """Let a new worker open the archive, and fill `heard`, if any, with what it says; raises `WorkerDied`."""
+        self.close()
+        worker = Worker([self._archive], self._bounds, deadline=self._deadline)
+        self.workers.append(worker)
+        if worker.notes not in (self.notes[: len(worker.notes)], ()):
+            self.notes = (*worker.notes, *self.notes)
+        asked = {
+            "path": hexed(self._archive),
+            "limits": asdict(self._limits),
+            "skipped": {place: (node["reason"], node["detail"]) for place, node in self._dead.items()},
+            "keep": self._keep,
+            "silent": heard is None,
         }
-        try:
-            return _scanned(self.worker, request, progress)
-        except WorkerDied as died:
-            last = died
-        facts: dict[str, Node] = {}
-        restarts, pending = 0, readable(self.description)
-        while pending and restarts <= RESTARTS and not last.final:
-            restarts += 1
-            with Worker([self.archive], reading.bounds) as other:
-                while pending:
-                    path = pending.pop(0)
-                    try:
-                        found = _scanned(other, {**request, "paths": [path]}, progress)
-                    except WorkerDied as died:
-                        last = died
-                        facts[path] = _lost(path, died)
-                        break
-                    facts.update(found.facts)
-                    for key in ("chunks_read", "bytes_read"):
-                        coverage[key] += found.coverage[key]
-                    if not found.complete:
-                        return Scanned(facts, coverage, complete=False)
-        facts.update((path, _lost(path, last)) for path in pending)
-        return Scanned(facts, coverage, complete=True)
+        heard = heard or _Heard()
+        for message in worker.run("describe", asked):
+            match message:
+                case ["touching", str(place)]:
+                    heard.touched = place
+                case ["node", str(place), {"kind": str()} as node]:
+                    heard.nodes.setdefault(place, node)
+                case ["container" | "end", {"format": str()} as container]:
+                    heard.container = container
+                case _:
+                    raise worker.senseless()
 
 
 @contextmanager
@@ -95,76 +141,15 @@ def opened(
     *,
     limits: Limits = Limits(),  # noqa: B008  (frozen)
     bounds: Bounds = Bounds(),  # noqa: B008  (frozen)
-    start: Start = Worker,
-) -> Iterator[Described]:
-    """Describe the archive at `path` by a worker, which can be asked for more in the block.
+    keep: bool = True,
+) -> Iterator[Session]:
+    """Describe the archive at `path` by a worker, which can be asked for more in the block if it is to `keep` it.
 
-    A node at which a worker dies is `crashed` or `over-limit`, and another worker describes the rest.
-    Raises `NotAnArchive`, and `VizschemaError` where no worker can be started.
+    Raises as `Session.describe`.
     """
-    archive = os.fspath(path)
-    deadline = time.monotonic() + bounds.seconds
-    dead: dict[str, Node] = {}
-    while True:
-        heard = _Heard()
-        skipped = {place: (node["reason"], node["detail"]) for place, node in dead.items()}
-        asked = {"path": hexed(archive), "limits": asdict(limits), "skipped": skipped}
-        with start([archive], bounds) as worker:
-            try:
-                _listen(worker, heard, asked, deadline)
-            except WorkerDied as died:
-                last = died
-            else:
-                yield Described(archive, complete(heard.container, heard.nodes), worker.notes, worker, asked)
-                return
-        again = not last.final and heard.touched != "/" and heard.touched not in dead and len(dead) < RESTARTS
-        dead[heard.touched] = fault(last.reason, last.detail)
-        if not again:
-            nodes = {**dead, **heard.nodes}
-            nodes.setdefault("/", dead[heard.touched])
-            note = f"nothing after {heard.touched} was looked at: {last.detail}"
-            yield Described(archive, complete(heard.container, nodes), (*worker.notes, note), None, asked)
-            return
-
-
-def _listen(worker: Worker, heard: _Heard, asked: Mapping[str, Any], deadline: float) -> None:
-    """Fills `heard` with what the worker says; raises `WorkerDied`."""
-    for message in worker.run("describe", asked, deadline=deadline):
-        match message:
-            case ["touching", str(place)]:
-                heard.touched = place
-            case ["node", str(place), {"kind": str()} as node]:
-                heard.nodes.setdefault(place, node)
-            case ["container" | "end", {"format": str()} as container]:
-                heard.container = container
-            case _:
-                raise worker.senseless()
-
-
-def _scanned(worker: Worker, request: Mapping[str, Any], progress: Progress | None) -> Scanned:
-    """What a worker reads, of a part if it is interrupted; raises `WorkerDied`."""
-    from vizschema.scan.threads import Scanned
-
-    answers = worker.run("scan", request)
-    facts: dict[str, Node] = {}
-    while True:
-        try:
-            for message in answers:
-                match message:
-                    case ["progress", int(done)]:
-                        if progress is not None:
-                            progress(done)
-                    case ["facts", str(path), dict(found)]:
-                        facts[path] = found
-                    case ["end", {"coverage": dict(coverage), "complete": bool(complete)}]:
-                        return Scanned(facts, coverage, complete)
-                    case _:
-                        raise worker.senseless()
-        except KeyboardInterrupt:
-            worker.interrupt()
-            answers = worker.listen()
-
-
-def _lost(path: str, died: WorkerDied) -> Node:
-    reason = "over-limit" if died.reason == "over-limit" else "undecodable"
-    return {"damaged_chunks": [{"key": path, "reason": reason, "detail": died.detail}]}
+    session = Session(os.fspath(path), limits, bounds, keep=keep)
+    try:
+        session.describe()
+        yield session
+    finally:
+        session.close()

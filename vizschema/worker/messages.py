@@ -9,11 +9,12 @@ import orjson
 LARGEST = 64 << 20
 """Bytes of a message; the attributes of one node, escaped, stay far below."""
 
-_HEADER = 4
+HEADER = 4
+"""Bytes of the length of a message."""
 
 
 class Malformed(Exception):
-    """What arrived is no message."""
+    """What arrived is not a message."""
 
 
 def pack(message: Any) -> bytes:
@@ -24,17 +25,22 @@ def pack(message: Any) -> bytes:
         raise Malformed(f"no JSON: {error}") from None
     if len(body) > LARGEST:
         raise Malformed(f"a message of {len(body)} bytes")
-    return len(body).to_bytes(_HEADER, "big") + body
+    return len(body).to_bytes(HEADER, "big") + body
 
 
-def read(stream: IO[bytes]) -> bytes:
-    """The next message, packed; raises `EOFError` where there is none, `Malformed` where it is no message."""
-    header = stream.read(_HEADER)
+def size_of(header: bytes) -> int:
+    """The length of the message with this header; raises `EOFError` if there is none, `Malformed` if it is wrong."""
     if not header:
         raise EOFError
     size = int.from_bytes(header, "big")
-    if len(header) < _HEADER or size > LARGEST:
+    if len(header) < HEADER or size > LARGEST:
         raise Malformed("no message")
+    return size
+
+
+def read(stream: IO[bytes]) -> bytes:
+    """The next message, packed; raises `EOFError` where there is none, `Malformed` where it is not a message."""
+    size = size_of(stream.read(HEADER))
     body = stream.read(size)
     if len(body) < size:
         raise EOFError

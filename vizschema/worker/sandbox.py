@@ -77,16 +77,23 @@ def _limited(kind: int, soft: int, hard: int) -> bool:
     return True
 
 
+def end_with(parent: int) -> None:
+    """Let this process end with the thread that forked it, which is the main thread of the process `parent`."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, _KILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
 def confine(readable: Sequence[str], *, network: bool = False) -> list[str]:
     """What this system cannot deny, in words; all but reading `readable` and the interpreter is denied.
 
     No file is written, none executed, nothing bound or connected to by TCP (unless `network`), and no process outside
-    is signalled. The process ends with the one that started it.
+    is signalled.
     """
     if sys.platform != "linux":
         return ["this system has no Landlock: only limits on resources hold"]
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_SET_DEATH_SIGNAL, _KILL, 0, 0, 0)
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)
     if version < 1:
         return ["this kernel has no Landlock: only limits on resources hold"]

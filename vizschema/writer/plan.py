@@ -13,15 +13,15 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from vizschema.containers.base import clean_attributes, name_node
+from vizschema.containers.attributes import JSON_NAMES, clean_attributes
+from vizschema.containers.base import name_node
 from vizschema.description import ITEM_BYTES, Description, Node, array, complete, group, parent_of
 from vizschema.errors import UsageError
 from vizschema.text import escape_name, escape_text, shorten
-from vizschema.writer.arraylike import readable
 from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
 
-RESERVED = ("_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "DIMENSION_LIST", STORED_DTYPE)
-"""Attributes by which containers carry axes and stored dtypes: a writer sets them, a caller does not."""
+RESERVED = ("_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "DIMENSION_LIST", STORED_DTYPE, JSON_NAMES)
+"""Attributes by which containers carry axes, stored dtypes, nested values: a writer sets them, a caller does not."""
 
 # NumPy's kinds of dtypes that no array of the standard may have, by the names of `docs/architecture.md`.
 _UNPORTABLE = {"U": "string", "T": "string", "S": "bytes", "M": "datetime", "m": "timedelta", "O": "object"}
@@ -94,7 +94,12 @@ def _plain(path: str, key: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _plain(path, key, item) for name, item in value.items()}
     found = type(value).__name__
-    raise UsageError(f"attribute {key}", path=path, expected="a number, a text, a boolean or a flat list", found=found)
+    raise UsageError(
+        f"attribute {key}",
+        path=path,
+        expected="a JSON value: a number, a text, a boolean, None, a list or a mapping",
+        found=found,
+    )
 
 
 def root_attributes(given: Mapping[str, Any], spec: str, profile: str) -> dict[str, Any]:
@@ -117,9 +122,11 @@ def plan_array(
     path: str, given: Array, attributes: Mapping[str, Any], form: Form, layout: Mapping[str, Any]
 ) -> PlannedArray:
     """`given`, with further `attributes`, ready to be written; raises `UsageError` where its parts do not fit."""
-    values = readable(path, given.data)
-    axes = () if given.axes is None else tuple(given.axes)
-    if isinstance(given.axes, str) or len(axes) != len(values.shape) or not all(isinstance(name, str) for name in axes):
+    values = np.asarray(given.data)
+    if values.dtype.byteorder == ">" or not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
+    axes = tuple(given.axes)
+    if isinstance(given.axes, str) or len(axes) != values.ndim or not all(isinstance(name, str) for name in axes):
         raise UsageError(path=path, expected=f"one axis name per dimension of {values.shape}", found=repr(given.axes))
     if given.shards is not None and not form.shards:
         raise UsageError(f"{form.name} has no shards; leave them out, or write zarr-v3", path=path)
@@ -133,8 +140,7 @@ def plan_array(
         shards = form.default_shards(values.shape, chunks, values.dtype.itemsize)
     if shards is not None and any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
         raise UsageError(path=path, expected=f"shards that are multiples of the chunks {chunks}", found=shards)
-    plain = plain_attributes(path, {**given.attributes, **attributes})
-    return PlannedArray(values, dtype, axes, plain, chunks, shards, getattr(values, "cut", None))
+    return PlannedArray(values, dtype, axes, plain_attributes(path, {**given.attributes, **attributes}), chunks, shards)
 
 
 def default_chunks(
@@ -174,23 +180,23 @@ def canonical_dtype(dtype: np.dtype[Any]) -> str:
 
 def plan_node(path: str, planned: PlannedArray, form: Form) -> Node:
     """The node that `planned` becomes in a description."""
-    attributes, escaped = clean_attributes(planned.attributes)
+    cleaned = clean_attributes(planned.attributes)
     portable = planned.dtype in ITEM_BYTES
     node = array(
         planned.dtype,
         planned.shape,
         planned.axes,
-        attributes,
+        {},
         form.storage(planned) if portable else None,
         item_bytes=planned.values.dtype.itemsize,
     )
-    return _named(node, path, escaped)
+    return _named(cleaned.of(node), path, cleaned.escaped)
 
 
 def plan_group(path: str, attributes: Mapping[str, Any]) -> Node:
     """The node that a group with `attributes` becomes in a description."""
-    cleaned, escaped = clean_attributes(attributes)
-    return _named(group(cleaned), path, escaped)
+    cleaned = clean_attributes(attributes)
+    return _named(cleaned.of(group({})), path, cleaned.escaped)
 
 
 def plan_description(nodes: Mapping[str, Node], form: Form) -> Description:

@@ -14,7 +14,7 @@ from vizschema.containers.base import Container
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.reader.archive import require_decodable
-from vizschema.reader.selection import Selectable
+from vizschema.reader.selection import Kept, Selectable
 from vizschema.writer.forms.base import Form
 from vizschema.writer.plan import node_path
 
@@ -38,9 +38,8 @@ def _problem(path: str, node: Node, container: Mapping[str, Any]) -> str | None:
     size = node["storage"]["chunk_bytes"] if node["kind"] == "array" and node["storage"] is not None else 0
     if size > MEMORY:
         return f"a chunk of {size} bytes exceeds the limit of {MEMORY} bytes"
-    for key, value in node["attributes"].items():
-        if isinstance(value, dict) and value.keys() == {"unsupported"}:
-            return f"attribute {key}: {value['unsupported']}"
+    for key, kind in node.get("unsupported", {}).items():
+        return f"attribute {key}: {kind}"
     try:
         node_path(path)
         if node["kind"] == "array":
@@ -65,7 +64,7 @@ class SourceValues:
 
     def __getitem__(self, key: Any, /) -> npt.NDArray[Any]:
         if self._source is None:
-            self._source = Selectable(self._path, lru_cache(1)(self._opened.values))
+            self._source = Selectable(self._path, lru_cache(1)(self._opened.values), Kept())
         values = self._source[key]
         if self.done is not None:
             self.done(values.nbytes)

@@ -30,7 +30,7 @@ _JUDGING = (
     *("dataclasses", "datetime", "errno", "gc", "hashlib", "json", "pathlib", "stat", "tomllib", "unicodedata"),
     *("urllib.parse", "orjson", "jsonschema_rs"),
 )
-_STARTING = ("signal", "subprocess", "threading")
+_STARTING = ("atexit", "signal", "socket", "subprocess", "threading", "weakref")
 _DESCRIBING = (
     *(
         "__future__",
@@ -43,6 +43,9 @@ _DESCRIBING = (
         "orjson",
         "re",
         "resource",
+        "select",
+        "signal",
+        "socket",
         "threading",
     ),
     *("typing", "unicodedata"),

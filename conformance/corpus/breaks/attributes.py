@@ -49,7 +49,7 @@ def _metadata() -> Iterator[Break]:
         yield broken("size-attribute", "trace", slug, f"A size of {value!r}.", attribute("/metadata", "size_window", value))
     yield valid("size-attribute", "trace", "zero", "An axis may have no entry.", attribute("/metadata", "size_window", 0))
     yield valid("size-attribute", "trace", "whole-float", "5.0 is a whole number.", attribute("/metadata", "size_token", 5.0))
-    yield valid("size-attribute", "trace", "another-word", "An attribute that only holds the word is no size.", attribute("/metadata", "window_size_", -1))
+    yield valid("size-attribute", "trace", "another-word", "An attribute that only holds the word is not a size.", attribute("/metadata", "window_size_", -1))
     yield valid("size-attribute", "trace", "elsewhere", "Only /metadata declares sizes.", attribute("/activations", "size_token", "five"))
     for name in ("framework", "task", "dataset", "license", "checkpoint_sha256", "git_commit", "seed", "dtype", "device"):
         yield broken("recommended-metadata", "trace", f"{name.replace('_', '-')}-absent", f"/metadata has no {name}.", no_attribute("/metadata", name))
@@ -60,7 +60,7 @@ def _metadata() -> Iterator[Break]:
     yield broken("metadata-attributes-only", "trace", "array", "A member of /metadata.", add("/metadata/sequence", array("token")))
     yield broken("metadata-attributes-only", "trace", "group", "A group of settings in /metadata.", add("/metadata/config", group(depth=3)))
     yield broken("metadata-attributes-only", "trace", "text-array", "A name in a 0-dimensional text array.", add("/metadata/model", array("", "bytes", {"pattern": "zeros"})))
-    yield broken("metadata-attributes-only", "trace", "unnamed-axes", "A member of /metadata whose name and axes are no names.", add("/metadata/A b", {**array("Token Token"), "shape": [2, 2]}))
+    yield broken("metadata-attributes-only", "trace", "unnamed-axes", "A member of /metadata whose name and axes are not names.", add("/metadata/A b", {**array("Token Token"), "shape": [2, 2]}))
     yield valid("metadata-attributes-only", "trace", "similar-name", "A group whose name begins alike.", add("/metadata_of_inputs/x", array("token")))
 
 
@@ -71,7 +71,7 @@ def _counts() -> Iterator[Break]:
     yield valid("count-attribute", "trace", "zero", "A count of 0 says that there is nothing.", attribute("/activations", "num_heads", 0))
     yield valid("count-attribute", "trace", "of-array", "An array counts nothing.", attribute(LAYER, "num_heads", "two"))
     yield valid("count-attribute", "trace", "in-metadata", "/metadata may quote a model's own settings.", attribute("/metadata", "num_heads", "two"))
-    yield valid("count-attribute", "trace", "another-word", "An attribute that only holds the word is no count.", attribute("/activations", "max_num_layers", "two"))
+    yield valid("count-attribute", "trace", "another-word", "An attribute that only holds the word is not a count.", attribute("/activations", "max_num_layers", "two"))
     for slug, partial in (("text", "yes"), ("number", 1), ("list", [True])):
         yield broken("partial-attribute", "trace", slug, f"partial is {partial!r}.", attribute("/activations", "partial", partial))
     yield broken("partial-attribute", "trace", "at-root", "partial of the root is a text.", attribute("/", "partial", "no"))
@@ -117,31 +117,38 @@ def _references() -> Iterator[Break]:
 
 def _portable() -> Iterator[Break]:
     for place, slug in (("/metadata", "metadata"), (LAYER, "array"), ("/extra", "extra"), ("/", "root"), ("/activations", "group")):
-        yield broken("portable-attribute", "trace", f"object-in-{slug}", "A nested object.", attribute(place, "config", {"a": 1}))
-        yield broken("portable-attribute", "trace", f"null-in-{slug}", "A null.", attribute(place, "config", None))
-    lists: tuple[tuple[str, Any], ...] = (("mixed-list", [1, "a"]), ("nested-list", [[1], [2]]), ("booleans-and-numbers", [True, 2]), ("list-of-nulls", [None]), ("list-of-objects", [{"a": 1}]))
+        yield broken("portable-attribute", "trace", f"deep-in-{slug}", "A list nested 17 levels deep.", attribute(place, "config", nested(17)))
+        yield valid("portable-attribute", "trace", f"valid-object-in-{slug}", "A nested object.", attribute(place, "config", {"a": {"b": [1, None, {"c": []}]}}))
+        yield valid("portable-attribute", "trace", f"valid-null-in-{slug}", "A null says that there is no value.", attribute(place, "config", None))
+    yield broken("portable-attribute", "trace", "deep-object", "An object nested 17 levels deep.", attribute("/metadata", "config", {"a": nested(16)}))
+    yield valid("portable-attribute", "trace", "valid-16-levels", "A list nested 16 levels deep.", attribute("/metadata", "config", nested(16)))
+    lists: tuple[tuple[str, Any], ...] = (("mixed-list", [1, "a"]), ("nested-list", [[1], [2]]), ("booleans-and-numbers", [True, 2]), ("list-of-nulls", [None]), ("list-of-objects", [{"a": 1}]), ("empty-object", {}), ("conventions", [{"uuid": "b77365e5-2b0c-4141-b917-c03b7c68e935", "name": "license"}]), ("odd-keys", {"": 1, "1": "1e3", "a/b": "~", "on": "yes"}), ("large-integers", [1 << 63, 1, -3]), ("exact-mixture", [(1 << 60) + 1, 0.5]))
     for slug, value in lists:
-        yield broken("portable-attribute", "trace", slug, "A list of what is not one of numbers, texts, booleans.", attribute("/metadata", "config", value))
-    for slug, place, name in (
+        yield valid("portable-attribute", "trace", f"valid-{slug}", "A JSON value that not every container has a type for.", attribute("/metadata", "config", value))
+    for rule, place, name in (
         ("spec-version", "/", "spec_version"),
-        ("profile", "/", "profile"),
-        ("created-at", "/", "created_at"),
+        ("profile-declared", "/", "profile"),
+        ("creation-time", "/", "created_at"),
         ("generator", "/", "generator"),
-        ("complete", "/", "complete"),
-        ("model-name", "/metadata", "model_name"),
-        ("model-version", "/metadata", "model_version"),
-        ("size", "/metadata", "size_window"),
-        ("count", "/activations", "num_blocks"),
-        ("partial", "/activations", "partial"),
-        ("indices", LAYER, "indices"),
-        ("source", SELF, "source"),
-        ("normalization", SELF, "normalization"),
+        ("capture-complete", "/", "complete"),
+        ("model-identity", "/metadata", "model_name"),
+        ("model-identity", "/metadata", "model_version"),
+        ("size-attribute", "/metadata", "size_window"),
+        ("count-attribute", "/activations", "num_blocks"),
+        ("partial-attribute", "/activations", "partial"),
+        ("present-attribute", "/activations", "present"),
+        ("module-attribute", LAYER, "module"),
+        ("indices-attribute", LAYER, "indices"),
+        ("attention-source", SELF, "source"),
+        ("attention-normalization", SELF, "normalization"),
         ("masked-value", LAYER, "masked_value"),
-        ("mask", LAYER, "mask"),
-        ("scale", LAYER, "scale"),
-        ("sink", SELF, "sink"),
+        ("reference-path", LAYER, "mask"),
+        ("reference-path", LAYER, "scale"),
+        ("reference-path", SELF, "sink"),
     ):
-        yield broken("portable-attribute", "trace", f"object-as-{slug}", f"A nested object as {name}: one fault, not two.", attribute(place, name, {"a": 1}))
+        slug = name.replace("_", "-")
+        yield broken(rule, "trace", f"{slug}-object", f"{name} is an object.", attribute(place, name, {"a": 1}))
+        yield broken(rule, "trace", f"{slug}-null", f"{name} is null.", attribute(place, name, None))
     portable: tuple[tuple[str, Any], ...] = (("numbers", [1, 2.5]), ("texts", ["a", "b"]), ("booleans", [True, False]), ("empty-list", []), ("empty-text", ""), ("negative", -7), ("boolean", False))
     for slug, value in portable:
         yield valid("portable-attribute", "trace", f"valid-{slug}", f"{value!r} is an attribute of any container.", attribute("/metadata", "config", value))
@@ -149,6 +156,14 @@ def _portable() -> Iterator[Break]:
         yield broken("printable-text", "trace", slug, "A text with characters that are not printed.", attribute("/metadata", "note", text))
     yield broken("printable-text", "trace", "of-array", "An attribute of an array with a line break.", attribute(LAYER, "note", "two\nlines"))
     yield valid("printable-text", "trace", "letters", "Letters of any language are printable.", attribute("/metadata", "note", "Größe, 寸法"))
+
+
+def nested(levels: int) -> Any:
+    """A list within lists, `levels` of them."""
+    value: Any = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
 
 
 PATHS = (
@@ -228,9 +243,9 @@ def _names() -> Iterator[Break]:
         ("bare-host", "local"),
         ("sentence", "run on gpu7.lan, twice"),
     ):
-        yield valid("no-machine-names", "trace", f"valid-{slug}", f"{text!r} is no place on a machine.", attribute("/metadata", "note", text))
-        yield valid("no-machine-names", "trace", f"valid-list-{slug}", f"{text!r} is no place on a machine.", attribute("/metadata", "notes", [text]))
+        yield valid("no-machine-names", "trace", f"valid-{slug}", f"{text!r} is not a place on a machine.", attribute("/metadata", "note", text))
+        yield valid("no-machine-names", "trace", f"valid-list-{slug}", f"{text!r} is not a place on a machine.", attribute("/metadata", "notes", [text]))
     near = ("1:/x", "~Ada/model.pt", "\\a", "gpu_7.lan", "gpulan", ".lan")
     notes = (attribute("/metadata", f"note_{number}", text) for number, text in enumerate(near))
-    yield valid("no-machine-names", "trace", "nearly", "A drive that is no letter, a name in capitals, one backslash, no host.", attribute("/metadata", "notes", list(near)), *notes)
+    yield valid("no-machine-names", "trace", "nearly", "A drive that is not a letter, a name in capitals, one backslash, no host.", attribute("/metadata", "notes", list(near)), *notes)
     yield valid("no-machine-names", "trace", "host-number", "A number names no host.", attribute("/metadata", "host", 7))

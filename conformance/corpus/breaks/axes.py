@@ -40,7 +40,7 @@ def _names() -> Iterator[Break]:
     yield broken("axes-named", "trace", "none", "No dimension has a name.", no_axes(LAYER))
     yield broken("axes-named", "trace", "first", "The first dimension has no name.", axis(LAYER, 0, None))
     yield broken("axes-named", "trace", "last", "The last dimension has no name.", axis(LAYER, 1, None))
-    yield broken("axes-named", "trace", "two-of-four", "Two dimensions have no name, which is no repetition.", axis(SELF, 2, None), axis(SELF, 3, None))
+    yield broken("axes-named", "trace", "two-of-four", "Two dimensions have no name, which is not a repetition.", axis(SELF, 2, None), axis(SELF, 3, None))
     yield broken("axes-named", "openfold", "of-known-array", "A dimension of a known array has no name: one fault, not two.", axis("/attention/ipa/layer_00", 2, None))
     yield broken("axes-named", "mnist", "none-of-known-array", "No dimension of a known array has a name: one fault, not two.", no_axes("/inputs/images"))
     yield broken("axes-named", "vit", "none-of-layer", "No dimension of a layer has a name: one fault, not two.", no_axes("/activations/layer_00"))
@@ -128,9 +128,9 @@ def _scopes() -> Iterator[Break]:
     yield broken("axis-one-size", "trace", "scope-declares-other", "The group of a scope declares another size.", *_steps(size_token=9))
     yield broken("axis-one-size", "trace", "out-of-scope", "An array outside the scopes has the tokens of one of them.", *_steps(), add("/outputs/loss", {**array("token"), "shape": [3]}))
     for slug, label in (("capital", "Step"), ("empty", ""), ("space", "step 0"), ("number", 3), ("list", ["step_00"]), ("digit-first", "0_step"), ("at", "a@b"), ("boolean", True)):
-        # A label that is no text is none: sizes are alike here, so that nothing else is broken.
+        # A label that is not text is none: sizes are alike here, so that nothing else is broken.
         same = (resized(f"{STEP}/layer_00", 5, 8), resized(f"{STEP}/layer_01", 5, 8))
-        yield broken("scope-attribute", "trace", slug, f"{label!r} is no label of a scope.", *_steps(label), *same)
+        yield broken("scope-attribute", "trace", slug, f"{label!r} is not a label of a scope.", *_steps(label), *same)
     yield broken("scope-attribute", "trace", "unused", "No array below has the axis.", attribute("/activations", "scope_window", "a"))
     yield broken("scope-attribute", "trace", "plural", "The arrays call the axis token.", attribute("/activations", "scope_tokens", "a"))
     yield broken("scope-attribute", "trace", "hidden-by-nearer", "Every array below has a nearer label.", add("/outputs/x", array("window window:key", scope_window="b")), add("/outputs", group(scope_window="a")))
@@ -164,5 +164,5 @@ def _terms() -> Iterator[Break]:
     yield broken("axis-term", "trace", "declared", "A size of an axis heads.", attribute("/metadata", "size_heads", 2))
     for name in ("big_batch", "tokens_left", "bs", "hh", "class", "subclasses", "h1", "batch_"):
         yield valid("axis-term", "trace", f"valid-{name.replace('_', '-').rstrip('-')}", f"{name!r} is a name of its own.", add("/outputs/x", array(name)))
-    yield valid("axis-term", "trace", "as-role", "A role is no axis.", add("/outputs/x", array("token:b")))
+    yield valid("axis-term", "trace", "as-role", "A role is not an axis.", add("/outputs/x", array("token:b")))
     yield valid("axis-term", "trace", "no-array-of-terms", "Arrays may be called anything.", add("/outputs/tokens", array("token")))

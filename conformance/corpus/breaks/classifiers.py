@@ -145,6 +145,8 @@ def _mnist() -> Iterator[Break]:
         "prefixed": (add("/my_inputs", group()), add("/my_inputs/x", array("sample"))),
     }.items():
         yield broken("mnist-known-nodes", "mnist", slug, "A node that the profile has no name for.", *edits)
+    yield broken("activations-present", "mnist", "coordinate-only", "A coordinate is no activation.", without("/activations"), add("/activations", group()), add("/activations/sample", array("sample", "int64", {"pattern": "ramp"})))
+    yield valid("activation-axes", "mnist", "coordinate", "A coordinate beside activations is none.", add("/activations/conv1_channel", array("conv1_channel", "int64", {"pattern": "ramp"})))
     yield valid("mnist-known-nodes", "mnist", "any-activation", "Activations may be of any layer.", add("/activations/pool2", array("sample fc1_unit")))
     yield valid("mnist-known-nodes", "mnist", "in-extra", "Below /extra any node may be.", add("/extra", group()), add("/extra/Weights", group()), add("/extra/Weights/W", array("sample")))
     yield broken("node-name", "mnist", "capital", "A name that is no name: one fault, not two.", add("/inputs/Images", array("sample")))
@@ -174,6 +176,10 @@ def _vit() -> Iterator[Break]:
         "output": (add("/outputs/attention_rollout", array("sample token")),),
     }.items():
         yield broken("vit-known-nodes", "vit", slug, "A node that the profile has no name for.", *edits, **({"also": ("series-declared",)} if slug in ("cross-attention", "mlp") else {}))
+    yield broken("vit-known-nodes", "vit", "axis-of-another", "An array that is called after an axis, and has another one.", add("/activations/token", array("sample", "int64", {"pattern": "ramp"})))
+    yield broken("vit-known-nodes", "vit", "group-called-after-an-axis", "A group that is called after an axis is no coordinate.", add("/activations/token", group()), add("/activations/token/token", array("token", "int64", {"pattern": "ramp"})))
+    for place in ("", "/activations", "/attention", "/attention/self", "/inputs"):
+        yield valid("vit-known-nodes", "vit", f"coordinate{place.replace('/', '-') or '-at-the-root'}", "A coordinate may stand anywhere.", add(f"{place}/token", array("token", "int64", {"pattern": "ramp"})))
     yield valid("vit-known-nodes", "vit", "in-extra", "Below /extra any node may be.", add("/extra", group()), add("/extra/cls_output", array("sample hidden")))
     yield broken("node-name", "vit", "capital", "A name that is no name: one fault, not two.", add("/activations/CLS", array("sample hidden")))
     for path in ("/activations/embedding", LAYER):

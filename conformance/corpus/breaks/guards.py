@@ -130,7 +130,7 @@ def _roots() -> Iterator[Break]:
 
 
 def _kinds() -> Iterator[Break]:
-    """Attributes and names on what is no array or no group, where a rule is about the other."""
+    """Attributes and names on what is not an array, or not a group, where a rule is about the other."""
     layer, extra = "/activations/layer_00", "/extra/Anything, even Größe"
     yield valid("partial-attribute", "trace", "guarded-array", "An array may have an attribute of that name.", attribute(layer, "partial", "no"), attribute(extra, "partial", 3))
     yield valid("indices-attribute", "trace", "guarded-group", "A group may have an attribute of that name.", attribute("/attention", "indices", "first"), attribute("/extra", "indices", -1))

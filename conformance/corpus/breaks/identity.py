@@ -83,15 +83,15 @@ def breaks() -> Iterator[Break]:
         yield broken(rule, "trace", "list", f"A list stands for {what}.", attribute("/", name, ["1.0.0", "trace"]))
         yield broken(rule, "trace", "empty", f"An empty text stands for {what}.", attribute("/", name, ""))
     for slug, version in (("short", "1.0"), ("major-two", "2.0.0"), ("with-v", "v1.0.0"), ("later-minor", "1.1.0")):
-        yield broken("spec-version", "trace", slug, f"{version} is no version that this one accepts.", attribute("/", "spec_version", version))
+        yield broken("spec-version", "trace", slug, f"{version} is not a version that this one accepts.", attribute("/", "spec_version", version))
     for slug, name in (("capital", "My_model"), ("space", "my model"), ("digit-first", "2layers"), ("underscore-first", "_model"), ("capital-inside", "gptTwo"), ("hyphen-first", "-model"), ("space-first", " model")):
         yield broken("profile-declared", "trace", slug, f"{name!r} is no name of a profile.", attribute("/", "profile", name))
     for slug, name in (("of-another", "gpt2"), ("of-a-letter", "x"), ("longer", "trace_two"), ("misspelt", "vitt")):
-        yield broken("profile-known", "trace", slug, f"{name!r} is no profile of this version, so that only trace is judged.", attribute("/", "profile", name))
+        yield broken("profile-known", "trace", slug, f"{name!r} is not a profile of this version, so that only trace is judged.", attribute("/", "profile", name))
     for name in ("mnist", "vit", "openfold"):
         yield valid("profile-known", "trace", f"declared-{name}", "It declares another profile of this version, and is judged as a trace.", attribute("/", "profile", name))
     for slug, time in TIMES.items():
-        yield broken("creation-time", "trace", slug, f"{time!r} is no RFC 3339 time with an offset.", attribute("/", "created_at", time))
+        yield broken("creation-time", "trace", slug, f"{time!r} is not an RFC 3339 time with an offset.", attribute("/", "created_at", time))
     for slug, time in GOOD_TIMES.items():
         yield valid("creation-time", "trace", f"valid-{slug}", f"{time!r} is an RFC 3339 time with an offset.", attribute("/", "created_at", time))
     yield valid("generator", "trace", "one-character", "One character names a program.", attribute("/", "generator", "x"))
@@ -120,7 +120,7 @@ def _not_captured() -> Iterator[Break]:
         ("root", ["/: why"]),
     ):
         also = {"root": ("not-captured-absent",)}.get(slug, ("declared-absence",) if slug in ("capital", "trailing-slash") else ())
-        yield broken("not-captured", "trace", slug, f"{value!r} is no list of paths with reasons.", attribute("/", "not_captured", value), also=also)
+        yield broken("not-captured", "trace", slug, f"{value!r} is not a list of paths with reasons.", attribute("/", "not_captured", value), also=also)
     yield broken("not-captured", "trace", "twice", "One path and reason twice.", attribute("/", "not_captured", [ABSENT, ABSENT]), also=("declared-absence",))
     yield valid("not-captured", "trace", "none", "Everything was captured.", attribute("/", "not_captured", []))
     yield valid("not-captured", "trace", "elsewhere", "Only the root declares it.", attribute("/metadata", "not_captured", "nothing"))

@@ -1,4 +1,4 @@
-"""What stands in the place of something else: a root that is no group, groups that cannot be read, series without members."""
+"""What stands in the place of something else: a root that is not a group, groups that cannot be read, series without members."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _series(profile: str, path: str, rule: str) -> Iterator[Break]:
     """A group without its layers: meant or not, declared or not, alone or beside something else."""
     slug = path.strip("/").replace("/", "-")
     gone, base_also = on_document(lambda document: _emptied(document, path)), _alone(path)
-    yield broken(rule, profile, f"{slug}-alone-partial", "A part, it says, and it is no layer at all.", gone, attribute(path, "num_layers", 2), attribute(path, "partial", True), also=base_also)
+    yield broken(rule, profile, f"{slug}-alone-partial", "A part, it says, and it is not a layer at all.", gone, attribute(path, "num_layers", 2), attribute(path, "partial", True), also=base_also)
     yield broken(rule, profile, f"{slug}-alone-declares-none", "It declares no layer, and has none.", gone, attribute(path, "num_layers", 0), also=base_also)
     for count in (1, 2):
         yield broken("series-gap", profile, f"{slug}-alone-declares-{count}", "It declares layers and has none: a gap, and one fault.", gone, attribute(path, "num_layers", count), also=base_also)
@@ -143,5 +143,5 @@ def _others() -> Iterator[Break]:
     yield valid("no-machine-names", "trace", "hostname-number", "A number is no name of a machine.", attribute("/", "hostname", 3))
     for kind in ("triangle_start", "triangle_end"):
         node = array("residue:query residue:key", contents={"pattern": "softmax", "seed": 6}, normalization="softmax", source="captured")
-        yield broken("triangle-attention-axes", "openfold", f"{kind.replace('_', '-')}-flat-without-anchor", "Without heads it is no triangle attention: an anchor is not asked for.", add(f"/attention/{kind}/layer_00", {**node, "chunks": [12, 12]}))
+        yield broken("triangle-attention-axes", "openfold", f"{kind.replace('_', '-')}-flat-without-anchor", "Without heads it is not a triangle attention: an anchor is not asked for.", add(f"/attention/{kind}/layer_00", {**node, "chunks": [12, 12]}))
     yield broken("index-width", "trace", "mixed-widths", "One digit and two: one fault.", put("/activations", "attributes", {"num_layers": 4}), add("/activations/layer_02", array("token hidden")), add("/activations/layer_3", array("token hidden")))

@@ -141,7 +141,7 @@ def _elsewhere() -> Iterator[Break]:
     yield broken("attention-present", "openfold", "in-extra", "Attention below /extra alone, and some there that cannot be read.", *attention, also=("damaged",))
     for slug, near in _near("/attention/ipa/layer_00"):
         yield broken("attention-present", "openfold", f"ipa-{slug}", f"{near} is nearly attention.", without("/attention"), add(near, weights), also=("openfold-known-nodes",))
-    yield broken("attention-present", "openfold", "kind-longer", "What cannot be read is no kind of attention.", without("/attention"), add("/attention/ipax", weights), found_at("/attention/ipax", "damaged"), also=("damaged", "openfold-known-nodes"))
+    yield broken("attention-present", "openfold", "kind-longer", "What cannot be read is not a kind of attention.", without("/attention"), add("/attention/ipax", weights), found_at("/attention/ipax", "damaged"), also=("damaged", "openfold-known-nodes"))
     yield valid("top-k-pair", "openfold", "in-extra", "Below /extra indices may be alone.", add("/extra/attention_topk/ipa/layer_00/indices", array("entry")))
     floats = array("odd", "float32", ODD)
     yield valid("openfold-pairs-measured", "openfold", "in-extra", "Coordinates below /extra have no mask.", add("/extra/outputs/coordinates", floats), values=True)
@@ -152,7 +152,7 @@ def _elsewhere() -> Iterator[Break]:
     yield valid("series-elsewhere", "trace", "in-extra", "Below /extra a group may declare what it does not hold.", add("/extra/activations", group(num_layers=2)), add("/extra/activations/x", array("token")))
     for name in ("num_s", "num_Heads"):
         also = () if name == "num_s" else ("attribute-name",)
-        yield broken("empty-group", "trace", f"declares-{name.lower().replace('_', '-')}", f"{name} is no count of members.", add("/activations/more", group(**{name: 0})), also=also)
+        yield broken("empty-group", "trace", f"declares-{name.lower().replace('_', '-')}", f"{name} is not a count of members.", add("/activations/more", group(**{name: 0})), also=also)
     heads = {**array("Sub_head frame:query frame:key", normalization="none", source="unknown"), "shape": [6, 64, 64], "chunks": [2, 64, 64]}
     yield broken("axis-name", "trace", "no-head", "Sub_head is no name of an axis, and no axis of heads.", add("/attention/other", heads), also=("chunk-minimum",))
     node = on_description(lambda parts: parts["nodes"].update({"/activations/a\\u001bb": {**group(), "members": 1, "escaped": ["name"]}, "/activations/a\\u001bb/0x": parts["nodes"]["/activations/layer_00"]}))
@@ -165,4 +165,4 @@ def _texts() -> Iterator[Break]:
     yield broken("creation-time", "trace", "two-fractions", "Two fractions of a second.", attribute("/", "created_at", "2026-11-21T09:00:00.5.5Z"))
     for axis in ("forehead", "subheads", "head_size", "heads_kept"):
         node = {**array(f"{axis} token:query token:key", normalization="none", source="unknown"), "shape": [2, 5, 5], "chunks": [2, 5, 5]}
-        yield valid("chunk-one-head", "trace", f"no-head-{axis.replace('_', '-')}", f"{axis} is no axis of heads.", add("/attention/other", node))
+        yield valid("chunk-one-head", "trace", f"no-head-{axis.replace('_', '-')}", f"{axis} is not a head axis.", add("/attention/other", node))

@@ -97,7 +97,7 @@ def _triangle(kind: str) -> Iterator[Break]:
     yield broken("triangle-attention-anchor", "openfold", f"{name}-absent", "A map of one anchor, or a mean: nobody says.", add(path, array(flat, contents=soft, normalization="softmax", source="captured")))
     for slug, value in (("text", "first"), ("negative", -1), ("fraction", 1.5), ("boolean", True), ("list", [1]), ("empty", ""), ("capital", "Mean")):
         yield broken("triangle-attention-anchor", "openfold", f"{name}-{slug}", f"anchor is {value!r}.", add(path, array(flat, contents=soft, normalization="softmax", source="captured", anchor=value)))
-    yield broken("portable-attribute", "openfold", f"{name}-anchor-object", "anchor is a nested object: one fault, not two.", add(path, array(flat, contents=soft, normalization="softmax", source="captured", anchor={"index": 1})))
+    yield broken("triangle-attention-anchor", "openfold", f"{name}-anchor-object", "anchor is an object.", add(path, array(flat, contents=soft, normalization="softmax", source="captured", anchor={"index": 1})))
     for slug, value in (("zero", 0), ("index", 7), ("mean", "mean")):
         yield valid("triangle-attention-anchor", "openfold", f"{name}-valid-{slug}", f"anchor is {value!r}.", add(path, array(flat, contents=soft, normalization="softmax", source="captured", anchor=value)))
     for number, at in enumerate((path, other)):

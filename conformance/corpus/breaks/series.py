@@ -52,7 +52,7 @@ def _numbers() -> Iterator[Break]:
     yield broken("index-width", "trace", "like-extra", "A name that only begins like /extra.", add("/extras", group(num_layers=1)), add("/extras/layer_0", array("token")))
     yield valid("index-width", "trace", "three-digits", "Three digits throughout.", move(LAYER, "/activations/layer_000"), move(NEXT, "/activations/layer_001"))
     yield valid("index-width", "trace", "in-extra", "Below /extra numbers are free.", add("/extra/x_1", array("token")), add("/extra/x_10", array("token")))
-    yield valid("index-width", "trace", "inside-word", "A digit without an underscore is no number.", add("/activations/conv1", array("token")), add("/activations/conv10", array("token")))
+    yield valid("index-width", "trace", "inside-word", "A digit without an underscore is not a number.", add("/activations/conv1", array("token")), add("/activations/conv10", array("token")))
     yield broken("series-gap", "trace", "first", "The first layer is missing.", without(LAYER))
     yield broken("series-gap", "trace", "last", "The declared last layers are missing.", attribute("/activations", "num_layers", 48))
     yield broken("series-gap", "trace", "last-one", "One declared layer is missing.", attribute("/activations", "num_layers", 3))
@@ -70,7 +70,7 @@ def _numbers() -> Iterator[Break]:
     yield broken("series-undeclared", "trace", "zero-declared", "Layers where none was declared.", attribute("/activations", "num_layers", 0))
     yield broken("series-undeclared", "trace", "partial", "A partial series has none past its end either.", attribute("/activations", "num_layers", 1), attribute("/activations", "partial", True))
     yield valid("series-undeclared", "trace", "in-extra", "Below /extra counts are free.", add("/extra/more", group(num_layers=1)), add("/extra/more/layer_03", array("token")))
-    yield valid("series-undeclared", "trace", "embedding-beside", "The embedding is no layer.", add("/activations/embedding", array("token hidden")))
+    yield valid("series-undeclared", "trace", "embedding-beside", "The embedding is not a layer.", add("/activations/embedding", array("token hidden")))
     yield broken("series-declared", "trace", "undeclared", "Nobody says how many layers there are.", no_attribute("/activations", "num_layers"))
     yield broken("series-declared", "trace", "in-metadata", "Only /metadata says how many layers there are.", no_attribute("/activations", "num_layers"), attribute("/metadata", "num_layers", 2))
     yield broken("series-declared", "openfold", "recycles", "Nobody says how many recycles there are.", no_attribute("/recycle", "num_recycles"))
@@ -132,7 +132,7 @@ def _elsewhere() -> Iterator[Break]:
     yield broken("series-elsewhere", "trace", "one", "The group declares one block, and holds other things.", attribute("/activations", "num_blocks", 1))
     yield broken("series-elsewhere", "trace", "deeper", "Deeper in the tree.", add("/outputs/a/b", array("token")), add("/outputs/a", group(num_steps=2)))
     yield broken("series-elsewhere", "trace", "single-sibling", "The group declares steps, and holds one other thing.", add("/outputs/only", array("token")), add("/outputs", group(num_steps=3)))
-    yield valid("series-elsewhere", "trace", "of-heads", "Heads are no members.", attribute("/activations", "num_heads", 8))
+    yield valid("series-elsewhere", "trace", "of-heads", "Heads are not members.", attribute("/activations", "num_heads", 8))
     yield valid("series-elsewhere", "trace", "none-declared", "0 blocks are declared, and there is none.", attribute("/activations", "num_blocks", 0))
     yield valid("series-elsewhere", "trace", "partial", "A partial group may hold none of its blocks.", attribute("/activations", "num_blocks", 2), attribute("/activations", "partial", True))
     yield valid("series-elsewhere", "trace", "longer-stem", "A stem that only ends alike.", attribute("/activations", "num_sublayers", 2))
@@ -151,7 +151,7 @@ def _ordinary() -> Iterator[Break]:
     yield broken("index-width", "trace", "known-stem", "block is a stem that is known, declared or not.", add("/activations/a", group(num_blocks=1)), add("/activations/a/block_0", array("token")))
     for slug, value in (("number", 3), ("empty", ""), ("list", ["h.0"]), ("boolean", True)):
         yield broken("module-attribute", "trace", slug, f"{value!r} is no name of a module.", attribute(LAYER, "module", value))
-    yield broken("module-attribute", "trace", "of-group", "A group has a module whose name is no text.", attribute("/activations", "module", 0))
+    yield broken("module-attribute", "trace", "of-group", "A group has a module whose name is not text.", attribute("/activations", "module", 0))
     yield valid("module-attribute", "trace", "dots", "The name that a module has in the model.", attribute(LAYER, "module", "blocks.0.hook_resid_pre"))
     yield valid("module-attribute", "trace", "of-group", "A group may be a module, too.", attribute("/activations", "module", "transformer"))
 
@@ -168,7 +168,7 @@ def _present() -> Iterator[Break]:
     yield broken("series-undeclared", "trace", "not-present", "A layer that is not listed is there.", *hybrid, attribute("/activations", "present", [3]))
     yield broken("series-undeclared", "trace", "none-present", "No layer is listed, and two are there.", *hybrid, attribute("/activations", "present", []))
     for slug, value in (("number", 3), ("text", "3, 11"), ("negative", [-1]), ("fraction", [0.5]), ("twice", [0, 1, 1]), ("boolean", True), ("texts", ["0"])):
-        yield broken("present-attribute", "trace", slug, f"{value!r} is no list of numbers of members.", attribute("/activations", "present", value))
+        yield broken("present-attribute", "trace", slug, f"{value!r} is not a list of numbers of members.", attribute("/activations", "present", value))
     yield valid("present-attribute", "trace", "of-array", "An array has no members.", attribute(LAYER, "present", "yes"))
     yield valid("present-attribute", "trace", "all", "All are listed.", attribute("/activations", "present", [0, 1]))
 
@@ -184,4 +184,4 @@ def _kinds() -> Iterator[Break]:
     yield valid("series-alike", "trace", "in-its-place", "A mixture of experts in place of an MLP.", *layers(("attention", "mlp"), ("attention", "moe")))
     yield valid("series-alike", "trace", "of-kinds", "Layers of another kind have other members.", *layers(("mlp",), ("mlp", "router"), ("mlp",)), kind(1, "moe"))
     yield broken("series-alike", "trace", "within-kind", "A layer lacks what another one of its kind has.", *layers(("mlp",), ("mlp", "router"), ("mlp",)), kind(1, "moe"), kind(2, "moe"))
-    yield broken("series-alike", "trace", "kind-no-text", "A kind that is no text tells nothing apart.", *layers(("mlp",), ("mlp", "router")), kind(1, 1))
+    yield broken("series-alike", "trace", "kind-no-text", "A kind that is not text tells nothing apart.", *layers(("mlp",), ("mlp", "router")), kind(1, 1))

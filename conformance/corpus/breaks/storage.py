@@ -67,7 +67,7 @@ def _chunks() -> Iterator[Break]:
         "chunk-one-head",
         "trace",
         "header",
-        "An axis that only begins alike is no head.",
+        "An axis that only begins alike is not a head.",
         sized("header", 2),
         add(SELF, {**array("header token:query token:key", contents={"pattern": "softmax", "seed": 3}, normalization="softmax", source="captured"), "chunks": [2, 5, 5]}),
     )
@@ -75,7 +75,7 @@ def _chunks() -> Iterator[Break]:
         "chunk-one-head",
         "trace",
         "overhead",
-        "An axis that only ends alike is no head.",
+        "An axis that only ends alike is not a head.",
         sized("overhead", 2),
         add(SELF, {**array("overhead token:query token:key", contents={"pattern": "softmax", "seed": 3}, normalization="softmax", source="captured"), "chunks": [2, 5, 5]}),
     )
@@ -116,7 +116,7 @@ def _minimum() -> Iterator[Break]:
             "chunk-minimum",
             "trace",
             f"split-along-{axis.replace('head_', 'head-end').replace('_', '-')}",
-            f"Split along {axis}, which is no sample and no head.",
+            f"Split along {axis}, which is neither a sample nor a head.",
             *_storage(LAYER, chunk_bytes=100, split=[axis]),
             measured(LAYER, "bytes", value=65536),
         )
@@ -142,7 +142,7 @@ def _codecs() -> Iterator[Break]:
         yield valid("portable-codec", "trace", f"v-two-{name}", "A codec of every reader of Zarr v2.", put(LAYER, "codecs", [name]))
     for names in ([], ["deflate"], ["shuffle", "deflate", "fletcher32"]):
         yield valid("portable-codec", "trace", f"v-five-{'-'.join(names) or 'none'}", "Filters of every installation of HDF5.", put(LAYER, "codecs", names))
-    yield valid("portable-codec", "trace", "sharded", "Shards are no plug-in.", put(LAYER, "shards", [4, 8]), put(LAYER, "chunks", [2, 4]))
+    yield valid("portable-codec", "trace", "sharded", "Shards are not a plug-in.", put(LAYER, "shards", [4, 8]), put(LAYER, "chunks", [2, 4]))
     for slug, container, good, bad in (
         ("zarr-three", {"format": "zarr", "version": 3, "store": "directory", "consolidated": False}, ("bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "zstd", "gzip"), ("zlib", "numcodecs.zlib", "blosc-snappy")),
         ("zarr-two", {"format": "zarr", "version": 2, "store": "directory", "consolidated": False}, V2, ("bytes", "bitround", "blosc-snappy")),

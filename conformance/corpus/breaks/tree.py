@@ -61,7 +61,7 @@ def _root() -> Iterator[Break]:
     yield valid("root-group", "trace", "members-only", "The root may have members that no rule names.", add("/weights", group()), add("/weights/first", array("token")))
     yield broken("data-present", "trace", "metadata-only", "There is no array of a trace.", without("/activations", "/attention"))
     yield broken("data-present", "trace", "extra-only", "Only /extra holds anything.", without("/activations", "/attention"), add("/extra/more", array("token")))
-    yield broken("data-present", "trace", "inputs-only", "Inputs are no trace.", without("/activations", "/attention"), add("/inputs/tokens", array("token")))
+    yield broken("data-present", "trace", "inputs-only", "Inputs are not a trace.", without("/activations", "/attention"), add("/inputs/tokens", array("token")))
     yield broken("data-present", "trace", "empty-array", "The only array has no values.", without("/activations", "/attention"), add("/outputs/x", {**array("none"), "shape": [0]}))
     yield broken("data-present", "trace", "empty-along-last", "The only array has no values.", without("/activations", "/attention"), add("/outputs/x", {**array("token none"), "shape": [5, 0]}))
     yield valid("data-present", "trace", "similar-name", "An array below a name that only begins like /inputs.", without("/activations", "/attention"), add("/inputs_of_model/x", array("token")))
@@ -94,7 +94,7 @@ def _names() -> Iterator[Break]:
         ("trailing-space", "conv "),
     ):
         yield broken("node-name", "trace", slug, f"{name!r} is not lower_snake_case.", add(f"{below}/{name}", array("token")))
-    yield broken("node-name", "trace", "group", "A group with capitals; its members are no further fault.", add("/Weights", group()), add("/Weights/first", array("token")))
+    yield broken("node-name", "trace", "group", "A group with capitals; its members are not further faults.", add("/Weights", group()), add("/Weights/first", array("token")))
     yield broken("node-name", "trace", "at-root", "A capital at the root.", add("/Outputs", group()), add("/Outputs/x", array("token")))
     yield broken("node-name", "trace", "of-extra", "A name that only begins like /extra.", add("/extra-x", group()), add("/extra-x/y", array("token")))
     yield broken("node-name", "trace", "extra-below", "/extra is at the root only.", add("/activations/extra", group()), add("/activations/extra/A", array("token")))

@@ -124,7 +124,7 @@ def _vary() -> Iterator[Break]:
         yield broken("values-vary", "trace", f"zeros-{dtype}", f"Nothing but zeros in {dtype}.", add("/outputs/x", array("token", dtype, {"pattern": "zeros"})))
     yield broken("values-vary", "trace", "constant", "One value throughout.", filled(LAYER, pattern="constant", value=2.5))
     yield broken("values-vary", "trace", "two-entries", "Two equal entries.", add("/outputs/x", array("two", contents={"pattern": "zeros"})), _two())
-    yield broken("values-vary", "trace", "attention", "All weights equal: copies of heads are no second fault.", filled(SELF, pattern="constant", value=0.2))
+    yield broken("values-vary", "trace", "attention", "All weights equal: copies of heads are not a second fault.", filled(SELF, pattern="constant", value=0.2))
     yield valid("values-vary", "trace", "single-entry", "One entry cannot vary.", add("/outputs/x", {**array("one", contents={"pattern": "zeros"}), "shape": [1]}))
     step = array("head one:query one:key", contents={"pattern": "constant", "value": 1}, normalization="softmax", source="captured")
     yield valid("values-vary", "trace", "one-key", "The first step of decoding has one key, with the weight 1.", add("/attention/step/layer_00", step), add("/attention/step", group(num_layers=1)))

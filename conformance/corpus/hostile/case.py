@@ -39,7 +39,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
 class Case:
     """An archive that `build` writes, and the must-rules that it breaks: those of `rules` without its values being read.
 
-    Without `rules` it conforms, and is a control; `refused` says that it is no archive at all (exit code 3).
+    Without `rules` it conforms, and is a control; `refused` says that it is not an archive at all (exit code 3).
     `values` are the must-rules that it breaks besides where its values are read. `why` says what it is good for.
     """
 
@@ -73,7 +73,7 @@ def control(container: str, name: str, why: str, build: Build) -> Case:
 
 
 def refused(container: str, name: str, why: str, build: Build) -> Case:
-    """A case that is no archive at all."""
+    """A case that is not an archive at all."""
     return Case(f"{container}-{name}", container, build, frozenset(), why, refused=True)
 
 

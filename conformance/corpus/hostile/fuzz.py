@@ -1,7 +1,7 @@
 """Small archives of every container with their bytes mutated: whatever they became, there is a report and an exit code.
 
-`python -m vizschema.conformance.corpus.hostile.fuzz --mutants 100000` runs for long; a mutant that shows a bug is kept. One
-confined worker reads all mutants, as `vizschema validate` would; it may die of one, which then is a finding.
+`python -m vizschema.conformance.corpus.hostile.fuzz --mutants 100000` runs for long; a mutant that shows a bug is kept.
+Confined workers read the mutants, as for `vizschema validate`; one may die, which then is a finding.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from vizschema.bounds import Bounds
 from vizschema.cli.parser import Parser
 from vizschema.conformance.corpus.hostile import CASES, safetensors
 from vizschema.conformance.corpus.hostile.case import Build
+from vizschema.conformance.corpus.hostile.confined import measured
 from vizschema.conformance.corpus.hostile.mutate import mutated
-from vizschema.conformance.corpus.hostile.shared import SharedWorker
 from vizschema.conformance.corpus.hostile.zip_base import Entry, zipped
+from vizschema.containers.base import Limits
 from vizschema.errors import NotAnArchive
 from vizschema.rules import versions
 from vizschema.rules.verdict import choose, report_of
+from vizschema.worker.client import Session
 
 CODES = frozenset({0, 1, 3})
 """The exit codes that an archive may have, whatever is in it."""
@@ -67,18 +69,13 @@ def fuzz(name: str, mutants: int, seed: int, folder: Path, keep: Path | None = N
     """What became of so many mutants of an original, made in the empty `folder`; those with a bug are copied to `keep`."""
     outcome = Outcome()
     original = ORIGINALS[name](folder)
-    shared = SharedWorker(folder, BOUNDS)
-    try:
-        for number, label in enumerate(mutants_of(original, random.Random(f"{name} {seed}"), mutants)):  # noqa: S311
-            bug = _judge(shared, original, outcome)
-            if bug is None:
-                continue
-            outcome.bugs.append(f"{name} {seed} {number} ({label}): {bug}")
-            if keep is not None:
-                _copy(original, keep / f"{name}-{seed}-{number}{original.suffix}")
-    finally:
-        shared.close()
-    outcome.deaths = shared.deaths
+    for number, label in enumerate(mutants_of(original, random.Random(f"{name} {seed}"), mutants)):  # noqa: S311
+        bug = _judge(original, outcome)
+        if bug is None:
+            continue
+        outcome.bugs.append(f"{name} {seed} {number} ({label}): {bug}")
+        if keep is not None:
+            _copy(original, keep / f"{name}-{seed}-{number}{original.suffix}")
     return outcome
 
 
@@ -106,16 +103,20 @@ def _inside(chance: random.Random, path: Path) -> bytes:
     return packed
 
 
-def _judge(shared: SharedWorker, archive: Path, outcome: Outcome) -> str | None:
+def _judge(archive: Path, outcome: Outcome) -> str | None:
     """Why this mutant shows a bug, null where it does not."""
+    session = Session(str(archive), Limits(), BOUNDS)
     try:
-        description, _ = shared.measure(archive)
+        description = measured(session, BOUNDS)
     except NotAnArchive as error:
         outcome.codes[error.exit_code] += 1
         return None if str(error).isprintable() else f"a message that is not printable: {error!r}"
     except Exception as error:  # noqa: BLE001  (which is what is looked for)
         outcome.codes[70] += 1
         return repr(error)
+    finally:
+        session.close()
+        outcome.deaths += max(len(session.workers) - 1, 0)
     report = report_of(description, archive.name, choose(description))
     outcome.codes[report.exit_code] += 1
     outcome.reasons.update({finding.rule for finding in report.errors})
@@ -154,7 +155,7 @@ def main(argv: Sequence[str]) -> int:
         with TemporaryDirectory(prefix="vizschema-fuzz-") as folder:
             found = fuzz(name, -(-arguments.mutants // len(names)), arguments.seed, Path(folder), arguments.keep)
         codes = ", ".join(f"{number} × {code}" for code, number in sorted(found.codes.items()))
-        print(f"{name}: {found.mutants} mutants, exit codes {codes}; the worker died {found.deaths} times", flush=True)
+        print(f"{name}: {found.mutants} mutants, exit codes {codes}; workers died {found.deaths} times", flush=True)
         for bug in found.bugs:
             print(f"  {bug}")
         bugs += len(found.bugs)

@@ -77,7 +77,7 @@ CASES: tuple[Case, ...] = (
     control(V3, "absent-chunk", "a chunk that was never written holds the fill value", v3(content("extra/x/zarr.json", ARRAY))),
     control(V2, "absent-chunk", "a chunk that was never written holds the fill value", v2(content("extra/x/.zarray", ZARRAY))),
     control(V2, "fill-none", "no fill value at all", x2(fill_value=None)),
-    control(V3, "fill-nan", "a fill value that is no number", x3(fill_value="NaN")),
+    control(V3, "fill-nan", "a fill value that is not a number", x3(fill_value="NaN")),
     control(V3, "fill-bits", "a fill value by its bits", x3(fill_value="0x7fc00001")),
     control(V3, "copy-order", "a consolidated copy, its keys in reverse", _reversed_copy),
     control(V3, "copy", "a consolidated copy", c3()),

@@ -1,4 +1,4 @@
-"""Zarr whose metadata documents lie, or are no metadata: sizes, nesting, keys, encodings, codecs and data types."""
+"""Zarr whose metadata documents lie, or are not metadata: sizes, nesting, keys, encodings, codecs and data types."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ CASES: tuple[Case, ...] = (
     broken(V2, "shape-2-62", "metadata-invalid", "a size of 2^62 overflows every product", x2(shape=[1 << 62, 3])),
     broken(V3, "shape-negative", "metadata-invalid", "a negative size wraps around in C", x3(shape=[-1, 3])),
     broken(V3, "shape-fraction", "metadata-invalid", "a size of two and a half", x3(shape=[2.5, 3])),
-    broken(V3, "shape-nan", "metadata-malformed", "NaN is no JSON, and compares with nothing", raw3(array_text("shape", b"[NaN, 3]"))),
+    broken(V3, "shape-nan", "metadata-malformed", "NaN is not JSON, and compares with nothing", raw3(array_text("shape", b"[NaN, 3]"))),
     broken(V3, "shape-infinite", "metadata-malformed", "1e999 is infinite where it is read as a double", raw3(array_text("shape", b"[1e999, 3]"))),
     broken(V3, "shape-text", "metadata-invalid", "a size that is text", x3(shape=["2", 3])),
     broken(V3, "shape-boolean", "metadata-invalid", "true is 1 in Python", x3(shape=[True, 3])),
-    broken(V3, "shape-object", "metadata-invalid", "a shape that is no list", x3(shape={"0": 2})),
+    broken(V3, "shape-object", "metadata-invalid", "a shape that is not a list", x3(shape={"0": 2})),
     broken(V3, "rank-65", "over-limit", "more dimensions than NumPy has", x3(shape=[1] * 65, **_grid(*[1] * 65))),
     broken(V3, "chunk-zero", "metadata-invalid", "chunks of length 0 divide by 0", x3(**_grid(0, 3))),
     broken(V3, "chunk-negative", "metadata-invalid", "chunks of negative length", x3(**_grid(-2, 3))),
@@ -98,7 +98,7 @@ CASES: tuple[Case, ...] = (
     broken(V3, "codec-number", "metadata-invalid", "a codec that is a number", x3(codecs=[7])),
     broken(V2, "codec-unknown", "portable-codec", "a compressor that no plain reader has", x2(compressor={"id": "mystery"})),
     broken(V2, "filter-unset", "metadata-invalid", "a filter that does not say of which type", x2(filters=[{"id": "delta"}])),
-    broken(V2, "filters-object", "metadata-invalid", "filters that are no list", x2(filters={"id": "delta"})),
+    broken(V2, "filters-object", "metadata-invalid", "filters that are not a list", x2(filters={"id": "delta"})),
     broken(V3, "shards-nested", "over-limit", "shards within shards within shards", x3(**_shards(40))),
     broken(V3, "extension-required", "unsupported", "a field that must be understood", x3(novelty={"must_understand": True})),
     broken(V3, "transformers", "unsupported", "a storage transformer", x3(storage_transformers=[{"name": "mystery"}])),
@@ -117,7 +117,7 @@ CASES: tuple[Case, ...] = (
     broken(V3, "key-twice-hidden", "metadata-malformed", "the same key spelt with an escape", raw3(b'{"sh\\u0061pe":[1],' + array_text("shape", b"[9]")[1:])),
     broken(V3, "byte-order-mark", "metadata-malformed", "a byte-order mark, which some readers swallow", raw3(b"\xef\xbb\xbf" + json.dumps(ARRAY).encode())),
     broken(V3, "utf-16", "metadata-malformed", "JSON in UTF-16", raw3(json.dumps(ARRAY).encode("utf-16"))),
-    broken(V3, "latin-1", "metadata-malformed", "a byte that is no UTF-8", raw3(json.dumps(ARRAY).encode().replace(b"float32", b"fl\xf6at32"))),
+    broken(V3, "latin-1", "metadata-malformed", "a byte that is not UTF-8", raw3(json.dumps(ARRAY).encode().replace(b"float32", b"fl\xf6at32"))),
     broken(V3, "surrogate", "metadata-malformed", "half a character, which no text holds", _attributes('{"title": "\\ud800"}')),
     broken(V3, "empty-document", "metadata-malformed", "a document of no bytes", raw3(b"")),
     broken(V3, "zeros-document", "metadata-malformed", "what a disk leaves that was full", raw3(bytes(512))),
@@ -129,7 +129,7 @@ CASES: tuple[Case, ...] = (
     broken(V3, "100-mb", "over-limit", "a document of 100 MB", raw3(b'{"a":"' + b"x" * 100_000_000 + b'"}')),
     broken(V3, "many-lists", "portable-attribute", "3 MB of empty lists, each of which takes more than twenty times its text", _attributes('{"a":[' + "[]," * 1_000_000 + "[]]}")),
     broken(V3, "many-lists-4-mb", "portable-attribute", "as many empty lists as a document may hold", _attributes('{"a":[' + "[]," * 1_390_000 + "[]]}")),
-    broken(V3, "attribute-nested", "portable-attribute", "an attribute that only Zarr can hold", _attributes('{"config": {"a": [1, {"b": 2}]}}')),
+    broken(V3, "attribute-deep", "portable-attribute", "an attribute nested 17 levels deep", _attributes('{"config": ' + '{"a":' * 16 + "[]" + "}" * 17)),
     broken(V3, "attribute-huge-integer", "metadata-malformed", "an integer beyond every double", _attributes('{"seed": ' + "7" * 400 + "}")),
     broken(V3, "attribute-escape", "printable-text", "a text that would repaint the terminal", _attributes('{"title": "\\u001b[2J\\u001b[31mconforms"}')),
     broken(V3, "attribute-lines", "printable-text", "a text that would add lines to a CI log", _attributes('{"title": "a\\n::error::all is lost\\r\\n"}')),

@@ -196,7 +196,7 @@ CASES: tuple[Case, ...] = (
     broken(V3, "name-escape", "printable-text", "a name that would repaint the terminal", v3(named(b"a\x1b[2Jb"))),
     broken(V3, "name-lines", "printable-text", "a name of several lines, with an annotation for a CI", v3(named(b"a\n::error::all is lost"))),
     broken(V3, "name-override", "printable-text", "a name that is shown from right to left", v3(named("a\u202etxt.exe".encode()))),
-    broken(V3, "name-no-text", "printable-text", "a name that is no UTF-8", v3(named(b"a\xff\xfeb"))),
+    broken(V3, "name-no-text", "printable-text", "a name that is not UTF-8", v3(named(b"a\xff\xfeb"))),
     broken(V3, "name-backslash", "printable-text", "a name that is a path on some systems", v3(named(b"..\\..\\x"))),
     broken(V3, "name-byte-order-mark", "printable-text", "a name that begins with what is not seen", v3(named("\ufeffx".encode()))),
     broken(V3, "names-case", "distinct-names", "names that are one on macOS and Windows", v3(named(b"Layer", b"layer"))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,28 +53,28 @@ _FILTERS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _set(owner: Any, attributes: Mapping[str, Any]) -> None:
+    texts = [key for key, value in attributes.items() if not _is_native(value)]
     for key, value in attributes.items():
-        owner.attrs[key] = _native(value)
+        owner.attrs[key] = _text(value) if key in texts else _native(value)
+    if texts:
+        owner.attrs["json_attributes"] = np.array(texts, dtype=h5py.string_dtype())
+
+
+def _is_native(value: Any) -> bool:
+    """Whether HDF5 has a type for a JSON value: a scalar, or a list of scalars of one kind."""
+    if not isinstance(value, list):
+        return isinstance(value, bool | int | float | str)
+    types = {type(item) for item in value}
+    if len(types) != 1 or not types <= {bool, int, float, str}:
+        return False
+    return types == {float} or np.array(value).dtype.kind != "f"  # integers that no one type of NumPy has
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _native(value: Any) -> Any:
-    """A JSON value as HDF5 holds it; what it cannot hold natively becomes its nearest relative."""
-    if value is None:
-        return h5py.Empty("f4")
-    if isinstance(value, dict):
-        return np.array((1,), dtype=[("field", "i4")])
     if isinstance(value, list):
-        return _array(value)
+        return np.array(value, dtype=h5py.string_dtype()) if isinstance(value[0], str) else np.array(value)
     return np.uint64(value) if isinstance(value, int) and value >= 1 << 63 else value
-
-
-def _array(items: list[Any]) -> Any:
-    if items and all(isinstance(item, str) for item in items):
-        return np.array(items, dtype=h5py.string_dtype())
-    if not items:
-        return np.zeros(0, "i8")
-    if len({isinstance(item, str) for item in items}) > 1:
-        raise ValueError("HDF5 has no lists of text and numbers")
-    if any(item is None or isinstance(item, dict) for item in items):
-        raise ValueError("HDF5 has no lists of nulls or objects")
-    return np.array(items)

@@ -1,7 +1,7 @@
 """The whole account of an ASDF file: what stands behind its blocks, and whether its block index is true.
 
 The asdf library goes by an index: by the last text that begins like one, also where that is part of a block. Any that
-follows the last byte of a block that is no text would be taken.
+follows the last byte of a block that is not text would be taken.
 """
 
 from __future__ import annotations

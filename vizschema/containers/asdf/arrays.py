@@ -35,7 +35,7 @@ ORDERS = {"little": "<", "big": ">"}
 
 
 class Ndarray(NamedTuple):
-    """An array: its canonical type, its type as NumPy has it (None for what is no number), shape, and where it lies."""
+    """An array: its canonical type, its NumPy type (None if it is not numeric), shape, and where it lies."""
 
     dtype: Dtype
     stored: np.dtype[Any] | None
@@ -77,7 +77,7 @@ def _block(source: Any, blocks: Sequence[StoredBlock]) -> StoredBlock:
 
 
 def read_datatype(value: Any, order: str) -> tuple[Dtype, np.dtype[Any] | None]:
-    """The canonical type, and the type as NumPy has it (None for what is no number); raises `Unreadable`."""
+    """The canonical type, and the type as NumPy has it (None for what is not a number); raises `Unreadable`."""
     if type(value) is str and value in _NUMBERS:
         name, code = _NUMBERS[value]
         stored = np.dtype(order + code)
@@ -88,26 +88,37 @@ def read_datatype(value: Any, order: str) -> tuple[Dtype, np.dtype[Any] | None]:
         code = f"{order}{'S' if width == 1 else 'U'}{length}"
         return Dtype(name, width * length), np.dtype(code) if length <= _LONGEST else None
     if type(value) is list and value:
-        return Dtype("compound", _whole("a structure", sum(_field(field) for field in value))), None
+        fields = [_field(field, order, number) for number, field in enumerate(value)]
+        size = _whole("a structure", sum(size for size, _ in fields))
+        return Dtype("compound", size), _record([kind for _, kind in fields])
     if value is None:
         raise Unreadable("metadata-invalid", "the ndarray has no datatype")
     raise Unreadable("unsupported", f"the datatype {quote(value if type(value) is str else repr(value))}")
 
 
-def _field(field: Any) -> int:
-    """The bytes of one field of a structure: a datatype, or a mapping with one and perhaps a shape."""
-    if type(field) is dict:
-        inner, _ = read_datatype(field.get("datatype"), "<")
-        return _whole("a field", inner.item_bytes * math.prod(read_sizes(field.get("shape", []))))
-    return read_datatype(field, "<")[0].item_bytes
+def _field(field: Any, order: str, number: int) -> tuple[int, tuple[Any, ...] | None]:
+    """A field of a structure, a datatype or a mapping with one, and perhaps a shape: its bytes, and as NumPy has it."""
+    given = field if type(field) is dict else {"datatype": field}
+    inner, stored = read_datatype(given.get("datatype"), ORDERS.get(str(given.get("byteorder")), order))
+    sizes = read_sizes(given.get("shape", []))
+    kind = None if stored is None else (given.get("name", f"f{number}"), stored, tuple(sizes))
+    return _whole("a field", inner.item_bytes * math.prod(sizes)), kind
 
 
-def _shape(shape: Any, dtype: Dtype, room: int) -> tuple[int, ...]:
-    """The shape; a first dimension `*` is as long as the block has room for."""
+def _record(fields: list[tuple[Any, ...] | None]) -> np.dtype[Any] | None:
+    """The structure of these fields; None for one that NumPy does not have."""
+    try:
+        return None if None in fields else np.dtype(fields)
+    except (TypeError, ValueError):
+        return None
+
+
+def _shape(shape: Any, dtype: Dtype, available: int) -> tuple[int, ...]:
+    """The shape; a first dimension `*` is as long as the block has space for."""
     if type(shape) is list and shape and shape[0] == "*":
         inner = read_sizes(shape[1:])
         row = math.prod(inner) * dtype.item_bytes
-        shape = [max(0, room) // row if row else 0, *inner]
+        shape = [max(0, available) // row if row else 0, *inner]
     sizes = read_sizes(shape)
     if math.prod(size or 1 for size in sizes) * dtype.item_bytes >= MAXIMUM:
         raise Unreadable("metadata-invalid", f"the shape {quote(list(sizes))} is one of 2^63 bytes or more")

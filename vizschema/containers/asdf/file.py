@@ -9,18 +9,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vizschema import description
-from vizschema.containers.accounts import STORED, named_axes, portable
+from vizschema.containers.accounts import STORED, named_axes
 from vizschema.containers.asdf.account import asdf_readings
 from vizschema.containers.asdf.arrays import Ndarray
 from vizschema.containers.asdf.blocks import STANDARDS, StoredBlock, read_blocks, read_frame
 from vizschema.containers.asdf.nodes import is_ndarray, read_ndarray
 from vizschema.containers.asdf.tree import Alias, Broken, Tagged, read_tree
-from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quote, read_as, unsupported, unwatched
+from vizschema.containers.attributes import Attributes, Unsupported, clean_attributes
+from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quote, read_as, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.ranges import Ranges
-from vizschema.containers.bytes.sources import Rooms
-from vizschema.containers.values import TEXTS, ChunkDamaged
-from vizschema.description import ITEM_BYTES, Node, fault
+from vizschema.containers.bytes.sources import BufferPool
+from vizschema.containers.values import ChunkDamaged
+from vizschema.description import Node, fault
 from vizschema.errors import NotAnArchive
 from vizschema.text import escape_name
 
@@ -50,7 +51,7 @@ class Asdf:
         self._standard = standard
         self._readings = readings
         self._limits = limits
-        self._rooms = Rooms()
+        self._pool = BufferPool()
         self._told: set[str] = set()
         self._stored: dict[str, tuple[Ndarray, str]] | None = None
 
@@ -64,7 +65,7 @@ class Asdf:
         self._file.close()
 
     def _lost(self) -> Iterator[str]:
-        """Damage of blocks that no array of ours needs: readers that go from block to block do."""
+        """Damage of blocks that no array needs: readers that go from block to block do."""
         problems = (block.problem for block in self._blocks if block.problem is not None)
         yield from (words for reason, words in problems if reason == "damaged" and words not in self._told)
 
@@ -94,16 +95,16 @@ class Asdf:
                     pending.append((description.join(path, step), key, depth + 1, inner))
 
     def values(self, path: str) -> FlatValues:
-        """The values of the array at `path`; raises `ChunkDamaged` where there is none of a dtype of `ITEM_BYTES`."""
+        """The values of the array at `path`; raises `ChunkDamaged` where there is none, or none that NumPy has."""
         if self._stored is None:
             for _ in self.nodes():
                 pass
         found = (self._stored or {}).get(path)
         if found is None or found[0].stored is None:
-            raise ChunkDamaged("undecodable", "there is no array of numbers of this name", path)
+            raise ChunkDamaged("undecodable", "there is no array of this name, or of a type that NumPy lacks", path)
         array, dtype = found
         return FlatValues(
-            array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran, rooms=self._rooms
+            array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran, pool=self._pool
         )
 
     def _node(self, path: str, depth: int, value: Any) -> tuple[Node, list[str]]:
@@ -117,10 +118,10 @@ class Asdf:
                 return self._array(path, value, None, {})
             if type(value) is dict:
                 attributes = value.get(ATTRIBUTES)
-                cleaned, escaped = self._attributes(attributes if type(attributes) is dict else {})
-                return description.group(cleaned), escaped
+                cleaned = self._attributes(attributes if type(attributes) is dict else {})
+                return cleaned.of(description.group({})), cleaned.escaped
             if depth == 0 and type(value) in (list, str, int, float, bool, type(None)):
-                raise Unreadable("metadata-invalid", "the tree is no mapping")
+                raise Unreadable("metadata-invalid", "the tree is not a mapping")
             return _other(value), []
         except Unreadable as unreadable:
             self._told.add(unreadable.detail)
@@ -131,23 +132,23 @@ class Asdf:
             raise Unreadable("internal-link", f"an alias of the array anchored as {quote(data.anchor)}")
         array = read_ndarray(data, self._blocks, self._standard)
         if type(attributes) is not dict:
-            raise Unreadable("metadata-invalid", "the attributes beside the array are no mapping")
+            raise Unreadable("metadata-invalid", "the attributes beside the array are not a mapping")
         name, item_bytes = array.dtype
         raw = dict(attributes)
         if name == "uint16" and raw.get(STORED) == "bfloat16":
             name = raw.pop(STORED)
         is_list = axes is None or (type(axes) is list and all(each is None or type(each) is str for each in axes))
-        words = (None, "axes is no list of names") if not is_list else named_axes(axes, len(array.shape), AXES)
-        cleaned, escaped = self._attributes(raw)
-        node = description.array(name, array.shape, words[0], cleaned, None, item_bytes=item_bytes)
+        words = (None, "axes is not a list of names") if not is_list else named_axes(axes, len(array.shape), AXES)
+        cleaned = self._attributes(raw)
+        node = cleaned.of(description.array(name, array.shape, words[0], {}, None, item_bytes=item_bytes))
         if words[1] is not None:
             node["axes_detail"] = words[1]
-        if item_bytes and (name in ITEM_BYTES or name in TEXTS) and self._stored is not None:
+        if item_bytes and self._stored is not None:
             self._stored[path] = array, name
-        return node, escaped
+        return node, cleaned.escaped
 
-    def _attributes(self, raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        return portable({key: _plain(value) for key, value in raw.items()}, self._limits)
+    def _attributes(self, raw: dict[str, Any]) -> Attributes:
+        return clean_attributes({key: _plain(value) for key, value in raw.items()}, self._limits)
 
 
 def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:
@@ -180,10 +181,10 @@ def _is_array(value: dict[str, Any]) -> bool:
 
 
 def _misnamed(name: str, depth: int) -> Node | None:
-    """The node in place of one whose name is no step of a path; None for all others."""
+    """The node in place of one whose name is not a step of a path; None for all others."""
     if depth == 0 or (name not in (".", "..") and "/" not in name):
         return None
-    return fault("metadata-invalid", f"the name {quote(name)}, which is no step of a path")
+    return fault("metadata-invalid", f"the name {quote(name)}, which is not a step of a path")
 
 
 def _members(value: Any) -> list[tuple[str, Any]]:
@@ -211,13 +212,13 @@ def _other(value: Any) -> Node:
 
 
 def _plain(value: Any) -> Any:
-    """The value of an attribute as JSON has it; what JSON has not is `unsupported`, with the reason."""
+    """The value of an attribute as JSON has it; what JSON does not have is `Unsupported`."""
     if type(value) is Tagged:
-        return unsupported(f"tag {value.tag}")
+        return Unsupported(f"tag {value.tag}")
     if type(value) is Alias:
-        return unsupported("alias")
+        return Unsupported("alias")
     if type(value) is Broken:
-        return unsupported(value.detail)
+        return Unsupported(value.detail)
     if type(value) is list:
         return [_plain(item) for item in value]
     if type(value) is dict:

@@ -69,7 +69,7 @@ def _inline(value: Mapping[str, Any]) -> Ndarray:
     """The array whose values are in the tree, which bounds how many there are."""
     others = sorted(value.keys() - _INLINE - {"byteorder"})
     if others or type(value.get("data")) is not list:
-        words = f"the field {quote(others[0])} beside values" if others else "values that are no list"
+        words = f"the field {quote(others[0])} beside values" if others else "values that are not a list"
         raise Unreadable("unsupported", f"the ndarray has {words} in the tree itself")
     shape = _shape_of(value["data"])
     items = _items(value["data"], len(shape))

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from vizschema.containers.base import Limits, Unreadable, quote, unsupported
+from vizschema.containers.attributes import Unsupported
+from vizschema.containers.base import Limits, Unreadable, quote
 
 YAML = "tag:yaml.org,2002:"
 DEPTH = 160
@@ -63,7 +64,7 @@ def read_tree(raw: bytes, limits: Limits) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" at line {mark.line + 1}"
         problem = getattr(error, "problem", None) or str(error)
-        raise Unreadable("metadata-malformed", f"the tree is no YAML{where}: {quote(problem)}") from None
+        raise Unreadable("metadata-malformed", f"the tree is not YAML{where}: {quote(problem)}") from None
     except UnicodeDecodeError as error:
         raise Unreadable("metadata-malformed", f"the tree is not UTF-8 at byte {error.start}") from None
 
@@ -122,7 +123,7 @@ def _mapping(items: list[Any]) -> dict[str, Any] | Broken:
     mapping: dict[str, Any] = {}
     for key, value in zip(items[::2], items[1::2], strict=True):
         if type(key) not in (str, int, bool, float):
-            return Broken("metadata-invalid", "a key that is no scalar")
+            return Broken("metadata-invalid", "a key that is not a scalar")
         name = key if type(key) is str else str(key)
         if name in mapping:
             return Broken("metadata-malformed", f"the tree repeats the key {quote(name)}")
@@ -167,5 +168,5 @@ def _typed(tag: str, text: str) -> Any:
         if tag == f"{YAML}bool":
             return _RESOLVER.construct_yaml_bool(node)
     except (ValueError, KeyError, IndexError):
-        return unsupported(f"no {tag.removeprefix(YAML)}")
+        return Unsupported(f"no {tag.removeprefix(YAML)}")
     return None if tag == f"{YAML}null" else text

@@ -14,7 +14,7 @@ import numpy as np
 
 from vizschema.containers.bytes.deflating import deflate
 from vizschema.containers.bytes.packed import STEP, Run, crc32_combine
-from vizschema.containers.bytes.sources import Buffer, Bytes, Room, Rooms
+from vizschema.containers.bytes.sources import Buffer, BufferPool, Buffers, Bytes
 from vizschema.containers.bytes.spans import Spans
 from vizschema.containers.values import (
     Block,
@@ -22,11 +22,11 @@ from vizschema.containers.values import (
     ChunkDamaged,
     Piece,
     cells,
-    dtype_of,
     extent_of,
     grid_counts,
     grid_of,
     native,
+    plain_dtype,
 )
 
 
@@ -34,7 +34,7 @@ class FlatValues:
     """`Values` of an array of `shape` that begins `skip` bytes into the decoded bytes of `run`.
 
     `stored` is the dtype as it lies there; `dtype` what is handed on (native, bfloat16 for its bits). With `fortran`
-    the first axis runs fastest. Blocks lie in the buffers of `rooms`.
+    the first axis runs fastest. Blocks lie in the buffers of `pool`.
     """
 
     def __init__(
@@ -46,12 +46,13 @@ class FlatValues:
         skip: int = 0,
         *,
         fortran: bool = False,
-        rooms: Rooms | None = None,
+        pool: BufferPool | None = None,
     ) -> None:
-        self.dtype = dtype_of(dtype)
+        self.dtype = plain_dtype(dtype, stored)
         self.shape = tuple(shape)
         self._run = run
-        self._rooms = rooms or Rooms()
+        self.chunk = self.shape if run.codec else None
+        self._pool = pool or BufferPool()
         self._stored = stored
         self._skip = skip
         self._fortran = fortran
@@ -82,7 +83,7 @@ class FlatValues:
             self._lying,
             box[turned],
             steps[turned],
-            self._rooms,
+            self._pool,
             turned=self._fortran,
         )
 
@@ -112,17 +113,17 @@ class FlatValues:
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; after damage in a stream nothing more comes."""
-        with self._rooms.borrowed() as room:
+        with self._pool.borrowed() as buffers:
             try:
-                yield from self._range(piece.index, room) if self.by_range else self._streamed(room)
+                yield from self._range(piece.index, buffers) if self.by_range else self._streamed(buffers)
             except ChunkDamaged as damaged:
                 yield damaged
 
-    def _range(self, index: int, room: Room) -> Iterator[Block | ChunkDamaged]:
+    def _range(self, index: int, buffers: Buffers) -> Iterator[Block | ChunkDamaged]:
         start, extent = self._place(index)
         item = self._stored.itemsize
         offset = self._skip + int(np.ravel_multi_index(start, self._lying)) * item if start else self._skip
-        raw = self._run.fill(offset, room.encoded.sized(math.prod(extent) * item))
+        raw = self._run.fill(offset, buffers.encoded.sized(math.prod(extent) * item))
         yield self._block(start, extent, raw, raw.size)
         damaged = self._sum(index, raw)
         if damaged is not None:
@@ -145,9 +146,9 @@ class FlatValues:
             return None
         return self._run.damaged("checksum", f"CRC-32 {crc:08x} is not the declared {self._run.crc:08x}")
 
-    def _streamed(self, room: Room) -> Iterator[Block]:
+    def _streamed(self, buffers: Buffers) -> Iterator[Block]:
         grid = map(self._place, range(math.prod(self._counts)))
-        gathered = _Gathered(self._stored, room.encoded)
+        gathered = _Gathered(self._stored, buffers.encoded)
         skip, left = self._skip, self._run.packed
         following = next(grid, None)
         for part in self._run.stream():
@@ -185,13 +186,13 @@ class _Gathered:
         self._held = 0
 
     def take(self, data: Bytes, size: int) -> tuple[Bytes | None, Bytes]:
-        """The next block of `size` bytes, null where `data` does not complete it, and what is left of `data`."""
+        """The next block of `size` bytes, None where `data` does not complete it, and what is left of `data`."""
         if not self._held and data.size >= size and data[:size].view(self._stored).flags.aligned:
             return data[:size], data[size:]
-        room, more = self._buffer.sized(size), min(size - self._held, data.size)
-        room[self._held : self._held + more] = data[:more]
+        block, more = self._buffer.sized(size), min(size - self._held, data.size)
+        block[self._held : self._held + more] = data[:more]
         self._held += more
         if self._held < size:
             return None, data[more:]
         self._held = 0
-        return room, data[more:]
+        return block, data[more:]

@@ -97,7 +97,7 @@ class Run:
         return part
 
     def whole(self) -> bytes:
-        """Likewise, of a document; raises `Unreadable`."""
+        """Return the bytes of a packed document; raises `Unreadable`."""
         try:
             return self.checked()
         except ChunkDamaged as damaged:

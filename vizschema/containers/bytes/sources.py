@@ -41,7 +41,7 @@ class Buffer:
         return self._memory.size
 
 
-class Room:
+class Buffers:
     """The buffers of one reader: for what is stored, and two that decoders fill in turn."""
 
     __slots__ = ("_turns", "encoded")
@@ -62,11 +62,11 @@ class Room:
         return self.encoded.capacity + first.capacity + second.capacity
 
 
-class Rooms:
-    """Rooms for as many readers as there are at a time."""
+class BufferPool:
+    """Pool of buffers, one set per concurrent reader."""
 
     def __init__(self) -> None:
-        self._free: list[Room] = []
+        self._free: list[Buffers] = []
 
     def borrowed(self) -> _Borrowed:
         """Borrow an exclusive buffer (context manager); large buffers are freed afterwards."""
@@ -74,23 +74,23 @@ class Rooms:
 
 
 class _Borrowed:
-    """A room out of those that are `free`, put back at the end; no generator, which would cost more than the rest."""
+    """Buffers taken from `free` and put back at the end; a generator would cost more than the rest."""
 
-    __slots__ = ("_free", "_room")
+    __slots__ = ("_buffers", "_free")
 
-    def __init__(self, free: list[Room]) -> None:
+    def __init__(self, free: list[Buffers]) -> None:
         self._free = free
 
-    def __enter__(self) -> Room:
+    def __enter__(self) -> Buffers:
         try:
-            self._room = self._free.pop()
+            self._buffers = self._free.pop()
         except IndexError:
-            self._room = Room()
-        return self._room
+            self._buffers = Buffers()
+        return self._buffers
 
     def __exit__(self, *_: object) -> None:
-        if self._room.capacity <= _KEPT:
-            self._free.append(self._room)
+        if self._buffers.capacity <= _KEPT:
+            self._free.append(self._buffers)
 
 
 class Source(Protocol):
@@ -108,7 +108,7 @@ class Source(Protocol):
 
 
 Opener = Callable[[str], Source | None]
-"""From a key to its source, null where there is none; raises `ChunkDamaged` for what is no regular file."""
+"""From a key to its source, None where there is none; raises `ChunkDamaged` for what is not a regular file."""
 
 
 class Held:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.containers.bytes.sources import Buffer, Bytes, Room, Rooms
+from vizschema.containers.bytes.sources import Buffer, BufferPool, Buffers, Bytes
 from vizschema.containers.bytes.target import Target
 from vizschema.containers.values import BLOCK_BYTES, Block, Box, ChunkDamaged, Piece, native, place_of
 
@@ -38,14 +38,14 @@ class Spans:
         shape: Sequence[int],
         box: Box,
         steps: Sequence[int],
-        rooms: Rooms,
+        pool: BufferPool,
         *,
         turned: bool = False,
         at_once: bool = False,
     ) -> None:
         self.dtype = dtype
         self.shape = tuple(shape)
-        self._take, self._key, self._stored, self._rooms, self._turned = take, key, stored, rooms, turned
+        self._take, self._key, self._stored, self._pool, self._turned = take, key, stored, pool, turned
         self._box = box
         self._strides = [stored.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         self._part, self._jumps = self._cut(steps)
@@ -78,10 +78,10 @@ class Spans:
 
     def read_into(self, piece: Piece, target: Target) -> Iterator[Block | ChunkDamaged]:
         """The block of a piece, or the damage in its place."""
-        with self._rooms.borrowed() as room:
+        with self._pool.borrowed() as buffers:
             try:
                 if not self._as_they_are:
-                    yield self._block(*self._place(piece.index), target, room)
+                    yield self._block(*self._place(piece.index), target, buffers)
                     return
                 at, memory = 0, target.memory.reshape(-1).view(np.uint8)
                 for index in range(math.prod(self._counts)):
@@ -95,11 +95,11 @@ class Spans:
             except ChunkDamaged as damaged:
                 yield damaged.at(damaged.key or self._key)
 
-    def _block(self, start: Sequence[int], part: Sequence[int], target: Target, room: Room) -> Block:
+    def _block(self, start: Sequence[int], part: Sequence[int], target: Target, buffers: Buffers) -> Block:
         length = self._length(part)
         dense = length == math.prod(part) * self._stored.itemsize
         slab = target.slab(tuple(start), tuple(part)) if dense and not self._turned else None
-        raw = self._take(self._offset(start), length, room.encoded if slab is None else Buffer(slab))
+        raw = self._take(self._offset(start), length, buffers.encoded if slab is None else Buffer(slab))
         values = native(raw, self.dtype, self._stored)
         if dense:
             values = values.reshape(part)

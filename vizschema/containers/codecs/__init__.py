@@ -1,1 +1,1 @@
-"""Decoders of chunks, each told its size before it decodes."""
+"""Decoders of chunks, each given the decoded size beforehand."""

@@ -28,7 +28,7 @@ def stage_of(name: str, configuration: Mapping[str, Any]) -> Stage:
 
     def decode(data: Bytes, *_: Any) -> Bytes:
         if data.size % stored.itemsize:
-            raise ChunkDamaged("wrong-length", f"{data.size} bytes are no whole number of {stored.str} for {name}")
+            raise ChunkDamaged("wrong-length", f"{data.size} bytes are not a whole number of {stored.str} for {name}")
         with np.errstate(all="ignore"):
             return as_bytes(codec.decode(data.view(stored)))
 
@@ -66,7 +66,7 @@ def packbits(_: Mapping[str, Any]) -> Stage:
 def _dtype(configuration: Mapping[str, Any], key: str) -> np.dtype[Any]:
     value = configuration.get(key)
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
-        raise ValueError(f"{key} {value!r} is no type of numbers")
+        raise ValueError(f"{key} {value!r} is not a type of numbers")
     return np.dtype(value)
 
 

@@ -48,7 +48,7 @@ _ERRORS: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One codec: its name, how to decode, and how many bytes it makes of so many (null where that depends on them)."""
+    """One codec: its name, how to decode, and how many bytes it makes of so many (None where that depends on them)."""
 
     name: str
     decode: Decode
@@ -97,7 +97,7 @@ def bound_of(size: int) -> int:
 
 
 def _require_size(found: int, expected: int, what: str) -> None:
-    """Nothing; raises `ChunkDamaged` for fewer bytes than expected, and for more."""
+    """Raise `ChunkDamaged` for fewer bytes than expected, and for more."""
     if found != expected:
         raise ChunkDamaged(
             "truncated" if found < expected else "wrong-length", f"{what} has {found} bytes, expected {expected}"
@@ -125,7 +125,7 @@ def _decode_zstd(data: Bytes, exact: int | None, most: int, out: Buffer) -> Byte
 
 
 def _zstd_size(data: Bytes) -> int | None:
-    """What the headers of all frames claim together, null where the only one claims nothing (RFC 8878)."""
+    """What the headers of all frames claim together, None where the only one claims nothing (RFC 8878)."""
     at, claimed, frames = 0, 0, 0
     while at < data.size or not frames:
         end, size = _zstd_frame(data, at)
@@ -154,7 +154,7 @@ def _zstd_frame(data: Bytes, at: int) -> tuple[int, int | None]:
             raise ChunkDamaged("truncated", f"its zstd frame ends after {data.size} bytes")
         return at, 0
     if head[:4] != _ZSTD:
-        raise ChunkDamaged("undecodable", "zstd: it is no zstd frame")
+        raise ChunkDamaged("undecodable", "zstd: it is not a zstd frame")
     flags = head[4]
     single = bool(flags & 0x20)
     start = 5 + (not single) + (0, 1, 2, 4)[flags & 3]

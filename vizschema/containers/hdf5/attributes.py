@@ -1,6 +1,6 @@
 """Attributes of an HDF5 object as plain values: sized before they are read, and damage as a value.
 
-Reads nothing but attributes. What comes out is raw: `base.clean_attributes` makes it safe.
+Reads nothing but attributes. What comes out is raw: `attributes.clean_attributes` makes it safe.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from h5py import h5a, h5s, h5t
 
-from vizschema.containers.base import Limits, unsupported
+from vizschema.containers.attributes import Unsupported, larger
+from vizschema.containers.base import Limits
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, is_boolean, type_name
 from vizschema.text import escape_text, shorten
 
@@ -27,7 +28,7 @@ class OverLimit(Exception):
 
 
 def read_attributes(owner: Any, limits: Limits) -> dict[str, Any]:
-    """Every attribute of an open object, raw: scalars, lists, or `unsupported` with the reason.
+    """Every attribute of an open object, raw: scalars, lists, or `Unsupported`.
 
     Raises `OverLimit`, and one of `LIBRARY_ERRORS` where libhdf5 cannot even list them.
     """
@@ -69,27 +70,27 @@ def _attribute(owner: Any, name: bytes, limit: int) -> tuple[Any, int]:
         kind = attribute.get_type()
         read = _READERS.get(type(kind))
         if read is None:
-            return unsupported(type_name(kind)), 0
+            return Unsupported(type_name(kind)), 0
         space = attribute.get_space()
         form = space.get_simple_extent_type()
         shape = () if form == h5s.SCALAR else space.get_simple_extent_dims()
         if form == h5s.NULL or len(shape) > 1:
-            return unsupported("null" if form == h5s.NULL else f"{len(shape)}-dimensional"), 0
+            return Unsupported("null" if form == h5s.NULL else f"{len(shape)}-dimensional"), 0
         if shape == (0,):
             return [], 0
         item_bytes = kind.get_size()
         size = shape[0] * max(item_bytes, _TEXT_BYTES if read is _strings else 0) if shape else item_bytes
-        value = unsupported(f"larger than {limit} bytes") if size > limit else read(attribute, kind, item_bytes, shape)
+        value = larger(limit) if size > limit else read(attribute, kind, item_bytes, shape)
     except LIBRARY_ERRORS as error:
-        return unsupported(f"damaged: {message(error)}"), 0
-    return (value, size) if read is not _strings or isinstance(value, dict) else _text(value, limit)
+        return Unsupported(f"damaged: {message(error)}"), 0
+    return (value, size) if read is not _strings or isinstance(value, Unsupported) else _text(value, limit)
 
 
 def _text(value: Any, limit: int) -> tuple[Any, int]:
     """Text for bytes (or a list of them), and how many there were; bytes that are not UTF-8 become surrogates."""
     size = len(value) if isinstance(value, bytes) else sum(map(len, value))
     if size > limit:
-        return unsupported(f"larger than {limit} bytes"), size
+        return larger(limit), size
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape"), size
     return [item.decode("utf-8", "surrogateescape") for item in value], size
@@ -97,7 +98,7 @@ def _text(value: Any, limit: int) -> tuple[Any, int]:
 
 def _integers(attribute: Any, kind: Any, item_bytes: int, shape: tuple[int, ...]) -> Any:
     if item_bytes > 8:
-        return unsupported("integer of more than 64 bits")
+        return Unsupported("integer of more than 64 bits")
     signed = kind.get_sign() != h5t.SGN_NONE
     values = np.empty(shape, np.int64 if signed else np.uint64)
     attribute.read(values, h5t.NATIVE_INT64 if signed else h5t.NATIVE_UINT64)
@@ -106,7 +107,7 @@ def _integers(attribute: Any, kind: Any, item_bytes: int, shape: tuple[int, ...]
 
 def _floats(attribute: Any, _kind: Any, item_bytes: int, shape: tuple[int, ...]) -> Any:
     if item_bytes > 8:
-        return unsupported("number of more than 64 bits")
+        return Unsupported("number of more than 64 bits")
     values = np.empty(shape, np.float64)
     attribute.read(values, h5t.NATIVE_DOUBLE)
     return values.tolist()
@@ -114,7 +115,7 @@ def _floats(attribute: Any, _kind: Any, item_bytes: int, shape: tuple[int, ...])
 
 def _booleans(attribute: Any, kind: Any, _item_bytes: int, shape: tuple[int, ...]) -> Any:
     if not is_boolean(kind):
-        return unsupported("enum")
+        return Unsupported("enum")
     values = np.empty(shape, np.uint8)
     attribute.read(values, kind)
     return values.astype(bool).tolist()

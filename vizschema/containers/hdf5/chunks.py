@@ -9,18 +9,19 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5d
+from h5py import h5d, h5i
 
-from vizschema.containers.bytes.sources import Buffer, Bytes, OpenFile, Room, Rooms
+from vizschema.containers.bytes.sources import Buffer, BufferPool, Buffers, Bytes, OpenFile
 from vizschema.containers.bytes.target import Target
 from vizschema.containers.codecs.stages import STAGES, Stage, bound_of, run
 from vizschema.containers.hdf5.attributes import message
-from vizschema.containers.hdf5.index import Index, Stored, filters_edges, read_index
+from vizschema.containers.hdf5.index import Index, Stored, filters_edges, first_astray, read_index
+from vizschema.containers.hdf5.opening import CHUNK_CACHE
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name, numpy_type
 from vizschema.containers.hdf5.values import LOCK, Contiguous, Hdf5Values, Open, Place, read_box
 from vizschema.containers.values import (
@@ -32,31 +33,30 @@ from vizschema.containers.values import (
     absent_blocks,
     cells,
     clipped,
-    dtype_of,
     extent_of,
     gap,
     native,
+    plain_dtype,
     touches,
 )
-from vizschema.description import ITEM_BYTES
 
 _LIBRARY = frozenset({"szip", "nbit", "scaleoffset", "lzf"})
 PLUG_INS: Mapping[int, str] = {32001: "blosc", 32015: "zstd"}
 """Registered filters whose chunks are frames of a codec that Zarr has too, by its name there."""
 
-KEPT = 8 << 20
-"""Bytes of decoded chunks of one array that are kept for who reads parts of it, as libhdf5 keeps them."""
+_LOOKED_UP = 1 << 20
+"""The most chunks that are looked up to be read at once."""
 
 
-def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, rooms: Rooms) -> Contiguous | Chunked:
+def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, pool: BufferPool) -> Contiguous | Chunked:
     """The values of a dataset of this canonical dtype; raises `ChunkDamaged` where it cannot be said how they lie."""
     try:
         stored = numpy_type(opened().get_type())
         if stored is None:
             raise ChunkDamaged("undecodable", "they are of no fixed size, or of a type that NumPy lacks", name)
-        plain = dtype_of(dtype) if dtype in ITEM_BYTES else stored.newbyteorder("=")
+        plain = plain_dtype(dtype, stored)
         chunked = opened().get_create_plist().get_layout() == h5d.CHUNKED
-        return (Chunked if chunked else Contiguous)(opened, name, plain, stored, fd, rooms)
+        return (Chunked if chunked else Contiguous)(opened, name, plain, stored, fd, pool)
     except LIBRARY_ERRORS as error:
         raise ChunkDamaged("undecodable", message(error), name) from None
 
@@ -65,19 +65,26 @@ class Chunked(Hdf5Values):
     """A dataset in chunks, whose index is read once, when the first piece is asked for."""
 
     def __init__(
-        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, rooms: Rooms
+        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, pool: BufferPool
     ) -> None:
-        super().__init__(opened, name, dtype, stored, rooms)
+        super().__init__(opened, name, dtype, stored, pool)
         self._fd = fd
         self._file = None if fd is None else OpenFile(fd, os.fstat(fd).st_size, owned=False)
-        self._kept: dict[int, Block] = {}
         self._index: Index | None = None
+        self._sound: bool | None = None
         self._index_lock = threading.Lock()
 
     def _block_of(self, dataset: Any, creation: Any) -> Place:  # noqa: ARG002
         self.plain = not creation.get_nfilters()
         self._filters = _filters(creation)
-        return tuple(creation.get_chunk())
+        self.chunk: Place = tuple(creation.get_chunk())
+        return self.chunk
+
+    def spans(self, box: Box, steps: Sequence[int]) -> Chunked | RawBox:
+        """What reads a part of the array: libhdf5 at once, where nothing is to be decoded and every chunk is there."""
+        small = math.prod(self._block) * self._item <= CHUNK_CACHE
+        whole = small and self.plain and self._fd is not None and all(step == 1 for step in steps)
+        return RawBox(self._open, self._name, self.dtype, self._stored, box) if whole and self._found(box) else self
 
     def pieces(self) -> Iterator[Piece]:
         """Every chunk that was written once, in C order, and what lies between them; without an index, one piece."""
@@ -121,7 +128,7 @@ class Chunked(Hdf5Values):
         return self.read_into(piece, None)
 
     def read_into(self, piece: Piece, target: Target | None) -> Iterator[Block | ChunkDamaged]:
-        """The blocks of a piece; with a target, decoded there if they can be, or else kept for the next time."""
+        """The blocks of a piece; with a target, decoded there if they can be."""
         try:
             stored = self._stored_chunks().find(piece.index)
         except ChunkDamaged as damaged:
@@ -130,20 +137,12 @@ class Chunked(Hdf5Values):
         if stored is None:
             yield from absent_blocks(piece, self._grid, self._key, self.fill)
             return
-        kept = None if target is None else self._kept.get(piece.index)
-        if kept is not None:
-            yield kept
-            return
         start, part = extent_of(piece.index, self._counts, self._block, self.shape)
-        with self._rooms.borrowed() as room:
+        with self._pool.borrowed() as buffers:
             try:
-                block = self._decoded(stored, start, part, room, target)
+                yield self._decoded(stored, start, part, buffers, target)
             except ChunkDamaged as damaged:
                 yield damaged.at(piece.key)
-                return
-            if not self.plain and target is not None and target.memory.nbytes <= KEPT:
-                self._keep(piece.index, block)
-            yield block
 
     def _piece(self, cell: int) -> Piece:
         return Piece(cell, self._key(cell), math.prod(self._block) * self._item, 1)
@@ -158,17 +157,26 @@ class Chunked(Hdf5Values):
                     raise ChunkDamaged("undecodable", f"the index of its chunks: {message(error)}") from None
             return self._index
 
-    def _keep(self, cell: int, block: Block) -> None:
-        """Keep a copy of a decoded chunk, as long as it fits beside those that were read after it."""
-        if block.values.nbytes > KEPT:
-            return
-        copied = replace(block, values=block.values.copy())
-        with self._index_lock:
-            self._kept[cell] = copied
-            while sum(each.values.nbytes for each in self._kept.values()) > KEPT:
-                del self._kept[next(iter(self._kept))]
+    def _found(self, box: Box) -> bool:
+        """Whether libhdf5 finds each chunk that a box touches, in its size, in a file as long as it was."""
+        near = [(first // length, -(-end // length)) for (first, end), length in zip(box, self._block, strict=True)]
+        if math.prod(last - first for first, last in near) > _LOOKED_UP:
+            return False
+        sides = [np.arange(*ends) for ends in near]
+        starts = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, len(box)) * np.array(self._block)
+        try:
+            with LOCK:
+                dataset = self._open()
+                end = h5i.get_file_id(dataset).get_filesize()
+                size = math.prod(self._block) * self._item
+                if self._sound is None:  # of raw chunks libhdf5 looks up no size
+                    self._sound = dataset.get_storage_size() == dataset.get_num_chunks() * size
+                astray = first_astray(dataset, starts, repeat(size, len(starts)))
+        except LIBRARY_ERRORS:
+            return False  # said where the chunks are read one by one
+        return self._sound and astray is None and os.fstat(self._fd or 0).st_size >= end
 
-    def _decoded(self, stored: Stored, start: Place, part: Place, room: Room, target: Target | None) -> Block:
+    def _decoded(self, stored: Stored, start: Place, part: Place, buffers: Buffers, target: Target | None) -> Block:
         filtered = self._filters.edges if part != self._block else True
         if filtered is not False and self._filters.unsupported is not None:
             raise ChunkDamaged("undecodable", self._filters.unsupported)
@@ -177,24 +185,24 @@ class Chunked(Hdf5Values):
         stages = [stage for bit, stage in enumerate(self._filters.stages) if filtered and not stored.mask >> bit & 1]
         by_library = filtered is None or (filtered and self._filters.by_library)
         if not stages and not by_library:
-            return self._rows(stored, start, part, room, target)
+            return self._rows(stored, start, part, buffers, target)
         slab = None if target is None else target.slab(start, self._block)
         last = None if slab is None else Buffer(slab)
         if by_library:
-            raw = (last or room.encoded).sized(math.prod(part) * self._item)
+            raw = (last or buffers.encoded).sized(math.prod(part) * self._item)
             read_box(self._open, start, part, raw)
             return Block(start, native(raw, self.dtype, self._stored).reshape(part), raw.size)
-        raw = run(stages, self._raw(start, stored, room.encoded), size, room.free, last)
+        raw = run(stages, self._raw(start, stored, buffers.encoded), size, buffers.free, last)
         return self._block_at(start, self._block, raw, stored.size)
 
-    def _rows(self, stored: Stored, start: Place, part: Place, room: Room, target: Target | None) -> Block:
+    def _rows(self, stored: Stored, start: Place, part: Place, buffers: Buffers, target: Target | None) -> Block:
         """The block of a chunk that no filter changed: along the first axis that it spans, what is asked for."""
         size = math.prod(self._block) * self._item
         if stored.size != size:
             reason: Damage = "truncated" if stored.size < size else "wrong-length"
             raise ChunkDamaged(reason, f"{stored.size} bytes, expected {size}")
         if self._file is None or target is None or not part:
-            return self._block_at(start, self._block, self._raw(start, stored, room.encoded), size)
+            return self._block_at(start, self._block, self._raw(start, stored, buffers.encoded), size)
         axis = next((axis for axis, length in enumerate(self._block) if length > 1), 0)
         first, end = target.box[axis]
         low, high = max(0, first - start[axis]), min(part[axis], end - start[axis])
@@ -204,7 +212,7 @@ class Chunked(Hdf5Values):
         slab = target.slab(start, block)
         rows = Stored(0, stored.address + low * row, max(0, high - low) * row)
         return self._block_at(
-            start, block, self._raw(start, rows, room.encoded if slab is None else Buffer(slab)), size
+            start, block, self._raw(start, rows, buffers.encoded if slab is None else Buffer(slab)), size
         )
 
     def _block_at(self, start: Place, block: Place, raw: Bytes, stored_bytes: int) -> Block:
@@ -234,8 +242,36 @@ class Chunked(Hdf5Values):
         return np.frombuffer(data, np.uint8)
 
 
+class RawBox:
+    """A `box` of a dataset in raw chunks, as `Values`: one piece, read by libhdf5."""
+
+    plain = True
+
+    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], box: Box) -> None:
+        self._open, self._name, self._stored = opened, name, stored
+        self.dtype = dtype
+        self._start: Place = tuple(first for first, _ in box)
+        self.shape: Place = tuple(end - first for first, end in box)
+
+    def pieces(self) -> Iterator[Piece]:
+        """The box."""
+        yield Piece(0, self._name, 0, 1)
+
+    def read_into(self, _: Piece, target: Target) -> Iterator[Block | ChunkDamaged]:
+        """The box, read where it belongs if its values stay as they are; or the damage in its place."""
+        stays = self.dtype == self._stored and self.dtype.kind in "iufc"
+        size = target.memory.size * self._stored.itemsize
+        raw = target.memory.reshape(-1).view(np.uint8) if stays else np.empty(size, np.uint8)
+        try:
+            read_box(self._open, self._start, self.shape, raw)
+        except ChunkDamaged as damaged:
+            yield damaged.at(self._name)
+            return
+        yield Block(self._start, native(raw, self.dtype, self._stored).reshape(self.shape))
+
+
 class _Filters(NamedTuple):
-    """How to undo the filters of a dataset: stages in the order of writing; that the library must; why nobody can.
+    """How to undo the filters of a dataset: stages in the order of writing; whether the library must; why it cannot be.
 
     `edges` is whether they hold for chunks that reach over an edge of the shape, None where libhdf5 cannot be asked.
     """

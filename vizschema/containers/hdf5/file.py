@@ -23,7 +23,7 @@ from vizschema.description import Node, fault, join
 from vizschema.text import escape_name, escape_text, shorten
 
 if TYPE_CHECKING:
-    from vizschema.containers.bytes.sources import Rooms
+    from vizschema.containers.bytes.sources import BufferPool
     from vizschema.containers.values import Values
 
 PATH_LENGTH = 4096
@@ -43,7 +43,7 @@ class Hdf5:
     def __init__(self, opened: Opened, limits: Limits) -> None:
         self._opened = opened
         self._limits = limits
-        self._rooms: Rooms | None = None
+        self._pool: BufferPool | None = None
         self._held: dict[str, Any] = {}
         self._holding = Lock()
 
@@ -54,14 +54,14 @@ class Hdf5:
 
     def values(self, path: str) -> Values:
         """The values of the dataset under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
-        from vizschema.containers.bytes.sources import Rooms
+        from vizschema.containers.bytes.sources import BufferPool
         from vizschema.containers.hdf5.chunks import hdf5_values  # with the codecs, which describing does not need
         from vizschema.containers.hdf5.texts import Hdf5Texts
         from vizschema.containers.values import ChunkDamaged
 
         if self._opened.written is not None:
             raise ChunkDamaged("undecodable", self._opened.written, path)
-        self._rooms = self._rooms or Rooms()
+        self._pool = self._pool or BufferPool()
         shown = path
         try:
             found = self._array_node(path)
@@ -75,14 +75,14 @@ class Hdf5:
         if node.get("kind") == "array" and node["dtype"] == "string":
             return Hdf5Texts(self._dataset(path), shown)
         if node.get("kind") != "array":
-            raise ChunkDamaged("undecodable", "it is no dataset any more", path)
-        return hdf5_values(partial(self._dataset, path), shown, node["dtype"], self._opened.fd, self._rooms)
+            raise ChunkDamaged("undecodable", "it is no longer a dataset", path)
+        return hdf5_values(partial(self._dataset, path), shown, node["dtype"], self._opened.fd, self._pool)
 
     def _array_node(self, path: str) -> tuple[Node, list[str]] | None:
         """What `array_node` says; raises `TypeError` where no dataset is."""
         opened = self._dataset(path)
         if not isinstance(opened, h5d.DatasetID):
-            raise TypeError("it is no dataset")
+            raise TypeError("it is not a dataset")
         return array_node(opened, self._limits)
 
     def _dataset(self, path: str) -> Any:
@@ -116,7 +116,7 @@ class Hdf5:
         root, address = _root(self._opened, watch)
         scales = Scales(root, most)
         described = self._describe(root, "/", 0, most, scales)
-        assert described is not None  # it is no dataset  # noqa: S101
+        assert described is not None  # it is not a dataset  # noqa: S101
         node, escaped, links = described
         scales.enter(links)
         yield "/", {**node, "escaped": escaped} if escaped else node
@@ -158,7 +158,7 @@ class Hdf5:
     ) -> tuple[Node, list[str], list[Link]] | None:
         """The node of an open object (or the node that stands for it), what was escaped in it, and its members.
 
-        None for a dimension that is no variable: it is no node.
+        None for a dimension that is not a variable: it is not a node.
         """
         if isinstance(opened, h5d.DatasetID):
             found = array_node(opened, self._limits, scales)
@@ -221,7 +221,7 @@ def _follow(holder: Any, link: Link, path: str, seen: dict[int, str], watch: Wat
     if link.name in (b"", b".") or b"/" in link.name:
         return fault("damaged", f"a member named {_shown(link.name)}, which stands for another place")
     if link.name == b"..":
-        return fault("metadata-invalid", "a member named .., which is no step of a path but in HDF5")
+        return fault("metadata-invalid", "a member named .., which is not a step of a path but in HDF5")
     if link.kind != h5l.TYPE_HARD:
         return _unfollowed(holder, link)
     first = seen.setdefault(link.address, path)

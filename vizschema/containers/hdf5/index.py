@@ -6,23 +6,30 @@ import ctypes
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from h5py import h5d, h5f, h5p, h5s, h5t
 
-from vizschema.containers.values import ChunkDamaged, place_of
+from vizschema.containers.values import ChunkDamaged
 
 Place = tuple[int, ...]
+Columns = Sequence[npt.NDArray[np.int64]]
+
+_AT_ONCE = 4096
+"""Chunks that are put in their places at once: what libhdf5 says of each takes hundreds of bytes in Python."""
 
 _DONT_FILTER_PARTIAL_CHUNKS = 2
 """`H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS`: chunks that reach over an edge of the shape are stored without any filter."""
 
 _TREE = 0
 """`H5D_CHUNK_IDX_BTREE`: the only index that no checksum guards."""
+
+_SIZE = "H5Dget_chunk_storage_size"
 
 _EXTENSIBLE_ARRAY = 4
 """`H5D_CHUNK_IDX_EARRAY`: the index of a dataset of which one dimension may grow without a limit."""
@@ -39,26 +46,37 @@ class Stored(NamedTuple):
 class Index:
     """The chunks that were written, by the number of their cell in C order; 28 bytes for each."""
 
-    def __init__(self, block: Place, counts: Place, place: Callable[[Place], Place]) -> None:
+    def __init__(self, block: Place, counts: Place, place: Callable[[Columns], Columns]) -> None:
         self._block, self._counts = block, counts
         self._place = place
         self._most = math.prod(counts)
+        self._listed: list[Any] = []
         self.cells = array("Q")
         self._masks, self._addresses, self.sizes = array("I"), array("Q"), array("Q")
 
     def add(self, info: Any) -> bool | None:
         """Take in what libhdf5 says of a chunk; true where there are more than the grid has cells."""
-        cell = 0
-        place = self._place(tuple([at // length for at, length in zip(info.chunk_offset, self._block, strict=True)]))
-        for at, count in zip(place, self._counts, strict=True):
-            if at >= count:
-                return None  # beyond the shape: the dataset was larger once
-            cell = cell * count + at
-        self.cells.append(cell)
-        self._masks.append(info.filter_mask)
-        self._addresses.append(info.byte_offset)
-        self.sizes.append(info.size)
+        self._listed.append(info)
+        if len(self._listed) < _AT_ONCE:
+            return None
+        self.take_in()
         return True if len(self.cells) > self._most else None
+
+    def take_in(self) -> None:
+        """Give the chunks that were added their cells, but for those beyond the shape: the dataset was larger once."""
+        if not self._listed:
+            return
+        offsets, masks, addresses, sizes = zip(*self._listed, strict=True)
+        self._listed.clear()
+        named = np.array(offsets, np.int64) // np.array(self._block)
+        columns = self._place(list(named.T))
+        inside, cells = np.ones(len(named), np.bool_), np.zeros(len(named), np.int64)
+        for column, count in zip(columns, self._counts, strict=True):
+            inside &= column < count
+            cells = cells * count + column
+        kept = ((self.cells, cells), (self._masks, masks), (self._addresses, addresses), (self.sizes, sizes))
+        for rows, found in kept:
+            rows.frombytes(np.array(found, rows.typecode)[inside].tobytes())
 
     def sort(self) -> None:
         """Put the cells in order; raises `ChunkDamaged` where one is named twice."""
@@ -89,28 +107,41 @@ def read_index(dataset: Any, block: Place, counts: Place) -> Index:
     index = Index(block, counts, _placing(dataset, block))
     if math.prod(counts):
         dataset.chunk_iter(index.add)
+    index.take_in()
     index.sort()
-    if len(index.cells) > 1 and _asked("H5Dget_chunk_index_type", dataset.id) == _TREE:
+    if len(index.cells) > 1 and _asked("H5Dget_chunk_index_type", dataset.id) == _TREE and _function(_SIZE):
         _look_up(dataset, index, block, counts)
     return index
 
 
 def _look_up(dataset: Any, index: Index, block: Place, counts: Place) -> None:
     """Raise `ChunkDamaged` where a tree leads to other chunks than it lists, or to none: libhdf5 looks up."""
-    function = _function("H5Dget_chunk_storage_size")
+    places = np.stack(np.unravel_index(np.asarray(index.cells, np.int64), counts), axis=1)
+    number = first_astray(dataset, places * np.array(block), index.sizes)
+    if number is not None:
+        place = tuple(places[number].tolist())
+        words = f"the index of its chunks does not lead to the chunk {place} that it lists"
+        raise ChunkDamaged("undecodable", words)
+
+
+def first_astray(dataset: Any, starts: npt.NDArray[Any], sizes: Iterable[int]) -> int | None:
+    """The number of the first of the chunks that begin at `starts` [chunk, axis] that libhdf5 finds in no such size.
+
+    None where it finds each; 0 where it cannot be asked.
+    """
+    function = _function(_SIZE)
     if function is None:
-        return
-    function.argtypes = [ctypes.c_int64, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_uint64)]
-    offset, found = (ctypes.c_uint64 * len(block))(), ctypes.c_uint64()
-    for cell, size in zip(index.cells, index.sizes, strict=True):
-        place = place_of(cell, counts)
-        offset[:] = [at * length for at, length in zip(place, block, strict=True)]
-        with h5f.phil:
-            failed = function(dataset.id, offset, ctypes.byref(found)) < 0
-        if failed or found.value != size:
-            raise ChunkDamaged(
-                "undecodable", f"the index of its chunks does not lead to the chunk {place} that it lists"
-            )
+        return 0
+    function.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
+    found = ctypes.c_uint64()
+    into = ctypes.addressof(found)
+    offsets = np.ascontiguousarray(starts, np.uint64)
+    first, step = offsets.ctypes.data, offsets.strides[0]
+    with h5f.phil:
+        for number, size in enumerate(sizes):
+            if function(dataset.id, first + number * step, into) < 0 or found.value != size:
+                return number
+    return None
 
 
 def filters_edges(creation: Any) -> bool | None:
@@ -119,8 +150,8 @@ def filters_edges(creation: Any) -> bool | None:
     return None if options is None else not options & _DONT_FILTER_PARTIAL_CHUNKS
 
 
-def _placing(dataset: Any, block: Place) -> Callable[[Place], Place]:
-    """How to tell the place of a chunk from the one that libhdf5 names.
+def _placing(dataset: Any, block: Place) -> Callable[[Columns], Columns]:
+    """How to tell the places of chunks [axis][chunk] from those that libhdf5 names.
 
     Where the dimension that grows is not the first one, an extensible array is ordered as if it were; libhdf5 (up to
     2.0 at least) counts through it as if it were not, and so names other places than it reads from.
@@ -137,15 +168,14 @@ def _placing(dataset: Any, block: Place) -> Callable[[Place], Place]:
     (first,) = growing
     counts = [-(-size // length) for size, length in zip(most, block, strict=True)]
 
-    def place_of(named: Place) -> Place:
-        number = named[first]
+    def place_of(named: Columns) -> Columns:
+        number, places = named[first], list(named)
         for axis in range(first + 1, len(counts)):
             number = number * counts[axis] + named[axis]
-        place = [0] * len(counts)
         for axis in (*range(len(counts) - 1, first, -1), *range(first - 1, -1, -1)):
-            number, place[axis] = divmod(number, counts[axis])
-        place[first] = number
-        return tuple(place)
+            number, places[axis] = np.divmod(number, counts[axis])
+        places[first] = number
+        return places
 
     return place_of
 

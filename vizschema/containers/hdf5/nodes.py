@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from h5py import h5d, h5s
 
 from vizschema import description
-from vizschema.containers.base import Limits, clean_attributes, too_many_chunks
+from vizschema.containers.attributes import JSON_NAMES, Attributes, Unsupported, clean_attributes
+from vizschema.containers.base import Limits, Unreadable, parse_value, too_many_chunks
 from vizschema.containers.hdf5.attributes import OverLimit, message, read_attributes
 from vizschema.containers.hdf5.scales import Scales, is_dimension, is_own
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name, type_name
@@ -45,12 +46,12 @@ def group_node(group: Any, limits: Limits, scales: Scales) -> tuple[Node, list[s
     raw = _attributes(group, limits, single=scales.netcdf)
     if isinstance(raw, NoAttributes):
         return raw.node, []
-    attributes, escaped = _clean(raw)
-    return description.group(attributes), escaped
+    cleaned = _clean(raw, limits)
+    return cleaned.of(description.group({})), cleaned.escaped
 
 
 def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tuple[Node, list[str]] | None:
-    """The node of an open dataset, and what was escaped in its attributes; None for a dimension that is no variable.
+    """The node of an open dataset, and what was escaped in its attributes; None for a dimension that is not a variable.
 
     Without `scales` no axes are named by them.
     """
@@ -74,19 +75,41 @@ def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tu
     storage = None
     if chunks is not None:
         storage = description.storage(shape, axes, item_bytes, chunks=chunks, shard=None, codecs=codecs)
-    attributes, escaped = _clean(raw)
-    node = description.array(dtype, shape, axes, attributes, storage, item_bytes=item_bytes)
+    cleaned = _clean(raw, limits)
+    node = cleaned.of(description.array(dtype, shape, axes, {}, storage, item_bytes=item_bytes))
     excess = too_many_chunks(node, limits)
     if excess is not None:
         return fault("over-limit", excess), []
     if detail is not None:
         node["axes_detail"] = detail
-    return node, escaped
+    return node, cleaned.escaped
 
 
-def _clean(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Attributes fit for a description, but for those that the libraries keep for themselves, and what was escaped."""
-    return clean_attributes({key: value for key, value in raw.items() if not is_own(key)})
+def _clean(raw: Mapping[str, Any], limits: Limits) -> Attributes:
+    """Attributes fit for a description, without those that the libraries keep for themselves."""
+    own = {key: value for key, value in raw.items() if not is_own(key)}
+    return clean_attributes(_nested(own, own.pop(JSON_NAMES, None), limits), limits)
+
+
+def _nested(raw: dict[str, Any], names: Any, limits: Limits) -> dict[str, Any]:
+    """`raw`, with the values of those attributes that are JSON text, which are listed in `names`."""
+    if names is None:
+        return raw
+    listed = [names] if isinstance(names, str) else names  # netCDF stores a list of one text as a text
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        return {**raw, JSON_NAMES: Unsupported("no list of the names of attributes")}
+    return {**raw, **{name: _parsed(name, raw.get(name), limits) for name in listed}}
+
+
+def _parsed(name: str, text: Any, limits: Limits) -> Any:
+    if isinstance(text, Unsupported):
+        return text
+    if not isinstance(text, str):
+        return Unsupported(f"listed in {JSON_NAMES}, and not a JSON text")
+    try:
+        return parse_value(text.encode("utf-8", "surrogateescape"), name, limits)
+    except Unreadable as error:
+        return Unsupported(error.detail)
 
 
 def _attributes(owner: Any, limits: Limits, *, single: bool) -> dict[str, Any] | NoAttributes:
@@ -138,8 +161,8 @@ def _axes(labels: Any, rank: int) -> tuple[list[str | None] | None, str | None]:
     """The axes that labels give an array of this rank, and why they give none where they should."""
     if labels is None:
         return None if rank else [], None
-    if isinstance(labels, dict):
-        return None, f"{_LABELS} cannot be read: {labels['unsupported']}"
+    if isinstance(labels, Unsupported):
+        return None, f"{_LABELS} cannot be read: {labels.kind}"
     if isinstance(labels, str) and rank == 1:
         labels = [labels]
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):

@@ -1,4 +1,4 @@
-"""The file under an HDF5 archive: found, not being written, and opened by libhdf5 for nobody but us.
+"""The file under an HDF5 archive: found, not being written, and opened by libhdf5 for this reader alone.
 
 By its usual driver it would share a file that this process has open, or refuse it for other settings. Files of another
 driver are others to it: that of C's stdio, or, where some file is open already, one that reads through a Python object.
@@ -24,6 +24,9 @@ from vizschema.text import escape_text, shorten
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _WITH_FLAGS = 3
 """The version of the superblock whose twelfth byte says whether a writer has the file open (II.A, version 3)."""
+
+CHUNK_CACHE = 1 << 20
+"""Bytes of the chunk of a dataset that libhdf5 holds while it reads: of a larger one it reads each row for itself."""
 
 LOCKED = "a writer has the file open; close it"
 MARKED = "a writer has the file open, or ended without closing it; close it, or run `h5clear -s FILE`"
@@ -89,7 +92,7 @@ def open_stream(stream: Any, shown: str, written: str | None = None, path: str |
         return Opened(None, stream, None, written)
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
-    access.set_cache(0, 1, 0, 0.75)  # no cache of chunks: its table alone is 64 KiB for every open dataset
+    access.set_cache(0, 1, CHUNK_CACHE, 0.75)  # of one chunk: the usual table alone is 64 KiB for every open dataset
     if path is not None and hasattr(access, "set_file_locking"):
         access.set_fapl_stdio()
         access.set_file_locking(False, True)  # no writer is kept from beginning

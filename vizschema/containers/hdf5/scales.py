@@ -164,7 +164,7 @@ def _members(group: Any) -> list[tuple[bytes, int]]:
 
 
 class _NotAScale(Exception):
-    """A reference to something that is no dimension scale."""
+    """A reference to something that is not a dimension scale."""
 
 
 def _references(dataset: Any, rank: int) -> list[Any] | str:

@@ -81,7 +81,7 @@ def _record(kind: Any, depth: int) -> np.dtype[Any] | None:
     """The structured type of a compound one."""
     members = range(kind.get_nmembers())
     formats = [numpy_type(kind.get_member_type(member), depth) for member in members]
-    if None in formats:
+    if any(each is None for each in formats):
         return None
     names = [kind.get_member_name(member).decode() for member in members]
     offsets = [kind.get_member_offset(member) for member in members]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from h5py import h5d, h5s
 
-from vizschema.containers.bytes.sources import Buffer, Bytes, OpenFile, Rooms
+from vizschema.containers.bytes.sources import Buffer, BufferPool, Bytes, OpenFile
 from vizschema.containers.bytes.spans import Spans
 from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
@@ -50,11 +50,11 @@ class Hdf5Values:
     `name` is what to call the dataset; `fd`, of both, the descriptor of its file where positions are those of libhdf5.
     """
 
-    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], rooms: Rooms) -> None:
+    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], pool: BufferPool) -> None:
         dataset = opened()
         self._open = opened
         self._name = name
-        self._rooms = rooms
+        self._pool = pool
         self.dtype = dtype
         self.shape: Place = tuple(dataset.shape)
         kind, creation = dataset.get_type(), dataset.get_create_plist()
@@ -114,9 +114,9 @@ class Contiguous(Hdf5Values):
     """
 
     def __init__(
-        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, rooms: Rooms
+        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, pool: BufferPool
     ) -> None:
-        super().__init__(opened, name, dtype, stored, rooms)
+        super().__init__(opened, name, dtype, stored, pool)
         offset = opened().get_offset()
         size = math.prod(self.shape) * self._item
         self._source: OpenFile | _ByLibrary = _ByLibrary(opened, self.shape, self._item)
@@ -128,7 +128,7 @@ class Contiguous(Hdf5Values):
         if not self._written:
             return self
         take, name = self._source.take, self._name
-        return Spans(take, name, self.dtype, self._stored, self.shape, box, steps, self._rooms, at_once=True)
+        return Spans(take, name, self.dtype, self._stored, self.shape, box, steps, self._pool, at_once=True)
 
     def _block_of(self, dataset: Any, creation: Any) -> Place:
         compact = creation.get_layout() == h5d.COMPACT
@@ -149,10 +149,10 @@ class Contiguous(Hdf5Values):
             yield from absent_blocks(piece, self._grid, self._key, self.fill)
             return
         start, part = self.extent(piece)
-        with self._rooms.borrowed() as room:
+        with self._pool.borrowed() as buffers:
             try:
                 first = number_of(start, self.shape)
-                raw = self._source.take(first * self._item, math.prod(part) * self._item, room.encoded)
+                raw = self._source.take(first * self._item, math.prod(part) * self._item, buffers.encoded)
             except ChunkDamaged as damaged:
                 yield damaged.at(piece.key)
                 return

@@ -20,7 +20,7 @@ from vizschema.containers.zips.members import AHEAD, Zip
 from vizschema.description import Node, fault
 
 SUFFIX = ".npy"
-_STRAY = ("stray-file", "a zip member that is no .npy file")
+_STRAY = ("stray-file", "a zip member that is not an .npy file")
 
 
 class Npz(Listed):
@@ -61,7 +61,7 @@ class Npz(Listed):
         return Stored(name, item_bytes, header.shape, run, header.code, header.bytes, header.fortran)
 
     def stray(self) -> Sequence[tuple[Steps, Node]]:
-        """Members of the zip file that are no arrays, by name."""
+        """Members of the zip file that are not arrays, by name."""
         members = (member for member in (*self._others, *self._odd) if member.name != NAME)
         return [(_steps(member.name, suffix=""), fault(*member.problem or _STRAY)) for member in members]
 
@@ -87,5 +87,5 @@ def _is_array(member: Member) -> bool:
 
 
 def _steps(name: str, suffix: str = SUFFIX) -> Steps:
-    """The steps of a path; of a name that is no path below the root, the steps as they stand."""
+    """The steps of a path; of a name that is not a path below the root, the steps as they stand."""
     return tuple((name.removesuffix(suffix) if suffix else name.rstrip("/")).split("/"))

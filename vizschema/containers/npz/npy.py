@@ -18,10 +18,10 @@ from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, v2_dtype
 
 MAGIC = b"\x93NUMPY"
 HEADER = 64 << 10
-"""The most bytes of a header that are read."""
+"""Maximum bytes of a header that are read."""
 
 CHARACTERS = 10_000
-"""The most characters of a header that NumPy reads, unless it is told to trust the file."""
+"""The most characters of a header that NumPy reads, unless the caller trusts the file."""
 
 FIRST = 128
 """Bytes that hold the whole header of nearly every array."""
@@ -56,7 +56,7 @@ class Header(NamedTuple):
     """What a header says: canonical type, NumPy's type string (None for structures), shape, order; and its bytes."""
 
     dtype: Dtype
-    code: str | None
+    code: Any
     shape: tuple[int, ...]
     fortran: bool
     bytes: int
@@ -71,7 +71,7 @@ def header_length(head: bytes) -> int:
         raise Unreadable("unsupported", f"version {'.'.join(map(str, version))} of the .npy format")
     wide = version[0] > 1
     if len(head) < (12 if wide else 10):
-        raise Unreadable("metadata-malformed", "the .npy header is broken off")
+        raise Unreadable("metadata-malformed", "the .npy header is truncated")
     length = struct.unpack_from("<I" if wide else "<H", head, 8)[0] + (12 if wide else 10)
     if length > HEADER:
         raise Unreadable("over-limit", f"the .npy header has {length} bytes, more than {HEADER}")
@@ -83,7 +83,7 @@ def read_header(head: bytes) -> Header:
     """The header that `head` is; raises `Unreadable`. Remembered: the arrays of a series have one header."""
     length = header_length(head)
     if len(head) < length:
-        raise Unreadable("metadata-malformed", "the .npy header is broken off")
+        raise Unreadable("metadata-malformed", "the .npy header is truncated")
     raw = head[10 if head[6] == 1 else 12 : length]
     try:
         text = raw.decode("utf-8" if head[6] == 3 else "latin-1")
@@ -97,7 +97,7 @@ def read_header(head: bytes) -> Header:
     code = _spelt(fields["descr"]) if type(fields["descr"]) is str else None
     dtype = _dtype(fields["descr"], code)
     shape = _shape(fields["shape"], dtype)
-    return Header(dtype, code, shape, fields["fortran_order"], length)
+    return Header(dtype, code or _listed(fields["descr"]), shape, fields["fortran_order"], length)
 
 
 def literal(text: str, *, long: bool = False) -> Any:
@@ -178,7 +178,9 @@ def _mark(text: str, place: int) -> tuple[str | None, int]:
 
 
 def _malformed(text: str, place: int) -> Unreadable:
-    return Unreadable("metadata-malformed", f"the .npy header is no plain literal at {quote(text[place : place + 20])}")
+    return Unreadable(
+        "metadata-malformed", f"the .npy header is not a plain literal at {quote(text[place : place + 20])}"
+    )
 
 
 def _dtype(descr: Any, code: str | None) -> Dtype:

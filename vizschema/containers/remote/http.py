@@ -20,7 +20,7 @@ import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 import vizschema
-from vizschema.containers.remote.store import Answer, Missing, Part, Patience, Refused, Transient, put_off
+from vizschema.containers.remote.store import Answer, Missing, Part, Refused, Timeouts, Transient, extend_deadline
 
 REDIRECTS = 5
 _STEP = 1 << 16
@@ -32,14 +32,14 @@ _NO_RANGE = re.compile(r"bytes \*/([0-9]{1,18})", re.ASCII)
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"vizschema/{vizschema.__version__}"}
 
 
-class HttpWire:
-    """What lies below a URL of a static server, which lists nothing, as a `Wire`."""
+class HttpTransport:
+    """What lies below a URL of a static server, which lists nothing, as a `Transport`."""
 
     lists = False
 
-    def __init__(self, url: str, patience: Patience) -> None:
+    def __init__(self, url: str, timeouts: Timeouts) -> None:
         self._url = url.partition("#")[0]
-        self._patience = patience
+        self._timeouts = timeouts
         self._files = fsspec.filesystem("http", skip_instance_cache=True)
         self._elsewhere: aiohttp.ClientSession | None = None
         self._origin = _parsed(self._url).origin()
@@ -95,7 +95,7 @@ class HttpWire:
 
     async def _get(self, at: yarl.URL, headers: Mapping[str, str]) -> Any:
         """A request under way to an address; away from the host that was named, with nothing that is meant for it."""
-        timeout = aiohttp.ClientTimeout(None, None, self._patience.read, self._patience.connect)
+        timeout = aiohttp.ClientTimeout(None, None, self._timeouts.read, self._timeouts.connect)
         kept: dict[str, Any] = dict(self._files.kwargs)
         if at.origin() == self._origin:
             session = await self._files.set_session()
@@ -142,7 +142,7 @@ class HttpWire:
         length = response.content_length
         if length is not None and length > most:
             return Part(0, b"", length)
-        put_off(clock, self._patience, most if length is None else length)
+        extend_deadline(clock, self._timeouts, most if length is None else length)
         data = await _body(response, most + 1)
         if length is not None and len(data) != length:
             raise Transient(f"expected a response of {length} bytes, found {len(data)}")
@@ -155,7 +155,7 @@ class HttpWire:
         first, last, size = (int(number) for number in match.groups()) if match else (-1, -1, -1)
         if start is None or first != start or last != min(start + most, size) - 1 or last < first:
             raise Refused("the server responds with another byte range than requested")
-        put_off(clock, self._patience, last - first + 1)
+        extend_deadline(clock, self._timeouts, last - first + 1)
         data = await _body(response, last - first + 2)
         if len(data) != last - first + 1:
             raise Transient(f"expected a response of {last - first + 1} bytes, found {len(data)}")

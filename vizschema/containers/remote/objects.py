@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
 
 from vizschema.containers.remote.settings import NO_NAME, S3_ENDPOINTS, first_set, make_store
-from vizschema.containers.remote.store import Answer, Missing, Part, Patience, Refused, Transient, put_off
+from vizschema.containers.remote.store import Answer, Missing, Part, Refused, Timeouts, Transient, extend_deadline
 
 _STEP = 1 << 20
 _PAGE = 1000
@@ -35,16 +35,16 @@ _REFUSED = {
 _TRIED_AGAIN = {"dns error": "no such host", "kind: Connect": "no connection", "kind: Interrupted": "connection closed"}
 
 
-class ObjectsWire:
-    """A bucket of an object store, or what lies below a prefix of it, as a `Wire`."""
+class ObjectsTransport:
+    """A bucket of an object store, or what lies below a prefix of it, as a `Transport`."""
 
     lists = True
 
-    def __init__(self, url: str, patience: Patience) -> None:
+    def __init__(self, url: str, timeouts: Timeouts) -> None:
         self._scheme, _, place = url.partition("://")
         self._bucket, _, prefix = place.strip("/").partition("/")
         self._prefix = place.strip("/") if self._scheme == "memory" else prefix
-        self._patience = patience
+        self._timeouts = timeouts
         self._region: dict[str, str] = {}
         self._store = self._made(tries=1)
 
@@ -72,7 +72,7 @@ class ObjectsWire:
         """Every key below the prefix and the size of its object, by one listing without a delimiter."""
         skipped = len(self._prefix) + 1 if self._prefix else 0
         try:
-            listing = obstore.list(self._made(self._patience.tries), self._prefix or None, chunk_size=_PAGE)
+            listing = obstore.list(self._made(self._timeouts.tries), self._prefix or None, chunk_size=_PAGE)
             async for page in listing:
                 for entry in page:
                     if entry["path"][skipped:]:
@@ -89,14 +89,14 @@ class ObjectsWire:
         """Do nothing: obstore closes its connections with the store."""
 
     def _made(self, tries: int) -> Any:
-        return make_store(self._scheme, self._bucket, self._patience, tries, self._region)
+        return make_store(self._scheme, self._bucket, self._timeouts, tries, self._region)
 
     async def _read(self, found: Any, most: int, clock: asyncio.Timeout) -> Part:
         size, (first, last) = found.meta["size"], found.range
         length = last - first
         if length > most:
             return Part(first, b"", size)
-        put_off(clock, self._patience, length)
+        extend_deadline(clock, self._timeouts, length)
         parts: list[bytes] = []
         there = 0
         async for part in found.stream(min_chunk_size=_STEP):
@@ -109,7 +109,7 @@ class ObjectsWire:
         return Part(first, b"".join(parts), size)
 
     async def _moved(self, store: Any) -> bool:
-        """Whether the bucket is in another region than `store` asks; the wire asks there from then on."""
+        """Whether the bucket is in another region than `store` asks; the transport asks there from then on."""
         if self._scheme not in ("s3", "s3a") or (self._region and self._store is store):
             return False
         address = first_set(S3_ENDPOINTS) or "https://s3.amazonaws.com"

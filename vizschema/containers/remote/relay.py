@@ -42,7 +42,7 @@ class Lent:
         self._socket, self._other = socket.socketpair()
         self._keys: Iterator[tuple[str, int]] | None = None
         self._sending = threading.Lock()
-        self._room = threading.Condition()
+        self._freed = threading.Condition()
         self._running = 0
         self._weight = 0
         threading.Thread(target=self._serve, daemon=True).start()
@@ -70,7 +70,7 @@ class Lent:
                 if length > _KEY or what not in (_FETCH, _KEYS):
                     break
                 key = _received(self._socket, length).decode()
-                self._take_room(min(most, BUDGET))
+                self._acquire(min(most, BUDGET))
                 if what == _KEYS:
                     self._page(number, start, most)
                     continue
@@ -79,10 +79,10 @@ class Lent:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _take_room(self, weight: int) -> None:
-        with self._room:
+    def _acquire(self, weight: int) -> None:
+        with self._freed:
             while self._running and (self._running >= OUTSTANDING or self._weight + weight > BUDGET):
-                self._room.wait()
+                self._freed.wait()
             self._running += 1
             self._weight += weight
 
@@ -96,7 +96,7 @@ class Lent:
                 self._send(number, _MISSING[answer])
             else:
                 self._send(number, _PART, answer.start, answer.size, answer.data)
-        self._give_room(most)
+        self._release(most)
 
     def _page(self, number: int, start: int, most: int) -> None:
         """Sends the next page of keys; page 0 begins to list."""
@@ -111,13 +111,13 @@ class Lent:
             self._send(number, _FAILED, data=json.dumps([failure.reason, failure.path]).encode())
         else:
             self._send(number, _PAGE, size=len(page), data=json.dumps(page).encode())
-        self._give_room(most)
+        self._release(most)
 
-    def _give_room(self, most: int) -> None:
-        with self._room:
+    def _release(self, most: int) -> None:
+        with self._freed:
             self._running -= 1
             self._weight -= min(most, BUDGET)
-            self._room.notify_all()
+            self._freed.notify_all()
 
     def _send(self, number: int, what: int, start: int = 0, size: int = 0, data: bytes = b"") -> None:
         with self._sending, suppress(OSError):  # a borrower that is gone needs no answer
@@ -142,7 +142,7 @@ class Borrowed:
         return self.begin(key, start, most).result()
 
     def begin(self, key: str, start: int | None, most: int) -> Future[Answer]:
-        """Likewise, under way."""
+        """Start the fetch and return its future."""
         return self._ask(_FETCH, key, -1 if start is None else start, most)
 
     def keys(self) -> Iterator[tuple[str, int]]:

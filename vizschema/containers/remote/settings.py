@@ -13,7 +13,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
 import vizschema
-from vizschema.containers.remote.store import Patience
+from vizschema.containers.remote.store import Timeouts
 from vizschema.errors import UsageError
 
 S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -58,7 +58,7 @@ _AZURE = _Backend(
 _BACKENDS = {"s3": _S3, "s3a": _S3, "gs": _GOOGLE, "gcs": _GOOGLE, "az": _AZURE}
 
 
-def make_store(scheme: str, bucket: str, patience: Patience, tries: int, more: dict[str, Any]) -> Any:
+def make_store(scheme: str, bucket: str, timeouts: Timeouts, tries: int, more: dict[str, Any]) -> Any:
     """A store by the settings of the environment; raises `UsageError`."""
     if scheme == "memory":
         return _memory()
@@ -76,13 +76,13 @@ def make_store(scheme: str, bucket: str, patience: Patience, tries: int, more: d
         config |= {"credential_provider": provider} if provider else {"skip_signature": True}
     client = {
         "allow_http": endpoint.startswith("http:"),
-        "connect_timeout": timedelta(seconds=patience.connect),
-        "read_timeout": timedelta(seconds=patience.read),
-        "timeout": timedelta(days=1),  # the clock of a `Wire` knows how long a body may take
+        "connect_timeout": timedelta(seconds=timeouts.connect),
+        "read_timeout": timedelta(seconds=timeouts.read),
+        "timeout": timedelta(days=1),  # the clock of a `Transport` knows how long a body may take
         "user_agent": f"vizschema/{vizschema.__version__}",
     }
-    backoff = {"init_backoff": timedelta(seconds=patience.pause)}
-    retries = {"max_retries": tries - 1, "backoff": backoff, "retry_timeout": timedelta(seconds=patience.whole)}
+    backoff = {"init_backoff": timedelta(seconds=timeouts.pause)}
+    retries = {"max_retries": tries - 1, "backoff": backoff, "retry_timeout": timedelta(seconds=timeouts.whole)}
     try:
         return backend.kind(bucket, client_options=client, retry_config=retries, **config)
     except BaseError:

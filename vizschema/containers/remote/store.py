@@ -1,6 +1,6 @@
 """A place on the network from which objects are fetched by key: bounded in size, time, tries and concurrency.
 
-Owns the calls from any thread into fsspec's event loop. Which protocol is spoken is the matter of a `Wire`.
+Owns the calls from any thread into fsspec's event loop. Which protocol is spoken is the matter of a `Transport`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Answer = Part | Missing
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long a server may take, in seconds: `whole` for a request, and more for a body by `rate` bytes a second."""
 
     connect: float = 10
@@ -63,7 +63,7 @@ class Refused(Exception):
     """A request that no other try would fix; the words say why."""
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """Objects below a URL, asked for on fsspec's event loop. A failure is `Transient`, `Refused` or `TimeoutError`."""
 
     lists: bool
@@ -82,46 +82,46 @@ class Wire(Protocol):
 
 
 class Remote(Protocol):
-    """A `Wire` for any thread. Whatever fails raises `NotAnArchive` with one clear sentence."""
+    """A `Transport` for any thread. Whatever fails raises `NotAnArchive` with one clear sentence."""
 
     shown: str
     lists: bool
 
     def fetch(self, key: str, start: int | None, most: int) -> Answer:
-        """As of a `Wire`."""
+        """As of a `Transport`."""
 
     def begin(self, key: str, start: int | None, most: int) -> Future[Answer]:
-        """Likewise, under way."""
+        """Start the fetch and return its future."""
 
     def keys(self) -> Iterator[tuple[str, int]]:
-        """As of a `Wire`, page by page."""
+        """Yield the names and sizes below a key, page by page."""
 
     def close(self) -> None:
         """Let go of every connection."""
 
 
-class WiredRemote:
-    """A `Wire` in this process, as `Remote`; `shown` is the URL as it may be shown."""
+class RetryingRemote:
+    """A `Transport` in this process, as `Remote`; `shown` is the URL as it may be shown."""
 
-    def __init__(self, wire: Wire, shown: str, patience: Patience, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: Transport, shown: str, timeouts: Timeouts, loop: asyncio.AbstractEventLoop) -> None:
         self.shown = shown
-        self.lists = wire.lists
-        self._wire = wire
-        self._patience = patience
+        self.lists = transport.lists
+        self._transport = transport
+        self._timeouts = timeouts
         self._loop = loop
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     def fetch(self, key: str, start: int | None, most: int) -> Answer:
         """`most` bytes from `start`, or the whole object."""
         return self.begin(key, start, most).result()
 
     def begin(self, key: str, start: int | None, most: int) -> Future[Answer]:
-        """Likewise, under way."""
+        """Start the fetch and return its future."""
         return self._run(self._fetched(key, start, most))
 
     def keys(self) -> Iterator[tuple[str, int]]:
         """Every key below the URL and the size of its object, page by page."""
-        keys = self._wire.keys()
+        keys = self._transport.keys()
         try:
             while True:
                 page = self._run(self._patiently("", lambda _: _page(keys), tries=1)).result()
@@ -134,27 +134,27 @@ class WiredRemote:
     def close(self) -> None:
         """Let go of every connection."""
         with suppress(TimeoutError):
-            self._run(self._wire.close()).result(self._patience.connect)
+            self._run(self._transport.close()).result(self._timeouts.connect)
 
     def _run(self, coroutine: Any) -> Future[Any]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     async def _fetched(self, key: str, start: int | None, most: int) -> Answer:
-        async with self._room:
-            return await self._patiently(key, lambda clock: self._wire.fetch(key, start, most, clock))
+        async with self._slots:
+            return await self._patiently(key, lambda clock: self._transport.fetch(key, start, most, clock))
 
     async def _patiently(
         self, key: str, attempt: Callable[[asyncio.Timeout], Awaitable[_T]], tries: int | None = None
     ) -> _T:
         """What an attempt gives, tried again where that may help; raised with no cause, which could hold secrets."""
-        patience = self._patience
-        tries = tries or patience.tries
+        timeouts = self._timeouts
+        tries = tries or timeouts.tries
         words = ""
         for number in range(tries):
             if number:
-                await asyncio.sleep(patience.pause * 4 ** (number - 1))
+                await asyncio.sleep(timeouts.pause * 4 ** (number - 1))
             try:
-                async with asyncio.timeout(patience.whole) as clock:
+                async with asyncio.timeout(timeouts.whole) as clock:
                     return await attempt(clock)
             except Transient as transient:
                 words = f"{transient} (tried {number + 1} times)"
@@ -173,9 +173,9 @@ def place_of(shown: str, key: str) -> str:
     return f"{before.rstrip('/')}/{name}{mark}{masked}" if key else shown
 
 
-def put_off(clock: asyncio.Timeout, patience: Patience, length: int) -> None:
+def extend_deadline(clock: asyncio.Timeout, timeouts: Timeouts, length: int) -> None:
     """Gives an attempt the time that a body of this length may take."""
-    clock.reschedule(asyncio.get_running_loop().time() + patience.whole + length / patience.rate)
+    clock.reschedule(asyncio.get_running_loop().time() + timeouts.whole + length / timeouts.rate)
 
 
 def gathered(remote: Remote, wanted: Sequence[tuple[str, int]], held: int = 64) -> Iterator[Answer]:

@@ -18,7 +18,7 @@ CHUNK = 64 << 20
 """The largest chunk or shard that is fetched whole; of a larger one, ranges."""
 
 SMALL = 64 << 10
-"""The size up to which nobody minds that a chunk is larger than it should be."""
+"""The size up to which a chunk may be larger than it should be."""
 
 AHEAD = 16
 """Chunks of an array that are under way before they are asked for."""
@@ -28,24 +28,24 @@ IN_FLIGHT = 64 << 20
 
 
 class Budget:
-    """How many bytes may be under way; whoever finds no room waits for nobody, and fetches when it is asked."""
+    """Maximum bytes in flight; beyond it, chunks are fetched on demand."""
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, budget: int) -> None:
+        self._left = budget
         self._lock = threading.Lock()
 
     def taken(self, size: int) -> bool:
-        """Whether there was room, which is now taken."""
+        """Whether the budget covers `size` bytes, which are then taken from it."""
         with self._lock:
-            if size > self._room:
+            if size > self._left:
                 return False
-            self._room -= size
+            self._left -= size
             return True
 
     def back(self, size: int) -> None:
-        """Give room back."""
+        """Return `size` bytes to the budget."""
         with self._lock:
-            self._room += size
+            self._left += size
 
 
 class RemoteChunks:
@@ -67,7 +67,7 @@ class RemoteChunks:
         return True
 
     def __call__(self, key: str) -> Source | None:
-        """What lies under a key, None if nothing does; raises `NotAnArchive` where that cannot be told."""
+        """What lies under a key, None if nothing does; raises `NotAnArchive` where that is unknown."""
         place = f"{self._prefix}{key}"
         future, size = self._under_way.pop(key, (None, 0))
         try:
@@ -132,7 +132,7 @@ class ValuesAhead:
         self._lock = threading.Lock()
 
     def pieces(self) -> Iterator[Piece]:
-        """Every piece once, in storage order; under way when it is given, where there is room."""
+        """Every piece once, in storage order; under way when it is given, within the budget."""
         for piece in self._values.pieces():
             self._begin(piece.index - 1, piece.index)
             yield piece
@@ -146,16 +146,16 @@ class ValuesAhead:
         return self._values.touching(box)
 
     def until(self, last: int) -> None:
-        """Fetch nothing ahead that lies behind the piece with this index: nobody will ask for it."""
+        """Fetch nothing ahead that lies behind the piece with this index: it will not be requested."""
         self._last = last
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
-        """The blocks of a piece; a damaged chunk in their place, and the others go on."""
+        """The blocks of a piece; a damaged chunk in their place, and the others follow."""
         self._begin(piece.index, piece.index + AHEAD)
         return self._values.read(piece)
 
     def _begin(self, after: int, last: int) -> None:
-        """Has the pieces behind `after` under way, up to the `last`, as long as there is room."""
+        """Has the pieces behind `after` under way, up to the `last`, as far as the budget reaches."""
         with self._lock:
             while self._next is not None and self._next.index <= min(last, self._last):
                 if self._next.index > after and not self._chunks.begin(self._next):
@@ -188,11 +188,11 @@ class WatchedValues:
         return tuple(0 for _ in self.shape), self.shape
 
     def touching(self, box: Box) -> Iterator[Piece]:
-        """The pieces that touch a box, in storage order; all of them where nobody knows."""
+        """The pieces that touch a box, in storage order; all of them where that is unknown."""
         return self._values.touching(box) if isinstance(self._values, Placed) else self._values.pieces()
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
-        """The blocks of a piece; a damaged chunk in their place, and the others go on."""
+        """The blocks of a piece; a damaged chunk in their place, and the others follow."""
         for found in self._values.read(piece):
             self._check()
             yield found

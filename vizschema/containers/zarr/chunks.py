@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.containers.bytes.sources import Buffer, Held, Room, Source, Window
+from vizschema.containers.bytes.sources import Buffer, Buffers, Held, Source, Window
 from vizschema.containers.bytes.target import Target
 from vizschema.containers.codecs.stages import bound_of, run, unwrap
 from vizschema.containers.texts import texts_of
@@ -42,7 +42,7 @@ def innermost(pipeline: Pipeline) -> Place:
 
 
 def block_bytes(pipeline: Pipeline, shape: Place, dtype: np.dtype[np.generic]) -> int:
-    """The most bytes that are held for one block of a chunk of this shape; an index is held whole."""
+    """Maximum bytes that are held for one block of a chunk of this shape; an index is held whole."""
     if pipeline.shard is None or pipeline.stages:
         return chunk_bytes(shape, dtype)
     shape = _turned(shape, pipeline.forward)
@@ -55,7 +55,7 @@ class Cell:
     """A chunk, or a chunk within a shard: how it is decoded, where it lies, and what to call it.
 
     `start` and `shape` are in the order of axes that its own pipeline begins with; `axes` turns that order into the
-    array's, null where it is the same.
+    array's, None where it is the same.
     """
 
     pipeline: Pipeline
@@ -105,7 +105,7 @@ class Cell:
 
 
 def chunk_blocks(
-    layout: Layout, cell: Cell, source: Source, room: Room, target: Target | None = None
+    layout: Layout, cell: Cell, source: Source, buffers: Buffers, target: Target | None = None
 ) -> Iterator[Outcome]:
     """The blocks of what `source` holds; of a shard, with a target, only those that touch its box."""
     pipeline = cell.pipeline
@@ -114,7 +114,7 @@ def chunk_blocks(
         return
     try:
         if pipeline.shard is None:
-            yield _block(layout, cell, source, room, target)
+            yield _block(layout, cell, source, buffers, target)
             return
         if pipeline.stages:
             source = _unwrapped(pipeline, source, cell.shape, layout)
@@ -133,11 +133,11 @@ def chunk_blocks(
             yield from _absent(layout, cell, at, number)
         at = number + 1
         if number < index.absent.size:
-            yield from _inner(layout, cell.inner(pipeline.shard, number), source, index, number, room, target)
+            yield from _inner(layout, cell.inner(pipeline.shard, number), source, index, number, buffers, target)
 
 
 def _inner(
-    layout: Layout, cell: Cell, source: Source, index: _Index, number: int, room: Room, target: Target | None
+    layout: Layout, cell: Cell, source: Source, index: _Index, number: int, buffers: Buffers, target: Target | None
 ) -> Iterator[Outcome]:
     """The blocks of one chunk of a shard, where the range of bytes that the index gives is its own."""
     if min(cell.placed(layout)[1], default=1) <= 0:
@@ -149,7 +149,7 @@ def _inner(
     elif index.shared[number]:
         yield ChunkDamaged("undecodable", f"{words}, some of which are another chunk's or the index's", cell.key)
     else:
-        yield from chunk_blocks(layout, cell, Window(source, offset, length), room, target)
+        yield from chunk_blocks(layout, cell, Window(source, offset, length), buffers, target)
 
 
 def _absent(layout: Layout, cell: Cell, first: int, end: int) -> Iterator[Outcome]:
@@ -166,7 +166,7 @@ def _absent(layout: Layout, cell: Cell, first: int, end: int) -> Iterator[Outcom
             yield Block(place, np.broadcast_to(layout.fill, part), 0, absent, (cell.key.partition("[")[0],))
 
 
-def _block(layout: Layout, cell: Cell, source: Source, room: Room, target: Target | None) -> Block:
+def _block(layout: Layout, cell: Cell, source: Source, buffers: Buffers, target: Target | None) -> Block:
     pipeline = cell.pipeline
     size, stored = chunk_bytes(cell.shape, pipeline.stored), source.size
     if pipeline.stored.kind == "O":
@@ -180,9 +180,9 @@ def _block(layout: Layout, cell: Cell, source: Source, room: Room, target: Targe
     turned = pipeline.inverse is not None or cell.axes is not None
     slab = None if target is None or turned else target.slab(cell.start, cell.shape)
     last = None if slab is None else Buffer(slab)
-    raw = source.take(0, stored, room.encoded if pipeline.stages or last is None else last)
+    raw = source.take(0, stored, buffers.encoded if pipeline.stages or last is None else last)
     if pipeline.stages:
-        raw = run(pipeline.stages, raw, size, room.free, last)
+        raw = run(pipeline.stages, raw, size, buffers.free, last)
     return _placed(layout, cell, native(raw, layout.dtype, pipeline.stored), stored)
 
 

@@ -135,7 +135,7 @@ V2: Mapping[str, Fields] = {
 
 
 def _check(name: str, configuration: Mapping[str, Any], fields: Mapping[str, Fields]) -> None:
-    """Nothing; raises `Unreadable` for a configuration that the codec `name`, if `fields` knows it, does not have."""
+    """Raise `Unreadable` for a configuration that the codec `name`, if `fields` knows it, does not have."""
     known = fields.get(name)
     if known is None:
         return
@@ -315,7 +315,9 @@ def order_of(order: Any, rank: int) -> list[int]:
     if order == "F":
         return list(range(rank))[::-1]
     if type(order) is not list or any(type(axis) is not int for axis in order) or sorted(order) != list(range(rank)):
-        raise Unreadable("metadata-invalid", f"the order {quote(order)} of transpose is no permutation of {rank} axes")
+        raise Unreadable(
+            "metadata-invalid", f"the order {quote(order)} of transpose is not a permutation of {rank} axes"
+        )
     return order
 
 

@@ -19,7 +19,7 @@ from vizschema.errors import NotAnArchive
 from vizschema.text import escape_name
 
 if TYPE_CHECKING:
-    from vizschema.containers.bytes.sources import Rooms, Source
+    from vizschema.containers.bytes.sources import BufferPool, Source
     from vizschema.containers.values import Values
 
 
@@ -46,7 +46,7 @@ class DirectoryFolder:
         return self._fd
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """The document of that name, null where there is none."""
+        """The document of that name, None where there is none."""
         try:
             fd = os.open(name, READ, dir_fd=self._fd)
         except FileNotFoundError:
@@ -108,7 +108,7 @@ class DirectoryFolder:
         os.close(self._fd)
 
     def _link(self, name: str) -> tuple[str, str]:
-        """The reason and the words for a symbolic link, told by its text alone: what it points at is never touched."""
+        """The reason and the words for a symbolic link, from its text alone: what it points at is never touched."""
         target = os.readlink(name, dir_fd=self._fd)
         roots = {self._root, os.path.realpath(self._root)}
         pointed = {
@@ -140,7 +140,7 @@ class ZarrDirectory:
         self._walk = Walk(root, version, limits)
         self._version = version
         self._limits = limits
-        self._rooms: Rooms | None = None
+        self._pool: BufferPool | None = None
         self._folders: FolderHandles | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -155,14 +155,14 @@ class ZarrDirectory:
     def values(self, path: str) -> Values:
         """The values of the array under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
         # Describing needs no NumPy and no codec: they are imported where values are read.
-        from vizschema.containers.bytes.sources import Rooms
+        from vizschema.containers.bytes.sources import BufferPool
         from vizschema.containers.zarr.values import ZarrValues, located
 
-        self._rooms = self._rooms or Rooms()
+        self._pool = self._pool or BufferPool()
         folders = self._folders = self._folders or FolderHandles(self._root.handle)
         names, layout = located(self._walk, path)
         chunks = FileChunks(folders, names)
-        return ZarrValues(layout, chunks, self._rooms, lambda: chunks)
+        return ZarrValues(layout, chunks, self._pool, lambda: chunks)
 
     def close(self) -> None:
         """Let go of the root and of the folders of chunks; every other one was let go of on the way."""
@@ -269,7 +269,7 @@ class FileChunks:
         self._names = tuple(names)
 
     def __call__(self, key: str) -> Source | None:
-        """The file under a key, null where there is none; raises `ChunkDamaged` for a link and for what is no file."""
+        """The file under a key, None where there is none; raises `ChunkDamaged` for a link and anything but a file."""
         from vizschema.containers.bytes.sources import OpenFile
         from vizschema.containers.values import ChunkDamaged
 

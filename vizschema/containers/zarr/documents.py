@@ -43,7 +43,7 @@ class Copies:
         return path != self._without
 
     def check(self, path: str, found: Accounts | None) -> str | None:
-        """What is different in the copy of the node at `path`; `found` is null where its documents are no use."""
+        """What is different in the copy of the node at `path`; `found` is None where its documents are unusable."""
         self._checked.add(path)
         copy = self._accounts.get(path)
         if found is None:
@@ -111,7 +111,7 @@ def v2_copies(document: Document, path: str, limits: Limits) -> Copies:
     for key in documents:
         node, _, name = key.rpartition("/")
         if name not in (".zarray", ".zgroup", ".zattrs"):
-            raise Unreadable("metadata-invalid", f".zmetadata lists {quote(key)}, which is no document of Zarr")
+            raise Unreadable("metadata-invalid", f".zmetadata lists {quote(key)}, which is not a document of Zarr")
         accounts.setdefault(_absolute(path, node) if node else path, {})[name] = _object(key, documents[key])
     return Copies(accounts, limits, without=None)
 
@@ -119,14 +119,14 @@ def v2_copies(document: Document, path: str, limits: Limits) -> Copies:
 def _absolute(path: str, key: str) -> str:
     if not is_path(key.split("/")):
         raise Unreadable(
-            "metadata-invalid", f"the consolidated metadata list {quote(key)}, which is no path below the group"
+            "metadata-invalid", f"the consolidated metadata list {quote(key)}, which is not a path below the group"
         )
     return join(path, key)
 
 
 def _object(key: str, document: Any) -> Document:
     if type(document) is not dict:
-        raise Unreadable("metadata-invalid", f"the consolidated copy of {quote(key)} is no object")
+        raise Unreadable("metadata-invalid", f"the consolidated copy of {quote(key)} is not an object")
     return document
 
 
@@ -173,7 +173,7 @@ FIRST = {2: ".zarray", 3: "zarr.json"}
 
 
 class Found(NamedTuple):
-    """What the documents of a folder say: `accounts` and `array` are None where they are no use.
+    """What the documents of a folder say: `accounts` and `array` are None where they are unusable.
 
     `scopes` are copies within them.
     """

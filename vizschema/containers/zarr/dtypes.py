@@ -94,7 +94,7 @@ def _v2_named(value: str, filters: list[str]) -> Dtype:
     match = _V2.fullmatch(value)
     if match is None:
         advice = next((words for start, words in _ADVICE.items() if value.startswith(start)), "")
-        raise Unreadable("metadata-invalid", f"dtype {quote(value)} is no NumPy type string{advice}")
+        raise Unreadable("metadata-invalid", f"dtype {quote(value)} is not a NumPy type string{advice}")
     order, kind, digits, unit = match.groups()
     if kind == "O":
         return _v2_object(filters)
@@ -107,7 +107,7 @@ def _v2_named(value: str, filters: list[str]) -> Dtype:
         return Dtype(name, int(digits) * width)
     number = _V2_NUMBERS.get(kind + digits) if unit is None else None
     if number is None or (order == "|" and number[1] > 1) or (kind == "b" and order != "|"):
-        raise Unreadable("metadata-invalid", f"dtype {quote(value)} is no NumPy type string")
+        raise Unreadable("metadata-invalid", f"dtype {quote(value)} is not a NumPy type string")
     return Dtype(*number)
 
 
@@ -146,7 +146,7 @@ def _v3_named(name: str, configuration: Mapping[str, Any]) -> Dtype:
     raw = _V3_RAW.fullmatch(name)
     if raw is not None:
         if int(raw[1]) % 8:
-            raise Unreadable("metadata-invalid", f"data_type {name} is no whole number of bytes")
+            raise Unreadable("metadata-invalid", f"data_type {name} is not a whole number of bytes")
         return Dtype("opaque", int(raw[1]) // 8)
     if is_pickle(name):
         raise Unreadable("pickle", f"data_type {quote(name)}: only unpickling could read it")

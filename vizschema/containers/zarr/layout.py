@@ -18,10 +18,12 @@ import numpy.typing as npt
 from vizschema.containers.base import quote
 from vizschema.containers.codecs.filters import FILTERS, filter_of, packbits, stage_of
 from vizschema.containers.codecs.stages import STAGES, Stage
-from vizschema.containers.texts import fill_text, stored_as
-from vizschema.containers.values import TEXTS, dtype_of
+from vizschema.containers.stored import fill_stored, stored_v2, stored_v3
+from vizschema.containers.texts import fill_text
+from vizschema.containers.values import TEXTS, plain_dtype
 from vizschema.containers.zarr.codecs import Codecs, order_of
 from vizschema.containers.zarr.metadata import ZarrArray
+from vizschema.description import ITEM_BYTES
 from vizschema.text import escape_text
 
 Make = Callable[[Mapping[str, Any]], Stage]
@@ -53,7 +55,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """How to decode one chunk; `inverse` are the axes that undo all transpositions, null where there are none."""
+    """How to decode one chunk; `inverse` are the axes that undo all transpositions, None where there are none."""
 
     stored: np.dtype[Any]
     inverse: tuple[int, ...] | None
@@ -86,13 +88,17 @@ class Layout:
 
 
 def layout_of(array: ZarrArray) -> Layout:
-    """How an array is read; raises `TypeError` where nothing reads its data type."""
-    dtype, shape = dtype_of(array.dtype), tuple(array.shape)
-    stored = _stored(array, dtype)
+    """How an array is read; raises `TypeError` where its data type is not read."""
+    stored, shape = (stored_v2 if array.version == 2 else stored_v3)(array.data_type), tuple(array.shape)
+    dtype = plain_dtype(array.dtype, stored)
     if array.dtype in TEXTS:
         fill = fill_text(array.fill, stored.kind)
-    else:
+    elif array.dtype in ITEM_BYTES:
         fill = _fill(array.fill, stored.newbyteorder("=")).view(dtype)
+    elif stored.hasobject:
+        raise TypeError("each of its items is an object")
+    else:
+        fill = fill_stored(array.fill, stored)
     encoding, separator = array.keys
     prefix = "" if encoding == "v2" else f"c{separator}" if shape else "c"
     pipeline = (_v2_pipeline if array.version == 2 else _v3_pipeline)(array, stored)
@@ -111,17 +117,6 @@ def _fill(parts: Sequence[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
             with np.errstate(over="ignore"):
                 places[place] = np.float64(part).astype(item) if isinstance(part, float) else part
     return filled
-
-
-def _stored(array: ZarrArray, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The data type of an array as it lies, in version 3 in native order; raises `TypeError`."""
-    stored = np.dtype(array.data_type) if array.version == 2 else dtype
-    if array.version == 2 or array.dtype not in TEXTS:
-        return stored
-    text = stored_as(array.data_type)
-    if text is None:
-        raise TypeError("nothing reads text that is stored so")
-    return text
 
 
 def _v2_pipeline(array: ZarrArray, stored: np.dtype[Any]) -> Pipeline:

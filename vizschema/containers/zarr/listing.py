@@ -43,7 +43,7 @@ _DEPTH = 64
 
 
 class Blocked(NamedTuple):
-    """Cells `first` to `end` of the grid, in whose place `key` lies, which is no folder."""
+    """Cells `first` to `end` of the grid, in whose place `key` lies, which is not a folder."""
 
     first: int
     end: int

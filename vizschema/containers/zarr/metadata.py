@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from vizschema import description
+from vizschema.containers.attributes import CONVENTIONS, DEPTH, clean_attributes
 from vizschema.containers.base import (
     Document,
     Limits,
     Unreadable,
-    clean_attributes,
     quote,
     too_many_chunks,
-    unsupported,
 )
 from vizschema.containers.zarr.codecs import Codecs, named, require_v2_configurations, v2_codecs, v3_codecs
 from vizschema.containers.zarr.dtypes import MAXIMUM, Dtype, fill_parts, v2_dtype, v3_dtype
@@ -81,13 +80,13 @@ def parse_v3(document: Document, limits: Limits) -> Parsed:
     attributes, suspect = _attributes(document.get("attributes", {}), limits, "the attributes of zarr.json")
     if document.get("node_type") == "group":
         _extensions(document, _GROUP_V3_KNOWN)
-        return Parsed(_finish(description.group({}), attributes, suspect=suspect))
+        return Parsed(_finish(description.group({}), attributes, limits, suspect=suspect))
     if document.get("node_type") != "array":
         raise Unreadable("metadata-invalid", f"node_type {quote(document.get('node_type'))} is neither array nor group")
     structure = orjson.dumps({**document, "attributes": None})
     build = _v3_array if len(structure) <= _MEMOISED else _v3_array.__wrapped__
     array, node = build(structure)
-    return Parsed(_finish(_within(_copy(node), limits), attributes, suspect=suspect), array)
+    return Parsed(_finish(_within(_copy(node), limits), attributes, limits, suspect=suspect), array)
 
 
 def parse_v2_array(document: Document, raw_attributes: Document, limits: Limits) -> Parsed:
@@ -107,14 +106,14 @@ def parse_v2_array(document: Document, raw_attributes: Document, limits: Limits)
         node["dtype"] = "bfloat16"
         array = array._replace(dtype="bfloat16")
         attributes = {key: value for key, value in attributes.items() if key != _STORED}
-    return Parsed(_finish(node, attributes, suspect=suspect), array)
+    return Parsed(_finish(node, attributes, limits, suspect=suspect), array)
 
 
 def parse_v2_group(document: Document, raw_attributes: Document, limits: Limits) -> Parsed:
     """The group that a `.zgroup` describes, with the object of its `.zattrs`."""
     _version(document, 2, ".zgroup")
     attributes, suspect = _attributes(raw_attributes, limits, ".zattrs")
-    return Parsed(_finish(description.group({}), attributes, suspect=suspect))
+    return Parsed(_finish(description.group({}), attributes, limits, suspect=suspect))
 
 
 @lru_cache(maxsize=1024)
@@ -192,12 +191,13 @@ def _within(node: Node, limits: Limits) -> Node:
     return node
 
 
-def _finish(node: Node, attributes: Document, *, suspect: bool) -> Node:
+def _finish(node: Node, attributes: Document, limits: Limits, *, suspect: bool) -> Node:
     node["attributes"] = attributes
     if suspect:
-        node["attributes"], escaped = clean_attributes(attributes)
-        if escaped:
-            node["escaped"] = sorted([*node.get("escaped", ()), *escaped])
+        cleaned = clean_attributes(attributes, limits)
+        if cleaned.escaped:
+            node["escaped"] = sorted([*node.get("escaped", ()), *cleaned.escaped])
+        cleaned.of(node)
     return node
 
 
@@ -208,20 +208,18 @@ def _version(document: Document, expected: int, name: str) -> None:
 
 
 def _attributes(value: Any, limits: Limits, place: str) -> tuple[Document, bool]:
-    """Attributes within the limit, and whether they may hold anything that needs escaping."""
+    """Attributes within the limit, and whether anything in them may have to be escaped or left out."""
     if type(value) is not dict:
         raise Unreadable("metadata-invalid", f"{place} holds {quote(value)}, not an object")
     limit = limits.attribute_bytes
-    large = unsupported(f"larger than {limit} bytes")
     # An item takes two bytes at least. What is too long is not even written: that would take hundreds of bytes an item.
-    long = {key for key, item in value.items() if isinstance(item, list | dict) and 2 * len(item) > limit}
-    value = {key: large if key in long else item for key, item in value.items()} if long else value
+    if any(isinstance(item, list | dict) and 2 * len(item) > limit for item in value.values()):
+        return value, True
     text = orjson.dumps(value)
     # JSON escapes control characters and backslashes by a backslash, and leaves DEL and an empty key as they are.
     suspect = not text.isascii() or b"\\" in text or b"\x7f" in text or b'""' in text
-    if len(text) <= limit:
-        return value, suspect
-    return {key: item if len(orjson.dumps(item)) <= limit else large for key, item in value.items()}, suspect
+    large = len(text) > limit or text.count(b"[") + text.count(b"{") > DEPTH
+    return value, suspect or large or CONVENTIONS in value
 
 
 def _extensions(document: Document, known: set[str]) -> None:
@@ -248,13 +246,13 @@ def _require_extent(shape: Any, chunk: Any, dtype: Dtype, *, may_be_empty: bool)
 
 def _sizes(value: Any, name: str, dtype: Dtype) -> None:
     if type(value) is not list:
-        raise Unreadable("metadata-invalid", f"the {name} {quote(value)} is no list")
+        raise Unreadable("metadata-invalid", f"the {name} {quote(value)} is not a list")
     if len(value) > RANK:
         raise Unreadable("over-limit", f"the {name} has {len(value)} dimensions, more than {RANK}")
     total = max(dtype.item_bytes, 1)
     for size in value:
         if type(size) is not int or not 0 <= size < MAXIMUM:
-            raise Unreadable("metadata-invalid", f"the {name} {quote(value)} holds {quote(size)}, which is no size")
+            raise Unreadable("metadata-invalid", f"the {name} {quote(value)} holds {quote(size)}, which is not a size")
         total *= size
     if total >= MAXIMUM:
         raise Unreadable("metadata-invalid", f"the {name} {quote(value)} is one of 2^63 bytes or more")
@@ -301,7 +299,7 @@ def _v3_axes(names: Any, rank: int) -> Names | None:
     if names is None:
         return None
     if type(names) is not list or any(name is not None and type(name) is not str for name in names):
-        raise Unreadable("metadata-invalid", f"dimension_names {quote(names)} is no list of names")
+        raise Unreadable("metadata-invalid", f"dimension_names {quote(names)} is not a list of names")
     if len(names) != rank:
         raise Unreadable(
             "metadata-invalid", f"dimension_names {quote(names)} has {len(names)} names for {rank} dimensions"
@@ -316,7 +314,7 @@ def _v2_axes(attributes: Document, shape: Any) -> tuple[tuple[str | None, ...] |
         return (() if rank == 0 else None), None
     names = attributes[_AXES_V2]
     if type(names) is not list or any(name is not None and type(name) is not str for name in names):
-        return None, f"{_AXES_V2} {quote(names)} is no list of names"
+        return None, f"{_AXES_V2} {quote(names)} is not a list of names"
     if len(names) != rank:
         return None, f"{_AXES_V2} has {len(names)} names for {rank} dimensions"
     return (tuple(names) if any(name is not None for name in names) or not rank else None), None

@@ -16,7 +16,7 @@ from vizschema.description import Node
 from vizschema.errors import NotAnArchive
 
 if TYPE_CHECKING:
-    from vizschema.containers.bytes.sources import Rooms
+    from vizschema.containers.bytes.sources import BufferPool
     from vizschema.containers.values import Values
     from vizschema.containers.zarr.ahead import Budget
 
@@ -36,7 +36,7 @@ class ZarrRemote:
         self._version = version
         self._limits = limits
         self._walk = Walk(root, version, limits)
-        self._room: tuple[Rooms, Budget] | None = None
+        self._shared: tuple[BufferPool, Budget] | None = None
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
@@ -54,15 +54,15 @@ class ZarrRemote:
         Whenever a piece is read, those that follow it are under way.
         """
         # Describing needs no NumPy and no codec: they are imported where values are read.
-        from vizschema.containers.bytes.sources import Rooms
+        from vizschema.containers.bytes.sources import BufferPool
         from vizschema.containers.zarr.ahead import IN_FLIGHT, Budget, RemoteChunks, ValuesAhead
         from vizschema.containers.zarr.values import ZarrValues, located
 
-        self._room = self._room or (Rooms(), Budget(IN_FLIGHT))
-        rooms, budget = self._room
+        self._shared = self._shared or (BufferPool(), Budget(IN_FLIGHT))
+        pool, budget = self._shared
         names, layout = located(self._walk, path)
         chunks = RemoteChunks(self._remote, names, budget)
-        return ValuesAhead(ZarrValues(layout, chunks, rooms), chunks)
+        return ValuesAhead(ZarrValues(layout, chunks, pool), chunks)
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -45,7 +45,7 @@ class RemoteFolder:
         return name in self.documents or name in self.folders or name in self.files
 
     def entries(self) -> Sequence[Entry]:
-        """Every member, sorted by name; of many files that are no documents, the first ones."""
+        """Every member, sorted by name; of many files that are not documents, the first ones."""
         found = [Entry(name, FILE) for name in self.documents]
         found += [_folder(name) for name in self.folders]
         found += [Entry(name, FILE) for name in self.files if name not in self.folders]
@@ -54,7 +54,7 @@ class RemoteFolder:
     def enter(self, name: str) -> RemoteFolder:
         """The folder of that name within this one."""
         if name not in self.folders:
-            raise Unreadable("damaged", f"{quote(name)} is no folder")
+            raise Unreadable("damaged", f"{quote(name)} is not a folder")
         return self.folders[name]
 
     def named(self, shown: str) -> str:
@@ -143,7 +143,7 @@ def _descend(root: RemoteFolder, names: Sequence[str], limits: Limits) -> Remote
 
 
 def _sight(root: RemoteFolder, above: Iterable[str], name: str) -> None:
-    """Keeps a file that is no document, as long as there are few of them: there may be millions of chunks."""
+    """Keeps a file that is not a document, as long as there are few of them: there may be millions of chunks."""
     folder, most = root, _PLAIN
     for step in above:
         inner = folder.folders.get(step)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from vizschema.containers.base import Unreadable
-from vizschema.containers.bytes.sources import Opener, Rooms
+from vizschema.containers.bytes.sources import BufferPool, Opener
 from vizschema.containers.bytes.target import Target
 from vizschema.containers.values import (
     SHOWN,
@@ -52,18 +52,19 @@ class ZarrValues:
     """The stored values of one Zarr array, as `Values`."""
 
     def __init__(
-        self, layout: Layout, opened: Opener, rooms: Rooms, opened_folder: Callable[[], Listable] | None = None
+        self, layout: Layout, opened: Opener, pool: BufferPool, opened_folder: Callable[[], Listable] | None = None
     ) -> None:
         self.dtype = layout.dtype
         self.shape = layout.shape
         self._layout = layout
         self._opened = opened
-        self._rooms = rooms
+        self._pool = pool
         self._opened_folder = opened_folder
         self._listing: Listing | None = None
         self.fill = layout.fill
         inner = layout.chunk if layout.pipeline.shard is None else innermost(layout.pipeline)
         self._grid = Grid(layout.shape, layout.chunk, inner)
+        self.chunk = inner
         self._counts = self._grid.counts
 
     def pieces(self) -> Iterator[Piece]:
@@ -102,15 +103,15 @@ class ZarrValues:
         return box_around(piece, self._grid)
 
     def stray(self) -> Sequence[str]:
-        """The first sixteen names of what lies in the folder of the array, and is no chunk and no document of it."""
+        """The first sixteen names of what lies in the folder of the array, and is not a chunk and no document of it."""
         listing = self._listing
         if listing is None:
             return ()
-        # Chunks of another encoding are no files beside the point where those that the metadata name are absent.
+        # Chunks of another encoding are not files beside the point where those that the metadata name are absent.
         return sorted([*listing.stray, *(listing.others if listing.complete else ())])[:SHOWN]
 
     def read(self, piece: Piece) -> Iterator[Outcome]:
-        """The blocks of a piece; a damaged chunk in their place, and the others go on."""
+        """The blocks of a piece; a damaged chunk in their place, and the others follow."""
         return self.read_into(piece, None)
 
     def read_into(self, piece: Piece, target: Target | None) -> Iterator[Outcome]:
@@ -128,8 +129,8 @@ class ZarrValues:
         place = place_of(piece.index, self._counts)
         start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
         cell = Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
-        with closing(source), self._rooms.borrowed() as room:
-            yield from chunk_blocks(self._layout, cell, source, room, target)
+        with closing(source), self._pool.borrowed() as buffers:
+            yield from chunk_blocks(self._layout, cell, source, buffers, target)
 
     def _absent(self, piece: Piece) -> Iterator[Outcome]:
         """The fill value in place of a piece, or why it is none: what lies in its place, or under other keys."""

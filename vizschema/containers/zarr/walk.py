@@ -82,7 +82,7 @@ class Walk:
             return names, self._arrays[path] if folder.has(FIRST[self._version]) else None
 
     def nodes(self, watch: Watch = unwatched) -> Generator[tuple[str, Node], None, None]:
-        """Every node once, as (path, node), the root first; `watch` is told of each before it is touched."""
+        """Every node once, as (path, node), the root first; `watch` is called with each before it is touched."""
         self._watch = watch
         self._count = 1
         self._consolidated = False
@@ -104,7 +104,7 @@ class Walk:
     def _listed(
         self, folder: Folder, place: Place, scopes: _Scopes, found: Found | None, *, certain: bool
     ) -> Iterator[tuple[str, Node]]:
-        """Likewise, of a folder that is no array by its first document, which `found` is."""
+        """The node of a folder that is not an array by its first document, which `found` is."""
         try:
             entries = folder.entries()
         except Unreadable as unreadable:
@@ -125,7 +125,7 @@ class Walk:
         node = _checked(found, place, inner)
         yield _at(place, node)
         if not found.is_array:
-            # Where the documents are no use, only those below tell what is a node and what a chunk.
+            # Where the documents are unusable, only those below tell what is a node and what a chunk.
             yield from self._members(folder, place, entries, inner, certain=found.accounts is not None)
         if self._count <= self._limits.nodes:
             for scope in found.scopes:
@@ -167,7 +167,7 @@ class Walk:
         if entry.what == FOLDER:
             return fault("over-limit", f"more than {self._limits.path_depth} levels deep")
         if entry.what == FILE:
-            return fault("stray-file", "a file that is no part of a Zarr archive")
+            return fault("stray-file", "a file that is not part of a Zarr archive")
         return fault(entry.what, entry.detail)
 
     def _missing(

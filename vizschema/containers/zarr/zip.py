@@ -11,7 +11,7 @@ from typing import Any
 
 from vizschema.containers.base import Limits, Unreadable, Watch, is_path, read_as, unwatched
 from vizschema.containers.bytes.packed import Run
-from vizschema.containers.bytes.sources import Buffer, Bytes, Held, Rooms, Source
+from vizschema.containers.bytes.sources import Buffer, BufferPool, Bytes, Held, Source
 from vizschema.containers.values import ChunkDamaged, Values
 from vizschema.containers.zarr.folder import DOCUMENTS, FILE, FOLDER, Entry
 from vizschema.containers.zarr.missing import survey
@@ -22,7 +22,7 @@ from vizschema.description import Node, fault
 from vizschema.text import escape_name
 
 CHUNK = 2 << 30
-"""The most bytes of a packed member that holds a chunk or shard; a stored one is read in ranges."""
+"""Maximum bytes of a packed member that holds a chunk or shard; a stored one is read in ranges."""
 
 _Tree = dict[str, Any]
 
@@ -55,7 +55,7 @@ class ZipFolder:
         """The folder of that name within this one."""
         found = self._tree.get(name)
         if not isinstance(found, dict):
-            raise Unreadable("damaged", f"{name} is no folder")
+            raise Unreadable("damaged", f"{name} is not a folder")
         return ZipFolder(self._file, found)
 
     def named(self, shown: str) -> str:
@@ -89,7 +89,7 @@ class ZarrZip:
         self._beside = beside
         self._limits = limits
         self._walk = Walk(self._root, version, limits)
-        self._rooms = Rooms()
+        self._pool = BufferPool()
 
     def identity(self) -> dict[str, Any]:
         """The `container` block of the description."""
@@ -109,7 +109,7 @@ class ZarrZip:
 
         names, layout = located(self._walk, path)
         folder = reduce(ZipFolder.enter, names, self._root)
-        return ZarrValues(layout, lambda key: self._chunk(folder, key), self._rooms, lambda: folder)
+        return ZarrValues(layout, lambda key: self._chunk(folder, key), self._pool, lambda: folder)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -182,7 +182,7 @@ def _may_be_zarr(name: str) -> bool:
 
 
 def _tree(members: Sequence[Member]) -> _Tree:
-    """Folders within folders; a name that is no path below the root, or that is taken twice, stands as a problem."""
+    """Folders within folders; a name that is not a path below the root, or that is taken twice, stands as a problem."""
     tree: _Tree = {}
     for member in members:
         steps = member.name.rstrip("/").split("/")

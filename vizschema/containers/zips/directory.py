@@ -29,7 +29,7 @@ _VERSION = 63
 
 _UNIX = 3
 _DENSEST = 1032
-"""The most bytes that one byte of deflate can stand for."""
+"""Maximum bytes that one byte of deflate can stand for."""
 
 
 class Member(NamedTuple):
@@ -96,7 +96,7 @@ def decoded(name: bytes, flags: int) -> str:
 def _entry(raw: bytes, place: int, directory: int, readings: list[str]) -> tuple[Member, int]:
     """The member whose entry is at `place`, and where the next entry is; what others make of it goes to `readings`."""
     if place + _ENTRY.size > len(raw) or raw[place : place + 4] != b"PK\x01\x02":
-        raise Unreadable("damaged", "the directory of the zip file is broken off")
+        raise Unreadable("damaged", "the directory of the zip file is truncated")
     (_, made, need, flags, method, _, _, crc, packed, size, n_name, n_extra, n_comment, disk, _, attributes, offset) = (
         _ENTRY.unpack_from(raw, place)
     )
@@ -107,7 +107,7 @@ def _entry(raw: bytes, place: int, directory: int, readings: list[str]) -> tuple
     extra = raw[place + n_name : place + n_name + n_extra]
     place += n_name + n_extra + n_comment
     if place > len(raw):
-        raise Unreadable("damaged", "the directory of the zip file is broken off")
+        raise Unreadable("damaged", "the directory of the zip file is truncated")
     words = ["a NUL in its name, at which other readers end it"] if b"\0" in stored else []
     if need & 0xFF > _VERSION:
         words.append(f"it asks for version {(need & 0xFF) / 10} of the zip format")
@@ -127,7 +127,7 @@ def _entry(raw: bytes, place: int, directory: int, readings: list[str]) -> tuple
 
 def _problem(member: Member, mode: int, disk: int, *, whole: bool) -> tuple[str, str] | None:
     if member.name.startswith("/") or _DRIVE.match(member.name) or not is_path(member.name.rstrip("/").split("/")):
-        return "metadata-invalid", f"the zip member {quote(member.name)} is no path below the root"
+        return "metadata-invalid", f"the zip member {quote(member.name)} is not a path below the root"
     if stat.S_ISLNK(mode):
         return "internal-link", "a symbolic link stored in the zip file"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -63,7 +63,7 @@ def read_end(file: Ranges) -> End:
 
 
 def read(file: Ranges, offset: int, length: int) -> bytes:
-    """The bytes at `offset`, none where it is no place in a file; raises `Unreadable`."""
+    """The bytes at `offset`, none where it is not a place in a file; raises `Unreadable`."""
     try:
         return file.read(offset, max(0, length)) if 0 <= offset < 1 << 63 else b""
     except OSError as error:

@@ -32,7 +32,7 @@ def widened(extra: bytes, numbers: Sequence[int]) -> tuple[Sequence[int], bool]:
 
 
 def words_of_extra(extra: bytes, name: str, comment: str | None, numbers: Sequence[int]) -> list[str]:
-    """What readers make of the fields that others do not: a corrupt one, a second name, sizes that nobody needs.
+    """What readers make of the fields that others do not: a corrupt one, a second name, sizes that are not needed.
 
     `numbers` are the size, the packed size and perhaps the offset, as the header has them.
     """

@@ -82,7 +82,7 @@ class _Account:
         self._file = file
         self._window_at, self._window, self._looked = 0, b"", 0
         self._padding = 64 * PADDING
-        # Where a member lies is not known of one that is damaged: then nobody can say whose the bytes between are.
+        # Where a member lies is not known of one that is damaged: then it is unknown whose the bytes between are.
         self._whole = not any(member.problem is not None and member.problem[0] == "damaged" for member in members)
         reached = 0
         for member in sorted(members, key=attrgetter("offset")):
@@ -118,7 +118,7 @@ class _Account:
         return end
 
     def _gap(self, start: int, end: int) -> None:
-        """Note the bytes between two members that are no padding, and those that both of them have."""
+        """Note the bytes between two members that are not padding, and those that both of them have."""
         length = end - start
         if not length:
             return

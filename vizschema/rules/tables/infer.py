@@ -21,7 +21,7 @@ Descriptions = Mapping[str, Mapping[str, Any]]
 """Descriptions of archives by what they are called."""
 
 MAX_ROWS = 500
-"""Most rows of a draft: what has more different nodes is listed by nobody."""
+"""Most rows of a draft: what has more different nodes is not listed."""
 
 MAX_ALTERNATIVES = 16
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)

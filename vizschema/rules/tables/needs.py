@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vizschema.errors import SpecError
-from vizschema.rules.tables.paths import SERIES, Steps, above, is_fixed, pattern, shown
+from vizschema.rules.tables.paths import SERIES, Steps, above, is_fixed, is_free, pattern, shown
 from vizschema.rules.tables.table import Node
 
 if TYPE_CHECKING:
@@ -78,9 +78,13 @@ def _one(nodes: Sequence[Steps]) -> Iterator[Schema]:
     groups = list(dict.fromkeys(group for steps in nodes for group in above(steps)))
     shared = [group for group in groups if is_fixed(group) and all(steps[: len(group)] == group for steps in nodes)]
     inner = [group for group in groups if group not in shared]
-    none: Schema = {"propertyNames": {"not": {"pattern": pattern(nodes)}}}
+    free, named = [steps for steps in nodes if is_free(steps)], [steps for steps in nodes if not is_free(steps)]
+    none: Schema = {"propertyNames": {"not": {"pattern": pattern(named)}}} if named else {}
+    if free:  # a coordinate is none of them
+        none["patternProperties"] = {pattern(free): {"not": {"properties": {"coordinate": {"not": {"const": True}}}}}}
     if inner:
-        none["patternProperties"] = {pattern(inner): {"properties": {"kind": {"enum": ["group", "array"]}}}}
+        readable = {"properties": {"kind": {"enum": ["group", "array"]}}}
+        none["patternProperties"] = {**none.get("patternProperties", {}), pattern(inner): readable}
     yield _where(shared, {"properties": {"nodes": {"not": none}}})
 
 

@@ -78,6 +78,11 @@ def is_fixed(steps: Steps) -> bool:
     return not any(step.endswith(SERIES) or step.startswith("<") for step in steps)
 
 
+def is_free(steps: Steps) -> bool:
+    """Whether the last one of `steps` stands for any name: that of a coordinate too."""
+    return steps[-1].startswith("<")
+
+
 def above(steps: Steps) -> Iterator[Steps]:
     """The groups above a node, but for the root, from the top."""
     return (steps[:length] for length in range(1, len(steps)))

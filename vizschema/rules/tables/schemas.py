@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from vizschema.rules.tables.axes import names_in
 from vizschema.rules.tables.judges import CLOSED, MEASURED, SIZE, Check, Judge
 from vizschema.rules.tables.needs import needed
-from vizschema.rules.tables.paths import Steps, closed, example, groups_of, is_fixed, pattern, shown
+from vizschema.rules.tables.paths import Steps, closed, example, groups_of, is_fixed, is_free, overlap, pattern, shown
 from vizschema.rules.tables.relations import RELATIONS
 from vizschema.rules.tables.table import OWN, Node, Table
 from vizschema.rules.tables.vocabulary import Vocabulary
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 MISNAMED = "/(.*/)?([^a-z/][^/]*|[a-z][^/]*[^a-z0-9_/][^/]*)(/.*)?"
 """Paths in which a step has no name that `node-name` allows: reported there, and nowhere else."""
+
+_NO_COORDINATE = {"coordinate": {"not": {"const": True}}}
+"""Members of what is not a coordinate."""
 
 Placed = tuple[Steps, "Schema"]
 
@@ -28,7 +32,7 @@ def asserted(judge: Judge, table: Table, words: Vocabulary) -> Schema:
         *_measured(list(judge.of(MEASURED)), words, strict=table.is_own),
         *_sizes(list(judge.of(SIZE)), table),
         *needed([node for check in judge.of("need") for node in check.nodes]),
-        *(_closed(table) for _ in judge.of(CLOSED)),
+        *(schema for _ in judge.of(CLOSED) for schema in _closed(table)),
     ]
     return parts[0] if len(parts) == 1 else {"allOf": parts}
 
@@ -37,16 +41,24 @@ def structure(table: Table, words: Vocabulary, trace: str) -> Schema:
     """What the rows of a table say by rules of `trace`: arrays, groups, and classes of dtypes."""
     arrays = [node.steps for node in table.nodes]
     judged: dict[str, list[Steps]] = {"array_node": arrays, "group_node": groups_of(arrays)}
+    free: dict[str, list[Steps]] = {}
     for node in table.nodes:
         definition = words.definitions.get(node.row.columns["dtype"])
         if definition:
-            judged.setdefault(definition, []).append(node.steps)
+            (free if is_free(node.steps) else judged).setdefault(definition, []).append(node.steps)
     groups: list[tuple[Schema, Sequence[Steps]]] = []
     for definition, nodes in judged.items():
         others = [steps for steps in nodes if not is_fixed(steps)]
         each = [[steps] for steps in nodes if is_fixed(steps)] + ([others] if others else [])
         groups += [({"$ref": f"{trace}#/$defs/{definition}"}, members) for members in each]
+    for definition, nodes in free.items():
+        groups.append((_no_coordinate({"$ref": f"{trace}#/$defs/{definition}"}), nodes))
     return _at_nodes(groups)
+
+
+def _no_coordinate(schema: Schema) -> Schema:
+    """`schema` for what is not a coordinate."""
+    return {"if": {"properties": _NO_COORDINATE}, "then": schema}
 
 
 def _all(schemas: Sequence[Schema]) -> Schema:
@@ -80,7 +92,9 @@ def _of_nodes(placed: Sequence[Placed]) -> Iterator[Schema]:
 def _placed(check: Check, words: Vocabulary) -> Iterator[Placed]:
     make = _OF_NODE.get(check.column)
     if make is not None:
-        yield from ((node.steps, make(node, words)) for node in check.nodes)
+        for node in check.nodes:
+            schema = make(node, words)
+            yield node.steps, _no_coordinate(schema) if is_free(node.steps) else schema
 
 
 def _axes(node: Node, words: Vocabulary) -> Schema:
@@ -154,11 +168,21 @@ def _sizes(checks: Sequence[Check], table: Table) -> Iterator[Schema]:
         yield {"properties": {"axes": {"patternProperties": fixed}}}
 
 
-def _closed(table: Table) -> Schema:
+def _closed(table: Table) -> Iterator[Schema]:
+    """That the nodes are those of the table, or coordinates of its axes in its groups."""
     arrays = [node.steps for node in table.all_nodes()]
     groups = groups_of(arrays)
     tops = [*(shown(group)[1:] for group in groups if len(group) == 1 and is_fixed(group)), "extra", "metadata"]
     known = ["/", MISNAMED, f"/({'|'.join(tops)})", "/(extra|metadata)/.*"]
     inner = [group for group in groups if len(group) > 1 or not is_fixed(group)]
-    names = {"pattern": f"^({'|'.join([*known, *closed(arrays, inner)])})$"}
-    return {"properties": {"nodes": {"propertyNames": names}}}
+    free = _coordinates(arrays, groups, names_in(table.all_nodes()))
+    names = {"pattern": f"^({'|'.join([*known, *closed(arrays, inner), *closed(free, ())])})$"}
+    yield {"properties": {"nodes": {"propertyNames": names}}}
+    yield from _of_nodes([(steps, {"not": {"properties": _NO_COORDINATE}}) for steps in free])
+
+
+def _coordinates(arrays: Sequence[Steps], groups: Sequence[Steps], axes: Sequence[str]) -> list[Steps]:
+    """Where a coordinate may be that no row has: below the root and each group, called after an axis."""
+    taken = [*arrays, *groups]
+    places = [(*group, axis) for group in ((), *groups) for axis in axes]
+    return [place for place in places if not any(overlap(place, each) for each in taken)]

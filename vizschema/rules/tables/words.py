@@ -128,7 +128,7 @@ _REASONS: Mapping[str, tuple[str, str]] = {
         "look at how the array is captured, or correct the table of the profile.",
     ),
     MEASURED: (
-        "A value rule that was passed because nothing was measured is no pass.",
+        "A value rule that was passed because nothing was measured is not a pass.",
         "this is a fault of the program that made the description: measure what `facts.json` of the profile asks for.",
     ),
     SIZE: ("What an entry of the axis means depends on it.", "correct the names or the order of the axes."),

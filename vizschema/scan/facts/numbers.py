@@ -68,7 +68,7 @@ class Range:
         self.maximum = greatest(self.maximum, other.maximum)
 
     def result(self) -> dict[str, Any]:
-        """Both, null where no value is finite."""
+        """Both, None where no value is finite."""
         return {"minimum": self.minimum, "maximum": self.maximum}
 
 

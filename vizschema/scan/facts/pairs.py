@@ -1,6 +1,6 @@
 """Facts about an array and something else: the size of an axis, or the values of a partner of fitting shape.
 
-Where that is not there, is damaged, or does not fit, the fact is null.
+Where that is not there, is damaged, or does not fit, the fact is None.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class BeyondAxis(_Counted):
 
 
 class ArgmaxDiffers(_Counted):
-    """Counts entries that are no index of the largest value of the partner's last axis; rows with NaN are skipped."""
+    """Counts entries that are not an argmax of the partner along its last axis; rows with NaN are skipped."""
 
     field = "argmax_differs"
 

@@ -136,5 +136,6 @@ ASDF = Form(
     shards=False,
     storage=unchunked,
     begin=AsdfWriter,
+    stepwise=False,
     refusal=_refusal,
 )

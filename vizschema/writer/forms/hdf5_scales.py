@@ -31,7 +31,7 @@ class _Scale:
 
 
 def attach_scales(file: Any) -> None:
-    """Name every labelled dimension of an open file by a scale; what an interrupted call left is made anew."""
+    """Name every labelled dimension of an open file by a scale; what an interrupted call left is made again."""
     arrays: list[Any] = []
     left: list[str] = []
 
@@ -62,7 +62,7 @@ def _attach(file: Any, path: str, scales: dict[str, _Scale]) -> None:
 
 
 def _scale(file: Any, path: str, name: str, size: int, scales: dict[str, _Scale]) -> _Scale | None:
-    """The outermost scale of this name and size that encloses the array at `path`, made where there is room for it."""
+    """The outermost scale of this name and size that encloses the array at `path`; None if the file holds too many."""
     if not size or not _NETCDF_NAME.fullmatch(name):
         return None
     groups = path.split("/")[:-1]

@@ -65,4 +65,5 @@ NPZ = Form(
     shards=False,
     storage=unchunked,
     begin=NpzWriter,
+    stepwise=False,
 )

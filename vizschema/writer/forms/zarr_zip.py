@@ -62,8 +62,7 @@ def _zipped(form: Form, version: Literal[2, 3]) -> Form:
         name=f"{form.name}-zip",
         identity={**form.identity, "store": "zip"},
         begin=partial(ZarrZipWriter, version=version),
-        captured=None,
-        in_place=False,
+        stepwise=False,
     )
 
 

@@ -204,7 +204,7 @@ found = {
     "truncate": refused(os.truncate, arguments["archive"], 0),
     "execute": refused(os.execv, "/bin/true", ["true"]),
     "connect": refused(socket.create_connection, ("127.0.0.1", arguments["port"])),
-    "listen": refused(socket.socket().bind, ("127.0.0.1", 0)),
+    "listen": refused(lambda: socket.socket().bind(("127.0.0.1", 0))),
     "signal": refused(os.kill, arguments["parent"], 0),
     "archive": refused(open, arguments["archive"]),
     "interpreter": refused(open, os.__file__),

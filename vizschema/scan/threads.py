@@ -40,7 +40,7 @@ class Scanned(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """What is called for each array: with its path before anything of its values is read, then of (path, facts, coverage), once.
+    """What is called for each array: with its path before its values are read, then once with (path, facts, coverage).
 
     Facts are None where none are known; the coverage counts the chunks and bytes of the array that were read.
     """

@@ -207,7 +207,7 @@ def _confine(setup: Mapping[str, Any]) -> list[str]:
     for path in readable:
         with suppress(NotAnArchive):
             recognise(path)  # imports what opens it
-    return [*notes, *confine(readable, network=setup["network"])]
+    return [*notes, *confine(readable, relay=setup["relay"])]
 
 
 def _carry_out(function: Callable[[Mapping[str, Any], Session], None], arguments: Any, session: Session) -> None:

@@ -82,7 +82,6 @@ class Worker:
         bounds: Bounds = Bounds(),  # noqa: B008  (frozen)
         *,
         deadline: float | None = None,
-        network: bool = False,
     ) -> None:
         self._bounds = bounds
         self._received = 0
@@ -96,7 +95,7 @@ class Worker:
         self._watch.start(
             bounds.seconds, time.monotonic() + bounds.seconds if deadline is None else deadline, _STARTING
         )
-        self.notes = self._confined(readable, network=network)
+        self.notes = self._confined(readable)
         self._watch.silence = bounds.silence
 
     def __enter__(self) -> Worker:
@@ -188,13 +187,13 @@ class Worker:
         assert word == "forked"  # noqa: S101  (our own process)
         return int(pid)
 
-    def _confined(self, readable: Sequence[str], *, network: bool) -> tuple[str, ...]:
+    def _confined(self, readable: Sequence[str]) -> tuple[str, ...]:
         setup = {
             "memory": self._bounds.memory + ALLOWANCE,
             "seconds": math.ceil(self._bounds.seconds + 1) * (os.cpu_count() or 1),
             "folder": hexed(_folder()),
             "readable": [hexed(path) for path in readable if scheme_of(path) is None],
-            "network": network,
+            "relay": self._loan is not None,
         }
         try:
             self._tell("confine", setup)
@@ -230,7 +229,7 @@ class Worker:
         return message
 
     def _excused(self) -> bool:
-        """Whether its silence does not count: no answer is expected, or it waits for the network, which has its own bounds."""
+        """Whether its silence does not count: no answer is expected, or it waits for the network, which is bounded."""
         return not self._waiting or (self._loan is not None and self._loan.busy())
 
     def senseless(self) -> WorkerDied:

@@ -1,4 +1,4 @@
-"""What a process may no longer do: limits on resources, and Landlock where the kernel has it. Cannot be taken back.
+"""What a process may no longer do: limits on resources, Landlock, and a filter of system calls. Cannot be taken back.
 
 Landlock: https://docs.kernel.org/userspace-api/landlock.html. It needs no privileges, and holds for everything that the
 process opens from then on, whichever library asks. Standard library only.
@@ -12,6 +12,8 @@ import resource
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain
+
+from vizschema.worker.syscalls import filter_calls
 
 OPEN_FILES = 256
 
@@ -85,25 +87,29 @@ def end_with(parent: int) -> None:
         os._exit(0)
 
 
-def confine(readable: Sequence[str], *, network: bool = False) -> list[str]:
+def confine(readable: Sequence[str], *, relay: bool = False) -> list[str]:
     """What this system cannot deny, in words; all but reading `readable` and the interpreter is denied.
 
-    No file is written, none executed, nothing bound or connected to by TCP (unless `network`), and no process outside
-    is signalled.
+    No file is written or changed, none executed, no process started or signalled, and no socket made; with a `relay`,
+    the socket that is there is used.
     """
+    return [*_landlocked(readable), *filter_calls(relay=relay)]
+
+
+def _landlocked(readable: Sequence[str]) -> list[str]:
     if sys.platform != "linux":
-        return ["this system has no Landlock: only limits on resources hold"]
+        return ["this system has no Landlock: files are not kept from being read"]
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)
     if version < 1:
-        return ["this kernel has no Landlock: only limits on resources hold"]
-    _restrict(libc, version, chain(readable, _interpreter(), _SYSTEM), network=network)
-    return ["this kernel's Landlock is too old to deny connections"] if version < 4 and not network else []
+        return ["this kernel has no Landlock: files are not kept from being read"]
+    _restrict(libc, version, chain(readable, _interpreter(), _SYSTEM))
+    return []
 
 
-def _restrict(libc: ctypes.CDLL, version: int, readable: Iterable[str], *, network: bool) -> None:
+def _restrict(libc: ctypes.CDLL, version: int, readable: Iterable[str]) -> None:
     """Apply the rules; raise `OSError` if a kernel with Landlock refuses them."""
-    ruleset = _Ruleset(_file_rights(version), 0 if network or version < 4 else _TCP, 0 if version < 6 else _SCOPES)
+    ruleset = _Ruleset(_file_rights(version), 0 if version < 4 else _TCP, 0 if version < 6 else _SCOPES)
     size = 8 if version < 4 else 16 if version < 6 else 24
     fd = _checked(libc.syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), 0))
     try:

@@ -1,7 +1,7 @@
 """The warm process that workers are forked from: this end of it. `forking.py` is the other.
 
-It has nothing of the caller: no environment but what is listed here, no descriptor, no module of the caller, and it never
-sees an archive. One serves the whole process, from the first call of `warmed` until the process ends.
+It has nothing of the caller: no environment but what is listed here, no descriptor, no module, and it never sees an
+archive. One serves the whole process, from the first call of `warmed` until the process ends.
 """
 
 from __future__ import annotations

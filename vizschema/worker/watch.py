@@ -1,7 +1,7 @@
 """How long a worker may take: a watch that ends it at its deadline, or once it has been silent for too long.
 
-Silence is measured in what the worker did with it, so that a machine that is busy with other work makes no archive fail: the time in which it computed counts, and the time in which it waited, but not that in which it would have
-computed and was not let.
+Silence is measured in what the worker did: the time in which it computed or waited counts, and the time in which it
+could run and the machine ran other processes does not. So a busy machine makes no archive fail.
 """
 
 from __future__ import annotations

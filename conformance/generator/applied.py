@@ -76,7 +76,7 @@ def _absent(schema: Schema, value: Any, place: Place) -> list[str]:
     if not place or (len(place) == 1 and place[0] in _KEYED):
         return []
     listed = [name for name in schema.get("properties", ()) if name not in value]
-    if place[-1] == "attributes":
+    if place[-1] in ("attributes", "unsupported"):
         listed += [Language((pattern,)).shortest() for pattern in schema.get("patternProperties", ())]
         listed += ["made_up"] if "additionalProperties" in schema else []
     return [name for name in listed if name not in value]

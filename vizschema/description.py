@@ -42,14 +42,25 @@ ITEM_BYTES: Mapping[str, int] = {
     "bool": 1,
     **{f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)},
     **{"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16},
+    **dict.fromkeys(("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "int4", "uint4"), 1),
 }
 """Canonical dtypes and their sizes in bytes."""
+
+STORED_AS: Mapping[str, str] = {
+    "bfloat16": "uint16",
+    **dict.fromkeys(("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "int4", "uint4"), "uint8"),
+}
+"""Dtypes that NumPy does not have, and the integers of which a container without such a type stores their bits."""
+
+NIBBLES = frozenset({"int4", "uint4"})
+"""Dtypes of four bits: the lower ones of a byte."""
 
 _NUMBERED = re.compile(r"(.+)_([0-9]{1,9})", re.DOTALL)
 _SHOWN = 16
 _SCOPE = "scope_"
 _UNSCOPED = ("/", "/metadata")
 _SIZE = "size_"
+_BLOCK = "block_"
 
 
 def group(attributes: Mapping[str, Any]) -> Node:
@@ -229,17 +240,27 @@ def _references(nodes: Mapping[str, Node], node: Node) -> Node:
             continue
         other = nodes.get(path, {"kind": "group"})
         if other["kind"] == "array":
-            fits = _axes_fit(other["axes"] or (), node["axes"] or ())
+            fits = _axes_fit(other, node)
             found[name] = {"path": path, "exists": True, "dtype": other["dtype"], "axes_fit": fits}
         elif other["kind"] == "group":
             found[name] = {"path": path, "exists": False, "dtype": None, "axes_fit": False}
     return found
 
 
-def _axes_fit(part: Sequence[str | None], whole: Sequence[str | None]) -> bool:
-    """Whether each axis of `part` is one of `whole`; one without a role stands for all its roles."""
-    known = {*whole, *((name or "").partition(":")[0] for name in whole)}
-    return set(part) <= known
+def _axes_fit(part: Node, whole: Node) -> bool:
+    """Whether each axis of `part` is one of `whole`, or of its blocks; one without a role stands for all its roles."""
+    names = whole["axes"] or ()
+    known = {*names, *((name or "").partition(":")[0] for name in names)}
+    blocks = _blocks(whole)
+    pairs = zip(part["axes"] or (), part["shape"], strict=False)
+    return all(name in known or (name in blocks and blocks[name] == size) for name, size in pairs)
+
+
+def _blocks(node: Node) -> dict[str | None, int]:
+    """The axis `<axis>_block` of the blocks along each axis of which the length is an attribute: how many there are."""
+    lengths = {f"{_BLOCK}{axis}": (axis, size) for axis, size in zip(node["axes"] or (), node["shape"], strict=False)}
+    given = {key: value for key, value in node["attributes"].items() if key in lengths and _is_size(value) and value}
+    return {f"{lengths[key][0]}_block": -(-lengths[key][1] // int(value)) for key, value in given.items()}
 
 
 def axis_key(nodes: Mapping[str, Node], path: str, name: str) -> str:

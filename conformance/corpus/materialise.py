@@ -20,6 +20,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from vizschema.description import STORED_AS
 from vizschema.errors import UsageError
 from vizschema.writer.write import Array
 
@@ -68,8 +69,15 @@ def fill(document: Document, path: str, made: dict[str, Values]) -> Values:
     if "where" in partners:
         mask = partners["where"]
         values = values * mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
-    made[path] = values.astype(_DTYPES.get(node["dtype"], node["dtype"]))
+    made[path] = _as(values, node["dtype"])
     return made[path]
+
+
+def _as(values: Values, dtype: str) -> Values:
+    """`values` in a dtype; of one that NumPy lacks, whole numbers by way of doubles."""
+    if dtype in STORED_AS and values.dtype.kind == "O":
+        values = values.astype(np.float64)
+    return values.astype(_DTYPES.get(dtype, dtype))
 
 
 def _filled(pattern: Pattern, shape: tuple[int, ...], contents: Contents) -> Values:
@@ -82,7 +90,7 @@ def _filled(pattern: Pattern, shape: tuple[int, ...], contents: Contents) -> Val
 
 
 _DTYPES: Mapping[str, Any] = {
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    **{name: np.dtype(getattr(ml_dtypes, name)) for name in STORED_AS},
     "string": np.dtype("U4"),
     "bytes": np.dtype("S4"),
     "datetime": np.dtype("M8[s]"),

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from vizschema.conformance.corpus.raw.nodes import RawNode, Values
+from vizschema.description import NIBBLES, STORED_AS
 
 Facts = dict[str, Any]
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
+_FLOATS_8 = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
 _COMPLEX = ("complex64", "complex128")
 
 
@@ -77,7 +79,7 @@ def _wide(values: Values) -> Values:
 
 
 def _non_finite(node: RawNode, *_: Any) -> Facts:
-    if node.dtype not in (*_FLOATS, *_COMPLEX):
+    if node.dtype not in (*_FLOATS, *_FLOATS_8, *_COMPLEX):
         return {}
     values = _values(node).astype(np.complex128 if node.dtype in _COMPLEX else np.float64)
     nan = int(np.isnan(values).sum())
@@ -88,20 +90,21 @@ def _non_finite(node: RawNode, *_: Any) -> Facts:
 
 def _range(node: RawNode, *_: Any) -> Facts:
     values = _values(node)
-    if node.dtype in _COMPLEX or (values.dtype.kind in "USMmOV" and node.dtype != "bfloat16"):
+    if node.dtype in _COMPLEX or (values.dtype.kind in "USMmOV" and node.dtype not in STORED_AS):
         return {}
-    if node.dtype in _FLOATS:
+    if node.dtype in (*_FLOATS, *_FLOATS_8):
         finite = _wide(values)
         finite = finite[np.isfinite(finite)]
         return {"minimum": float(finite.min()), "maximum": float(finite.max())} if finite.size else _NO_RANGE
-    return {"minimum": int(values.min()), "maximum": int(values.max())} if values.size else _NO_RANGE
+    wide = values.astype(np.int8) if node.dtype in NIBBLES else values
+    return {"minimum": int(wide.min()), "maximum": int(wide.max())} if wide.size else _NO_RANGE
 
 
 _NO_RANGE: Facts = {"minimum": None, "maximum": None}
 
 
 def _constant(node: RawNode, *_: Any) -> Facts:
-    if node.dtype not in _FLOATS:
+    if node.dtype not in (*_FLOATS, *_FLOATS_8):
         return {}
     flat = _wide(_values(node)).ravel()
     if not flat.size:
@@ -140,7 +143,7 @@ def _duplicate_slices(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts
 
 def _beyond_axis(node: RawNode, entry: Mapping[str, Any], _: Any, sizes: Mapping[str, set[int]]) -> Facts:
     values = _values(node)
-    if values.dtype.kind not in "iu" or node.dtype == "bfloat16":
+    if values.dtype.kind not in "iu" or node.dtype in STORED_AS:
         return {}
     known = sizes.get(entry["axis"], set())
     return {"beyond_axis": int((values >= next(iter(known))).sum()) if len(known) == 1 else None}
@@ -148,7 +151,7 @@ def _beyond_axis(node: RawNode, entry: Mapping[str, Any], _: Any, sizes: Mapping
 
 def _argmax_differs(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str, RawNode], _: Any) -> Facts:
     values = _values(node)
-    if values.dtype.kind not in "iu" or node.dtype == "bfloat16":
+    if values.dtype.kind not in "iu" or node.dtype in STORED_AS:
         return {}
     partner = arrays.get(entry["with"])
     scores = None if partner is None or partner.dtype not in _FLOATS else _wide(_values(partner))
@@ -163,7 +166,7 @@ def _argmax_differs(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str
 
 def _decode_differs(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str, RawNode], _: Any) -> Facts:
     values = _values(node)
-    if values.dtype.kind not in "iu" or node.dtype == "bfloat16":
+    if values.dtype.kind not in "iu" or node.dtype in STORED_AS:
         return {}
     partner = arrays.get(entry["with"])
     if partner is None or _values(partner).shape != values.shape or _values(partner).dtype.kind not in "iu":

@@ -14,15 +14,23 @@ import numpy as np
 from hypothesis import strategies as st
 
 from vizschema.conformance.generator.values import Wanted
+from vizschema.description import NIBBLES
 
 Contents = dict[str, Any]
-FLOATS = ("float16", "bfloat16", "float32", "float64")
+FLOATS_8: Mapping[str, tuple[float, ...]] = {
+    "float8_e4m3fn": (-0.0, 2.0**-9, 448.0),
+    "float8_e5m2": (-0.0, 2.0**-16, 57344.0),
+    "float8_e4m3fnuz": (2.0**-10, 240.0),
+    "float8_e5m2fnuz": (2.0**-17, 57344.0),
+}
+FLOATS = ("float16", "bfloat16", "float32", "float64", *FLOATS_8)
 COMPLEX = ("complex64", "complex128")
 SPECIAL: Mapping[str, tuple[float, ...]] = {
     "float16": (-0.0, 6e-08, 65504.0),
     "bfloat16": (-0.0, 1e-40, 3.0e38),
     "float32": (-0.0, 1e-45, 3.4028234e38),
     "float64": (-0.0, 5e-324, 1.7976931348623157e308),
+    **FLOATS_8,
     "complex64": (-0.0, 1e-45),
     "complex128": (-0.0, 5e-324),
 }
@@ -140,8 +148,12 @@ def limits(dtype: str) -> tuple[float, float]:
     """What a dtype holds, and for floats a range that all of them hold."""
     if dtype == "bool":
         return 0, 1
+    if dtype in FLOATS_8:
+        return -240, 240
     if dtype in FLOATS or dtype in COMPLEX:
         return -4096, 4096
+    if dtype in NIBBLES:
+        return (0, 15) if dtype.startswith("u") else (-8, 7)
     info = np.iinfo(dtype)
     return int(info.min), int(info.max)
 

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import ml_dtypes
 import numpy as np
 
 import vizschema
 from vizschema.conformance.corpus.raw import CONTAINERS
+from vizschema.containers.values import dtype_of
+from vizschema.description import STORED_AS
 from vizschema.errors import NotAnArchive, NotConforming, UsageError, VizschemaError
 from vizschema.findings import Finding
 from vizschema.reader.archive import StoredArray
@@ -78,7 +79,7 @@ class Own:
                 continue
             if node["axes"] is None or None in node["axes"]:
                 return {"written": False}
-            dtype = np.dtype(ml_dtypes.bfloat16 if node["dtype"] == "bfloat16" else node["dtype"]).newbyteorder("<")
+            dtype = dtype_of(node["dtype"]).newbyteorder("<")
             values = np.frombuffer(Path(node["values"]).read_bytes(), dtype).reshape(node["shape"])
             arrays[path] = Array(values, node["axes"], node["attributes"])
         try:
@@ -107,7 +108,7 @@ def _contents(node: Any) -> Message:
         return {"kind": "group", "attributes": dict(node.attributes)}
     values = np.asarray(node[...])
     dtype = values.dtype.name
-    stored = values.view(np.uint16) if dtype == "bfloat16" else values
+    stored = values.view(STORED_AS[dtype]) if dtype in STORED_AS else values
     little = np.ascontiguousarray(stored.astype(stored.dtype.newbyteorder("<"), copy=False))
     return {
         "kind": "array",

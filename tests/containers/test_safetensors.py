@@ -99,9 +99,16 @@ class TestTree:
     def test_a_document_that_is_none_is_a_fault_of_the_root(self, text: str, fault: str, tmp_path: Path) -> None:
         assert fault_of(described(tmp_path, safetensors({"a": ONE}, {DOCUMENT: text}))[1]).startswith(fault)
 
-    def test_eight_bit_floats_keep_their_own_name(self, tmp_path: Path) -> None:
-        _, nodes = described(tmp_path, safetensors({"a": Tensor("F8_E4M3", [3], b"abc")}))
-        assert (nodes["/a"]["dtype"], nodes["/a"]["bytes"]) == ("F8_E4M3", 3)
+    @pytest.mark.parametrize(
+        ("stored", "dtype"),
+        [
+            *(("F8_E4M3", "float8_e4m3fn"), ("F8_E5M2", "float8_e5m2"), ("F8_E8M0", "F8_E8M0")),
+            *(("F8_E4M3FNUZ", "float8_e4m3fnuz"), ("F8_E5M2FNUZ", "float8_e5m2fnuz")),
+        ],
+    )
+    def test_eight_bit_floats_have_the_names_of_ml_dtypes(self, stored: str, dtype: str, tmp_path: Path) -> None:
+        _, nodes = described(tmp_path, safetensors({"a": Tensor(stored, [3], b"abc")}))
+        assert (nodes["/a"]["dtype"], nodes["/a"]["bytes"]) == (dtype, 3)
 
 
 def changed(entry: dict[str, Any]) -> bytes:

@@ -20,12 +20,13 @@ from vizschema import Array
 from vizschema.bounds import Reading
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Values, read_whole
+from vizschema.description import STORED_AS
 from vizschema.scan.threads import scan
 
 DTYPES = [
     *(np.dtype(name) for name in ("bool", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64")),
     *(np.dtype(name) for name in ("float16", "float32", "float64", "complex64", "complex128")),
-    np.dtype(ml_dtypes.bfloat16),
+    *(np.dtype(getattr(ml_dtypes, name)) for name in STORED_AS),
 ]
 
 

@@ -76,7 +76,7 @@ def group(**attributes: Any) -> dict[str, Any]:
 
 
 def array(values: Any, axes: Any = None, **attributes: Any) -> dict[str, Any]:
-    bits = values.view(np.uint16) if values.dtype == ml_dtypes.bfloat16 else values
+    bits = values if values.dtype.type.__module__ == "numpy" else values.view(f"u{values.dtype.itemsize}")
     data = bits.astype(bits.dtype.newbyteorder("<")).tobytes()
     return {
         "kind": "array",
@@ -97,6 +97,8 @@ def counting(dtype: str, shape: list[int], axes: list[str]) -> dict[str, Any]:
 
 DTYPES = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 DTYPES += ["float16", "float32", "float64", "complex64", "complex128"]
+
+FLOATS_8 = [f"float8_{name}" for name in ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz")]  # of ml_dtypes
 
 ARCHIVES: dict[str, dict[str, Any]] = {
     "nothing but a root": {"/": group()},
@@ -133,6 +135,9 @@ ARCHIVES: dict[str, dict[str, Any]] = {
         **{f"/{name}": array(np.array([0, 1, 2, 100], name), ["x"]) for name in DTYPES},
         "/bool": array(np.array([True, False, True]), ["x"]),
         "/bfloat16": array(np.array([0, 1, -2.5], ml_dtypes.bfloat16), ["x"]),
+        **{f"/{name}": array(np.array([0, 1, -2.5], name), ["x"]) for name in FLOATS_8},
+        "/int4": array(np.array([0, 7, -8, -1], ml_dtypes.int4), ["x"]),
+        "/uint4": array(np.array([0, 7, 8, 15], ml_dtypes.uint4), ["x"]),
     },
     "bits": {
         "/": group(),

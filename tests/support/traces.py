@@ -82,6 +82,10 @@ def listing(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+_OWN = {
+    **{"bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2"},
+    **{"float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2fnuz": "F8_E5M2FNUZ"},
+}
 _LETTERS = {"b": "BOOL", "i": "I", "u": "U", "f": "F", "c": "C"}
 
 
@@ -117,7 +121,8 @@ def repacked(npz: Path, path: Path) -> Path:
         attributes = document["nodes"].get(f"/{name}", {}).get("attributes", {})
         letter = _LETTERS[values.dtype.kind]
         dtype = letter if letter == "BOOL" else f"{letter}{8 * values.itemsize}"
-        dtype = "BF16" if attributes.pop("stored_dtype", None) == "bfloat16" else dtype
+        if attributes.get("stored_dtype") in _OWN:
+            dtype = _OWN[attributes.pop("stored_dtype")]
         little = values.astype(values.dtype.newbyteorder("<"))
         packed[name] = Tensor(dtype, values.shape, little.tobytes())
     path.write_bytes(safetensors(packed, {DOCUMENT: json.dumps(document)}))

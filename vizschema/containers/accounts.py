@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from vizschema.containers.base import Document, Unreadable, is_path, quote
 
 NAME = "vizschema.json"
-STORED = "stored_dtype"
 
 Steps = tuple[str, ...]
 

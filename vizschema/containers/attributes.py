@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from vizschema.containers.base import Limits
-from vizschema.description import Node
+from vizschema.description import STORED_AS, Node
 from vizschema.text import escape_name, escape_text
 
 DEPTH = 16
@@ -21,6 +21,9 @@ DEPTH = 16
 
 JSON_NAMES = "json_attributes"
 """The attribute of an HDF5 object with the names of its attributes whose value is a JSON text: HDF5 has no type."""
+
+STORED = "stored_dtype"
+"""The attribute that says what an array of unsigned integers really holds, where the container has no such type."""
 
 CONVENTIONS = "zarr_conventions"
 """The attribute by which a Zarr node lists the conventions that it follows (github.com/zarr-conventions)."""
@@ -87,6 +90,15 @@ def clean_attributes(raw: Mapping[str, Any], limits: Limits = Limits()) -> Attri
             escaped.append(f"attributes/{name}")
     _leave_out_registration(values)
     return Attributes(values, unsupported, sorted(escaped))
+
+
+def real_dtype(dtype: str, attributes: dict[str, Any]) -> str:
+    """The dtype of which a container stores the bits as `dtype`; takes the attribute that says so."""
+    stored = attributes.get(STORED)
+    if isinstance(stored, str) and STORED_AS.get(stored) == dtype:
+        del attributes[STORED]
+        return stored
+    return dtype
 
 
 def registered(attributes: Mapping[str, Any]) -> dict[str, Any]:

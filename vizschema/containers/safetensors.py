@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vizschema.containers.accounts import Account, Steps, accounts
+from vizschema.containers.attributes import real_dtype
 from vizschema.containers.base import Document, Limits, Unreadable, is_path, parse, quote, read_as
 from vizschema.containers.bytes.packed import Run
 from vizschema.containers.bytes.ranges import Ranges
@@ -33,7 +34,16 @@ _DTYPES: Mapping[str, tuple[str, str | None, int]] = {
     **{f"F{8 * size}": (f"float{8 * size}", f"<f{size}", size) for size in (2, 4, 8)},
     "BF16": ("bfloat16", "<u2", 2),
     "C64": ("complex64", "<c8", 8),
-    **{name: (name, None, 1) for name in ("F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ")},
+    **{
+        f"F8_{name.upper()}": (f"float8_{canonical}", "|u1", 1)
+        for name, canonical in {
+            "E4M3": "e4m3fn",
+            "E5M2": "e5m2",
+            "E4M3FNUZ": "e4m3fnuz",
+            "E5M2FNUZ": "e5m2fnuz",
+        }.items()
+    },
+    "F8_E8M0": ("F8_E8M0", None, 1),
 }
 """The canonical name of a data type (or its own, where there is none), how NumPy has it, and the bytes of an item."""
 
@@ -86,8 +96,8 @@ class Safetensors(Listed):
             return {(): Account("group", None, self._metadata)}
         return accounts(parse(self._metadata[KEY].encode(), self.document, self._limits), self.document)
 
-    def stored(self, steps: Steps, _: dict[str, Any]) -> Stored:
-        """The tensor of this name; raises `Unreadable`."""
+    def stored(self, steps: Steps, attributes: dict[str, Any]) -> Stored:
+        """The tensor of this name; takes the attribute `stored_dtype`. Raises `Unreadable`."""
         tensor = self._tensors[steps]
         if isinstance(tensor, Unreadable):
             raise tensor
@@ -98,7 +108,7 @@ class Safetensors(Listed):
             )
         name, code, item_bytes = _DTYPES[tensor.dtype]
         run = Run(self._file, "/".join(steps), self._start + tensor.begin, size, size)
-        return Stored(name, item_bytes, tensor.shape, run, code)
+        return Stored(real_dtype(name, attributes), item_bytes, tensor.shape, run, code)
 
 
 def open_safetensors(file: Ranges, shown: str, limits: Limits) -> Safetensors:

@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.description import ITEM_BYTES
+from vizschema.description import ITEM_BYTES, NIBBLES, STORED_AS
 
 Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit", "misplaced"]
 
@@ -293,6 +293,8 @@ def box_around(piece: Piece, grid: Grid) -> tuple[tuple[int, ...], tuple[int, ..
     return first, clipped(first, sizes, grid.shape)
 
 
+_NIBBLE = 0x0F
+
 TEXTS = frozenset({"string", "bytes"})
 """The canonical names of what is read as text."""
 
@@ -301,7 +303,7 @@ def dtype_of(name: str) -> np.dtype[Any]:
     """The NumPy dtype of a canonical name among `description.ITEM_BYTES` and `TEXTS`."""
     if name in TEXTS:
         return np.dtypes.StringDType()
-    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+    return np.dtype(getattr(ml_dtypes, name) if name in STORED_AS else name)
 
 
 def plain_dtype(name: str, stored: np.dtype[Any]) -> np.dtype[Any]:
@@ -311,6 +313,8 @@ def plain_dtype(name: str, stored: np.dtype[Any]) -> np.dtype[Any]:
 
 def native(raw: npt.NDArray[np.uint8], dtype: np.dtype[Any], stored: np.dtype[Any]) -> npt.NDArray[Any]:
     """Bytes, as `dtype` in native order; `stored` says how they lie. Booleans are true where they are not 0."""
+    if dtype.name in NIBBLES and raw.size and raw.max() > _NIBBLE:
+        raw = raw & np.uint8(_NIBBLE)  # the upper bits say nothing
     values = raw.view(stored)
     if stored.kind == "V":
         if stored == dtype:

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
-import numpy as np
-
 from vizschema.bounds import Begin
 from vizschema.containers.base import Container
 from vizschema.containers.opening import open_container
+from vizschema.containers.values import dtype_of
 from vizschema.describing import describe, describe_open
 from vizschema.description import Description, Node
 from vizschema.digests import digest, require_portable
@@ -27,7 +25,7 @@ from vizschema.errors import NoDigest, NotSupported, UsageError, VizschemaError
 from vizschema.rules import versions
 from vizschema.text import archive_name, local_path
 from vizschema.writer.forms import form_of
-from vizschema.writer.forms.base import BFLOAT16, Form, PlannedArray
+from vizschema.writer.forms.base import Form, PlannedArray
 from vizschema.writer.plan import default_chunks
 from vizschema.writer.source import SourceValues, problems_of
 from vizschema.writer.target import replacing, require_free
@@ -137,7 +135,7 @@ def _plan(description: Description, opened: Container, form: Form, chunks: Chunk
 def _planned(
     path: str, node: Node, opened: Container, form: Form, chunks: Chunks, layout: Mapping[str, Any]
 ) -> PlannedArray:
-    dtype = np.dtype(ml_dtypes.bfloat16 if node["dtype"] == BFLOAT16 else node["dtype"])
+    dtype = dtype_of(node["dtype"])
     shape, stored = tuple(node["shape"]), node["storage"]
     axes = None if node["axes"] is None else tuple(node["axes"])
     kept = chunks == KEEP and stored is not None

@@ -183,7 +183,7 @@ class Trace:
 
         Parameters:
             path: The path of the array in the archive.
-            data: The values: a NumPy array, or anything that NumPy converts; also `ml_dtypes.bfloat16`.
+            data: The values: a NumPy array, or anything that NumPy converts; also one of `ml_dtypes`.
             axes: One name per dimension, such as `["head", "token:query", "token:key"]`; empty: the profile's.
                 the path).
             attributes: Attributes of the array.

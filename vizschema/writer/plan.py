@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
-from vizschema.containers.attributes import JSON_NAMES, clean_attributes
+from vizschema.containers.attributes import JSON_NAMES, STORED, clean_attributes
 from vizschema.containers.base import name_node
-from vizschema.description import ITEM_BYTES, Description, Node, array, complete, group, parent_of
+from vizschema.description import ITEM_BYTES, STORED_AS, Description, Node, array, complete, group, parent_of
 from vizschema.errors import UsageError
 from vizschema.text import escape_name, escape_text, shorten
-from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
+from vizschema.writer.forms.base import Form, PlannedArray
 
-RESERVED = ("_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "DIMENSION_LIST", STORED_DTYPE, JSON_NAMES)
+RESERVED = ("_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "DIMENSION_LIST", STORED, JSON_NAMES)
 """Attributes by which containers carry axes, stored dtypes, nested values: a writer sets them, a caller does not."""
 
 # NumPy's kinds of dtypes that no array of the standard may have, by the names of `docs/architecture.md`.
@@ -32,7 +31,7 @@ class Array:
     """An array to be written by `write`.
 
     Attributes:
-        data: The values: a NumPy array, or anything that NumPy converts; also `ml_dtypes.bfloat16`.
+        data: The values: a NumPy array, or anything that NumPy converts; also one of `ml_dtypes`.
         axes: One name per dimension, such as `["head", "token:query", "token:key"]` (empty: those of the profile).
         attributes: Attributes of the array.
         chunks: Chunk lengths along the axes (None: by the meaning of the axes).
@@ -171,8 +170,8 @@ def _even(length: int, most: int) -> int:
 
 def canonical_dtype(dtype: np.dtype[Any]) -> str:
     """The name of a dtype in a description."""
-    if dtype == ml_dtypes.bfloat16:
-        return BFLOAT16
+    if dtype.name in STORED_AS:
+        return dtype.name
     if dtype.names is not None:
         return "compound"
     return _UNPORTABLE.get(dtype.kind, dtype.name)

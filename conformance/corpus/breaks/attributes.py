@@ -31,6 +31,7 @@ def breaks() -> Iterator[Break]:
     yield from _metadata()
     yield from _counts()
     yield from _references()
+    yield from _scales()
     yield from _portable()
     yield from _names()
 
@@ -100,7 +101,8 @@ def _references() -> Iterator[Break]:
         at = f"/inputs/{name}"
         there, named = add(at, array(axes, dtype, ones)), attribute(SELF, name, at)
         for slug, value in (("number", 1), ("name", f"inputs/{name}"), ("empty", ""), ("list", [at]), ("boolean", True)):
-            yield broken("reference-path", "trace", f"{name}-{slug}", f"{name} is {value!r}.", there, attribute(SELF, name, value))
+            make = valid if (name, slug) == ("scale", "number") else broken
+            yield make("reference-path", "trace", f"{name}-{slug}", f"{name} is {value!r}.", there, attribute(SELF, name, value))
         yield valid("reference-path", "trace", f"{name}-of-group", "A group may have an attribute of that name.", attribute("/activations", name, 3))
         yield valid("reference-fits", "trace", name, f"{name} names an array that fits.", there, named)
         yield valid("reference-fits", "trace", f"{name}-whole", f"{name} over all axes.", add(at, {**array(WEIGHTS, dtype, ones)}), named)
@@ -113,6 +115,21 @@ def _references() -> Iterator[Break]:
         for wrong in {"bool", "uint8", "int8", "float32", "float64", "complex64"} - ({"bool"} if name == "mask" else {"float32", "float64"}):
             yield broken("reference-fits", "trace", f"{name}-{wrong}", f"{name} of {wrong}.", add(at, array(axes, wrong, ones)), named)
         yield broken("damaged", "trace", f"{name}-unreadable", f"What {name} names cannot be read: one fault.", named, there, found_at(at, "damaged"))
+
+
+def _scales() -> Iterator[Break]:
+    """Scales of arrays of few bits: one number, or one for each block of an axis."""
+    few = array("row column", "float8_e4m3fn", {"pattern": "listed", "values": [1.5, -0.875, 448]})
+    for slug, value in (("zero", 0), ("negative", -0.5)):
+        yield broken("reference-path", "trace", f"scale-{slug}", f"scale is {value!r}.", add("/extra/x", few), attribute("/extra/x", "scale", value))
+    scale = {"pattern": "listed", "values": [0.5, 0.25]}
+    for blocks, sizes in ((2, 3), (4, 2), (5, 2), (6, 1)):
+        name = {3: "three", 2: "two", 1: "one"}[sizes]
+        for slug, axis in (("", "column_block"), ("-of-other-axis", "row_block")):
+            at = {**array(f"row {axis}", "float32", scale), "shape": [6, sizes]}
+            make = valid if not slug else broken
+            yield make("reference-fits", "trace", f"blocks-of-{blocks}-{name}{slug}", f"A scale for each {blocks} of 6 entries.", add("/extra/x", few), attribute("/extra/x", "scale", "/extra/scale"), attribute("/extra/x", "block_column", blocks), add("/extra/scale", at))
+    yield broken("reference-fits", "trace", "blocks-unknown", "Blocks of which nobody knows the length.", add("/extra/x", few), attribute("/extra/x", "scale", "/extra/scale"), add("/extra/scale", {**array("row column_block", "float32", scale), "shape": [6, 3]}))
 
 
 def _portable() -> Iterator[Break]:

@@ -24,7 +24,7 @@ from vizschema.conformance.corpus.breaks.edits import (
 LAYER = "/activations/layer_00"
 SELF = "/attention/self/layer_00"
 MIB = 1 << 20
-PORTABLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+PORTABLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "int4", "uint4")
 V2 = ("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "packbits", "fixedscaleoffset", "quantize", "astype", "crc32", "crc32c", "adler32", "fletcher32")
 
 

@@ -29,7 +29,7 @@ from vizschema.conformance.corpus.breaks.edits import (
 
 LAYER = "/activations/layer_00"
 SELF = "/attention/self/layer_00"
-DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "int4", "uint4")
 EXTREMES = {
     **{f"int{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
     **{f"uint{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
@@ -135,7 +135,7 @@ def _kinds() -> Iterator[Break]:
         yield valid("portable-dtype", "trace", f"extremes-{dtype}", f"{dtype} keeps {low} and {high}, and what doubles round.", add("/inputs/x", array("token", dtype, {"pattern": "listed", "values": [str(low), str(high), str(high - 1), "1", "0"]})))
     for dtype in ("int8", "bool", "complex64", "uint64"):
         yield broken("float-dtype", "trace", f"attention-{dtype}", f"Softmax weights as {dtype}.", axes(SELF, "sample head token:query token:key", dtype))
-    for dtype in ("int16", "int32", "int64", "uint8", "uint16", "uint32", "complex128"):
+    for dtype in ("int16", "int32", "int64", "uint8", "uint16", "uint32", "complex128", "float8_e4m3fn", "float8_e5m2", "uint4"):
         yield broken("float-dtype", "trace", f"attention-{dtype}", f"Softmax weights as {dtype}.", axes(SELF, "sample head token:query token:key", dtype))
     yield broken("portable-dtype", "trace", "attention-string", "Softmax weights as text: one fault, not two.", axes(SELF, "sample head token:query token:key", "bytes"))
     for dtype in ("float16", "bfloat16", "float64"):

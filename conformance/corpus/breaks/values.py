@@ -45,7 +45,11 @@ def _finite() -> Iterator[Break]:
     for slug, value in (("nan", "NaN"), ("infinity", "Infinity"), ("minus-infinity", "-Infinity")):
         yield broken("finite", "trace", slug, f"{value} among the values.", filled(LAYER, pattern="listed", values=[0.5, value, 1.5]))
         yield broken("extra-finite", "trace", f"{slug}-in-extra", f"{value} below /extra.", add("/extra/x", array("token", "float64", {"pattern": "listed", "values": [0.5, 1.5, value]})))
-    for dtype in (*FLOATS, "complex64", "complex128"):
+    for dtype in ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"):
+        yield broken("extra-finite", "trace", f"nan-{dtype}", f"One NaN in {dtype} below /extra.", add("/extra/x", array("token", dtype, {"pattern": "listed", "values": [1.0, 2.0, "NaN"]})))
+        yield broken("values-vary", "trace", f"constant-{dtype}", f"One value in {dtype}.", add("/outputs/x", array("token", dtype, {"pattern": "listed", "values": [1.5]})))
+        yield valid("finite", "trace", f"valid-{dtype}", f"Numbers of {dtype}.", add("/outputs/x", array("token", dtype, {"pattern": "listed", "values": [1.5, -0.875, 0, 240]})))
+    for dtype in (*FLOATS, "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "complex64", "complex128"):
         yield broken("finite", "trace", f"nan-{dtype}", f"One NaN in {dtype}.", add("/outputs/x", array("token", dtype, {"pattern": "listed", "values": [1.0, 2.0, 3.0, 4.0, "NaN"]})))
     for slug, number in (("largest", 3.4e38), ("subnormal", 1e-45), ("minus-zero", -0.0)):
         yield valid("finite", "trace", f"valid-{slug}", f"{number!r} is a number.", filled(LAYER, pattern="listed", values=[0.5, number, 1.5]))

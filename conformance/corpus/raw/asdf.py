@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.conformance.corpus.raw.nodes import BFLOAT16, RawNode, Values
+from vizschema.conformance.corpus.raw.nodes import RawNode, Values
 
 HEAD = "#ASDF 1.0.0\n#ASDF_STANDARD 1.6.0\n%YAML 1.1\n%TAG ! tag:stsci.edu:asdf/\n--- !core/asdf-1.1.0\n"
 _BLOCK = struct.Struct(">4sHI4sQQQ16s")
@@ -40,8 +40,7 @@ def block(values: Values) -> bytes:
 
 def _node(place: str, nodes: Mapping[str, RawNode], numbers: Mapping[str, int]) -> str:
     node = nodes[place]
-    marks = {"stored_dtype": BFLOAT16} if node.dtype == BFLOAT16 else {}
-    attributes = {**node.attributes, **marks}
+    attributes = node.marked
     told = [("attributes", written(attributes))] if attributes else []
     if node.values is not None:
         axes = [] if node.axes is None else [("axes", written(list(node.axes)))]

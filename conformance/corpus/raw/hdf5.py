@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from vizschema.conformance.corpus.raw.nodes import BFLOAT16, RawNode
+from vizschema.conformance.corpus.raw.nodes import RawNode
 
 
 def write_hdf5(path: Path, nodes: Mapping[str, RawNode]) -> None:
@@ -25,7 +25,7 @@ def write_hdf5(path: Path, nodes: Mapping[str, RawNode]) -> None:
             if node.axes is not None and any(node.axes):
                 for dimension, name in enumerate(node.axes):
                     dataset.dims[dimension].label = name or ""
-            _set(dataset, {**node.attributes, **({"stored_dtype": BFLOAT16} if node.dtype == BFLOAT16 else {})})
+            _set(dataset, node.marked)
 
 
 def _dataset(file: Any, place: str, node: RawNode) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-Values = np.ndarray[Any, Any]
+from vizschema.description import STORED_AS
 
-BFLOAT16 = "bfloat16"
+Values = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,11 +28,16 @@ class RawNode:
 
     @property
     def stored(self) -> Values:
-        """The values in little-endian order, the bits of bfloat16 as `uint16`."""
+        """The values in little-endian order, the bits of what NumPy lacks as unsigned integers."""
         if self.values is None:
             raise ValueError("a group has no values")
-        values = self.values.view(np.uint16) if self.dtype == BFLOAT16 else self.values
+        values = self.values.view(STORED_AS[self.dtype]) if self.dtype in STORED_AS else self.values
         return values.astype(values.dtype.newbyteorder("<"), copy=False)
+
+    @property
+    def marked(self) -> dict[str, Any]:
+        """The attributes, with `stored_dtype` where the stored values are bits."""
+        return {**self.attributes, **({"stored_dtype": self.dtype} if self.dtype in STORED_AS else {})}
 
 
 def blocks(values: Values, chunks: Sequence[int]) -> Iterator[tuple[tuple[int, ...], Values]]:

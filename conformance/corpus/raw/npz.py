@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vizschema.conformance.corpus.raw.nodes import BFLOAT16, RawNode
+from vizschema.conformance.corpus.raw.nodes import RawNode
 
 DOCUMENT = "vizschema.json"
 
@@ -22,9 +22,8 @@ def write_npz(path: Path, nodes: Mapping[str, RawNode]) -> None:
             if node.values is None:
                 listed[place] = {"kind": "group", "attributes": dict(node.attributes)}
                 continue
-            marks = {"stored_dtype": BFLOAT16} if node.dtype == BFLOAT16 else {}
             axes = None if node.axes is None else list(node.axes)
-            listed[place] = {"kind": "array", "axes": axes, "attributes": {**node.attributes, **marks}}
+            listed[place] = {"kind": "array", "axes": axes, "attributes": node.marked}
             file.writestr(zipfile.ZipInfo(f"{place[1:]}.npy"), npy(node), zipfile.ZIP_DEFLATED)
         document = json.dumps({"nodes": listed}, ensure_ascii=False).encode("utf-8", "surrogatepass")
         file.writestr(zipfile.ZipInfo(DOCUMENT), document, zipfile.ZIP_DEFLATED)

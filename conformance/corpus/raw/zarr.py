@@ -19,7 +19,8 @@ import google_crc32c
 import numcodecs
 import numpy as np
 
-from vizschema.conformance.corpus.raw.nodes import BFLOAT16, RawNode, Values, blocks
+from vizschema.conformance.corpus.raw.nodes import RawNode, Values, blocks
+from vizschema.description import NIBBLES, STORED_AS
 
 Codec = tuple[Mapping[str, Any], Callable[[bytes], bytes]]
 
@@ -93,14 +94,12 @@ def _v3(put: Put, nodes: Mapping[str, RawNode]) -> None:
 
 def _v2(put: Put, nodes: Mapping[str, RawNode]) -> None:
     for path, node in nodes.items():
-        attributes = dict(node.attributes)
+        attributes = node.marked
         if node.values is None:
             put(_key(path, ".zgroup"), _json({"zarr_format": 2}))
         else:
             if node.axes is not None:
                 attributes["_ARRAY_DIMENSIONS"] = list(node.axes)
-            if node.dtype == BFLOAT16:
-                attributes["stored_dtype"] = BFLOAT16
             _put_v2_array(put, path, node)
         if attributes:
             put(_key(path, ".zattrs"), _json(attributes))
@@ -144,10 +143,12 @@ def _v3_document(node: RawNode) -> dict[str, Any]:
         "zarr_format": 3,
         "node_type": "array",
         "shape": list(stored.shape),
-        "data_type": node.dtype if node.dtype == BFLOAT16 else _V3_TYPES.get(node.dtype, node.dtype),
+        "data_type": node.dtype if node.dtype in STORED_AS else _V3_TYPES.get(node.dtype, node.dtype),
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(node.shards or node.chunks)}},
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": _V3_FILLS.get(stored.dtype.kind, 0) if node.dtype != BFLOAT16 else 0.0,
+        "fill_value": _V3_FILLS.get(stored.dtype.kind, 0)
+        if node.dtype not in STORED_AS or node.dtype in NIBBLES
+        else 0.0,
         "codecs": codecs,
         "attributes": node.attributes,
     }

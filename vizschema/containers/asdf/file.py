@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vizschema import description
-from vizschema.containers.accounts import STORED, named_axes
+from vizschema.containers.accounts import named_axes
 from vizschema.containers.asdf.account import asdf_readings
 from vizschema.containers.asdf.arrays import Ndarray
 from vizschema.containers.asdf.blocks import STANDARDS, StoredBlock, read_blocks, read_frame
 from vizschema.containers.asdf.nodes import is_ndarray, read_ndarray
 from vizschema.containers.asdf.tree import Alias, Broken, Tagged, read_tree
-from vizschema.containers.attributes import Attributes, Unsupported, clean_attributes
+from vizschema.containers.attributes import Attributes, Unsupported, clean_attributes, real_dtype
 from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quote, read_as, unwatched
 from vizschema.containers.bytes.flat import FlatValues
 from vizschema.containers.bytes.ranges import Ranges
@@ -135,8 +135,7 @@ class Asdf:
             raise Unreadable("metadata-invalid", "the attributes beside the array are not a mapping")
         name, item_bytes = array.dtype
         raw = dict(attributes)
-        if name == "uint16" and raw.get(STORED) == "bfloat16":
-            name = raw.pop(STORED)
+        name = real_dtype(name, raw)
         is_list = axes is None or (type(axes) is list and all(each is None or type(each) is str for each in axes))
         words = (None, "axes is not a list of names") if not is_list else named_axes(axes, len(array.shape), AXES)
         cleaned = self._attributes(raw)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from h5py import h5d, h5s
 
 from vizschema import description
-from vizschema.containers.attributes import JSON_NAMES, Attributes, Unsupported, clean_attributes
+from vizschema.containers.attributes import JSON_NAMES, Attributes, Unsupported, clean_attributes, real_dtype
 from vizschema.containers.base import Limits, Unreadable, parse_value, too_many_chunks
 from vizschema.containers.hdf5.attributes import OverLimit, message, read_attributes
 from vizschema.containers.hdf5.scales import Scales, is_dimension, is_own
@@ -21,7 +21,6 @@ from vizschema.description import Node, fault
 from vizschema.text import escape_text, shorten
 
 _LABELS = "DIMENSION_LABELS"
-_STORED = "stored_dtype"
 _MAXIMUM = 1 << 63
 
 
@@ -67,8 +66,7 @@ def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tu
     dtype, item_bytes, shape, chunks, codecs = layout
     if is_dimension(raw, len(shape)):
         return None
-    if dtype == "uint16" and raw.get(_STORED) == "bfloat16":
-        dtype = raw.pop(_STORED)
+    dtype = real_dtype(dtype, raw)
     axes, detail = _axes(raw.pop(_LABELS, None), len(shape))
     if scales is not None:
         axes, detail = _with_scales(axes, detail, *scales.names(dataset, len(shape), raw), first=scales.netcdf)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from h5py import h5t
 
-from vizschema.description import ITEM_BYTES
+from vizschema.description import ITEM_BYTES, STORED_AS
 
 LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 """What h5py makes of an error of libhdf5, by its major and minor number."""
@@ -28,6 +28,8 @@ FILTERS: Mapping[int, str] = {
 _FLOATS: Mapping[tuple[tuple[int, ...], int], str] = {
     ((2, 15, 10, 5, 0, 10), 15): "float16",
     ((2, 15, 7, 8, 0, 7), 127): "bfloat16",
+    ((1, 7, 3, 4, 0, 3), 7): "float8_e4m3fn",  # as HDF5 2.0 has both
+    ((1, 7, 2, 5, 0, 2), 15): "float8_e5m2",
     ((4, 31, 23, 8, 0, 23), 127): "float32",
     ((8, 63, 52, 11, 0, 52), 1023): "float64",
 }
@@ -60,7 +62,7 @@ def numpy_type(kind: Any, depth: int = 0) -> np.dtype[Any] | None:
         part = part.get_member_type(0) if part.get_class() == h5t.COMPOUND else part.get_super()
     big = part.get_class() in _ORDERED and part.get_order() == h5t.ORDER_BE
     if name in ITEM_BYTES:
-        return np.dtype("uint16" if name == "bfloat16" else name).newbyteorder(">" if big else "<")
+        return np.dtype(STORED_AS.get(name, name)).newbyteorder(">" if big else "<")
     if family == h5t.FLOAT and kind.equal(h5t.NATIVE_LDOUBLE):
         return np.dtype(np.longdouble)
     if family == h5t.BITFIELD:

@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from vizschema.containers.accounts import NAME, STORED, Steps, accounts
+from vizschema.containers.accounts import NAME, Steps, accounts
+from vizschema.containers.attributes import real_dtype
 from vizschema.containers.base import Limits, Unreadable, parse, read_as
 from vizschema.containers.bytes.packed import Run
 from vizschema.containers.listed import Listed, Stored, Told
@@ -53,12 +54,12 @@ class Npz(Listed):
         return accounts(parse(raw, NAME, self._limits), NAME)
 
     def stored(self, steps: Steps, attributes: dict[str, Any]) -> Stored:
-        """The array of this name; takes the attribute `stored_dtype`, where it is bfloat16. Raises `Unreadable`."""
+        """The array of this name; takes the attribute `stored_dtype`. Raises `Unreadable`."""
         run, header = _read_header(self._file, self._arrays[steps])
         name, item_bytes = header.dtype
-        if name == "uint16" and attributes.get(STORED) == "bfloat16":
-            name = attributes.pop(STORED)
-        return Stored(name, item_bytes, header.shape, run, header.code, header.bytes, header.fortran)
+        return Stored(
+            real_dtype(name, attributes), item_bytes, header.shape, run, header.code, header.bytes, header.fortran
+        )
 
     def stray(self) -> Sequence[tuple[Steps, Node]]:
         """Members of the zip file that are not arrays, by name."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vizschema.containers.base import Unreadable, quote
-from vizschema.description import ITEM_BYTES
+from vizschema.description import ITEM_BYTES, NIBBLES
 
 MAXIMUM = 1 << 63
 """No size of anything reaches this: it could neither be addressed nor be a JSON integer for all readers."""
@@ -58,7 +58,7 @@ _V3_NAMED: Mapping[str, Dtype] = {
     "variable_length_bytes": Dtype("bytes", 0),
     "numpy.datetime64": Dtype("datetime", 8),
     "numpy.timedelta64": Dtype("timedelta", 8),
-    **{name: Dtype(name, 1) for name in ("int2", "int4", "uint2", "uint4")},
+    **{name: Dtype(name, 1) for name in ("int2", "uint2")},
 }
 _V3_SIZED: Mapping[str, str] = {"fixed_length_utf32": "string", "null_terminated_bytes": "bytes", "raw_bytes": "opaque"}
 _V3_RAW = re.compile(r"r([0-9]{1,9})", re.ASCII)
@@ -235,7 +235,7 @@ def _integer(value: Any, dtype: str, *, text: bool) -> list[int] | None:
     whole = type(value) is int or (type(value) is float and value.is_integer())
     if not whole and not (text and type(value) is str and _WHOLE.fullmatch(value)):
         return None
-    bits = 8 * ITEM_BYTES[dtype]
+    bits = 4 if dtype in NIBBLES else 8 * ITEM_BYTES[dtype]
     least, most = (0, (1 << bits) - 1) if dtype.startswith("u") else (-(1 << bits - 1), (1 << bits - 1) - 1)
     return [int(value)] if least <= int(value) <= most else None
 

@@ -20,7 +20,7 @@ from vizschema.containers.codecs.filters import FILTERS, filter_of, packbits, st
 from vizschema.containers.codecs.stages import STAGES, Stage
 from vizschema.containers.stored import fill_stored, stored_v2, stored_v3
 from vizschema.containers.texts import fill_text
-from vizschema.containers.values import TEXTS, plain_dtype
+from vizschema.containers.values import TEXTS, native, plain_dtype
 from vizschema.containers.zarr.codecs import Codecs, order_of
 from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.description import ITEM_BYTES
@@ -94,7 +94,8 @@ def layout_of(array: ZarrArray) -> Layout:
     if array.dtype in TEXTS:
         fill = fill_text(array.fill, stored.kind)
     elif array.dtype in ITEM_BYTES:
-        fill = _fill(array.fill, stored.newbyteorder("=")).view(dtype)
+        bits = _fill(array.fill, stored.newbyteorder("=")).reshape(1).view(np.uint8)
+        fill = native(bits, dtype, stored.newbyteorder("=")).reshape(())
     elif stored.hasobject:
         raise TypeError("each of its items is an object")
     else:

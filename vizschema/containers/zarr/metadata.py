@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from vizschema import description
-from vizschema.containers.attributes import CONVENTIONS, DEPTH, clean_attributes
+from vizschema.containers.attributes import CONVENTIONS, DEPTH, STORED, clean_attributes, real_dtype
 from vizschema.containers.base import (
     Document,
     Limits,
@@ -45,7 +45,6 @@ _GROUP_V3_KNOWN = {"zarr_format", "node_type", "attributes", "consolidated_metad
 _ARRAY_V2 = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
 _OTHER_GRIDS = ("rectilinear",)
 _AXES_V2 = "_ARRAY_DIMENSIONS"
-_STORED = "stored_dtype"
 _MEMOISED = 4096
 
 
@@ -85,8 +84,10 @@ def parse_v3(document: Document, limits: Limits) -> Parsed:
         raise Unreadable("metadata-invalid", f"node_type {quote(document.get('node_type'))} is neither array nor group")
     structure = orjson.dumps({**document, "attributes": None})
     build = _v3_array if len(structure) <= _MEMOISED else _v3_array.__wrapped__
-    array, node = build(structure)
-    return Parsed(_finish(_within(_copy(node), limits), attributes, limits, suspect=suspect), array)
+    array, shared = build(structure)
+    node = _within(_copy(shared), limits)
+    array, attributes = _as_stored(node, array, attributes)
+    return Parsed(_finish(node, attributes, limits, suspect=suspect), array)
 
 
 def parse_v2_array(document: Document, raw_attributes: Document, limits: Limits) -> Parsed:
@@ -102,10 +103,7 @@ def parse_v2_array(document: Document, raw_attributes: Document, limits: Limits)
         node["axes_detail"] = problem
     elif _AXES_V2 in attributes:
         attributes = {key: value for key, value in attributes.items() if key != _AXES_V2}
-    if node["dtype"] == "uint16" and attributes.get(_STORED) == "bfloat16":
-        node["dtype"] = "bfloat16"
-        array = array._replace(dtype="bfloat16")
-        attributes = {key: value for key, value in attributes.items() if key != _STORED}
+    array, attributes = _as_stored(node, array, attributes)
     return Parsed(_finish(node, attributes, limits, suspect=suspect), array)
 
 
@@ -114,6 +112,15 @@ def parse_v2_group(document: Document, raw_attributes: Document, limits: Limits)
     _version(document, 2, ".zgroup")
     attributes, suspect = _attributes(raw_attributes, limits, ".zattrs")
     return Parsed(_finish(description.group({}), attributes, limits, suspect=suspect))
+
+
+def _as_stored(node: Node, array: ZarrArray, attributes: Document) -> tuple[ZarrArray, Document]:
+    """An array, its node changed with it, and attributes, by what `stored_dtype` says."""
+    if STORED not in attributes:
+        return array, attributes
+    others = dict(attributes)
+    node["dtype"] = real_dtype(array.dtype, others)
+    return array._replace(dtype=node["dtype"]), others
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from vizschema.description import ITEM_BYTES, Node
+from vizschema.description import ITEM_BYTES, NIBBLES, Node
 from vizschema.errors import SpecError
 from vizschema.scan.facts.base import Accumulator, Context
 from vizschema.scan.facts.hashes import ValuesHash
@@ -21,6 +21,7 @@ from vizschema.scan.facts.slices import DuplicateSlices
 from vizschema.scan.hashing.array import ArrayHash
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+_FLOATS_8 = frozenset(name for name in ITEM_BYTES if name.startswith("float8"))
 _COMPLEX = frozenset({"complex64", "complex128"})
 _INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 _BOOLEANS = frozenset({"bool"})
@@ -90,10 +91,10 @@ def _partner(entry: Entry, array: Subject) -> dict[str, Any]:
 
 
 FACTS: Mapping[str, Fact] = {
-    "non_finite": Fact(NonFinite, _FLOATS | _COMPLEX, masked=True),
-    "range": Fact(Range, _FLOATS | _INTEGERS | _BOOLEANS, masked=True),
+    "non_finite": Fact(NonFinite, _FLOATS | _FLOATS_8 | _COMPLEX, masked=True),
+    "range": Fact(Range, _FLOATS | _FLOATS_8 | _INTEGERS | NIBBLES | _BOOLEANS, masked=True),
     "row_sum": Fact(RowSum, _FLOATS, context=_along, applies=_has_axis, whole=cuts_rows),
-    "constant": Fact(Constant, _FLOATS, masked=True),
+    "constant": Fact(Constant, _FLOATS | _FLOATS_8, masked=True),
     "duplicate_slices": Fact(
         DuplicateSlices,
         _FLOATS,

@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from vizschema.description import NIBBLES, STORED_AS
 from vizschema.scan.hashing.array import ArrayHash
 
 if TYPE_CHECKING:
@@ -97,7 +98,20 @@ class Seen:
         return self._extremes
 
 
+def plain(values: Values) -> Values:
+    """Values of one byte that NumPy lacks, exactly, in a dtype that it has; all others as they are."""
+    wider = _WIDER.get(values.dtype)
+    return values if wider is None else values.astype(wider)
+
+
+_WIDER: Mapping[np.dtype[Any], type] = {
+    **{np.dtype(getattr(ml_dtypes, name)): np.float32 for name in STORED_AS if name.startswith("float8")},
+    **{np.dtype(getattr(ml_dtypes, name)): np.int8 for name in NIBBLES},
+}
+
+
 def _extremes(few: Values) -> Extremes:
+    few = plain(few)
     if not few.size:
         return Extremes(None, None, True)
     if few.dtype in INFINITY:

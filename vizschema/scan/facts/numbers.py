@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.scan.facts.base import INFINITY, Context, Seen, Values, bits_of, greatest, least
+from vizschema.scan.facts.base import INFINITY, Context, Seen, Values, bits_of, greatest, least, plain
 
 
 class NonFinite:
@@ -27,6 +27,7 @@ class NonFinite:
             nan, infinite = size > INFINITY[few.dtype], size == INFINITY[few.dtype]
             positive = few.view(np.uint16) == INFINITY[few.dtype]
         else:
+            few = plain(few)
             nan = np.isnan(few)
             infinite = np.isinf(few) & ~nan
             positive = infinite & (np.isposinf(few.real) | np.isposinf(few.imag))

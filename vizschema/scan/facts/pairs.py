@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.scan.facts.base import Context, Seen, Values
+from vizschema.description import STORED_AS
+from vizschema.scan.facts.base import Context, Seen, Values, plain
 
 
 class _Counted:
@@ -131,9 +132,9 @@ def _region(seen: Seen) -> tuple[slice, ...]:
 
 
 def _is_real(values: Values) -> bool:
-    return values.dtype.kind in "biuf" or values.dtype.name == "bfloat16"
+    return values.dtype.kind in "biuf" or values.dtype.name in STORED_AS
 
 
 def _comparable(values: Values) -> npt.NDArray[Any]:
     """The values in a dtype that NumPy compares fast; halves exactly as singles."""
-    return values.astype(np.float32) if values.dtype.itemsize == 2 and values.dtype.kind not in "iu" else values
+    return values.astype(np.float32) if values.dtype.itemsize == 2 and values.dtype.kind not in "iu" else plain(values)

@@ -249,14 +249,14 @@ class _Edge:
 
 
 def logical_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype whose bytes are hashed: little-endian, with the bits of bfloat16 as unsigned integers."""
+    """The dtype whose bytes are hashed: little-endian, with the bits of what NumPy lacks as unsigned integers."""
     if dtype.kind == "V" or dtype.type.__module__ != "numpy":
-        dtype = np.dtype(np.uint16)
+        dtype = np.dtype(f"u{dtype.itemsize}")
     return dtype.newbyteorder("<")
 
 
 def logical(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """`values` in the dtype that `logical_dtype` gives, bit for bit; not copied on a little-endian machine."""
     if values.dtype.type.__module__ != "numpy":
-        values = values.view(np.uint16)
+        values = values.view(f"u{values.dtype.itemsize}")
     return values.astype(dtype, copy=False)

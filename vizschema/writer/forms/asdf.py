@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from vizschema.containers.asdf.file import ATTRIBUTES, AXES, DATA, LIBRARY
-from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray, unchunked
+from vizschema.writer.forms.base import Form, PlannedArray, unchunked
 
 _HEADER = b"#ASDF 1.0.0\n#ASDF_STANDARD 1.6.0\n"
 _PREFIX = "tag:stsci.edu:asdf/"
@@ -112,8 +112,7 @@ def _array(number: int, planned: PlannedArray) -> dict[str, Any]:
         "byteorder": "little",
         "shape": list(planned.shape),
     }
-    marks = {STORED_DTYPE: BFLOAT16} if planned.dtype == BFLOAT16 else {}
-    attributes = {**planned.attributes, **marks}
+    attributes = planned.marked
     return {
         DATA: _Under("ndarray-1.1.0", fields),
         **({} if planned.axes is None else {AXES: list(planned.axes)}),

@@ -10,12 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vizschema.containers.attributes import STORED
 from vizschema.containers.values import clipped, grid_counts, grid_of, places
-from vizschema.description import Node
-
-BFLOAT16 = "bfloat16"
-STORED_DTYPE = "stored_dtype"
-"""The attribute that says what an array stored as `uint16` really holds, where the container has no name for it."""
+from vizschema.description import NIBBLES, STORED_AS, Node
 
 AT_ONCE = 32 << 20
 """Maximum bytes of an array that a writer takes at once, where one chunk of it is no larger."""
@@ -59,13 +56,19 @@ class PlannedArray:
 
     @property
     def stored_dtype(self) -> np.dtype[Any]:
-        """The dtype as NumPy's own: `uint16` for bfloat16."""
-        return np.dtype(np.uint16) if self.dtype == BFLOAT16 else self.values.dtype
+        """The dtype as NumPy's own: unsigned integers for the bits of what it lacks."""
+        return np.dtype(STORED_AS[self.dtype]) if self.dtype in STORED_AS else self.values.dtype
+
+    @property
+    def marked(self) -> dict[str, Any]:
+        """The attributes, with what says which dtype is stored, for a container that has no name for it."""
+        return {**self.attributes, **({STORED: self.dtype} if self.dtype in STORED_AS else {})}
 
     def part(self, region: Region) -> np.ndarray[Any, Any]:
         """The values of a region as `stored_dtype`, C order."""
         values = np.asarray(self.values[region])
-        return np.ascontiguousarray(values).reshape(values.shape).view(self.stored_dtype)
+        stored = np.ascontiguousarray(values).reshape(values.shape).view(self.stored_dtype)
+        return stored & 0x0F if self.dtype in NIBBLES else stored
 
     def regions(self) -> Iterator[Region]:
         """Regions that hold whole chunks (whole shards) and as many as `AT_ONCE` allows, in C order."""

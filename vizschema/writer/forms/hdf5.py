@@ -14,7 +14,7 @@ from vizschema.canonical import canonical
 from vizschema.containers.attributes import JSON_NAMES
 from vizschema.containers.hdf5.scales import is_own
 from vizschema.description import ITEM_BYTES, Node, storage
-from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
+from vizschema.writer.forms.base import Form, PlannedArray
 from vizschema.writer.forms.hdf5_scales import attach_scales
 
 DEFLATE_LEVEL = 4
@@ -58,8 +58,7 @@ class Hdf5Writer:
             dataset[region] = planned.part(region)
         for dimension, name in enumerate(planned.axes or ()):
             dataset.dims[dimension].label = name or ""
-        marks = {STORED_DTYPE: BFLOAT16} if planned.dtype == BFLOAT16 else {}
-        _set(dataset, {**planned.attributes, **marks})
+        _set(dataset, planned.marked)
         self._file.flush()
 
     def annotate(self, path: str, attributes: Mapping[str, Any]) -> None:

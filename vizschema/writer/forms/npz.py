@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vizschema.containers.accounts import NAME
-from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray, unchunked
+from vizschema.writer.forms.base import Form, PlannedArray, unchunked
 
 
 class NpzWriter:
@@ -30,9 +30,8 @@ class NpzWriter:
 
     def array(self, path: str, planned: PlannedArray) -> None:
         """Write a member, range by range."""
-        marks = {STORED_DTYPE: BFLOAT16} if planned.dtype == BFLOAT16 else {}
         axes = None if planned.axes is None else list(planned.axes)
-        self._nodes[path] = {"kind": "array", "axes": axes, "attributes": {**planned.attributes, **marks}}
+        self._nodes[path] = {"kind": "array", "axes": axes, "attributes": planned.marked}
         header = {
             "descr": np.lib.format.dtype_to_descr(planned.stored_dtype.newbyteorder("<")),
             "fortran_order": False,

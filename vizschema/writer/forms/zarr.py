@@ -1,6 +1,6 @@
 """Zarr v2 and v3 through zarr-python, in a directory. Every chunk is written, so that an absent one was lost.
 
-Metadata are consolidated here: zarr-python would do it, but warns for v3 and cannot read arrays of bfloat16.
+Metadata are consolidated here: zarr-python would do it, but warns for v3 and cannot read arrays of bfloat16 and float8.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from zarr.codecs import ZstdCodec
 from zarr.storage import LocalStore
 
 from vizschema.containers.attributes import CONVENTIONS, registered
-from vizschema.description import ITEM_BYTES, Node, storage
-from vizschema.writer.forms.base import BFLOAT16, STORED_DTYPE, Form, PlannedArray
+from vizschema.description import ITEM_BYTES, NIBBLES, STORED_AS, Node, storage
+from vizschema.writer.forms.base import Form, PlannedArray
 
 ZSTD_LEVEL = 3
 SHARD_BYTES = 32 << 20
@@ -65,8 +65,8 @@ class ZarrWriter:
             config={"write_empty_chunks": True},
             **(self._v2(planned) if self._version == 2 else self._v3(planned)),
         )
-        if self._version == 3 and planned.dtype == BFLOAT16:
-            self._rename_bfloat16(path)  # before any value: whatever happens, none of them is taken for a uint16
+        if self._version == 3 and planned.dtype in STORED_AS:
+            self._rename(path, planned.dtype)  # before any value: whatever happens, none of them is taken for its bits
         for region in planned.regions():
             array[region] = planned.part(region)
 
@@ -89,10 +89,9 @@ class ZarrWriter:
 
     @staticmethod
     def _v2(planned: PlannedArray) -> dict[str, Any]:
-        marks = {STORED_DTYPE: BFLOAT16} if planned.dtype == BFLOAT16 else {}
         axes = {} if planned.axes is None else {AXES_ATTRIBUTE: list(planned.axes)}
         return {
-            "attributes": {**planned.attributes, **axes, **marks},
+            "attributes": {**planned.marked, **axes},
             "compressors": Blosc(cname="zstd", clevel=ZSTD_LEVEL, shuffle=Blosc.SHUFFLE),
             "filters": None,
             "chunk_key_encoding": {"name": "v2", "separator": "."},
@@ -107,11 +106,11 @@ class ZarrWriter:
             "compressors": ZstdCodec(level=ZSTD_LEVEL, checksum=False),
         }
 
-    def _rename_bfloat16(self, path: str) -> None:
-        """zarr-python has no bfloat16: the bits are written as uint16, of the same size and byte order."""
+    def _rename(self, path: str, dtype: str) -> None:
+        """Name a dtype that zarr-python lacks: its bits are written as integers of the same size and byte order."""
         document = self._path / path.strip("/") / "zarr.json"
         content = json.loads(document.read_bytes())
-        replace_document(document, {**content, "data_type": BFLOAT16, "fill_value": 0.0})
+        replace_document(document, {**content, "data_type": dtype, "fill_value": 0 if dtype in NIBBLES else 0.0})
 
 
 def _discard(root: Path, places: Iterable[str]) -> None:

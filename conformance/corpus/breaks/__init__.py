@@ -11,6 +11,7 @@ def all_breaks() -> list[Break]:
         attributes,
         axes,
         classifiers,
+        conditions,
         guards,
         identity,
         instead,
@@ -45,5 +46,6 @@ def all_breaks() -> list[Break]:
         instead,
         lookalikes,
         readings,
+        conditions,
     )
     return [each for table in tables for each in table.breaks()]

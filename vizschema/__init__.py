@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vizschema.digests import digest
     from vizschema.errors import (
         Damaged,
+        Interrupted,
         NoDigest,
         NotAnArchive,
         NotConforming,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         VizschemaError,
     )
     from vizschema.findings import Accepted, Finding, Report, Rule
+    from vizschema.fleet.many import validate_many
     from vizschema.reader.archive import Archive, StoredArray, StoredGroup, open
     from vizschema.validation import validate
     from vizschema.writer.convert import Converted, convert
@@ -44,8 +46,11 @@ _NAMES = {
     "vizschema.containers.base": "Limits",
     "vizschema.describing": "describe",
     "vizschema.digests": "digest",
-    "vizschema.errors": "Damaged NoDigest NotAnArchive NotConforming NotSupported SpecError UsageError VizschemaError",
+    "vizschema.errors": (
+        "Damaged Interrupted NoDigest NotAnArchive NotConforming NotSupported SpecError UsageError VizschemaError"
+    ),
     "vizschema.findings": "Accepted Finding Report Rule",
+    "vizschema.fleet.many": "validate_many",
     "vizschema.reader.archive": "Archive StoredArray StoredGroup open",
     "vizschema.validation": "validate",
     "vizschema.writer.convert": "Converted convert",
@@ -63,6 +68,7 @@ __all__ = [
     "Converted",
     "Damaged",
     "Finding",
+    "Interrupted",
     "Limits",
     "NoDigest",
     "NotAnArchive",
@@ -83,6 +89,7 @@ __all__ = [
     "digest",
     "open",
     "validate",
+    "validate_many",
     "write",
 ]
 

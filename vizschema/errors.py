@@ -123,6 +123,17 @@ class Damaged(NotAnArchive):
         self.detail = detail
 
 
+class Interrupted(VizschemaError):
+    """The user interrupted a job before an archive was judged.
+
+    Examples:
+        >>> vizschema.Interrupted("interrupted").exit_code
+        130
+    """
+
+    exit_code = 130
+
+
 class NoDigest(VizschemaError):
     """An archive has no digest, because not every container could store it in the same way.
 

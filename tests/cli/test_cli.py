@@ -202,8 +202,6 @@ def test_a_quantity_says_what_is_expected(
     [
         ("c.zar", "c.zar: no such file or folder; did you mean c.zarr?"),
         ("runs/a.zar", "did you mean runs/a.zarr?"),
-        ("runs", "runs: a folder with 2 archives, and not one itself; pass these: runs/*.h5 runs/*.zarr"),
-        (".", ".: a folder with one archive, and not one itself; pass ./c.zarr instead"),
         ("c.zarr/zarr.json", "it is within the archive c.zarr: pass c.zarr instead"),
         ("c.zarr/activatons", "it is within the archive c.zarr: pass c.zarr instead"),
         ("runs/b.h5/activations", "runs/b.h5 is a file, and an archive is read as a whole: pass runs/b.h5 instead"),
@@ -216,6 +214,22 @@ def test_a_path_that_is_no_archive_says_what_to_pass(
     command: str, typed: str, words: str, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([command, typed]) in (2, 3)
+    captured = capsys.readouterr()
+    assert words in captured.out + captured.err
+
+
+@pytest.mark.parametrize("command", ["describe", "digest"])
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("runs", "runs: a folder with 2 archives, and not one itself; pass these: runs/*.h5 runs/*.zarr"),
+        (".", ".: a folder with one archive, and not one itself; pass ./c.zarr instead"),
+    ],
+)
+def test_a_folder_of_archives_is_no_archive_to_other_commands(
+    command: str, typed: str, words: str, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, typed]) == 3
     captured = capsys.readouterr()
     assert words in captured.out + captured.err
 

@@ -21,7 +21,15 @@ from vizschema.report import FORMATS
 from vizschema.rules import versions
 
 GOLDEN = Path(__file__).parent / "golden"
-SUFFIX = {"text": "txt", "json": "json", "sarif": "sarif", "junit": "xml", "github": "log", "html": "html"}
+SUFFIX = {
+    "text": "txt",
+    "json": "json",
+    "jsonl": "jsonl",
+    "sarif": "sarif",
+    "junit": "xml",
+    "github": "log",
+    "html": "html",
+}
 SARIF = jsonschema.Draft202012Validator(json.loads((Path(__file__).parent / "sarif-2.1.0.schema.json").read_bytes()))
 ARCHIVES = ("good.zarr", "run.zarr", "no.h5")
 
@@ -91,6 +99,32 @@ def test_the_archive_has_findings_of_many_kinds(folder: Path, capsys: pytest.Cap
         "does not conform",
         "not judged",
     ]
+
+
+def test_lines_hold_what_the_document_holds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(printed("json", capsys))
+    *archives, rest = map(json.loads, printed("jsonl", capsys).splitlines())
+    assert {**rest, "archives": archives} == document
+
+
+def test_every_format_says_in_how_many_archives_a_rule_is_broken(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(printed("json", capsys))
+    summary = document["summary"]
+    assert [summary[key] for key in ("archives", "passed", "failed", "not_judged")] == [3, 1, 1, 1]
+    places = {each["rule"]: each["places"] for each in summary["rules"]}
+    rules = [each["rule"] for archive in document["archives"] for each in archive["findings"]]
+    assert places == {rule: rules.count(rule) for rule in rules}
+    assert json.loads(printed("sarif", capsys))["runs"][0]["properties"]["summary"] == summary
+    suite = ET.fromstring(printed("junit", capsys)).find("testsuite[@name='summary']/properties")  # noqa: S314
+    assert suite is not None
+    said = {each.get("name"): each.get("value") for each in suite}
+    assert said["passed"] == "1"
+    assert all(said[f"archives that break {rule}"] == "1" for rule in places)
+    page = printed("html", capsys)
+    assert "1 of 3 archives passed, 1 failed, 1 could not be judged" in page
+    assert all(f'<th scope="row">{rule}</th>' in page for rule in places)
 
 
 def test_every_format_holds_the_same_findings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,13 @@ def test_the_whole_report_of_one_archive() -> None:
                 "error": None,
             }
         ],
+        "summary": {
+            "archives": 1,
+            "passed": 0,
+            "failed": 1,
+            "not_judged": 0,
+            "rules": [{"rule": "axes-named", "counts_as": "error", "archives": 1, "places": 1}],
+        },
         "configuration": {"source": None, "findings": []},
     }
 

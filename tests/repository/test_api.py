@@ -36,6 +36,7 @@ PUBLIC = {
     "Limits": "vizschema.containers.base",
     "NoDigest": "vizschema.errors",
     "NotAnArchive": "vizschema.errors",
+    "Interrupted": "vizschema.errors",
     "NotConforming": "vizschema.errors",
     "NotSupported": "vizschema.errors",
     "Report": "vizschema.findings",
@@ -52,6 +53,7 @@ PUBLIC = {
     "digest": "vizschema.digests",
     "open": "vizschema.reader.archive",
     "validate": "vizschema.validation",
+    "validate_many": "vizschema.fleet.many",
     "write": "vizschema.writer.write",
 }
 

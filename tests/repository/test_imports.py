@@ -29,7 +29,7 @@ LAYERS = (
     "measure",
     "digests",
     "validation project",
-    "writer",
+    "writer fleet",
     "report",
     "cli",
     "__main__",

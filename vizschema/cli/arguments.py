@@ -54,7 +54,7 @@ def validate(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="a file, folder or URL of an archive; - reads paths from stdin",
+        help="an archive, or a folder or prefix (s3://bucket/runs/) of archives; - reads paths from stdin",
     )
     _add_choice_options(parser)
     parser.add_argument("--no-values", action="store_false", dest="values", help="structure only: read no chunk")
@@ -194,7 +194,9 @@ def rest(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=threads, metavar="N", help="threads that read values (default: one per CPU)")
+    parser.add_argument(
+        "--jobs", type=threads, metavar="N", help="threads, of all archives together (default: one per CPU)"
+    )
     parser.add_argument(
         "--trust",
         action="store_true",
@@ -206,7 +208,11 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         help="read values on the Dask cluster at this address, or `local` for one of this machine; needs --trust",
     )
     parser.add_argument(
-        "--memory", type=size, default=MEMORY, metavar="SIZE", help=f"memory for decoded values (default: {MEMORY})"
+        "--memory",
+        type=size,
+        default=MEMORY,
+        metavar="SIZE",
+        help=f"memory for decoded values, of all archives together (default: {MEMORY})",
     )
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="S", help=f"seconds for an archive (default: {TIMEOUT})"

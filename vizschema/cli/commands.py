@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vizschema.cli.hints import hinted, hints, part_of_archive
-from vizschema.cli.progress import bar
+from vizschema.cli.progress import bar, bars
 from vizschema.cli.validation import Order, run
 from vizschema.errors import NotAnArchive, NotSupported, UsageError, VizschemaError, about, reported_as_bug
 from vizschema.findings import INTERRUPTED
@@ -31,7 +31,13 @@ def validate(order: Order, reading: Reading) -> int:
 
         return read(report, reading)
 
-    return run(order, lambda path, spec, profile: _judge(path, spec, profile, order, reading), details)
+    with bars() as shown:
+
+        def judge(path: str, spec: str | None, profile: str | None, each: Reading) -> Report:
+            with shown.of(path) as begin:
+                return _judge(path, spec, profile, order, replace(each, progress=begin))
+
+        return run(order, judge, details, reading, shown.paused)
 
 
 def describe(path: str, reading: Reading, *, values: bool) -> int:
@@ -139,12 +145,12 @@ def _judge(path: str, spec: str | None, profile: str | None, order: Order, readi
     from vizschema.validation import judged
 
     try:
-        with reported_as_bug(), bar(path) as begin:
+        with reported_as_bug():
             report = judged(
                 path,
                 spec,
                 profile,
-                replace(reading, progress=begin),
+                reading,
                 values=order.values,
                 digest=order.digest,
                 expect_digest=order.expect_digest,

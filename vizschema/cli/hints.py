@@ -14,9 +14,9 @@ from pathlib import Path
 from vizschema.containers.formats import SUFFIXES
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
 from vizschema.findings import Report
+from vizschema.fleet.places import DOCUMENTS, holder
 from vizschema.text import scheme_of, suggestion
 
-_METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zmetadata"})
 _MAXIMUM_NAMES = 10_000
 
 _MISSING = {
@@ -25,17 +25,6 @@ _MISSING = {
     "ftp": "FTP is not supported; download the archive",
     "file": "expected file:///PATH, since a file URL names no other host",
 }
-
-
-def holder(path: str) -> str | None:
-    """Return the outermost Zarr folder that contains `path`, by its metadata or its name; None if there is none."""
-    if scheme_of(path) is not None:
-        return None
-    above = [place for place in Path(path).parents if place.name]
-    for place in reversed(above):
-        if any((place / name).is_file() for name in _METADATA_NAMES):
-            return str(place)
-    return next((str(place) for place in reversed(above) if place.suffix == ".zarr"), None)
 
 
 def hinted(path: str, error: VizschemaError) -> VizschemaError:
@@ -91,7 +80,7 @@ def _archives_in(folder: str) -> str:
         return ""
     names = _names(Path(folder))
     found = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
-    if not found or not _METADATA_NAMES.isdisjoint(names):
+    if not found or not DOCUMENTS.isdisjoint(names):
         return ""
     start = _quoted(folder.rstrip("/"))
     if len(found) == 1:

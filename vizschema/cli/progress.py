@@ -1,4 +1,4 @@
-"""How far a scan is, on a terminal: bytes, rate and time left. Silent if the output is not a terminal."""
+"""How far a scan is, on a terminal: archives, bytes, rate and time left. Silent if the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from vizschema.bounds import Begin
 from vizschema.text import masked
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def watched() -> bool:
@@ -16,14 +20,58 @@ def watched() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
+class Bars:
+    """A bar for each archive that is being read, from any thread, and one line that counts those that were."""
+
+    def __init__(self, shown: Progress | None) -> None:
+        self._shown = shown
+        self._done = 0
+        self._count = None if shown is None else shown.add_task("", total=None, visible=False)
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[Begin | None]:
+        """Return what begins the bar of the archive `name`; None if nothing is shown."""
+        shown, count = self._shown, self._count
+        if shown is None or count is None:
+            yield None
+            return
+        from rich.markup import escape
+
+        tasks = []
+
+        def begin(total: int) -> Callable[[int], object]:
+            tasks.append(shown.add_task(escape(masked(name)), total=total))
+
+            def advance(done: int) -> None:
+                shown.advance(tasks[-1], done)
+                shown.advance(count, done)
+
+            return advance
+
+        yield begin
+        for task in tasks:
+            shown.remove_task(task)
+        self._done += 1
+        shown.update(count, description=f"{self._done} judged", visible=True)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Show nothing within the block, so that a line may be printed on the same terminal."""
+        shown = self._shown if sys.stdout.isatty() else None
+        if shown is not None:
+            shown.stop()
+        yield
+        if shown is not None:
+            shown.start()
+
+
 @contextmanager
-def bar(name: str) -> Iterator[Begin | None]:
-    """Return what begins a bar for N bytes and is then called with every number of bytes read; None if unwatched."""
+def bars() -> Iterator[Bars]:
+    """Show the bars of archives within the block, if somebody watches."""
     if not watched():
-        yield None
+        yield Bars(None)
         return
     from rich.console import Console
-    from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (
@@ -33,10 +81,12 @@ def bar(name: str) -> Iterator[Begin | None]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as shown:
+        yield Bars(shown)
 
-        def begin(total: int) -> Callable[[int], object]:
-            task = shown.add_task(escape(masked(name)), total=total)
-            return lambda done: shown.advance(task, done)
 
+@contextmanager
+def bar(name: str) -> Iterator[Begin | None]:
+    """Return what begins a bar for N bytes and is then called with every number of bytes read; None if unwatched."""
+    with bars() as shown, shown.of(name) as begin:
         yield begin

@@ -6,24 +6,29 @@ import datetime
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vizschema.cli.hints import holder
 from vizschema.errors import UsageError
 from vizschema.findings import INTERRUPTED
+from vizschema.fleet.places import holder
 from vizschema.project.choice import Choice, Settings, settings_of
 from vizschema.report import FORMATS
 from vizschema.report.options import WIDTH, Options, exit_code, overall_exit_code
 from vizschema.text import local_path
 
 if TYPE_CHECKING:
+    from vizschema.bounds import Reading
     from vizschema.findings import Details, Report
     from vizschema.project.acceptance import Acceptance
 
-Judge = Callable[[str, str | None, str | None], "Report"]
-"""From a path, a version and a profile (None: what the archive declares) to the report."""
+Judge = Callable[[str, str | None, str | None, "Reading"], "Report"]
+"""From a path, a version and a profile (None: what the archive declares), and how it is read, to the report."""
+
+Paused = Callable[[], AbstractContextManager[None]]
+"""A block in which lines are printed, and no progress is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +52,24 @@ class Order:
     expect_digest: str | None = None
 
 
-def run(order: Order, judge: Judge, details: Callable[[Report], Details]) -> int:
+def run(order: Order, judge: Judge, details: Callable[[Report], Details], reading: Reading, paused: Paused) -> int:
     """The exit code after every archive was judged and reported; raises `UsageError` and `SpecError`."""
+    from vizschema.fleet.many import judged_in_order
+
     settings = settings_of(order.choice, Path.cwd())
     acceptance = _acceptance(order, settings)
     options = replace(order.options, configuration=settings.configuration.name, details=details)
-    judged: Iterable[Report] = _until_interrupted(
-        settings.named(judge(path, settings.spec, settings.profile)) for path in _archives(order)
-    )
+
+    def named(path: str, each: Reading) -> Report:
+        return settings.named(judge(path, settings.spec, settings.profile, each))
+
+    judged: Iterable[Report] = _until_interrupted(judged_in_order(_archives(order), named, reading))
     if order.write_baseline is not None:
         judged, acceptance = _rebased(list(judged), order.write_baseline, acceptance, settings)
     if acceptance is not None:
         options = replace(options, audit=acceptance.audit)
         judged = map(acceptance.apply, judged)
-    return _reported(order, options, judged)
+    return _reported(order, options, judged, paused)
 
 
 def _until_interrupted(reports: Iterable[Report]) -> Iterator[Report]:
@@ -71,7 +80,7 @@ def _until_interrupted(reports: Iterable[Report]) -> Iterator[Report]:
             return
 
 
-def _reported(order: Order, options: Options, judged: Iterable[Report]) -> int:
+def _reported(order: Order, options: Options, judged: Iterable[Report], paused: Paused) -> int:
     codes: list[int] = []
     seen: list[Report] = []
     summary = os.environ.get("GITHUB_STEP_SUMMARY") if order.form == "github" else None
@@ -84,7 +93,8 @@ def _reported(order: Order, options: Options, judged: Iterable[Report]) -> int:
             yield report
 
     for line in FORMATS[order.form](counted(), options):
-        print(line)
+        with paused():
+            print(line, flush=True)
     for form, file in order.files:
         _write(form, file, seen, options)
     if summary:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     Reporter = Callable[[Iterable[Report], Options], Iterator[str]]
 
 
-def _format(module: str) -> Reporter:
-    """The reporter in a module of this package, which is imported when it is first used."""
+def _format(module: str, name: str = "render") -> Reporter:
+    """The reporter of this name in a module of this package, which is imported when it is first used."""
 
     def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
-        reporter: Reporter = import_module(f"vizschema.report.{module}").render
+        reporter: Reporter = getattr(import_module(f"vizschema.report.{module}"), name)
         return reporter(reports, options)
 
     return render
@@ -26,6 +26,7 @@ def _format(module: str) -> Reporter:
 FORMATS: Mapping[str, Reporter] = {
     "text": _format("text"),
     "json": _format("json"),
+    "jsonl": _format("json", "render_lines"),
     "sarif": _format("sarif"),
     "junit": _format("junit"),
     "github": _format("github"),

@@ -1,4 +1,7 @@
-"""The report as one HTML page: no script, no network, everything escaped. Verdicts, findings, the tree, pictures."""
+"""The report as one HTML page: no network, everything escaped. Verdicts, findings, the tree, pictures.
+
+A page of several archives has a script that filters and sorts their table; what is read stands in the page without it.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,30 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import vizschema
-from vizschema.findings import Finding, Report
+from vizschema.findings import Details, Finding, Report
 from vizschema.report.github import grouped
+from vizschema.report.html_script import SCRIPT
 from vizschema.report.html_style import STYLE
 from vizschema.report.html_tree import Archive, text, tree
-from vizschema.report.options import Options, exit_code
-from vizschema.report.text import count, grounds
+from vizschema.report.options import Options
+from vizschema.report.tally import Tally
+from vizschema.report.text import count, grounds, passed
+
+PICTURED = 20
+"""With more archives, a page has their findings alone: no tree and no pictures."""
+
+_NAMES = ("archive", "verdict", "errors", "warnings", "accepted", "exit code")
+_KINDS = {"good": "passed", "bad": "failed or not judged"}
 
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     """The page, line by line."""
     seen = list(reports)
-    yield from _head()
+    several = len(seen) > 1
+    yield from _head(SCRIPT if several else None)
     yield "<header>"
     yield "<h1>vizschema report</h1>"
     made = f" · {text(options.timestamp)}" if options.timestamp is not None else ""
@@ -27,17 +40,26 @@ def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     yield "</header>"
     yield "<main>"
     yield from _overview(seen, options)
+    if len(seen) > PICTURED:
+        options = replace(options, details=lambda _: Details())
     for number, report in enumerate(seen, 1):
         yield from _archive(number, report, options)
     yield from _audit(options)
     yield "</main>"
+    if several:
+        yield f"<script>{SCRIPT}</script>"
     yield "</body>"
     yield "</html>"
 
 
-def _head() -> Iterator[str]:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+def _hashed(source: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+
+
+def _head(script: str | None) -> Iterator[str]:
+    scripts = "" if script is None else f"script-src {_hashed(script)}; "
+    policy = f"default-src 'none'; {scripts}style-src {_hashed(STYLE)}; "
+    policy += "img-src data:; base-uri 'none'; form-action 'none'"
     yield "<!DOCTYPE html>"
     yield '<html lang="en">'
     yield "<head>"
@@ -53,24 +75,50 @@ def _head() -> Iterator[str]:
 
 
 def _overview(reports: Sequence[Report], options: Options) -> Iterator[str]:
-    yield "<table>"
+    tally = Tally(options)
+    codes = [tally.add(report) for report in reports]
+    if len(reports) > 1:
+        yield from _summary(tally)
+    yield '<table id="archives">'
     yield "<caption>Archives</caption>"
-    yield (
-        "<thead><tr>"
-        + "".join(
-            f'<th scope="col">{name}</th>'
-            for name in ("archive", "verdict", "errors", "warnings", "accepted", "exit code")
-        )
-        + "</tr></thead>"
-    )
+    yield "<thead><tr>" + "".join(f'<th scope="col">{name}</th>' for name in _NAMES) + "</tr></thead>"
     yield "<tbody>"
-    for number, report in enumerate(reports, 1):
-        numbers = (report.counted("error"), report.counted("warning"), len(report.accepted), exit_code(report, options))
+    for number, (report, code) in enumerate(zip(reports, codes, strict=True), 1):
+        numbers = (report.counted("error"), report.counted("warning"), len(report.accepted), code)
         cells = "".join(f"<td>{value}</td>" for value in numbers)
         name = f'<th scope="row"><a href="#a{number}">{text(report.archive)}</a></th>'
-        yield f"<tr>{name}<td>{_verdict(report)}</td>{cells}</tr>"
+        rules = " ".join(sorted({finding.rule for finding in report.findings}))
+        kind = "bad" if code else "good"
+        yield f'<tr data-kind="{kind}" data-rules="{text(rules)}">{name}<td>{_verdict(report)}</td>{cells}</tr>'
     yield "</tbody>"
     yield "</table>"
+
+
+def _summary(tally: Tally) -> Iterator[str]:
+    """How many archives passed, the broken rules, and what the script makes a filter of."""
+    yield f"<p>{text(passed(tally))}</p>"
+    rules = tally.rules()
+    if rules:
+        yield "<details open>"
+        yield f"<summary>{count(len(rules), 'broken rule')}</summary>"
+        yield "<table>"
+        yield "<thead><tr>" + "".join(
+            f'<th scope="col">{name}</th>' for name in ("rule", "counts as", "archives", "places")
+        )
+        yield "</tr></thead>"
+        yield "<tbody>"
+        for each in rules:
+            cells = "".join(f"<td>{text(each[key])}</td>" for key in ("counts_as", "archives", "places"))
+            yield f'<tr><th scope="row">{text(each["rule"])}</th>{cells}</tr>'
+        yield "</tbody>"
+        yield "</table>"
+        yield "</details>"
+    yield '<p id="filters" hidden>'
+    yield '<label>Search <input id="words" type="search" placeholder="name or rule"></label>'
+    options = "".join(f'<option value="{kind}">{words}</option>' for kind, words in _KINDS.items())
+    yield f'<label>Show <select id="verdict"><option value="">all</option>{options}</select></label>'
+    yield '<span id="shown" role="status"></span>'
+    yield "</p>"
 
 
 def _verdict(report: Report) -> str:

@@ -11,7 +11,7 @@ h1, h2, h3 { line-height: 1.25; margin: 1.5rem 0 .5rem; }
 h2 { border-top: 1px solid var(--line); padding-top: 1rem; }
 h3 { font-size: 1rem; }
 a { color: var(--link); }
-a:focus-visible, summary:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+:is(a, summary, button, input, select):focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 code, .node { font-family: ui-monospace, monospace; font-size: .875rem; }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; font-weight: 600; }
@@ -29,6 +29,12 @@ ul.tree ul { border-left: 1px solid var(--line); margin-left: .4rem; padding-lef
 .bad, .error { color: var(--bad); }
 .warning { color: var(--warn); }
 .error, .warning { font-weight: 600; }
+section { content-visibility: auto; contain-intrinsic-size: auto 20rem; }
+#filters label { margin-right: 1rem; }
+input, select, button { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); }
+th button { font-weight: inherit; border: 0; padding: 0; cursor: pointer; }
+th[aria-sort] button::after { content: " \\2193"; }
+th[aria-sort="ascending"] button::after { content: " \\2191"; }
 .tree p { margin: .1rem 0 .1rem 1rem; }
 figure { display: inline-block; margin: .5rem 1rem; background: var(--tint); padding: .5rem; vertical-align: top; }
 figcaption { font-size: .8125rem; color: var(--quiet); max-width: 16rem; }

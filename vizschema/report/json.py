@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import vizschema
 from vizschema.findings import Accepted, Finding, Report
-from vizschema.report.options import Options, exit_code, overall_exit_code
+from vizschema.report.options import Options, overall_exit_code
+from vizschema.report.tally import Tally
 from vizschema.text import escape_text
 
 REPORT_VERSION = "1.0.0"
@@ -17,26 +18,46 @@ REPORT_VERSION = "1.0.0"
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     """The document, in ASCII, so that no locale can change it."""
-    archives = [_archive(report, options) for report in reports]
-    document = {
-        "report_version": REPORT_VERSION,
-        "vizschema": vizschema.__version__,
-        "exit_code": overall_exit_code([archive["exit_code"] for archive in archives], options),
-        "archives": archives,
+    tally = Tally(options)
+    archives = [_archive(report, tally.add(report)) for report in reports]
+    yield _dumped({**_head(), "archives": archives, **_closing(tally, options)}, indent=2)
+
+
+def render_lines(reports: Iterable[Report], options: Options) -> Iterator[str]:
+    """A line for each archive as soon as it was judged, in the form of the document's `archives`, then the rest."""
+    tally = Tally(options)
+    for report in reports:
+        yield _dumped(_archive(report, tally.add(report)))
+    yield _dumped({**_head(), **_closing(tally, options)})
+
+
+def _dumped(document: Mapping[str, Any], indent: int | None = None) -> str:
+    return json.dumps(document, indent=indent, allow_nan=False).replace("##[", "\\u0023#[")
+
+
+def _head() -> dict[str, Any]:
+    return {"report_version": REPORT_VERSION, "vizschema": vizschema.__version__}
+
+
+def _closing(tally: Tally, options: Options) -> dict[str, Any]:
+    """What follows from all archives together."""
+    return {
+        "exit_code": overall_exit_code(tally.codes, options),
+        "summary": tally.document(),
         "configuration": {
             "source": None if options.configuration is None else escape_text(options.configuration),
             "findings": [_finding(finding) for finding in options.audit()],
         },
     }
-    yield json.dumps(document, indent=2, allow_nan=False).replace("##[", "\\u0023#[")
 
 
-def _archive(report: Report, options: Options) -> dict[str, Any]:
+def _archive(report: Report, code: int) -> dict[str, Any]:
+    """One archive, whose exit code is `code`."""
     return {
         "archive": escape_text(report.archive),
         "verdict": report.verdict,
         "conforms": report.conforms,
-        "exit_code": exit_code(report, options),
+        "exit_code": code,
         "spec": {
             "version": report.spec_version or None,
             "digest": report.spec_digest or None,

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from vizschema.findings import Finding, Report
 from vizschema.report.options import Options, exit_code
+from vizschema.report.tally import Tally
 from vizschema.text import escape_text
 
 VERDICT = "verdict"
@@ -15,8 +16,12 @@ VERDICT = "verdict"
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     """The document, in ASCII. Failures are what counts for the exit code; other warnings pass and say what they are."""
     suites = ET.Element("testsuites", name="vizschema")
+    tally = Tally(options)
     for report in reports:
+        tally.add(report)
         suites.append(_suite(report, options))
+    if len(tally.codes) > 1:
+        suites.append(_summary(tally))
     audit = options.audit()
     if audit:
         suites.append(_configuration(audit, options))
@@ -45,6 +50,17 @@ def _suite(report: Report, options: Options) -> ET.Element:
         ET.SubElement(case, "skipped", message=escape_text(f"{accepted.by}: {accepted.reason}"))
         ET.SubElement(case, "system-out").text = _words(accepted.finding)
     return _counted(suite, options)
+
+
+def _summary(tally: Tally) -> ET.Element:
+    """A suite without cases, whose properties say how many archives passed, and in how many a rule is broken."""
+    suite = ET.Element("testsuite", name="summary", tests="0", failures="0", errors="0", skipped="0")
+    properties = ET.SubElement(suite, "properties")
+    numbers = {name: number for name, number in tally.document().items() if name != "rules"}
+    numbers |= {f"archives that break {each['rule']}": each["archives"] for each in tally.rules()}
+    for name, number in numbers.items():
+        ET.SubElement(properties, "property", name=name, value=str(number))
+    return suite
 
 
 def _configuration(audit: Iterable[Finding], options: Options) -> ET.Element:

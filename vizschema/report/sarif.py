@@ -12,6 +12,7 @@ from urllib.parse import quote
 import vizschema
 from vizschema.findings import Accepted, Finding, Report
 from vizschema.report.options import Options, exit_code, overall_exit_code
+from vizschema.report.tally import Tally
 from vizschema.text import escape_text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
@@ -21,10 +22,13 @@ HOME = "https://vizschema.org"
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     """The document, in ASCII."""
     seen = list(reports)
+    tally = Tally(options)
+    for report in seen:
+        tally.add(report)
     rules = _rules(seen)
     invocation = {
         "executionSuccessful": all(report.error is None for report in seen),
-        "exitCode": overall_exit_code([exit_code(report, options) for report in seen], options),
+        "exitCode": overall_exit_code(tally.codes, options),
         "toolExecutionNotifications": [_unreadable(report) for report in seen if report.error is not None],
         "toolConfigurationNotifications": [_configuration(finding) for finding in options.audit()],
     }
@@ -35,6 +39,7 @@ def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
         "columnKind": "utf16CodeUnits",
         "invocations": [invocation],
         "artifacts": [_artifact(report, options) for report in seen],
+        "properties": {"summary": tally.document()},
         "results": [result for report in seen for result in _results(report, list(rules))],
     }
     document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}

@@ -15,9 +15,14 @@ from vizschema.errors import about
 from vizschema.findings import Finding, Report, Severity
 from vizschema.report.inert import inert
 from vizschema.report.options import WIDTH, Options, exit_code
+from vizschema.report.tally import Tally
 from vizschema.text import escape_text
 
 PLACES = 3
+RULES = 10
+"""Broken rules that a summary lists."""
+
+_SEVERAL = 2
 
 _CHOSEN = {
     "declared": "which the archive declares",
@@ -61,19 +66,19 @@ def _marked(line: str) -> str:
 
 
 def _lines(reports: Iterable[Report], options: Options) -> Iterator[str]:
-    codes: list[int] = []
+    tally = Tally(options)
     for report in reports:
-        codes.append(exit_code(report, options))
+        code = tally.add(report)
         if options.quiet:
-            yield from [first_line(report, options)] if codes[-1] else []
+            yield from [first_line(report, options)] if code else []
             continue
         yield from _archive(report, options)
         yield ""
     yield from _audit(options)
     if options.quiet:
         return
-    if len(codes) > 1:
-        yield _summary(codes)
+    if len(tally.codes) > 1:
+        yield from _summary(tally, options)
 
 
 def wrapped(text: str, indent: str = "", hanging: str | None = None, *, width: int = WIDTH) -> str:
@@ -200,10 +205,23 @@ def _rule(group: list[Finding], options: Options) -> Iterator[str]:
         yield wrap(f"fix: {first.fix}", "    ", "      ")
 
 
-def _summary(codes: list[int]) -> str:
-    conform = codes.count(0)
-    differ = codes.count(1)
-    rest = len(codes) - conform - differ
-    parts = [f"{conform} of {count(len(codes), 'archive')} passed", f"{differ} failed" if differ else ""]
-    parts.append(f"{rest} could not be judged" if rest else "")
-    return ", ".join(part for part in parts if part)
+def passed(tally: Tally) -> str:
+    """How many archives passed, failed, and could not be judged."""
+    parts = [f"{tally.passed} of {count(len(tally.codes), 'archive')} passed"]
+    parts += [f"{tally.failed} failed"] if tally.failed else []
+    parts += [f"{tally.not_judged} could not be judged"] if tally.not_judged else []
+    return ", ".join(parts)
+
+
+def _summary(tally: Tally, options: Options) -> Iterator[str]:
+    """How many archives passed; where several failed, the rules that they break, the most frequent first."""
+    yield passed(tally)
+    rules = [each for each in tally.rules() if options.strict or each["counts_as"] == "error"]
+    if tally.failed < _SEVERAL or not rules:
+        return
+    shown = rules if options.every_place else rules[:RULES]
+    for each in shown:
+        places = f"{each['places']:,} place{'' if each['places'] == 1 else 's'}"
+        yield f"  {each['counts_as']} {each['rule']} in {count(each['archives'], 'archive')} ({places})"
+    if len(rules) > len(shown):
+        yield f"  … and {count(len(rules) - len(shown), 'rule')} more (--all lists them)"

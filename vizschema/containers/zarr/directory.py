@@ -160,7 +160,14 @@ class ZarrDirectory:
 
         self._pool = self._pool or BufferPool()
         folders = self._folders = self._folders or FolderHandles(self._root.handle)
-        names, layout = located(self._walk, path)
+
+        def at(steps: Sequence[str]) -> DirectoryFolder | None:
+            try:
+                return DirectoryFolder(folders.entered(tuple(steps)), "", (), self._limits)
+            except OSError:
+                return None  # said where each folder is entered
+
+        names, layout = located(self._walk, path, at)
         chunks = FileChunks(folders, names)
         return ZarrValues(layout, chunks, self._pool, lambda: chunks)
 

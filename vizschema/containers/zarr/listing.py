@@ -117,9 +117,9 @@ class _Reader:
                 self._axis(folder, (), 0, 0)
         else:
             self._flat(folder)
-        cells = np.frombuffer(self._cells, np.int64) if self._cells else np.empty(0, np.int64)
+        few = sorted(set(self._cells)) if len(self._cells) < _LOOKED_AT else None  # of few, NumPy takes longer
         return Listing(
-            np.unique(cells),
+            np.unique(np.frombuffer(self._cells, np.int64)) if few is None else np.array(few, np.int64),
             sorted(self._blocked),
             sorted(self._others)[:_SHOWN],
             sorted(self._stray)[:_SHOWN],

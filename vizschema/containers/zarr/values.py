@@ -26,19 +26,19 @@ from vizschema.containers.values import (
 from vizschema.containers.zarr.chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, innermost
 from vizschema.containers.zarr.layout import Layout, layout_of
 from vizschema.containers.zarr.listing import Listable, Listing, listing_of
-from vizschema.containers.zarr.walk import Walk
+from vizschema.containers.zarr.walk import At, Walk
 
 _ASKED = 256
 """Up to so many chunks are asked for by their keys, rather than that a folder is listed."""
 
 
-def located(walk: Walk, path: str) -> tuple[list[str], Layout]:
+def located(walk: Walk, path: str, at: At = lambda _: None) -> tuple[list[str], Layout]:
     """Where the array at `path` lies, by the names of folders, and how it is read.
 
     Raises `ChunkDamaged` where its documents describe no array of numbers any more.
     """
     try:
-        names, array = walk.array(path)
+        names, array = walk.array(path, at)
         if array is None:
             raise ChunkDamaged("undecodable", "its metadata cannot be read any more", path)
         return names, layout_of(array)

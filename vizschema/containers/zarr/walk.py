@@ -5,7 +5,7 @@ A store gives folders (`zarr_folder.Folder`). An array's folder is never listed,
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
@@ -16,6 +16,9 @@ from vizschema.containers.zarr.metadata import ZarrArray
 from vizschema.containers.zarr.missing import chunk_key, explain, is_chunk, of_zarr, version_of
 from vizschema.description import Node, fault, join
 from vizschema.text import escape_name
+
+At = Callable[[Sequence[str]], Folder | None]
+"""From the names of folders to the last one, where that is faster than to enter each; None where it cannot be said."""
 
 _Scopes = tuple[Copies, ...]
 
@@ -65,15 +68,20 @@ class Walk:
                 next(nodes)
         return bool(self._consolidated)
 
-    def array(self, path: str) -> tuple[list[str], ZarrArray | None]:
+    def array(self, path: str, at: At = lambda _: None) -> tuple[list[str], ZarrArray | None]:
         """Where the array at `path` lies, by the names of folders, and what its documents say, read once.
 
-        None where they describe none any more; raises `Unreadable` where a folder cannot be entered.
+        `at` is asked for the folder first. None where they describe none any more; raises `Unreadable` where a folder
+        cannot be entered.
         """
+        steps = path.strip("/").split("/") if path != "/" else []
         names: list[str] = []
         with ExitStack() as entered:
             folder = self._root
-            for shown in path.strip("/").split("/") if path != "/" else ():
+            held = at(steps) if path in self._arrays and "\\" not in path else None
+            if held is not None:
+                folder, names, steps = entered.enter_context(closing(held)), steps, []
+            for shown in steps:
                 names.append(folder.named(shown))
                 folder = entered.enter_context(closing(folder.enter(names[-1])))
             if path not in self._arrays:

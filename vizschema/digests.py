@@ -25,6 +25,9 @@ from vizschema.text import escape_text, shorten
 PREFIX = "vz1:blake3:"
 """The version of the definition and the hash function: what a digest begins with."""
 
+VALUES_PREFIX = "vz1-values:blake3:"
+"""What a digest of the arrays without any attribute begins with."""
+
 ENTRY: Mapping[str, Any] = {"at": "^/", "measure": [HASH]}
 """What asks a scan for all that a digest needs, beside the description."""
 
@@ -34,6 +37,7 @@ _DIGEST = re.compile(f"{PREFIX}[0-9a-f]{{64}}")
 def digest(
     path: str | os.PathLike[str],
     *,
+    values_only: bool = False,
     jobs: int | None = None,
     memory: int = MEMORY,
     progress: Begin | None = None,
@@ -45,6 +49,7 @@ def digest(
 
     Parameters:
         path: A file, a folder or a URL.
+        values_only: Leave out groups and attributes: the digest of the arrays' paths, dtypes, shapes, axes and values.
         jobs: Threads that read values (None: one per CPU that this process may use).
         memory: Maximum bytes of decoded values in memory.
         progress: Called with the number of bytes to read; returns a function that is called with every number of
@@ -55,7 +60,7 @@ def digest(
             extra `dask`).
 
     Returns:
-        `vz1:blake3:` and 64 hexadecimal digits.
+        `vz1:blake3:` and 64 hexadecimal digits; with `values_only`, `vz1-values:blake3:` and as many.
 
     Raises:
         NotAnArchive: The path cannot be read as an archive (`Damaged`: a chunk of it).
@@ -64,19 +69,22 @@ def digest(
     Examples:
         >>> vizschema.digest("run.zarr")
         'vz1:blake3:...'
+        >>> vizschema.digest("run.zarr", values_only=True)
+        'vz1-values:blake3:...'
     """
 
-    return digest_by(path, Reading(jobs, bounds or Bounds(memory=memory), isolated, dask, progress))
+    reading = Reading(jobs, bounds or Bounds(memory=memory), isolated, dask, progress)
+    return digest_by(path, reading, values_only=values_only)
 
 
-def digest_by(path: str | os.PathLike[str], reading: Reading) -> str:
+def digest_by(path: str | os.PathLike[str], reading: Reading, *, values_only: bool = False) -> str:
     """Return the digest as `digest` does, of an archive that is read by `reading`."""
     with measured(path, reading) as archive:
-        require_portable(archive.description)  # before anything is read
+        require_portable(archive.description, values_only=values_only)  # before anything is read
         description = archive.with_values([ENTRY])
     if description["values"] == "partial":
         raise KeyboardInterrupt  # a scan ends with what it has; there is no part of a digest
-    return digest_of(description)
+    return values_digest_of(description) if values_only else digest_of(description)
 
 
 def digest_of(description: Description) -> str:
@@ -86,17 +94,30 @@ def digest_of(description: Description) -> str:
     return PREFIX + hash_of(b"".join(sorted(hashes))).hex()
 
 
+def values_digest_of(description: Description) -> str:
+    """The digest of the arrays alone, without any attribute; raises as `digest_of` does."""
+    require_portable(description, values_only=True)
+    arrays = {path: node for path, node in description["nodes"].items() if node["kind"] == "array"}
+    hashes = [hash_of(canonical(_array(path, node))) for path, node in arrays.items()]
+    return VALUES_PREFIX + hash_of(b"".join(sorted(hashes))).hex()
+
+
 def node_hash(path: str, node: Node) -> bytes:
     """The hash of one node; raises `NoDigest`, and `Damaged` for an array of which a chunk could not be read."""
-    told = {"path": path, "kind": node["kind"], "attributes": node["attributes"]}
-    if node["kind"] == "array":
-        told |= {"dtype": node["dtype"], "shape": node["shape"], "axes": node["axes"], "values": _values(path, node)}
-    return hash_of(canonical(told))
+    told = _array(path, node) if node["kind"] == "array" else {"path": path, "kind": node["kind"]}
+    return hash_of(canonical({**told, "attributes": node["attributes"]}))
 
 
-def require_portable(description: Description) -> None:
-    """Raise `NoDigest` unless every container can store all nodes in the same way."""
-    faults = [(path, words) for path, node in description["nodes"].items() for words in _faults(node)]
+def _array(path: str, node: Node) -> dict[str, Any]:
+    """What counts of an array, but for its attributes."""
+    kept = {key: node[key] for key in ("kind", "dtype", "shape", "axes")}
+    return {"path": path, **kept, "values": _values(path, node)}
+
+
+def require_portable(description: Description, *, values_only: bool = False) -> None:
+    """Raise `NoDigest` unless every container can store all nodes, or their values alone, in the same way."""
+    nodes = description["nodes"]
+    faults = [(path, words) for path, node in nodes.items() for words in _faults(node, values_only=values_only)]
     if faults:
         raise NoDigest(faults, "Fix what `validate` reports")
 
@@ -153,13 +174,14 @@ def _values(path: str, node: Node) -> str:
     return str(found)
 
 
-def _faults(node: Node) -> Iterator[str]:
+def _faults(node: Node, *, values_only: bool = False) -> Iterator[str]:
     if node["kind"] not in ("group", "array"):
         yield f"expected a group or an array, found {node['kind']} ({node['reason']})"
         return
-    if "escaped" in node:
-        yield f"expected printable names and texts, found something escaped in {', '.join(node['escaped'])}"
+    escaped = [place for place in node.get("escaped", ()) if not (values_only and place.startswith("attributes/"))]
+    if escaped:
+        yield f"expected printable names and texts, found something escaped in {', '.join(escaped)}"
     if node["kind"] == "array" and node["dtype"] not in ITEM_BYTES:
         yield f"expected numbers, found {node['dtype']}"
-    for key, kind in node.get("unsupported", {}).items():
+    for key, kind in () if values_only else node.get("unsupported", {}).items():
         yield f"attribute {escape_text(key)}: expected a JSON value, found {kind}"

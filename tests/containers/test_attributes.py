@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 import zarr
+from support.traces import METADATA
 
 import vizschema
-from tests.support.traces import METADATA
 from vizschema.containers.attributes import REGISTERED, clean_attributes, registered
 
 OTHER = {"uuid": "b77365e5-2b0c-4141-b917-c03b7c68e935", "name": "license"}

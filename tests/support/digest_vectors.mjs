@@ -17,13 +17,16 @@ function canonical(value) {
 const bytesOf = ({ base64, counting }) => Uint8Array.from(base64 === undefined ? { length: counting } : Buffer.from(base64, "base64"), (byte, i) => byte ?? i % 251);
 const { archives, trees } = JSON.parse(readFileSync(process.argv[2]));
 const results = archives.map(({ nodes }) => {
-  const blocks = {}, values = {}, hashes = {};
+  const blocks = {}, values = {}, hashes = {}, alone = [];
   for (const [path, { data, ...node }] of Object.entries(nodes)) {
     if (data) blocks[path] = cut(bytesOf(data), BLOCK).map(blake3);
     if (data) node.values = (values[path] = root(blocks[path])).toString("hex");
     hashes[path] = blake3(Buffer.from(canonical({ path, ...node })));
+    const { attributes, ...bare } = node;
+    if (data) alone.push(blake3(Buffer.from(canonical({ path, ...bare }))));
   }
-  return { blocks, values, hashes, digest: `vz1:blake3:${blake3(Buffer.concat(Object.values(hashes).sort(Buffer.compare))).toString("hex")}` };
+  const over = (list) => blake3(Buffer.concat(list.sort(Buffer.compare))).toString("hex");
+  return { blocks, values, hashes, digest: `vz1:blake3:${over(Object.values(hashes))}`, values_digest: `vz1-values:blake3:${over(alone)}` };
 });
 const roots = trees.map(({ leaves }) => root(Array.from({ length: leaves }, (_, i) => blake3(Buffer.from(String(i))))));
 console.log(JSON.stringify({ archives: results, trees: roots }, (_, value) => (value?.type === "Buffer" ? Buffer.from(value.data).toString("hex") : value)));

@@ -54,7 +54,7 @@ def attributes_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def expected(nodes: Mapping[str, Any]) -> dict[str, Any]:
     """What a vector expects of these nodes."""
-    blocks, values, hashes = {}, {}, {}
+    blocks, values, hashes, alone = {}, {}, {}, []
     for path, given in nodes.items():
         node = {"path": path, **given, "attributes": attributes_of(given["attributes"])}
         data = node.pop("data", None)
@@ -62,12 +62,14 @@ def expected(nodes: Mapping[str, Any]) -> dict[str, Any]:
             blocks[path] = blocks_of(bytes_of(data))
             values[path] = root_of(blocks[path])
             node["values"] = values[path].hex()
+            alone.append(blake3(canonical({key: node[key] for key in node if key != "attributes"})).digest())
         hashes[path] = blake3(canonical(node)).digest()
     return {
         "blocks": {path: [value.hex() for value in found] for path, found in blocks.items()},
         "values": {path: value.hex() for path, value in values.items()},
         "hashes": {path: value.hex() for path, value in hashes.items()},
         "digest": digest_of(hashes),
+        "values_digest": "vz1-values:blake3:" + blake3(b"".join(sorted(alone))).hexdigest(),
     }
 
 

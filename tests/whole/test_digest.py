@@ -21,7 +21,7 @@ from vizschema.bounds import MEMORY, Bounds, Reading
 from vizschema.cli.main import main
 from vizschema.containers.values import Values
 from vizschema.description import Description, Node, array, complete, fault, group
-from vizschema.digests import ENTRY, digest_of
+from vizschema.digests import ENTRY, digest_of, values_digest_of
 from vizschema.errors import Damaged, NoDigest, NotAnArchive, UsageError
 from vizschema.rules import versions
 from vizschema.scan.threads import describe_scanned, scan
@@ -213,6 +213,32 @@ def test_an_archive_has_the_digest_of_the_vectors(vector: dict[str, Any]) -> Non
         nodes[path] = array(told["dtype"], told["shape"], told["axes"], notes, None)
         nodes[path]["facts"] = {"values_hash": vector["expect"]["values"][path]}
     assert digest_of(complete({"format": "npz"}, nodes)) == vector["expect"]["digest"]
+    assert values_digest_of(complete({"format": "npz"}, nodes)) == vector["expect"]["values_digest"]
+
+
+def test_the_digest_of_values_is_the_same_where_only_attributes_differ(tmp_path: Path) -> None:
+    arrays = {"/outputs/logits": vizschema.Array(np.eye(3), ["sample", "class"])}
+    for name, more in {"a.zarr": {}, "b.npz": {"note": "x", "created_at": "2026-11-21T09:00:00Z"}}.items():
+        given = {"/": more, "/metadata": {"model_name": name, "model_version": "1"}}
+        vizschema.write(tmp_path / name, arrays, given, profile="trace")
+    one, other = (vizschema.digest(tmp_path / name, values_only=True) for name in ("a.zarr", "b.npz"))
+    assert one == other
+    assert one.startswith("vz1-values:blake3:")
+    assert vizschema.digest(tmp_path / "a.zarr") != vizschema.digest(tmp_path / "b.npz")
+    arrays["/outputs/logits"] = vizschema.Array(np.eye(3), ["class", "sample"])
+    given = {"/metadata": {"model_name": "m", "model_version": "1"}}
+    vizschema.write(tmp_path / "c.npz", arrays, given, profile="trace")
+    assert vizschema.digest(tmp_path / "c.npz", values_only=True) != one
+
+
+def test_an_attribute_that_no_container_stores_leaves_the_digest_of_values(tmp_path: Path) -> None:
+    path = odd_archive(tmp_path / "odd.zarr")
+    assert vizschema.digest(path, values_only=True).startswith("vz1-values:blake3:")
+
+
+def test_the_command_prints_the_digest_of_values(written: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["digest", str(written["npz"]), "--values", "--trust"]) == 0
+    assert capsys.readouterr().out.split()[0] == vizschema.digest(written["npz"], values_only=True)
 
 
 # Where there is none

@@ -11,9 +11,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 import zarr
+from support.traces import CONTAINERS, METADATA
 
 import vizschema
-from tests.support.traces import CONTAINERS, METADATA
 from vizschema import Array
 from vizschema.describing import describe
 from vizschema.description import NIBBLES, STORED_AS

@@ -108,6 +108,12 @@ def completion(parser: argparse.ArgumentParser) -> None:
 def digest(parser: argparse.ArgumentParser) -> None:
     """Those of `digest`."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="an archive")
+    parser.add_argument(
+        "--values",
+        action="store_true",
+        dest="values_only",
+        help="the digest of the arrays alone: paths, dtypes, shapes, axes and values, and no attributes",
+    )
     _add_reading_options(parser)
 
 

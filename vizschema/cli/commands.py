@@ -54,7 +54,7 @@ def describe(path: str, reading: Reading, *, values: bool) -> int:
     return INTERRUPTED if description["values"] == "partial" else 0
 
 
-def digest(paths: Sequence[str], reading: Reading) -> int:
+def digest(paths: Sequence[str], reading: Reading, *, values_only: bool) -> int:
     """The exit code after the digest of every archive was printed beside its path, as `sha256sum` does."""
     from vizschema.digests import digest_by
 
@@ -63,7 +63,7 @@ def digest(paths: Sequence[str], reading: Reading) -> int:
         shown = archive_name(path)
         try:
             with reported_as_bug(), hints(path), bar(path) as begin:
-                found = digest_by(path, replace(reading, progress=begin))
+                found = digest_by(path, replace(reading, progress=begin), values_only=values_only)
             print(f"{found}  {escape_text(shown)}", flush=True)
         except VizschemaError as error:
             print(f"vizschema: {escape_text(about(shown, error))}", file=sys.stderr)

@@ -114,7 +114,7 @@ def _archive_command(arguments: argparse.Namespace) -> int:
         case "describe":
             return commands.describe(arguments.path, _reading(arguments), values=arguments.values)
         case "digest":
-            return commands.digest(arguments.paths, _reading(arguments))
+            return commands.digest(arguments.paths, _reading(arguments), values_only=arguments.values_only)
         case "demo":
             return commands.demo(arguments.into)
         case "example":

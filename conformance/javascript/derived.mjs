@@ -47,7 +47,15 @@ function referenceOf(nodes, node, name, path) {
   if (other && other.kind !== "array" && other.kind !== "group") return [];
   if (other?.kind !== "array") return [[name, { path, exists: false, dtype: null, axes_fit: false }]];
   const known = new Set((node.axes ?? []).flatMap((axis) => [axis, axisOf(axis)]));
-  return [[name, { path, exists: true, dtype: other.dtype, axes_fit: (other.axes ?? []).every((axis) => known.has(axis)) }]];
+  const fits = (axis, at) => known.has(axis) || blocksOf(node)[axis] === other.shape[at];
+  return [[name, { path, exists: true, dtype: other.dtype, axes_fit: (other.axes ?? []).every(fits) }]];
+}
+
+/** How many blocks there are along each axis whose blocks have a length, by the name of their axis. */
+function blocksOf({ axes, shape, attributes }) {
+  const lengths = (axes ?? []).map((axis, at) => [axis, shape[at], attributes[`block_${axis}`]]);
+  return Object.fromEntries(lengths.filter(([, , length]) => isWhole(length) && length)
+    .map(([axis, size, length]) => [`${axis}_block`, Math.ceil(size / length)]));
 }
 
 /** The node whose label holds for an axis at a path; undefined outside of scopes. */

@@ -261,7 +261,7 @@ _DERIVED: Sequence[tuple[str, dict[str, Node]]] = (
         },
     ),
     (
-        "roles, a coordinate, and what attributes refer to",
+        "roles, a coordinate, and what attributes refer to, blocks too",
         {
             "/mask": _measured([2, 5], ["sample", "token"], dtype="bool"),
             "/scores": _measured(
@@ -274,6 +274,9 @@ _DERIVED: Sequence[tuple[str, dict[str, Node]]] = (
             ),
             "/token": _measured([5], ["token"]),
             "/other": _measured([4], ["place"], mask="/mask", scale="/broken"),
+            "/weights": _measured([9, 70], ["token", "hidden"], scale="/scale", sink="/scales", block_hidden=32),
+            "/scale": _measured([9, 3], ["token", "hidden_block"]),
+            "/scales": _measured([9, 2], ["token", "hidden_block"]),
             "/broken": fault("damaged", "cannot be opened"),
         },
     ),

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from vizschema.reader.archive import Archive, StoredArray, StoredGroup, open
     from vizschema.validation import validate
     from vizschema.writer.convert import Converted, convert
-    from vizschema.writer.create import Trace, create
+    from vizschema.writer.create import create
+    from vizschema.writer.growing import Slot
     from vizschema.writer.plan import Array
+    from vizschema.writer.trace import Trace
     from vizschema.writer.write import write
 
 __version__ = "0.1.0"
@@ -54,8 +56,10 @@ _NAMES = {
     "vizschema.reader.archive": "Archive StoredArray StoredGroup open",
     "vizschema.validation": "validate",
     "vizschema.writer.convert": "Converted convert",
-    "vizschema.writer.create": "Trace create",
+    "vizschema.writer.create": "create",
+    "vizschema.writer.growing": "Slot",
     "vizschema.writer.plan": "Array",
+    "vizschema.writer.trace": "Trace",
     "vizschema.writer.write": "write",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
@@ -76,6 +80,7 @@ __all__ = [
     "NotSupported",
     "Report",
     "Rule",
+    "Slot",
     "SpecError",
     "StoredArray",
     "StoredGroup",

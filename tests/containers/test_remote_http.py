@@ -22,7 +22,7 @@ from vizschema.cli.main import main
 from vizschema.containers import by_url
 from vizschema.containers.remote import files, http
 from vizschema.containers.remote.store import Missing, Timeouts
-from vizschema.writer.forms.zarr import consolidate_v3
+from vizschema.writer.forms.zarr_documents import consolidate
 
 HASTY = Timeouts(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
 
@@ -156,7 +156,7 @@ class TestDescribing:
     def test_names_are_quoted_once(self, tmp_path: Path) -> None:
         root = zarr.create_group(tmp_path / "a b#1.zarr", zarr_format=3)
         root.create_array("ü %2e?", shape=(2,), dtype="i4")[:] = [1, 2]
-        consolidate_v3(tmp_path / "a b#1.zarr")
+        consolidate(tmp_path / "a b#1.zarr", 3)
         with static(tmp_path) as server, vizschema.open(f"{server.url}/a%20b%231.zarr") as archive:
             assert archive["/ü %2e?"][...].tolist() == [1, 2]
 

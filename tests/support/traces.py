@@ -77,6 +77,11 @@ def attributes() -> dict[str, Mapping[str, Any]]:
     }
 
 
+def growing(path: Path) -> Path:
+    """Where the archive is that a writer captures to `path`, before it is complete."""
+    return path if path.suffix == ".zarr" else path.with_name(f".{path.name}.partial") / "capture"
+
+
 def listing(folder: Path) -> list[str]:
     """Everything in a folder, hidden names too."""
     return sorted(path.name for path in folder.iterdir())

@@ -171,6 +171,16 @@ class ScannedArray:
         part.pieces = done
         return part
 
+    def expect_blocks(self) -> None:
+        """Get all blocks by `take`, so that nothing is read."""
+        self.seen, self._given = True, 0
+
+    def take(self, block: Block) -> None:
+        """Take in a block; from one thread."""
+        part = self._part(block)
+        self._add(part, block)
+        self.merge(part)
+
     def merge(self, part: Part) -> None:
         """Take in what `read` found; from one thread."""
         self.begun = True

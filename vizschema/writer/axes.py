@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from vizschema.errors import UsageError
 from vizschema.rules.versions import Profile, axes_at
+from vizschema.writer.arraylike import readable
 from vizschema.writer.plan import Array, node_path
 
 
@@ -16,10 +15,11 @@ def with_axes(path: str, given: Array, profile: Profile) -> Array:
 
     Raise `UsageError` where no list of axes, or more than one, fits the number of dimensions.
     """
-    shape = np.asarray(given.data).shape
-    if len(given.axes) or not shape:
-        return given
     place = node_path(path)
+    given = replace(given, data=readable(place, given.data))
+    shape = tuple(given.data.shape)
+    if len(given.axes or ()) or not shape:
+        return given
     known = axes_at(profile, place)
     if not known:
         raise UsageError(

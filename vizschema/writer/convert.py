@@ -100,12 +100,9 @@ def convert(
     form = form_of(path, container)
     require_free(path, overwrite=overwrite)
     with closing(open_container(place)) as opened:
-        description = describe_open(opened)
-        problems = dict(problems_of(description, form))
-        if problems:
-            raise NotSupported(archive_name(place), form.name, problems)
+        description = _supported(place, describe_open(opened), form)
         planned = _plan(description, opened, form, chunks)
-        with replacing(path) as temporary:
+        with replacing(path, overwrite=overwrite) as temporary:
             _write(temporary, description, planned, form, progress)
             found, why = _compare(place, temporary, description)
     total = sum(node["bytes"] for node in description["nodes"].values() if node["kind"] == "array")
@@ -185,6 +182,27 @@ def _write(
             writer.array(path, item)
             item.values.release()
         writer.finish()
+
+
+def copied(source: Path, target: Path, form: Form, attributes: Mapping[str, Any]) -> None:
+    """Write the archive at `source` to `target`, where nothing is yet, in another container.
+
+    Attributes of the root are set to `attributes`.
+
+    Raises `NotSupported`, `OSError`, and `Damaged` for a chunk of the source.
+    """
+    with closing(open_container(os.fspath(source))) as opened:
+        description = _supported(os.fspath(source), describe_open(opened), form)
+        description["nodes"]["/"]["attributes"].update(attributes)
+        _write(target, description, _plan(description, opened, form, KEEP), form, None)
+
+
+def _supported(source: str, description: Description, form: Form) -> Description:
+    """Return `description`; raise `NotSupported` where the container of `form` cannot store it."""
+    problems = dict(problems_of(description, form))
+    if problems:
+        raise NotSupported(archive_name(source), form.name, problems)
+    return description
 
 
 def _compare(source: str, written: Path, description: Description) -> tuple[str | None, str | None]:

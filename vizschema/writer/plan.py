@@ -17,6 +17,7 @@ from vizschema.containers.base import name_node
 from vizschema.description import ITEM_BYTES, STORED_AS, Description, Node, array, complete, group, parent_of
 from vizschema.errors import UsageError
 from vizschema.text import escape_name, escape_text, shorten
+from vizschema.writer.arraylike import readable
 from vizschema.writer.forms.base import Form, PlannedArray
 
 RESERVED = ("_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "DIMENSION_LIST", STORED, JSON_NAMES)
@@ -121,11 +122,9 @@ def plan_array(
     path: str, given: Array, attributes: Mapping[str, Any], form: Form, layout: Mapping[str, Any]
 ) -> PlannedArray:
     """`given`, with further `attributes`, ready to be written; raises `UsageError` where its parts do not fit."""
-    values = np.asarray(given.data)
-    if values.dtype.byteorder == ">" or not values.dtype.isnative:
-        values = values.astype(values.dtype.newbyteorder("="))
-    axes = tuple(given.axes)
-    if isinstance(given.axes, str) or len(axes) != values.ndim or not all(isinstance(name, str) for name in axes):
+    values = readable(path, given.data)
+    axes = () if given.axes is None else tuple(given.axes)
+    if isinstance(given.axes, str) or len(axes) != len(values.shape) or not all(isinstance(name, str) for name in axes):
         raise UsageError(path=path, expected=f"one axis name per dimension of {values.shape}", found=repr(given.axes))
     if given.shards is not None and not form.shards:
         raise UsageError(f"{form.name} has no shards; leave them out, or write zarr-v3", path=path)
@@ -139,7 +138,8 @@ def plan_array(
         shards = form.default_shards(values.shape, chunks, values.dtype.itemsize)
     if shards is not None and any(shard % chunk for shard, chunk in zip(shards, chunks, strict=True)):
         raise UsageError(path=path, expected=f"shards that are multiples of the chunks {chunks}", found=shards)
-    return PlannedArray(values, dtype, axes, plain_attributes(path, {**given.attributes, **attributes}), chunks, shards)
+    plain = plain_attributes(path, {**given.attributes, **attributes})
+    return PlannedArray(values, dtype, axes, plain, chunks, shards, getattr(values, "cut", None))
 
 
 def default_chunks(

@@ -31,10 +31,13 @@ def family(path: str) -> str:
     return _NUMBER.sub("_#", path)
 
 
-def lasting(path: str, axes: Iterable[str], attributes: Mapping[str, Any] | None = None) -> Callable[[Finding], bool]:
+def lasting(
+    path: str, axes: Iterable[str], attributes: Mapping[str, Any] | None = None, open_references: Iterable[str] = ()
+) -> Callable[[Finding], bool]:
     """Whether a finding is about the node at `path`, what it is named, its axes or its series, and will stay.
 
-    With `attributes`, about these attributes of the node, or about `axes`, alone.
+    With `attributes`, about these attributes of the node, or about `axes`, alone. `open_references` are attributes that
+    name arrays which may still come.
     """
     here = _pointer("nodes", escape_name(path))
     fields = ("attributes", "unsupported")
@@ -46,8 +49,12 @@ def lasting(path: str, axes: Iterable[str], attributes: Mapping[str, Any] | None
         exact.update(f"{group}{part}" for group in above for part in ("", "/kind", "/escaped"))
     series = ("/series/",) if attributes is None else ()
 
+    to_come = tuple(f"{here}/references{_pointer(escape_name(key))}" for key in open_references)
+
     def lasts(finding: Finding) -> bool:
         place = finding.instance
+        if any(place == start or place.startswith(f"{start}/") for start in to_come):
+            return False
         if place in exact or any(place == start or place.startswith(f"{start}/") for start in within):
             return True
         return place.startswith(series) and not _LASTING_IN_SERIES.isdisjoint(place.split("/")[3:])

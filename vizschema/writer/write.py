@@ -1,9 +1,10 @@
-"""`write`: a whole archive at once, judged before anything touches the disk. Home of the writers' interface."""
+"""`write`: a whole archive at once, judged before it takes its place. Home of the writers' interface."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,17 @@ from vizschema.errors import NotConforming, UsageError
 from vizschema.findings import Report
 from vizschema.rules import versions
 from vizschema.rules.verdict import Chosen, report_of
-from vizschema.rules.versions import Profile, Spec
-from vizschema.scan.threads import describe_scanned, scan
-from vizschema.text import escape_name
+from vizschema.rules.versions import Spec
 from vizschema.writer import plan
 from vizschema.writer.axes import with_axes
-from vizschema.writer.create import Trace, create
+from vizschema.writer.create import create
 from vizschema.writer.forms import form_of
 from vizschema.writer.forms.base import Form, PlannedArray
-from vizschema.writer.in_memory import InMemory
+from vizschema.writer.judging import Passing, with_facts
 from vizschema.writer.plan import Array
 from vizschema.writer.refusal import refusal
 from vizschema.writer.target import replacing, require_free
+from vizschema.writer.trace import Trace
 
 __all__ = ["Array", "Trace", "create", "write"]
 
@@ -37,7 +37,7 @@ def write(
     container: str | None = None,
     spec: str | None = None,
     overwrite: bool = False,
-    values: bool = False,
+    values: bool = True,
 ) -> Report:
     """Write a whole archive at once, if it conforms, and return its report.
 
@@ -51,7 +51,7 @@ def write(
             `path`).
         spec: A released version, such as "1.0.0" (None: the newest).
         overwrite: Replace an archive at `path`.
-        values: Judge the values too, before they are written (False: the structure only).
+        values: Judge the values too, as they are written (False: the structure only, which is faster).
 
     Returns:
         The report on the archive, which conforms.
@@ -66,7 +66,7 @@ def write(
         >>> attributes = {"/metadata": {"model_name": "m", "model_version": "1"}}
         >>> report = vizschema.write("logits.h5", {"/outputs/logits": logits}, attributes, profile="trace")
         >>> report.verdict
-        'structure conforms'
+        'conforms'
     """
     target = Path(path)
     form = form_of(target, container)
@@ -78,25 +78,27 @@ def write(
     nodes: dict[str, Node] = {place: plan.plan_group(place, group) for place, group in groups.items()}
     nodes.update((place, plan.plan_node(place, item, form)) for place, item in planned.items())
     description = plan.plan_description(nodes, form)
-    if values:
-        description = _measured(description, planned, judged)
-    report = report_of(description, str(target), Chosen(version, "requested", judged, "requested"))
-    if not report.conforms:
-        raise NotConforming(f"nothing was written: {refusal(report)}", report, path=target)
+    chosen = Chosen(version, "requested", judged, "requested")
+    report = _required(description, target, chosen)
     plan.require_portable(planned)
     plan.require_held(groups, planned, form)
-    with replacing(target) as temporary:
-        write_planned(temporary, form, groups, planned)
+    with replacing(target, overwrite=overwrite) as temporary:
+        if not values:
+            write_planned(temporary, form, groups, planned)
+            return report
+        passing = {place: Passing(place, nodes[place], judged.facts) for place in planned}
+        watched = {place: replace(item, watch=passing[place].see) for place, item in planned.items()}
+        write_planned(temporary, form, groups, watched)
+        facts = {place: each.facts() for place, each in passing.items() if each.is_whole}
+        return _required(with_facts(description, facts, judged.facts, temporary), target, chosen)
+
+
+def _required(description: Description, target: Path, chosen: Chosen) -> Report:
+    """Return the report on `description`; raise `NotConforming` if it does not conform."""
+    report = report_of(description, str(target), chosen)
+    if not report.conforms:
+        raise NotConforming(f"nothing was written: {refusal(report)}", report, path=target)
     return report
-
-
-def _measured(description: Description, planned: Mapping[str, PlannedArray], profile: Profile) -> Description:
-    """`description` with the facts that `profile` asks of the arrays, which are in memory."""
-    arrays = {escape_name(place): item.values for place, item in planned.items()}
-    found = scan(InMemory(arrays), description, profile.facts)
-    # Chunks are cut when they are written: what is in memory will be in all of them.
-    coverage = {**found.coverage, "chunks_read": found.coverage["chunks"]}
-    return describe_scanned(description, found._replace(coverage=coverage))
 
 
 def plan_whole(

@@ -135,6 +135,5 @@ ASDF = Form(
     shards=False,
     storage=unchunked,
     begin=AsdfWriter,
-    stepwise=False,
     refusal=_refusal,
 )

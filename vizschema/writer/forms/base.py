@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,9 @@ AT_ONCE = 32 << 20
 """Maximum bytes of an array that a writer takes at once, where one chunk of it is no larger."""
 
 Region = tuple[slice, ...]
+
+Watch = Callable[[tuple[int, ...], np.ndarray[Any, Any]], None]
+"""Called with the first index of a region, and its values."""
 
 
 class Readable(Protocol):
@@ -38,7 +41,7 @@ class Readable(Protocol):
 class PlannedArray:
     """One array, ready to be written: portable values in native byte order, and how to cut and describe them.
 
-    `cut` is how values that are read from elsewhere lie there in chunks.
+    `cut` is how values that are read from elsewhere lie there in chunks, `watch` gets every part as it passes.
     """
 
     values: Readable
@@ -48,6 +51,7 @@ class PlannedArray:
     chunks: tuple[int, ...]
     shards: tuple[int, ...] | None
     cut: tuple[int, ...] | None = None
+    watch: Watch | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -67,7 +71,14 @@ class PlannedArray:
     def part(self, region: Region) -> np.ndarray[Any, Any]:
         """The values of a region as `stored_dtype`, C order."""
         values = np.asarray(self.values[region])
-        stored = np.ascontiguousarray(values).reshape(values.shape).view(self.stored_dtype)
+        values = np.ascontiguousarray(values).reshape(values.shape)
+        if self.watch is not None:
+            self.watch(tuple(part.start for part in region), values)
+        return self.stored(values)
+
+    def stored(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Contiguous values as `stored_dtype`."""
+        stored = values.view(self.stored_dtype)
         return stored & 0x0F if self.dtype in NIBBLES else stored
 
     def regions(self) -> Iterator[Region]:
@@ -138,18 +149,14 @@ def holds(_: str, __: Mapping[str, Any]) -> str | None:
     return None
 
 
-def keep_all(_: Path, __: Iterable[str]) -> None:
-    """Do nothing: an archive that is written at once is never incomplete."""
-
-
 @dataclass(frozen=True, slots=True)
 class Form:
     """A container that can be written: its name, its `container` block once finished, how it stores, how to begin.
 
-    `stepwise` is whether it can be written array by array, each safe once it is written. `default_shards` gives the
-    shards of a shape cut into chunks of so many bytes an item, `refusal` in words why the container cannot hold a node
-    of this path and these attributes. `resume` opens again what `begin` made, and `discard` removes the nodes at some
-    paths from it, with what a write that was interrupted left behind; both where it is stepwise.
+    `captured` is the version of Zarr in which it is written array by array, each safe once it is written (None: it
+    cannot be), at the target if `in_place`, else beside it. `default_shards` gives the shards of a shape cut into
+    chunks of so many bytes an item, `refusal` in words why the container cannot hold a node of this path and these
+    attributes.
     """
 
     name: str
@@ -157,11 +164,10 @@ class Form:
     shards: bool
     storage: Callable[[PlannedArray], Node | None]
     begin: Callable[[Path], Writer]
-    stepwise: bool = True
+    captured: int | None = None
+    in_place: bool = False
     default_shards: Callable[[Sequence[int], Sequence[int], int], tuple[int, ...] | None] = no_shards
     refusal: Callable[[str, Mapping[str, Any]], str | None] = holds
-    resume: Callable[[Path], Writer] | None = None
-    discard: Callable[[Path, Iterable[str]], None] = keep_all
 
 
 def unchunked(_: PlannedArray) -> Node | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from vizschema.containers.hdf5.scales import is_own
 from vizschema.description import ITEM_BYTES, Node, storage
 from vizschema.writer.forms.base import Form, PlannedArray
 from vizschema.writer.forms.hdf5_scales import attach_scales
+from vizschema.writer.forms.steady_file import SteadyFile
 
 DEFLATE_LEVEL = 4
 ATTRIBUTE_BYTES = 60_000
@@ -29,10 +29,15 @@ _TEXT_BYTES = 16
 
 
 class Hdf5Writer:
-    """A file at `path`, flushed after every call: a new one, which must not exist, unless it is to `resume` one."""
+    """A new file at `path`, which must not exist. Where the disk is full, a method raises `OSError`."""
 
-    def __init__(self, path: Path, *, resume: bool = False) -> None:
-        self._file = h5py.File(path, "r+" if resume else "x")
+    def __init__(self, path: Path) -> None:
+        self._disk = SteadyFile(path)
+        try:
+            self._file = h5py.File(self._disk, "w")
+        except BaseException:
+            self._disk.close()
+            raise
 
     def outline(self, groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, PlannedArray]) -> None:
         """Do nothing: HDF5 places every object."""
@@ -41,7 +46,7 @@ class Hdf5Writer:
         """Write a group."""
         group = self._file if path == "/" else self._file.create_group(path)
         _set(group, attributes)
-        self._file.flush()
+        self._disk.check()
 
     def array(self, path: str, planned: PlannedArray) -> None:
         """Write an array: chunked, except for scalars and empty arrays, which HDF5 cannot cut."""
@@ -56,30 +61,31 @@ class Hdf5Writer:
         dataset = self._file.create_dataset(path, planned.shape, **options)
         for region in planned.regions():
             dataset[region] = planned.part(region)
+            self._disk.check()
         for dimension, name in enumerate(planned.axes or ()):
             dataset.dims[dimension].label = name or ""
         _set(dataset, planned.marked)
-        self._file.flush()
+        self._disk.check()
 
     def annotate(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Set attributes of a group."""
         _set(self._file[path], attributes)
-        self._file.flush()
+        self._disk.check()
 
     def finish(self) -> None:
         """Attach dimension scales, by which netCDF-4 names axes."""
         attach_scales(self._file)
         self._file.flush()
+        self._disk.check()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
-
-
-def _discard(path: Path, places: Iterable[str]) -> None:
-    with h5py.File(path, "r+") as file:
-        for place in places:
-            del file[place]
+        if self._file:
+            try:
+                self._file.close()
+            finally:
+                self._disk.close()
+            self._disk.check()
 
 
 def _set(owner: Any, attributes: Mapping[str, Any]) -> None:
@@ -158,6 +164,5 @@ HDF5 = Form(
     storage=_storage,
     begin=Hdf5Writer,
     refusal=_refusal,
-    resume=partial(Hdf5Writer, resume=True),
-    discard=_discard,
+    captured=3,
 )

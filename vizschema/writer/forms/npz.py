@@ -64,5 +64,4 @@ NPZ = Form(
     shards=False,
     storage=unchunked,
     begin=NpzWriter,
-    stepwise=False,
 )

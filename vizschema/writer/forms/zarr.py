@@ -5,11 +5,8 @@ Metadata are consolidated here: zarr-python would do it, but warns for v3 and ca
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +20,7 @@ from zarr.storage import LocalStore
 from vizschema.containers.attributes import CONVENTIONS, registered
 from vizschema.description import ITEM_BYTES, NIBBLES, STORED_AS, Node, storage
 from vizschema.writer.forms.base import Form, PlannedArray
+from vizschema.writer.forms.zarr_documents import consolidate, read_document, replace_document, set_attributes
 
 ZSTD_LEVEL = 3
 SHARD_BYTES = 32 << 20
@@ -54,7 +52,13 @@ class ZarrWriter:
 
     def array(self, path: str, planned: PlannedArray) -> None:
         """Write an array, its metadata first."""
-        array = zarr.create_array(
+        array = self.empty(path, planned)
+        for region in planned.regions():
+            array[region] = planned.part(region)
+
+    def empty(self, path: str, planned: PlannedArray) -> Any:
+        """Write the metadata of an array; a zarr array that takes its values as `stored_dtype`."""
+        array: Any = zarr.create_array(
             self._store,
             name=path.strip("/"),
             shape=planned.shape,
@@ -67,21 +71,15 @@ class ZarrWriter:
         )
         if self._version == 3 and planned.dtype in STORED_AS:
             self._rename(path, planned.dtype)  # before any value: whatever happens, none of them is taken for its bits
-        for region in planned.regions():
-            array[region] = planned.part(region)
+        return array
 
     def annotate(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Set attributes of a group."""
-        group = zarr.open_group(
-            self._store, path=path.strip("/"), mode="r+", zarr_format=self._version, use_consolidated=False
-        )
-        registers = path == "/" and CONVENTIONS in attributes
-        group.update_attributes(registered(attributes) if registers else dict(attributes))
+        set_attributes(self._path / path.strip("/"), self._version, annotated(path, attributes))
 
     def finish(self) -> None:
         """Consolidate the metadata: `.zmetadata` in v2, inline in the root document in v3."""
-        consolidate = consolidate_v2 if self._version == 2 else consolidate_v3
-        consolidate(self._path)
+        consolidate(self._path, self._version)
 
     def close(self) -> None:
         """Close the store."""
@@ -109,20 +107,13 @@ class ZarrWriter:
     def _rename(self, path: str, dtype: str) -> None:
         """Name a dtype that zarr-python lacks: its bits are written as integers of the same size and byte order."""
         document = self._path / path.strip("/") / "zarr.json"
-        content = json.loads(document.read_bytes())
+        content = read_document(document)
         replace_document(document, {**content, "data_type": dtype, "fill_value": 0 if dtype in NIBBLES else 0.0})
 
 
-def _discard(root: Path, places: Iterable[str]) -> None:
-    """Remove the folders of these nodes, files that were not renamed to what they are of, and folders of nothing."""
-    for place in places:
-        shutil.rmtree(root / place.strip("/"))
-    for folder, _, files in os.walk(root, topdown=False):
-        for name in files:
-            if name.endswith(".partial"):
-                Path(folder, name).unlink()
-        if not any(Path(folder).iterdir()):
-            Path(folder).rmdir()
+def annotated(path: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return further attributes of a node as they are stored: the root stays registered."""
+    return registered(attributes) if path == "/" and CONVENTIONS in attributes else dict(attributes)
 
 
 def _storage_v2(planned: PlannedArray) -> Node:
@@ -151,8 +142,8 @@ ZARR_V2 = Form(
     shards=False,
     storage=_storage_v2,
     begin=partial(ZarrWriter, version=2),
-    resume=partial(ZarrWriter, version=2, resume=True),
-    discard=_discard,
+    captured=2,
+    in_place=True,
 )
 ZARR_V3 = Form(
     name="zarr-v3",
@@ -160,8 +151,8 @@ ZARR_V3 = Form(
     shards=True,
     storage=_storage_v3,
     begin=partial(ZarrWriter, version=3),
-    resume=partial(ZarrWriter, version=3, resume=True),
-    discard=_discard,
+    captured=3,
+    in_place=True,
 )
 
 
@@ -175,41 +166,3 @@ def _whole_shards(shape: Sequence[int], chunks: Sequence[int], item_bytes: int) 
 
 
 ZARR_V3_SHARDED = replace(ZARR_V3, name="zarr-v3-sharded", default_shards=_whole_shards)
-
-
-_V2_DOCUMENTS = (".zarray", ".zattrs", ".zgroup")
-
-
-def consolidate_v2(root: Path) -> None:
-    """Write `.zmetadata`: every `.zgroup`, `.zarray` and `.zattrs` under its key."""
-    documents = {path.relative_to(root).as_posix(): _read(path) for path in _documents(root, _V2_DOCUMENTS)}
-    replace_document(root / ".zmetadata", {"metadata": documents, "zarr_consolidated_format": 1})
-
-
-def consolidate_v3(root: Path) -> None:
-    """Write every other `zarr.json` into that of the root."""
-    document = root / "zarr.json"
-    members = {
-        path.parent.relative_to(root).as_posix(): _read(path)
-        for path in _documents(root, ("zarr.json",))
-        if path != document
-    }
-    consolidated = {"kind": "inline", "must_understand": False, "metadata": members}
-    replace_document(document, {**_read(document), "consolidated_metadata": consolidated})
-
-
-def replace_document(path: Path, content: Any) -> None:
-    """Write JSON so that a reader sees the old or the new document, and never half of one."""
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(path)
-
-
-def _documents(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    for folder, subfolders, files in os.walk(root):
-        subfolders.sort()
-        yield from (Path(folder, name) for name in sorted(files) if name in names)
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_bytes())

@@ -62,7 +62,8 @@ def _zipped(form: Form, version: Literal[2, 3]) -> Form:
         name=f"{form.name}-zip",
         identity={**form.identity, "store": "zip"},
         begin=partial(ZarrZipWriter, version=version),
-        stepwise=False,
+        captured=None,
+        in_place=False,
     )
 
 

@@ -24,7 +24,8 @@ class Bounds:
         memory: Maximum bytes of decoded values in memory.
         seconds: Maximum seconds per archive, by the clock.
         silence: Maximum seconds between two messages of the process, in which it computed or waited.
-        answer: Maximum bytes of the description, as JSON.
+        answer: Maximum bytes of the description, as JSON, and again of the facts of the values.
+        values: Maximum JSON values of the description and of the facts.
 
     Examples:
         >>> bounds = vizschema.Bounds(memory=64 << 20, seconds=600)
@@ -36,6 +37,7 @@ class Bounds:
     seconds: float = 3600
     silence: float = 60
     answer: int = 256 << 20
+    values: int = 6_000_000
 
 
 @dataclass(frozen=True, slots=True)

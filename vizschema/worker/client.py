@@ -13,6 +13,7 @@ from vizschema.bounds import Bounds, Reading
 from vizschema.containers.base import Limits
 from vizschema.containers.formats import modules_of
 from vizschema.description import Description, Node, complete, fault
+from vizschema.rules.sent import is_container, is_node, is_path
 from vizschema.worker.process import Worker, WorkerDied, hexed
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ class Session:
             self._dead[heard.touched] = fault(last.reason, last.detail)
             if last.final or not again:
                 self.cut = True
-                nodes = {**self._dead, **heard.nodes}
-                nodes.setdefault("/", self._dead[heard.touched])
+                nodes = {"/": self._dead[heard.touched], **heard.nodes, **self._dead}
                 self.notes += (f"nothing after {heard.touched} was looked at: {last.detail}",)
                 self.description = complete(heard.container, nodes)
                 return
@@ -125,14 +125,16 @@ class Session:
         heard = heard or _Heard()
         for message in worker.run("describe", asked):
             match message:
-                case ["touching", str(place)]:
+                case ["touching", str(place)] if is_path(place):
                     heard.touched = place
-                case ["node", str(place), {"kind": str()} as node]:
+                case ["node", str(place), node] if is_node(place, node):
                     heard.nodes.setdefault(place, node)
-                case ["container" | "end", {"format": str()} as container]:
+                case ["container" | "end" as word, container] if is_container(container, whole=word == "end"):
                     heard.container = container
                 case _:
                     raise worker.senseless()
+        if not asked["silent"] and "/" not in heard.nodes:
+            raise worker.senseless()
 
 
 @contextmanager

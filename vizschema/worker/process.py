@@ -36,7 +36,10 @@ _STARTING = 60.0
 _ENDING = 1.0
 """Seconds that are waited for the end of a worker that was killed."""
 
-_REPORTED = {kind.__name__: kind for kind in (errors.NotAnArchive, errors.UsageError)}
+_TEXT = 1 << 16
+"""Characters of a text that a worker reports."""
+
+_REPORTED = {kind.__name__: kind for kind in (errors.NotAnArchive, errors.SpecError)}
 _SIGNALS = {each.value: each.name for each in signal.Signals}
 _CPU = {
     signal.SIGPROF: "reading it takes more CPU time than a node may",
@@ -84,8 +87,8 @@ class Worker:
         deadline: float | None = None,
     ) -> None:
         self._bounds = bounds
-        self._received = 0
-        self._failed = False
+        self._received = self._values = 0
+        self._failed = self._malformed = False
         self._ended: Ended | None = None
         self._loan = loan_of(readable)
         self._warm, self._forked = _forked(None if self._loan is None else self._loan.fd)
@@ -168,10 +171,13 @@ class Worker:
         """Every message still to come of what the worker was asked, as `run` gives them."""
         while True:
             message = self._next()
-            if message[0] == "error":
-                raise self._reported(message)
-            if message[0] == "limit":
-                raise WorkerDied("over-limit", str(message[1]), lives=True)
+            match message:
+                case ["error", *_]:
+                    raise self._reported(message)
+                case ["limit", text] if _is_text(text):
+                    raise WorkerDied("over-limit", text, lives=True)
+                case ["limit", *_]:
+                    raise self.senseless()
             yield message
             if message[0] == "end":
                 return
@@ -195,11 +201,16 @@ class Worker:
             "readable": [hexed(path) for path in readable if scheme_of(path) is None],
             "relay": self._loan is not None,
         }
+        self._tell("confine", setup)
         try:
-            self._tell("confine", setup)
-            return tuple(str(note) for note in self._next()[1])
+            match self._next():
+                case ["ready", list(notes)] if all(map(_is_text, notes)):
+                    return tuple(notes)
+            raise self.senseless()
         except WorkerDied as died:
             self.close()
+            if died.final or self._malformed:
+                raise
             raise _not_started(died.detail) from died
 
     def _tell(self, function: str, arguments: Mapping[str, Any]) -> None:
@@ -213,6 +224,9 @@ class Worker:
         self._waiting = True
         try:
             body = messages.read(self._forked.stdout)
+            self._received += len(body)
+            self._values += messages.count_values(body)
+            self._require_bounded()
             message = messages.unpack(body)
         except EOFError:
             raise self._death() from None
@@ -220,13 +234,19 @@ class Worker:
             raise self.senseless() from None
         finally:
             self._waiting = False
-        self._received += len(body)
-        if self._received > self._bounds.answer:
-            self._fail()
-            raise WorkerDied("over-limit", f"its description has more than {self._bounds.answer} bytes", final=True)
         if not isinstance(message, list) or not message:
             raise self.senseless()
         return message
+
+    def _require_bounded(self) -> None:
+        """Raise `WorkerDied` where the worker said more than is held."""
+        for said, most, unit in (
+            (self._received, self._bounds.answer, "bytes"),
+            (self._values, self._bounds.values, "JSON values"),
+        ):
+            if said > most:
+                self._fail()
+                raise WorkerDied("over-limit", f"its description has more than {most} {unit}", final=True)
 
     def _excused(self) -> bool:
         """Whether its silence does not count: no answer is expected, or it waits for the network, which is bounded."""
@@ -234,6 +254,7 @@ class Worker:
 
     def senseless(self) -> WorkerDied:
         """What to raise where the worker said what is not a message; it is ended."""
+        self._malformed = True
         self._fail()
         return WorkerDied("crashed", "the worker that read it sent a malformed message")
 
@@ -247,7 +268,9 @@ class Worker:
     def _reported(self, message: list[Any]) -> Exception:
         """The exception that the worker reports, with its fields."""
         match message:
-            case ["error", str(name), str(text), dict(fields)]:
+            case ["error", str(name), text, dict(fields)] if _is_text(text) and all(
+                value is None or _is_text(value) for value in fields.values()
+            ):
                 error = _REPORTED.get(name, VizschemaError)(text)
                 texts = {key: value for key, value in fields.items() if key in errors.FIELDS and isinstance(value, str)}
                 vars(error).update(texts)
@@ -284,6 +307,11 @@ def _folder() -> str:
         return os.getcwd()  # noqa: PTH109  (bytes and all)
     except FileNotFoundError:
         return "/"
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a worker may say this to a reader of the report."""
+    return isinstance(value, str) and len(value) <= _TEXT and value.isprintable()
 
 
 def _not_started(why: str) -> VizschemaError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vizschema.bounds import Progress, Reading
 from vizschema.description import Description, Node
+from vizschema.rules.sent import is_facts
 from vizschema.scan.threads import Scanned, coverage_of, readable
 from vizschema.worker.process import WorkerDied
 
@@ -54,9 +55,11 @@ class _Scan:
         self._request = request
         self._progress = progress
         self._begun: dict[str, None] = {}
+        self._wanted: frozenset[str] = frozenset()
 
     def run(self, paths: Sequence[str]) -> bool:
         """Read all of it; whether no interrupt ended that."""
+        self._wanted = frozenset(paths)
         left, alone = list(paths), list[str]()
         asked: list[str] | None = None  # all
         deaths = 0
@@ -107,17 +110,20 @@ class _Scan:
 
     def _hear(self, worker: Worker, message: list[Any]) -> None:
         match message:
-            case ["progress", int(done)]:
+            case ["progress", int(done)] if done >= 0:
                 if self._progress is not None:
                     self._progress(done)
-            case ["reading", str(path)]:
+            case ["reading", str(path)] if path in self._wanted:
                 self._begun[path] = None
-            case ["facts", str(path), (dict() | None) as found, [int(chunks), int(size)]]:
+            case ["facts", str(path), found, [int(chunks), int(size)]] if self._believes(path, found, chunks, size):
                 self.facts[path] = found
                 self.chunks += chunks
                 self.bytes += size
             case _:
                 raise worker.senseless()
+
+    def _believes(self, path: str, found: Any, chunks: int, size: int) -> bool:
+        return path in self._wanted and path not in self.facts and min(chunks, size) >= 0 and is_facts(found)
 
 
 def _named(paths: Sequence[str]) -> list[str]:

@@ -1,0 +1,130 @@
+"""A worker that was taken over: whatever it says, there is a report, and the parent stays small."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+from support import traces
+
+import vizschema
+from vizschema.bounds import Bounds
+from vizschema.worker import messages, warm
+
+LIAR = """
+import os, struct, sys
+from vizschema.worker import child, messages
+def run():
+    requests = open(0, "rb", closefd=False)
+    def ask():
+        return messages.unpack(messages.read(requests))
+    def raw(body):
+        body = memoryview(struct.pack(">I", len(body)) + body)
+        while body: body = body[os.write(1, body):]
+    def send(*message):
+        raw(messages.pack(message)[4:])
+    C = {"format": "zarr", "version": 3, "store": "directory", "consolidated": False}
+    G = {"kind": "group", "attributes": {}}
+    A = {"kind": "array", "dtype": "float32", "shape": [2], "bytes": 8, "axes": None, "storage": None, "attributes": {}}
+    def described(*more):
+        send("ready", []); ask(); send("container", C); send("node", "/", G)
+        for each in more: send("node", *each)
+    ask()
+    LIE
+    while True: ask()
+child.run = run
+"""
+
+LIES = {
+    "ready-number": 'send("ready", 5)',
+    "ready-short": 'send("ready")',
+    "ready-notes": 'send("ready", [1])',
+    "no-list": 'raw(b"5")',
+    "empty": 'raw(b"[]")',
+    "unknown": 'send("ready", []); ask(); send("x")',
+    "error-short": 'send("ready", []); ask(); send("error")',
+    "error-list": 'send("ready", []); ask(); send("error", [1], 2)',
+    "error-fields": 'send("ready", []); ask(); send("error", "NotAnArchive", "x", {"path": [1]})',
+    "error-control": 'send("ready", []); ask(); send("error", "NotAnArchive", "\\x1b[2J", {})',
+    "limit-short": 'send("ready", []); ask(); send("limit")',
+    "limit-number": 'send("ready", []); ask(); send("limit", 5)',
+    "container-poor": 'send("ready", []); ask(); send("container", {"format": "zarr"})',
+    "node-poor": 'described(["/x", {"kind": "array"}])',
+    "node-types": 'described(["/x", {"kind": "group", "attributes": 5}])',
+    "node-kind": 'described(["/x", {"kind": [1]}])',
+    "node-axes": 'described(["/x", {**A, "axes": ["a", "b"]}])',
+    "node-shape": 'described(["/x", {**A, "shape": [-1]}])',
+    "path-empty": 'described(["", G])',
+    "path-double": 'described(["/a//b", G])',
+    "touching-nothing": 'send("ready", []); ask(); send("touching", ""); send("x")',
+    "no-root": 'send("ready", []); ask(); send("container", C); send("node", "/x", G); send("end", C)',
+    "end-poor": 'described(); send("end", None)',
+    "deep": "described(); raw(b'[\"node\",\"/x\",' + b'[' * 1000 + b']' * 1000 + b']')",
+    "facts-poor": 'described(["/x", A]); send("end", C); ask(); send("facts", "/x", {"damaged_chunks": 5}, [1, 4])',
+    "facts-elsewhere": 'described(["/x", A]); send("end", C); ask(); send("facts", "/y", None, [1, 4])',
+    "facts-negative": 'described(["/x", A]); send("end", C); ask(); send("facts", "/x", None, [-1, 4])',
+    "progress-text": 'described(["/x", A]); send("end", C); ask(); send("progress", "x")',
+}
+
+LARGE = {
+    "lists": 'described(); raw(b"[" + b"[]," * 20_000_000 + b"0]")',
+    "objects": 'described(); raw(b"[" + b"{}," * 20_000_000 + b"0]")',
+    "numbers": 'described(); raw(b"[" + b"7," * 30_000_000 + b"0]")',
+    "nodes": 'described(*([f"/x{i}", {**G, "attributes": {"a": [{}] * 1000}}] for i in range(20_000)))',
+}
+
+VALIDATE = """
+import resource, sys
+from vizschema.cli.main import main
+from vizschema.worker import warm
+warm._START = warm._START.replace("sys.exit(", f"exec({sys.argv[1]!r}); sys.exit(")
+code = main(["validate", sys.argv[2], "--format", "json"])
+print("exit", code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> str:
+    return str(traces.written(tmp_path, "zarr-v3"))
+
+
+def lying(lie: str) -> str:
+    return LIAR.replace("LIE", lie)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_worker_that_lies_is_a_finding(lie: str, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = lying(LIES[lie])
+    monkeypatch.setattr(warm, "_START", warm._START.replace("sys.exit(", f"exec({code!r}); sys.exit("))
+    report = vizschema.validate(archive, isolated=True, bounds=Bounds(seconds=60))
+    assert report.error is None
+    assert {"crashed", "chunk-readable"} & {finding.rule for finding in report.errors}
+    assert report.exit_code == 1
+
+
+@pytest.mark.parametrize("lie", LARGE)
+def test_a_worker_that_says_too_much_is_over_a_limit(lie: str, archive: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", VALIDATE, lying(LARGE[lie]), archive], capture_output=True, text=True, check=False
+    )
+    word, code, mebibytes = ran.stdout.splitlines()[-1].split()
+    assert (word, code) == ("exit", "1")
+    assert "over-limit" in ran.stdout
+    assert int(mebibytes) < 512
+
+
+def test_values_are_counted_before_a_message_is_unpacked() -> None:
+    assert messages.count_values(b'["a",{"b":1,"c":[2]}]') == 5
+    text = orjson.dumps(["," * (1 << 17)])
+    assert messages.count_values(text) == 1
+    escaped = orjson.dumps(['"\\,' * (1 << 16)])
+    assert messages.count_values(escaped) == 1
+
+
+def test_a_message_that_is_nested_too_deeply_is_malformed() -> None:
+    with pytest.raises(messages.Malformed, match="nested"):
+        messages.unpack(b"[" * 301 + b"]" * 301)
+    assert messages.unpack(orjson.dumps(["[" * 1000])) == ["[" * 1000]

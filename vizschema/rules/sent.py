@@ -1,0 +1,65 @@
+"""What a worker says, checked before it is believed: against the schema of descriptions, in number and in nesting.
+
+A worker reads an archive, and may have been taken over by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+
+from vizschema.rules.documents import read_json, root
+
+_ADDED = frozenset({"members", "roles"})
+"""What `description.complete` adds to a node that a worker sends."""
+
+_STRAY = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "stray"}}, "maxProperties": 4}
+_PATH = re.compile(r"/|(?:/[^/]+)+")
+
+
+def is_path(path: str) -> bool:
+    """Whether this is the path of a node."""
+    return _PATH.fullmatch(path) is not None
+
+
+def is_node(path: str, node: Any) -> bool:
+    """Whether a worker may say this of a node: what becomes of it in a description is valid there."""
+    if not is_path(path) or not isinstance(node, dict):
+        return False
+    validator = _validators().get(str(node.get("kind")))
+    if validator is None or not validator.is_valid(node):
+        return False
+    return node["kind"] != "array" or node["axes"] is None or len(node["axes"]) == len(node["shape"])
+
+
+def is_container(block: Any, *, whole: bool) -> bool:
+    """Whether this is a `container` block, the whole or what is known of it before the archive is opened."""
+    return bool(_validators()["whole container" if whole else "container"].is_valid(block))
+
+
+def is_facts(facts: Any) -> bool:
+    """Whether these are the facts of an array, or None."""
+    return facts is None or bool(_validators()["facts"].is_valid(facts))
+
+
+@cache
+def _validators() -> Mapping[str, Any]:
+    """A validator for each kind of node, for `container` and for `facts`."""
+    schema = read_json(root() / "description.schema.json")
+    kinds = {each["if"]["properties"]["kind"]["const"]: each["then"] for each in schema["$defs"]["node"]["allOf"]}
+    sent = {
+        kind: {**sub, "required": [key for key in sub["required"] if key not in _ADDED]} for kind, sub in kinds.items()
+    }
+    container = schema["properties"]["container"]
+    early = {key: value for key, value in container.items() if key not in ("if", "then", "else")}
+    parts = {**sent, "stray": _STRAY, "container": early, "whole container": container}
+    parts["facts"] = kinds["array"]["properties"]["facts"]
+    options = jsonschema_rs.RegexOptions()  # linear time, whatever the text
+    return {
+        name: jsonschema_rs.Draft202012Validator({"$defs": schema["$defs"], **part}, pattern_options=options)
+        for name, part in parts.items()
+    }

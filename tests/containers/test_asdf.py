@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from support.asdf_files import HEADER, Stored, asdf_file, ndarray
 
+import vizschema
+from vizschema.containers.asdf import strided
 from vizschema.containers.base import Limits
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import ChunkDamaged, read_whole
@@ -189,6 +191,9 @@ class TestFaults:
             (ndarray(more=", strides: [24, 4]"), "unsupported"),
             (ndarray(more=", strides: [-12, 4]"), "unsupported"),
             (ndarray(more=", strides: [4]"), "metadata-invalid"),
+            (ndarray(shape="[2, 2]", more=", strides: [4, 4]"), "unsupported"),
+            (ndarray(shape="[3]", more=", strides: [2]"), "unsupported"),
+            (ndarray(shape="[2, 3]", more=", offset: 8, strides: [-12, 4]"), "unsupported"),
             (ndarray(more=", mask: 1"), "unsupported"),
             (ndarray(more=", more: 1"), "unsupported"),
             (ndarray(more=", shape: [6]"), "metadata-malformed"),
@@ -345,3 +350,52 @@ class TestValues:
         part = numcodecs.lz4.compress(SIX.tobytes())
         nodes(tmp_path, f"a: {ndarray()}", Stored(struct.pack(">I", len(part)) + part, 24, b"lz4\0"))
         assert np.array_equal(read(tmp_path / "a.asdf", "/a"), SIX)
+
+
+WHOLE = np.arange(2 * 3 * 4, dtype="<f4").reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    "part",
+    [
+        WHOLE[:, ::2],
+        WHOLE[:, ::-1, 1:3],
+        WHOLE[::-1, ::-1, ::-1],
+        WHOLE.transpose(1, 0, 2),
+        WHOLE.transpose(2, 0, 1)[::2],
+        WHOLE[1, 2, ::3],
+        WHOLE[:, 1:2, 3:],
+    ],
+    ids=str,
+)
+def test_values_with_gaps_and_in_another_order_are_those_that_asdf_reads(
+    part: Any, packed: bool, tmp_path: Path
+) -> None:
+    offset = part.__array_interface__["data"][0] - WHOLE.__array_interface__["data"][0]
+    more = f", offset: {offset}, strides: {list(part.strides)}"
+    raw = WHOLE.tobytes()
+    block = Stored(zlib.compress(raw), len(raw), b"zlib", checksum=None) if packed else Stored(raw, checksum=None)
+    tree = f"x: {ndarray(shape=list(part.shape), more=more)}"
+    (tmp_path / "a.asdf").write_bytes(asdf_file(tree, block))
+    with asdf.open(tmp_path / "a.asdf") as file:
+        assert np.array_equal(np.asarray(file["x"]), part)
+    with vizschema.open(tmp_path / "a.asdf") as archive:
+        found = archive["/x"]
+        assert np.array_equal(found[...], part)
+        assert np.array_equal(found[-1], part[-1])
+    assert reasons(describe(tmp_path / "a.asdf")["nodes"]) == {}
+
+
+def test_a_block_with_gaps_between_values_is_held_within_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strided, "MOST", 23)
+    found = nodes(tmp_path, f"x: {ndarray(shape='[3]', more=', strides: [8]')}\nfine: {ndarray()}", BLOCK)
+    assert reasons(found) == {"/x": "unsupported"}
+
+
+def test_a_checksum_of_a_block_with_gaps_between_values_is_compared(tmp_path: Path) -> None:
+    tree = f"x: {ndarray(shape='[3]', more=', strides: [8]')}"
+    (tmp_path / "a.asdf").write_bytes(asdf_file(tree, BLOCK._replace(checksum=b"1" * 16)))
+    assert read(tmp_path / "a.asdf", "/x").reason == "checksum"

@@ -23,7 +23,7 @@ class Stored(NamedTuple):
     header_size: int = 48
 
 
-def ndarray(source: Any = 0, datatype: str = "float32", shape: str = "[2, 3]", more: str = "") -> str:
+def ndarray(source: Any = 0, datatype: str = "float32", shape: Any = "[2, 3]", more: str = "") -> str:
     """An ndarray in flow style."""
     return f"!core/ndarray-1.1.0 {{source: {source}, datatype: {datatype}, byteorder: little, shape: {shape}{more}}}"
 

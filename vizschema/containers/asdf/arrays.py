@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vizschema.containers.asdf.blocks import StoredBlock
+from vizschema.containers.asdf.strided import require_strided
 from vizschema.containers.asdf.tree import Alias
 from vizschema.containers.base import Unreadable, quote
 from vizschema.containers.bytes.packed import Run
@@ -35,7 +36,10 @@ ORDERS = {"little": "<", "big": ">"}
 
 
 class Ndarray(NamedTuple):
-    """An array: its canonical type, its NumPy type (None if it is not numeric), shape, and where it lies."""
+    """An array: its canonical type, its NumPy type (None if it is not numeric), shape, and where it lies.
+
+    `strides` are None where the values lie side by side.
+    """
 
     dtype: Dtype
     stored: np.dtype[Any] | None
@@ -43,6 +47,7 @@ class Ndarray(NamedTuple):
     run: Run
     offset: int
     fortran: bool
+    strides: tuple[int, ...] | None = None
 
 
 def in_block(value: Mapping[str, Any], blocks: Sequence[StoredBlock]) -> Ndarray:
@@ -56,6 +61,9 @@ def in_block(value: Mapping[str, Any], blocks: Sequence[StoredBlock]) -> Ndarray
     offset = _offset(value.get("offset", 0))
     shape = _shape(value.get("shape"), dtype, block.run.size - offset)
     fortran = _fortran(value.get("strides"), shape, dtype.item_bytes)
+    if fortran is None:
+        require_strided(block.run, shape, value["strides"], offset, dtype.item_bytes)
+        return Ndarray(dtype, stored, shape, block.run, offset, False, tuple(value["strides"]))
     need = math.prod(shape) * dtype.item_bytes
     if offset + need > block.run.size:
         detail = f"the ndarray needs {need} bytes from {offset} of {block.run.key}, which has {block.run.size}"
@@ -146,8 +154,8 @@ def _offset(value: Any) -> int:
     return _whole("the offset", value)
 
 
-def _fortran(strides: Any, shape: Sequence[int], item_bytes: int) -> bool:
-    """Whether the first axis runs fastest; raises `Unreadable` where the values have gaps, or another order."""
+def _fortran(strides: Any, shape: Sequence[int], item_bytes: int) -> bool | None:
+    """Whether the first axis runs fastest; None where the values have gaps, or another order. Raises `Unreadable`."""
     if strides is None:
         return False
     if type(strides) is not list or len(strides) != len(shape) or any(type(each) is not int for each in strides):
@@ -161,9 +169,7 @@ def _fortran(strides: Any, shape: Sequence[int], item_bytes: int) -> bool:
     sizes = [shape[index] for index in moving]
     if found == _steps(sizes[::-1], item_bytes)[::-1]:
         return False
-    if found == _steps(sizes, item_bytes):
-        return True
-    raise Unreadable("unsupported", f"the strides {quote(repr(strides))} are neither of C nor of Fortran order")
+    return True if found == _steps(sizes, item_bytes) else None
 
 
 def _steps(sizes: Sequence[int], item_bytes: int) -> list[int]:

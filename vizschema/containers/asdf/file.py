@@ -14,6 +14,7 @@ from vizschema.containers.asdf.account import asdf_readings
 from vizschema.containers.asdf.arrays import Ndarray
 from vizschema.containers.asdf.blocks import STANDARDS, StoredBlock, read_blocks, read_frame
 from vizschema.containers.asdf.nodes import is_ndarray, read_ndarray
+from vizschema.containers.asdf.strided import StridedValues
 from vizschema.containers.asdf.tree import Alias, Broken, Tagged, read_tree
 from vizschema.containers.attributes import Attributes, Unsupported, clean_attributes, real_dtype
 from vizschema.containers.base import Limits, Unreadable, Watch, name_node, quote, read_as, unwatched
@@ -94,7 +95,7 @@ class Asdf:
                     step = escape_name(key).replace("/", "\\u002f")
                     pending.append((description.join(path, step), key, depth + 1, inner))
 
-    def values(self, path: str) -> FlatValues:
+    def values(self, path: str) -> FlatValues | StridedValues:
         """The values of the array at `path`; raises `ChunkDamaged` where there is none, or none that NumPy has."""
         if self._stored is None:
             for _ in self.nodes():
@@ -103,6 +104,8 @@ class Asdf:
         if found is None or found[0].stored is None:
             raise ChunkDamaged("undecodable", "there is no array of this name, or of a type that NumPy lacks", path)
         array, dtype = found
+        if array.strides is not None:
+            return StridedValues(array.run, dtype, found[0].stored, array.shape, array.offset, array.strides)
         return FlatValues(
             array.run, dtype, found[0].stored, array.shape, array.offset, fortran=array.fortran, pool=self._pool
         )

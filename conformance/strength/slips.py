@@ -133,6 +133,8 @@ class Witnesses:
         worded = [rule for rule in profile.rules.values() if rule != self._profile.rules.get(rule.id, rule)]
         if worded:
             return f"rule {worded[0].id} in other words"
+        if profile.views != self._profile.views:
+            return "the views are others"
         changed = _rules_changed(self._profile, profile)
         measured = profile.facts != self._profile.facts
         for case, description, found in sorted(self._expected, key=lambda each: each[0].rule not in changed):

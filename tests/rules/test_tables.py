@@ -100,6 +100,18 @@ class TestSlips:
             ('"integers"', '"floats"', "below: expected a dtype among int8"),
             ('dtype = "integers", ', "", "nodes /inputs/token: dtype is missing"),
             ('need = "yes", below', 'need = "yess", below', "found 'yess'; did you mean yes?"),
+            ('need = "yes", below', 'need = "unless declare", below', "did you mean unless declared?"),
+            ('"floats"}', '"floats", view = "squares"}', "did you mean square?"),
+            (
+                '"token hidden", dtype = "floats"}',
+                '"token hidden", dtype = "floats", view = "square"}',
+                "one axis twice",
+            ),
+            ('"token hidden", dtype = "floats"}', '"token hidden", dtype = "floats", view = "points"}', "by `sizes`"),
+            ('"floats"}', '"floats", scopes = {tokn = "/activations"}}', "has no axis 'tokn'; did you mean token?"),
+            ('"floats"}', '"floats", scopes = {token = "/activation"}}', "did you mean /activations?"),
+            ('"floats"}', '"floats", scopes = {token = "/outputs"}}', "is neither the row nor a group above it"),
+            ('"floats"}', '"floats", scope = {}}', "did you mean scopes?"),
             ('need = "yes", below', "range = [4, 1], below", "the smallest value is larger than the largest"),
             ('below = "vocabulary"', 'argmax_of = "/outputs/logit"', "did you mean /outputs/logits?"),
             ('below = "vocabulary"', 'argmax_of = "/activations/layer_NN"', "is not one node of the table"),
@@ -187,6 +199,47 @@ class TestWhatIsBuilt:
         assert ("gpt2-known-nodes", path) in errors(profile, gpt2() | {path: values("hidden", "int64")})
         inner = {path: group({}), f"{path}/token": values("token", "int64")}
         assert errors(profile, gpt2() | inner) == [("gpt2-known-nodes", path)]
+
+    def test_a_node_that_is_needed_unless_declared_is_missed_or_declared(self, tmp_path: Path) -> None:
+        table = GPT2.replace('need = "yes", below', 'need = "unless declared", below')
+        some = table.replace(
+            'token:key", dtype = "floats"', 'token:key", dtype = "floats", need = "some unless declared"'
+        )
+        profile, nodes = profile_of(tmp_path, some), gpt2()
+        assert errors(profile, nodes) == []
+        for path in ("/inputs/token", "/inputs", "/attention/self/layer_00", "/attention/self", "/attention"):
+            del nodes[path]
+        assert errors(profile, nodes) == [("gpt2-nodes", "/"), ("gpt2-nodes", "/inputs/token")]
+        nodes["/"]["attributes"]["not_captured"] = ["/inputs/token: lost", "/attention: fused"]
+        assert errors(profile, nodes) == []
+        nodes["/"]["attributes"]["not_captured"] = ["/inputs: lost", "/attention/self/layer_00: fused"]
+        assert errors(profile, nodes) == [("gpt2-nodes", "/")]
+
+    def test_a_scope_stands_where_the_table_says_and_nowhere_else(self, tmp_path: Path) -> None:
+        text = GPT2.replace('"/activations/layer_NN"    =', '"/activations/<prompt>/layer_NN" =')
+        text = text.replace(
+            '"token hidden", dtype = "floats"',
+            '"token hidden", dtype = "floats", scopes = {token = "/activations/<prompt>"}',
+        )
+        profile, nodes = profile_of(tmp_path, text), gpt2()
+        nodes["/activations/p/layer_00"] = nodes.pop("/activations/layer_00")
+        nodes["/activations/p"] = group({"scope_token": "p"})
+        assert errors(profile, nodes) == []
+        for path, axis in (
+            ("/activations", "token"),
+            ("/activations/p", "hidden"),
+            ("/activations/p/layer_00", "token"),
+        ):
+            attributes = nodes[path]["attributes"]
+            attributes[f"scope_{axis}"] = "other"
+            assert ("gpt2-scopes", path) in errors(profile, nodes)
+            del attributes[f"scope_{axis}"]
+
+    def test_a_view_is_how_an_array_is_drawn(self, tmp_path: Path) -> None:
+        profile = profile_of(tmp_path, GPT2.replace('token:key", dtype', 'token:key", view = "square", dtype'))
+        assert versions.view_of(profile, "/attention/self/layer_07") == "square"
+        assert versions.view_of(profile, "/activations/layer_07") is None
+        assert versions.view_of(SPEC.profile("vit"), "/inputs/images") == "image"
 
     def test_a_needed_node_is_missed(self, tmp_path: Path) -> None:
         nodes = gpt2()

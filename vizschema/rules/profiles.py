@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,8 @@ class Profile:
     rules: Mapping[str, Rule] = field(repr=False)
     facts: tuple[Mapping[str, Any], ...] = field(repr=False)
     recognized_by: tuple[str, ...] = ()
+    views: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    """How arrays are drawn, the first that matches: a pattern of paths, and image, square, curve or points."""
     table: Path | None = None
     """The table that it is built from; None for one by hand."""
 
@@ -95,6 +98,11 @@ def axes_at(profile: Profile, path: str) -> tuple[tuple[str, ...], ...]:
         return ()
     nodes = _nodes_of(profile.table, profile.version)
     return tuple(axes for node in nodes if node.stands_for(path) for axes in node.full_axes)
+
+
+def view_of(profile: Profile, path: str) -> str | None:
+    """How the array at `path` is drawn by `profile`: image, square, curve or points; None where it does not say."""
+    return next((each["view"] for each in profile.views if re.search(each["at"], path, re.ASCII)), None)
 
 
 @functools.lru_cache(maxsize=8)
@@ -153,7 +161,7 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
         own_facts.require_form(folder / FACTS, own, root() / "facts.schema.json")
     # Rules that are built upon bring the facts that they are about, unless `extends` says otherwise.
     names = own.get("extends", _built_upon(documents, folder))
-    inherited = [fact for base in names for fact in _inherited(files, folder, base, version)]
+    inherited = [fact for base in names for fact in _beside(files, folder, base, version).facts]
     facts = (*inherited, *own.get("facts", ()))
     if by_hand and folder.parent.name != PARTS:  # a part is judged with the profile that it is a part of
         schemas = [document for url, document in documents.items() if not url.startswith(HOME)]
@@ -167,6 +175,7 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
         _unique(_rules(must["$id"], should["$id"], documents)),
         facts,
         tuple(own.get("recognized_by", ())),
+        (*own.get("views", ()), *(view for base in names for view in _beside(files, folder, base, version).views)),
         table or next((place for place in (folder / TABLE,) if place.is_file()), None),
     )
 
@@ -186,15 +195,17 @@ def profiles_in(folder: Path) -> dict[str, Profile]:
 def _profile_in(folder: Path, name: str, documents: Mapping[str, Schema]) -> Profile:
     must, should = (read_json(folder / name / f"{level}.schema.json")["$id"] for level in LEVELS)
     rules = _unique(_rules(must, should, documents))
-    return Profile(name, folder.name, must, should, documents, rules, tuple(_facts_in(folder, name)))
+    facts, views = (tuple(_listed_in(folder, name, key)) for key in ("facts", "views"))
+    return Profile(name, folder.name, must, should, documents, rules, facts, views=views)
 
 
-def _facts_in(folder: Path, name: str) -> Iterator[Mapping[str, Any]]:
-    path = folder / name / "facts.json"
+def _listed_in(folder: Path, name: str, key: str) -> Iterator[Mapping[str, Any]]:
+    """What `facts.json` of a profile, and those that it extends, list under a key."""
+    path = folder / name / FACTS
     own = read_json(path) if path.is_file() else {}
     for base in own.get("extends", ()):
-        yield from _facts_in(folder, base)
-    yield from own.get("facts", ())
+        yield from _listed_in(folder, base, key)
+    yield from own.get(key, ())
 
 
 def _built_upon(documents: Mapping[str, Schema], folder: Path) -> list[str]:
@@ -204,11 +215,12 @@ def _built_upon(documents: Mapping[str, Schema], folder: Path) -> list[str]:
     return sorted("/".join(each.parts[1:]) for each in folders)
 
 
-def _inherited(files: _Files, folder: Path, name: str, version: str) -> tuple[Mapping[str, Any], ...]:
+def _beside(files: _Files, folder: Path, name: str, version: str) -> Profile:
+    """What `facts.json` in a folder names in `extends`: what is beside it, or of the specification."""
     beside = Path(os.path.normpath(folder / name))
     if beside / FACTS in files.built:
-        return _load(files, beside, version, name).facts
-    return load_profile(beside if beside.is_dir() else root() / version / name, version).facts
+        return _load(files, beside, version, name)
+    return load_profile(beside if beside.is_dir() else Path(os.path.normpath(root() / version / name)), version)
 
 
 def _empty(must: Schema) -> Schema:

@@ -24,6 +24,7 @@ from vizschema.rules.profiles import (
     load_profile,
     profile_at,
     profiles_in,
+    view_of,
 )
 from vizschema.text import suggestion
 
@@ -48,6 +49,7 @@ __all__ = [
     "root",
     "subschemas",
     "versions",
+    "view_of",
 ]
 
 

@@ -90,6 +90,8 @@ def _nodes() -> Iterator[Break]:
     for parent in ("attention", "attention_topk"):
         yield broken("openfold-known-nodes", "openfold", f"{parent.replace('_', '-')}-cross", f"The profile has no /{parent}/cross.", add(f"/{parent}/cross", array("ipa_head residue:query residue:key", normalization="none", source="unknown")))
     yield valid("openfold-known-nodes", "openfold", "in-extra", "Below /extra any node may be.", add("/extra", group()), add("/extra/plddt", array("residue")))
+    yield valid("representation-axes", "openfold", "first-row-of-the-msa", "The first row of the MSA beside the single representation.", add("/msa_first_row", group(num_layers=1)), add("/msa_first_row/layer_00", array("residue msa_channel")))
+    yield broken("representation-axes", "openfold", "first-row-of-the-msa-openfold", "The first row of the MSA has channels of the MSA.", add("/msa_first_row", group(num_layers=1)), add("/msa_first_row/layer_00", array("residue single_channel")))
     yield valid("openfold-known-nodes", "openfold", "many-layers", "Numbers of three digits.", *(move(f"/single/layer_0{i}", f"/single/layer_00{i}") for i in range(2)))
     yield broken("node-name", "openfold", "capital", "A name that is no name: one fault, not two.", add("/outputs/PAE", array("residue:i residue:j")))
     yield broken("node-name", "openfold", "hyphen", "A name that is no name: one fault, not two.", add("/outputs/p-tm", array("")))
@@ -100,6 +102,14 @@ def _nodes() -> Iterator[Break]:
     for kind in KINDS:
         others = [f"/attention/{each}" for each in KINDS if each != kind]
         yield valid("attention-present", "openfold", f"only-{kind.replace('_', '-')}", "Attention of one kind will do.", without(*others))
+    for path in ("/inputs/msa", "/outputs/confidence", "/single", "/pair", "/attention"):
+        declared = attribute("/", "not_captured", [f"{path}: the model has none"])
+        yield broken("declared-absence", "openfold", f"{slug_of(path)}-openfold", f"{path} is missing, and declared.", without(path), declared)
+        yield broken("not-captured-absent", "openfold", f"{slug_of(path)}-openfold", f"{path} is declared, and there.", declared)
+    yield broken("declared-absence", "openfold", "group-of-the-msa-openfold", "The MSA is missing, and its group is declared.", without("/inputs"), attribute("/", "not_captured", ["/inputs: lost"]), also=("openfold-nodes",))
+    yield broken("openfold-nodes", "openfold", "another-declared", "The MSA is missing, and another node is declared.", without("/inputs/msa"), attribute("/", "not_captured", ["/inputs/ms: lost"]), also=("declared-absence",))
+    yield broken("openfold-nodes", "openfold", "sequence-declared", "The sequence is needed, also where it is declared.", without("/inputs/sequence"), *_alone("/inputs/sequence"), attribute("/", "not_captured", ["/inputs/sequence: lost"]), also=("declared-absence",))
+    yield broken("attention-present", "openfold", "one-kind-declared", "Attention is missing, and only one kind of it is declared.", without("/attention"), attribute("/", "not_captured", ["/attention/ipa: lost"]), also=("declared-absence",))
     yield broken("attention-present", "openfold", "none", "There is no /attention.", without("/attention"))
     yield broken("attention-present", "openfold", "no-layers", "Kinds of attention without any layer.", without("/attention"), add("/attention", group()), add("/attention/ipa", group(num_layers=0)))
     for name in ("single", "pair"):

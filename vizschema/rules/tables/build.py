@@ -10,7 +10,7 @@ from vizschema.errors import SpecError
 from vizschema.rules.tables import axes, fragments, needs, rows
 from vizschema.rules.tables.judges import Judge, judges_of
 from vizschema.rules.tables.layout import laid_out
-from vizschema.rules.tables.paths import pattern
+from vizschema.rules.tables.paths import Steps, pattern
 from vizschema.rules.tables.relations import RELATIONS
 from vizschema.rules.tables.schemas import asserted, structure
 from vizschema.rules.tables.table import Part, Table
@@ -105,7 +105,17 @@ def _facts(table: Table) -> dict[str, Any]:
     inherited += [part.folder(table) for part in table.parts]
     entries = [{"at": pattern(steps), "measure": [fact], **more} for fact, more, steps in _entries(table)]
     words = {"recognized_by": list(table.recognized_by)} if table.recognized_by else {}
-    return {"extends": inherited, "facts": entries, **words}
+    views = [{"at": pattern(steps), "view": view} for view, steps in _views(table).items()]
+    return {"extends": inherited, "facts": entries, **words, **({"views": views} if views else {})}
+
+
+def _views(table: Table) -> dict[str, list[Steps]]:
+    """The nodes that are drawn in each way."""
+    found: dict[str, list[Steps]] = {}
+    for node in table.nodes:
+        if "view" in node.row.columns:
+            found.setdefault(node.row.columns["view"], []).append(node.steps)
+    return found
 
 
 def _entries(table: Table) -> Iterator[tuple[str, Mapping[str, Any], list[Any]]]:

@@ -16,7 +16,7 @@ from vizschema.rules.tables.table import Node, Table
 from vizschema.rules.tables.vocabulary import Vocabulary
 from vizschema.rules.tables.words import texts_of
 
-NEEDS = ("no", "recommended", "together", "some", "yes")
+NEEDS = ("no", "recommended", "together", "some unless declared", "some", "unless declared", "yes")
 """Needs, the loosest first."""
 
 
@@ -75,7 +75,7 @@ def _node(path: str, old: Ruled, new: Ruled) -> Iterator[Difference]:
     closed = new.rule_of.get(("closed", "/"), new.table.name)
     if path not in old.nodes:
         need = new.nodes[path].row.need
-        if need in ("yes", "together"):
+        if need in ("yes", "together", "unless declared"):
             yield Difference("added", new.rule_of["need", path], f"{path} is needed", "major")
         else:
             yield Difference("loosened", closed, f"{path} may be there", "minor")
@@ -89,6 +89,8 @@ def _node(path: str, old: Ruled, new: Ruled) -> Iterator[Difference]:
         subject = side.rule_of.get((column, path), new.table.name)
         kind = "tightened" if step == "major" else "loosened"
         yield Difference(kind, subject, f"{path}: {column}", _softened(step, side, subject))
+    if before.row.columns.get("view") != after.row.columns.get("view"):
+        yield Difference("reworded", new.table.name, f"{path}: view", "patch")
 
 
 def _softened(step: str, side: Ruled, rule: str) -> str:
@@ -144,6 +146,7 @@ _COLUMNS: Mapping[str, Callable[[Node, Node, Vocabulary], str]] = {
         *(words.dtypes_of(node.row.columns["dtype"]) for node in (before, after))
     ),
     "need": _need,
+    "scopes": _relation("scopes"),
     **{column: _relation(column) for column in RELATIONS},
 }
 

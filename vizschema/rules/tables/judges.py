@@ -19,6 +19,7 @@ DEFAULTS: Mapping[str, str] = {
     "axes": "axes",
     "dtype": "dtypes",
     "need": "nodes",
+    "scopes": "scopes",
     **dict.fromkeys(RELATIONS, "values"),
     MEASURED: "facts-measured",
     SIZE: "sizes",
@@ -102,6 +103,8 @@ def _columns(row: Row, words: Vocabulary) -> Iterator[str]:
         yield "dtype"
     if row.need != "no":
         yield "need"
+    if "scopes" in row.columns:
+        yield "scopes"
     relations = [column for column in RELATIONS if column in row.columns]
     yield from relations
     if any(RELATIONS[column].fact for column in relations):

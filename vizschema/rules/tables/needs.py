@@ -25,7 +25,7 @@ def check(nodes: Sequence[Node]) -> None:
     """Raise `SpecError` where the need of a row cannot be asked where it is."""
     for node in nodes:
         fixed = is_fixed(node.steps[:-1]) and not node.steps[-1].startswith("<")
-        if node.row.need in ("yes", "recommended") and not fixed:
+        if node.row.need in ("yes", "recommended", "unless declared") and not fixed:
             raise SpecError(
                 f"need: {node.row.need!r} is for a node, or a series, in groups with fixed names",
                 path=node.row.path,
@@ -42,11 +42,20 @@ def check(nodes: Sequence[Node]) -> None:
                 )
 
 
-def _where(groups: Sequence[Steps], then: Schema) -> Schema:
-    """`then` where the root and `groups` are groups, or are missing."""
-    named = {"/": (), **{shown(steps): steps for steps in groups}}
-    kinds = {name: {"properties": {"kind": {"const": "group"}}} for name in named}
-    return {"if": {"properties": {"nodes": {"properties": kinds}}}, "then": then}
+def _where(groups: Sequence[Steps], then: Schema, undeclared: Sequence[Schema] = ()) -> Schema:
+    """`then` where the root and `groups` are groups, or are missing, and one of `undeclared`, if any, holds."""
+    named = ["/", *map(shown, groups)]
+    where: Schema = {"nodes": {"properties": {name: {"properties": {"kind": {"const": "group"}}} for name in named}}}
+    if len(undeclared) == 1:
+        where |= undeclared[0]
+    either = {"anyOf": [{"properties": each} for each in undeclared]} if len(undeclared) > 1 else {}
+    return {"if": {"properties": where, **either}, "then": then}
+
+
+def _undeclared(nodes: Sequence[Steps]) -> list[Schema]:
+    """For each of `nodes`, that the archive does not declare it as not captured, nor a group above it."""
+    names = dict.fromkeys(tuple(shown(steps) for steps in (*above(node), node) if is_fixed(steps)) for node in nodes)
+    return [{"not_captured": {"propertyNames": {"not": {"enum": list(each)}}}} for each in names]
 
 
 def _each(nodes: Sequence[Steps]) -> Iterator[Schema]:
@@ -54,13 +63,24 @@ def _each(nodes: Sequence[Steps]) -> Iterator[Schema]:
     parents: dict[Steps, list[Steps]] = {}
     for steps in nodes:
         parents.setdefault(steps[:-1], []).append(steps)
-    for parent, members in parents.items():
-        series = [shown(steps).removesuffix(SERIES) for steps in members if steps[-1].endswith(SERIES)]
-        single = [shown(steps) for steps in members if not steps[-1].endswith(SERIES)]
-        there: Schema = {"nodes": {"required": single}} if single else {}
-        if series:
-            there["series"] = {"required": series, "properties": {name: _begun() for name in series}}
-        yield _where([*above(parent), parent] if parent else [], {"properties": there})
+    for members in parents.values():
+        yield _members(members, ())
+
+
+def _each_undeclared(nodes: Sequence[Steps]) -> Iterator[Schema]:
+    """That every one of `nodes` is there, or declared as not captured."""
+    yield from (_members([steps], _undeclared([steps])) for steps in nodes)
+
+
+def _members(members: Sequence[Steps], undeclared: Sequence[Schema]) -> Schema:
+    """That `members` of one group are there."""
+    parent = members[0][:-1]
+    series = [shown(steps).removesuffix(SERIES) for steps in members if steps[-1].endswith(SERIES)]
+    single = [shown(steps) for steps in members if not steps[-1].endswith(SERIES)]
+    there: Schema = {"nodes": {"required": single}} if single else {}
+    if series:
+        there["series"] = {"required": series, "properties": {name: _begun() for name in series}}
+    return _where([*above(parent), parent] if parent else [], {"properties": there}, undeclared)
 
 
 def _begun() -> Schema:
@@ -73,7 +93,12 @@ def _begun() -> Schema:
     return {"if": {"anyOf": elsewhere}, "then": {"properties": {"indices": {"minItems": 1}}}}
 
 
-def _one(nodes: Sequence[Steps]) -> Iterator[Schema]:
+def _one_undeclared(nodes: Sequence[Steps]) -> Iterator[Schema]:
+    """That one of `nodes` is there, or each of them is declared as not captured."""
+    yield from _one(nodes, _undeclared(nodes))
+
+
+def _one(nodes: Sequence[Steps], undeclared: Sequence[Schema] = ()) -> Iterator[Schema]:
     """That one of `nodes` is there, unless a group that would hold one cannot be read."""
     groups = list(dict.fromkeys(group for steps in nodes for group in above(steps)))
     shared = [group for group in groups if is_fixed(group) and all(steps[: len(group)] == group for steps in nodes)]
@@ -85,7 +110,7 @@ def _one(nodes: Sequence[Steps]) -> Iterator[Schema]:
     if inner:
         readable = {"properties": {"kind": {"enum": ["group", "array"]}}}
         none["patternProperties"] = {**none.get("patternProperties", {}), pattern(inner): readable}
-    yield _where(shared, {"properties": {"nodes": {"not": none}}})
+    yield _where(shared, {"properties": {"nodes": {"not": none}}}, undeclared)
 
 
 def _all_or_none(nodes: Sequence[Steps]) -> Iterator[Schema]:
@@ -105,5 +130,7 @@ _NEEDS: Mapping[str, Callable[[Sequence[Steps]], Iterator[Schema]]] = {
     "yes": _each,
     "recommended": _each,
     "some": _one,
+    "unless declared": _each_undeclared,
+    "some unless declared": _one_undeclared,
     "together": _all_or_none,
 }

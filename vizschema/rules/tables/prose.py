@@ -15,6 +15,8 @@ NEEDS: Mapping[str, str] = {
     "recommended": "no",
     "some": "one at least",
     "together": "all or none",
+    "unless declared": "unless declared",
+    "some unless declared": "one at least, unless declared",
 }
 """What the prose says of each need."""
 

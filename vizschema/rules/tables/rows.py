@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from vizschema.errors import SpecError
-from vizschema.rules.tables.axes import is_near, names_in
+from vizschema.rules.tables.axes import is_near, name_of, names_in
 from vizschema.rules.tables.paths import above, example, is_fixed, overlap, shown
 from vizschema.rules.tables.relations import RELATIONS, Relation
 from vizschema.rules.tables.table import Node, Table
@@ -24,6 +24,8 @@ def check(table: Table, words: Vocabulary) -> None:
     for node in table.nodes:
         _path(node, words)
         _dtype(node, words)
+        _scopes(node)
+        _view(node, table)
         for column, value in node.row.columns.items():
             if column in RELATIONS:
                 _relation(node, column, value, nodes, words)
@@ -75,6 +77,42 @@ def _dtype(node: Node, words: Vocabulary) -> None:
             path=place,
             fix="write float32 float64",
         )
+
+
+def _scopes(node: Node) -> None:
+    """Raise `SpecError` where a scope is of no axis of the row, or its label at no group above it."""
+    place, names = f"{node.row.path}: scopes", names_in([node])
+    steps = node.row.path[1:].split("/")
+    places = ["/" + "/".join(steps[:length]) for length in range(1, len(steps) + 1)]
+    for axis, path in node.row.columns.get("scopes", {}).items():
+        if axis not in names:
+            raise SpecError(f"the row has no axis {axis!r}{suggestion(axis, names)}", path=place)
+        if path not in places:
+            hint = suggestion(path, places) or f": expected one of {', '.join(places)}"
+            raise SpecError(f"{path} is neither the row nor a group above it{hint}", path=place)
+
+
+VIEWS: Mapping[str, tuple[str, Callable[[Sequence[str], Mapping[str, int]], bool]]] = {
+    "image": ("two axes or more", lambda names, _: len(names) > 1),
+    "square": ("one axis twice, with two roles", lambda names, _: len(set(names)) < len(names)),
+    "curve": ("an axis", lambda names, _: bool(names)),
+    "points": (
+        "an axis of size 2 or 3 by `sizes`",
+        lambda names, sizes: any(sizes.get(each) in (2, 3) for each in names),
+    ),
+}
+"""How an array may be drawn: what its axes have to be, in words and as a check of their names."""
+
+
+def _view(node: Node, table: Table) -> None:
+    """Raise `SpecError` where the axes of a row cannot be drawn as its view says."""
+    view = node.row.columns.get("view")
+    if view is None:
+        return
+    expected, fits = VIEWS[view]
+    for axes in node.axes:
+        if not fits([name_of(axis) for axis in axes], table.all_sizes()):
+            raise SpecError(path=f"{node.row.path}: view", expected=f"{expected} for {view}", found=_shown([axes]))
 
 
 def _relation(node: Node, column: str, value: Any, nodes: Sequence[Node], words: Vocabulary) -> None:

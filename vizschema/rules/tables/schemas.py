@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from vizschema.rules.tables.axes import names_in
 from vizschema.rules.tables.judges import CLOSED, MEASURED, SIZE, Check, Judge
 from vizschema.rules.tables.needs import needed
-from vizschema.rules.tables.paths import Steps, closed, example, groups_of, is_fixed, is_free, overlap, pattern, shown
+from vizschema.rules.tables.paths import (
+    Steps,
+    above,
+    closed,
+    example,
+    groups_of,
+    is_fixed,
+    is_free,
+    overlap,
+    pattern,
+    shown,
+)
 from vizschema.rules.tables.relations import RELATIONS
 from vizschema.rules.tables.table import OWN, Node, Table
 from vizschema.rules.tables.vocabulary import Vocabulary
@@ -31,6 +42,7 @@ def asserted(judge: Judge, table: Table, words: Vocabulary) -> Schema:
         *_of_nodes([placed for check in judge.checks for placed in _placed(check, words)]),
         *_measured(list(judge.of(MEASURED)), words, strict=table.is_own),
         *_sizes(list(judge.of(SIZE)), table),
+        *_scopes(list(judge.of("scopes")), table),
         *needed([node for check in judge.of("need") for node in check.nodes]),
         *(schema for _ in judge.of(CLOSED) for schema in _closed(table)),
     ]
@@ -158,6 +170,23 @@ def _measured(checks: Sequence[Check], words: Vocabulary, *, strict: bool) -> It
     for axis, found in sized.items():
         known = {"axes": {"required": [axis], "properties": {axis: {"maxProperties": 1}}}}
         yield from ({"if": {"properties": {**read, **known}}, "then": schema} for schema in _of_nodes(found))
+
+
+def _scopes(checks: Sequence[Check], table: Table) -> Iterator[Schema]:
+    """That the axes of rows which say where their scopes are have no label elsewhere: at the array, or above it."""
+    allowed = {(place, axis) for node in table.all_nodes() for axis, place in node.scopes.items()}
+    refused: dict[Steps, dict[str, None]] = {}
+    for node in (node for check in checks for node in check.nodes):
+        for place in (*above(node.steps), node.steps):
+            found = refused.setdefault(place, {})
+            found.update(dict.fromkeys(axis for axis in names_in([node]) if (place, axis) not in allowed))
+    labels = {place: f"^scope_({'|'.join(found)})$" for place, found in refused.items() if found}
+    yield from _of_nodes(
+        [
+            (place, {"properties": {"attributes": {"propertyNames": {"not": {"pattern": label}}}}})
+            for place, label in labels.items()
+        ]
+    )
 
 
 def _sizes(checks: Sequence[Check], table: Table) -> Iterator[Schema]:

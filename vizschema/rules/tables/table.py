@@ -46,6 +46,12 @@ class Node:
     axes: tuple[tuple[str, ...], ...]
 
     @property
+    def scopes(self) -> dict[str, Steps]:
+        """Where the label of each axis of the row may be that has a scope: a group above the array, or the array."""
+        at = self.row.columns.get("scopes", {})
+        return {axis: self.steps[: len(path[1:].split("/"))] for axis, path in at.items()}
+
+    @property
     def full_axes(self) -> tuple[tuple[str, ...], ...]:
         """The alternatives that name every axis."""
         return tuple(axes for axes in self.axes if OWN not in axes)

@@ -75,7 +75,17 @@ _NEEDS = {
     "recommended": "{}",
     "some": "at least one of {}",
     "together": "all of {}, or none of them",
+    "unless declared": "{}, unless `not_captured` names what is missing",
+    "some unless declared": "at least one of {}, unless `not_captured` names what is missing",
 }
+
+
+def _scopes(checks: Sequence[Check], _: Table) -> str:
+    phrases = []
+    for row in _rows(checks):
+        at = [f"{axis} at `{path}`" for axis, path in row.columns["scopes"].items()]
+        phrases.append(f"`{row.path}` has " + (f"a scope of {_listed(at, 'and')} alone" if at else "no scope"))
+    return _sentence(phrases)
 
 
 def _values(checks: Sequence[Check], _: Table) -> str:
@@ -108,6 +118,7 @@ _CLAUSES: Mapping[str, Callable[[Sequence[Check], Table], str]] = {
     "axes": _axes,
     "dtype": _dtype,
     "need": _need,
+    "scopes": _scopes,
     "values": _values,
     MEASURED: _measured,
     SIZE: _size,
@@ -122,6 +133,10 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "need": (
         "What is there cannot be interpreted without the rest.",
         "capture what is named, and write it under this name.",
+    ),
+    "scopes": (
+        "An axis with a scope where readers expect none cannot be compared with the same axis elsewhere.",
+        "take the attribute `scope_<axis>` away, or set it where the table says.",
     ),
     "values": (
         "Values that break it come from another run, another model or another order of axes.",

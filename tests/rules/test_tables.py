@@ -360,6 +360,82 @@ class TestWhatIsBuilt:
         assert set(fact.needs) == set(relation.entry(value))
 
 
+OWN_VIT = """
+profile = "dino"
+spec = "1.0.0"
+extends = "vit"
+[nodes]
+"/activations/pooled"      = {axes = "sample hidden", dtype = "floats"}
+"/attention/self/layer_NN" = {axes = "sample head token:query token:key", dtype = "float32", need = "yes"}
+"""
+
+
+class TestExtends:
+    """A table that builds on another profile."""
+
+    def test_it_has_the_rows_and_rules_of_the_profile_and_its_own(self, tmp_path: Path) -> None:
+        profile, vit = profile_of(tmp_path, OWN_VIT), SPEC.profile("vit")
+        assert set(vit.rules) - set(profile.rules) == {"vit-known-nodes"}
+        assert set(profile.rules) - set(vit.rules) == {"dino-known-nodes", "dino-axes", "vit-dtypes"}
+        assert profile.facts == vit.facts
+        assert profile.recognized_by == vit.recognized_by
+        assert profile.rules["self-attention-axes"].title == vit.rules["self-attention-axes"].title
+
+    def test_it_judges_by_all_of_them(self, tmp_path: Path) -> None:
+        profile = profile_of(tmp_path, OWN_VIT)
+        arrays = {
+            "/inputs/images": values("sample channel height width"),
+            "/activations/embedding": values("sample token hidden"),
+            "/activations/layer_00": values("sample token hidden"),
+            "/activations/pooled": values("sample hidden"),
+            "/attention/self/layer_00": values(
+                "sample head token:query token:key", normalization="none", source="unknown"
+            ),
+            "/outputs/logits": values("sample class"),
+            "/outputs/predictions": values("sample", "int64"),
+        }
+        assert errors(profile, nodes_of("dino", arrays)) == []
+        for path, node, rule in (
+            ("/activations/pooled", values("hidden sample"), "dino-axes"),
+            ("/activations/layer_00", values("token sample hidden"), "hidden-state-axes"),
+            ("/attention/self/layer_00", {**arrays["/attention/self/layer_00"], "dtype": "float16"}, "vit-dtypes"),
+            ("/activations/other", values("sample"), "dino-known-nodes"),
+            ("/outputs/predictions", values("sample", "float32"), "integer-dtype"),
+        ):
+            assert errors(profile, nodes_of("dino", {**arrays, path: node})) == [(rule, path)]
+        del arrays["/activations/embedding"]
+        assert errors(profile, nodes_of("dino", arrays)) == [("embedding-present", "/activations/embedding")]
+
+    def test_a_table_beside_it_may_be_extended_and_that_one_extends_another(self, tmp_path: Path) -> None:
+        written(tmp_path, OWN_VIT, "dino.toml")
+        more = 'profile = "more"\nextends = "dino.toml"\n[nodes]\n"/outputs/z" = {axes = "sample", dtype = "floats"}'
+        profile = profile_of(tmp_path, more)
+        assert {"more-known-nodes", "dino-axes", "more-axes", "hidden-state-axes"} <= set(profile.rules)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ('extends = "vit"', 'extends = "vitt"', "'vitt' is not a table of the specification 1.0.0"),
+            ('extends = "vit"', 'extend = "vit"', "did you mean extends?"),
+            ('extends = "vit"', 'extends = "trace"', "'trace' is not a table of the specification"),
+            ('extends = "vit"', 'extends = "table.toml"', "builds on itself"),
+            (
+                '"float32", need = "yes"',
+                '"floats uint8", need = "yes"',
+                "dtype: expected what vit has, or less ('floats')",
+            ),
+            (', need = "yes"', "", "need: expected what vit has, or less ('yes'), found 'no'"),
+            ("sample head token:query token:key", "head token:query token:key", "axes: expected what vit has, or less"),
+            ("[nodes]", '[rules.hidden-state-axes]\njudges = {axes = "/activations/pooled"}\n[nodes]', "is one of vit"),
+        ],
+    )
+    def test_what_loosens_or_is_not_there_is_an_error(self, old: str, new: str, said: str, tmp_path: Path) -> None:
+        assert old in OWN_VIT
+        with pytest.raises(SpecError) as refused:
+            profile_of(tmp_path, OWN_VIT.replace(old, new))
+        assert said in str(refused.value)
+
+
 class TestFragments:
     """Rules in JSON Schema beside a table."""
 

@@ -327,10 +327,14 @@ def table_at(path: Path, version: str, top: Path | None = None, text: bytes | No
         found = spec / version / "parts" / name / TABLE
         return (found, f"{HOME}{version}/parts/{name}/") if found.is_file() else None
 
+    def profile(version: str, name: str) -> Path | None:
+        found = spec / version / name / TABLE
+        return found if found.is_file() else None
+
     path = path / TABLE if path.is_dir() else path
     folder = path.resolve().parent
     base = f"{HOME}{folder.relative_to(spec).as_posix()}/" if folder.is_relative_to(spec) else None
-    return read(path, version, base, Specification(HOME, root() / "profile-table.schema.json", part), text)
+    return read(path, version, base, Specification(HOME, root() / "profile-table.schema.json", part, profile), text)
 
 
 def draft(descriptions: Mapping[str, Mapping[str, Any]], name: str, version: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vizschema.errors import SpecError
-from vizschema.rules.tables import axes, fragments, needs, rows
+from vizschema.rules.tables import axes, changes, fragments, needs, rows
 from vizschema.rules.tables.judges import Judge, judges_of
 from vizschema.rules.tables.layout import laid_out
 from vizschema.rules.tables.paths import Steps, pattern
@@ -64,6 +64,7 @@ def _content(path: Path) -> bytes | None:
 def _check(table: Table, words: Vocabulary) -> None:
     try:
         rows.check(table, words)
+        changes.require_tighter(table, words)
         axes.check(table.all_nodes(), table.all_sizes(), words)
         needs.check(table.all_nodes())
         fragments.check(table, words)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from vizschema.errors import SpecError
 from vizschema.rules.tables.judges import Judge, judges_of
 from vizschema.rules.tables.paths import shown
 from vizschema.rules.tables.relations import RELATIONS
@@ -69,6 +70,22 @@ def differences(old: Ruled, new: Ruled) -> Iterator[Difference]:
             )
     for name in sorted(old.judges.keys() & new.judges.keys()):
         yield from _rule(old, new, name)
+
+
+def require_tighter(table: Table, words: Vocabulary) -> None:
+    """Raise `SpecError` where a table that builds on another one states a row anew, and allows more by it."""
+    for before, after in table.tightened:
+        for column, step in _compared(after, before, words).items():
+            if step == "major":
+                raise SpecError(
+                    path=f"{after.row.path}: {column}",
+                    expected=f"what {before.row.home} has, or less ({_cell(before, column)})",
+                    found=_cell(after, column),
+                )
+
+
+def _cell(node: Node, column: str) -> str:
+    return repr(node.row.columns.get(column, "no" if column == "need" else "none"))
 
 
 def _node(path: str, old: Ruled, new: Ruled) -> Iterator[Difference]:

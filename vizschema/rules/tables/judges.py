@@ -74,7 +74,8 @@ def judges_of(table: Table, words: Vocabulary) -> list[Judge]:
     for check in checks:
         if (check.column, check.target) not in taken:
             end = RECOMMENDED if check.is_recommended else DEFAULTS[check.column]
-            name = f"{table.name.replace('_', '-')}-{end}"
+            home = check.nodes[0].row.home if check.nodes else table.name
+            name = f"{home.replace('_', '-')}-{end}"
             if name in rules and check.column in rules[name].judges:
                 listed = " ".join(rules[name].judges[check.column])
                 raise SpecError(
@@ -82,7 +83,8 @@ def judges_of(table: Table, words: Vocabulary) -> list[Judge]:
                 )
             rules.setdefault(name, Rule(name, {}))
             found.setdefault(name, []).append(check)
-    return [Judge(rule, _level(table, rule, found[rule.id]), tuple(found[rule.id])) for rule in rules.values()]
+    judging = [rule for rule in rules.values() if found[rule.id]]
+    return [Judge(rule, _level(table, rule, found[rule.id]), tuple(found[rule.id])) for rule in judging]
 
 
 def _checks(table: Table, words: Vocabulary) -> Iterator[Check]:
@@ -116,7 +118,8 @@ def _selected(table: Table, rule: Rule, checks: Sequence[Check]) -> Iterator[Che
         targets = [check.target for check in checks if check.column == column]
         for selector in selectors:
             matching = [check for check in checks if check.column == column and _matches(selector, check.target)]
-            if not matching:
+            matching = [check for check in matching if rule.among is None or check.target in rule.among]
+            if not matching and rule.among is None:
                 known = suggestion(selector, targets) or f": {', '.join(targets) or 'none has one'}"
                 raise SpecError(f"rule {rule.id}: {selector} selects no {column} of the table{known}", path=table.path)
             yield from matching

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import orjson
 from vizschema.errors import SpecError
 from vizschema.rules.keywords import misfits
 from vizschema.rules.tables.axes import axes_of
+from vizschema.rules.tables.extended import extended
 from vizschema.rules.tables.paths import MAX_NODES, choices
 from vizschema.rules.tables.table import Node, Part, Row, Rule, Table
 from vizschema.text import shorten
@@ -26,6 +27,9 @@ MAX_DOTS = 200
 MAX_DEPTH = 64
 """Most levels of what is in a file of a table: rules in JSON Schema are the deepest."""
 
+MAX_ABOVE = 16
+"""Most tables that one builds on, each on the next."""
+
 _HOME = "https://example.org/profiles/"
 """Where the `$id`s of a profile begin that names no address of its own."""
 
@@ -34,12 +38,14 @@ _HOME = "https://example.org/profiles/"
 class Specification:
     """What reading a table takes from the specification: where its `$id`s begin, the schema of tables, its parts.
 
-    `part` gives the table of a part of a version, and where its `$id`s begin; None where there is none.
+    `part` gives the table of a part of a version, and where its `$id`s begin, `profile` that of a profile; None where
+    there is none.
     """
 
     home: str
     schema: Path
     part: Callable[[str, str], tuple[Path, str] | None]
+    profile: Callable[[str, str], Path | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +92,14 @@ class _Reader:
                 "id", path=path, expected="an address of your own", found=f"one of the specification, {base}"
             )
         sets = {key: words.split(" ") for key, words in document.get("sets", {}).items()}
+        here = replace(place, base=base, version=place.version if place.part else document.get("spec", place.version))
+        above = self._extended(document["extends"], here) if "extends" in document else None
+        sets = {**(above.sets if above else {}), **sets}
         try:
-            nodes = _nodes(document["nodes"], sets)
+            nodes = _nodes(document["nodes"], sets, name)
         except SpecError as error:
             raise SpecError(f"{error}", path=path) from None
-        here = replace(place, base=base, version=place.version if place.part else document.get("spec", place.version))
-        return Table(
+        table = Table(
             name=name,
             path=path,
             version=here.version,
@@ -107,6 +115,23 @@ class _Reader:
             parts=tuple(self._part(each, here) for each in document.get("parts", ())),
             also=_also(document.get("also", ()), path),
         )
+        return table if above is None else extended(above, table, is_named="of" in document)
+
+    def _extended(self, name: str, place: _Place) -> Table:
+        """The table of the profile that one at a place builds on, as if it were in the same folder."""
+        is_file = name.endswith(".toml")
+        path = beside(place.path, name) if is_file else self._spec.profile(place.version, name)
+        if path is None:
+            raise SpecError(
+                f"extends: {name!r} is not a table of the specification {place.version}; a file is {name}.toml",
+                path=place.path,
+            )
+        within = (*place.within, place.path.resolve())
+        if path.resolve() in within:
+            raise SpecError(f"extends: {name} builds on itself", path=place.path)
+        if len(within) > MAX_ABOVE:
+            raise SpecError(f"exceeds the limit of {MAX_ABOVE} tables that build on one another", path=place.path)
+        return self.table(_Place(path, place.version, place.base, within=within))
 
     def _part(self, name: str, place: _Place) -> Part:
         bare, is_file, _ = name.partition(".toml")
@@ -194,10 +219,10 @@ def _name(document: Mapping[str, Any], place: _Place) -> tuple[str, bool]:
     return name, keys == ["part"]
 
 
-def _nodes(rows: Mapping[str, Any], sets: Mapping[str, list[str]]) -> tuple[Node, ...]:
+def _nodes(rows: Mapping[str, Any], sets: Mapping[str, Sequence[str]], home: str) -> tuple[Node, ...]:
     nodes: list[Node] = []
     for path, columns in rows.items():
-        row = Row(path, columns)
+        row = Row(path, columns, home)
         for choice in choices(path, sets):
             nodes.append(Node(row, choice.steps, axes_of(row, choice.chosen)))
             if len(nodes) > MAX_NODES:

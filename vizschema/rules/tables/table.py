@@ -20,10 +20,11 @@ OWN = "..."
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A row as it is written: its path, and the value of each column that it has."""
+    """A row as it is written: its path, the value of each column that it has, and the name of the table that has it."""
 
     path: str
     columns: Mapping[str, Any]
+    home: str
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -63,7 +64,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule as a table states it: what it judges (column → selectors of rows), and its level and texts where given."""
+    """A rule as a table states it: what it judges (column → selectors of rows), and its level and texts where given.
+
+    A rule of a table that is built on selects among the rows `among` alone.
+    """
 
     id: str
     judges: Mapping[str, Sequence[str]]
@@ -71,13 +75,15 @@ class Rule:
     title: str | None = None
     why: str | None = None
     fix: str | None = None
+    among: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """A table with its parts. `is_own`: it is a user's, not the specification's.
 
-    `version` is what it builds on, `base` where its `$id`s begin; `also` are rules in JSON Schema, by level.
+    `version` is what it builds on, `base` where its `$id`s begin; `also` are rules in JSON Schema, by level. What it
+    takes from a table that it extends is in it; `tightened` are the nodes that it states anew, as they were and are.
     """
 
     name: str
@@ -94,6 +100,7 @@ class Table:
     rules: tuple[Rule, ...]
     parts: tuple[Part, ...]
     also: Mapping[str, Sequence[Schema]]
+    tightened: tuple[tuple[Node, Node], ...] = ()
 
     def all_parts(self) -> list[Part]:
         """The parts, and theirs, each once, those that others are made of first."""

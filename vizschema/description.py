@@ -156,7 +156,7 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
                 node["ambiguous"] = ambiguous
         elif node["kind"] == "array":
             node["roles"] = _roles(node["axes"] or ())
-            references = _references(ordered, node)
+            references = _references(ordered, scopes, path)
             if references:
                 node["references"] = references
     description = {
@@ -229,31 +229,41 @@ def _roles(axes: Sequence[str | None]) -> dict[str, list[str]]:
     return roles
 
 
-def _references(nodes: Mapping[str, Node], node: Node) -> Node:
+def _references(nodes: Mapping[str, Node], scopes: _Scopes, path: str) -> Node:
     """Each attribute of an array that is a path: whether an array is there, its dtype, and whether its axes fit.
 
     A path at which something lies that is neither an array nor a group is left out: that is reported by itself.
     """
     found: Node = {}
-    for name, path in node["attributes"].items():
-        if not isinstance(path, str) or not path.startswith("/"):
+    for name, target in nodes[path]["attributes"].items():
+        if not isinstance(target, str) or not target.startswith("/"):
             continue
-        other = nodes.get(path, {"kind": "group"})
+        other = nodes.get(target, {"kind": "group"})
         if other["kind"] == "array":
-            fits = _axes_fit(other, node)
-            found[name] = {"path": path, "exists": True, "dtype": other["dtype"], "axes_fit": fits}
+            fits = _axes_fit(nodes, scopes, target, path)
+            found[name] = {"path": target, "exists": True, "dtype": other["dtype"], "axes_fit": fits}
         elif other["kind"] == "group":
-            found[name] = {"path": path, "exists": False, "dtype": None, "axes_fit": False}
+            found[name] = {"path": target, "exists": False, "dtype": None, "axes_fit": False}
     return found
 
 
-def _axes_fit(part: Node, whole: Node) -> bool:
-    """Whether each axis of `part` is one of `whole`, or of its blocks; one without a role stands for all its roles."""
-    names = whole["axes"] or ()
-    known = {*names, *((name or "").partition(":")[0] for name in names)}
-    blocks = _blocks(whole)
-    pairs = zip(part["axes"] or (), part["shape"], strict=False)
-    return all(name in known or (name in blocks and blocks[name] == size) for name, size in pairs)
+def _axes_fit(nodes: Mapping[str, Node], scopes: _Scopes, part: str, whole: str) -> bool:
+    """Whether each axis of the array at `part` is one of that at `whole`, of its size and in its scope, or of its blocks.
+
+    One without a role stands for all its roles.
+    """
+    known = set(_in_scopes(nodes, scopes, whole))
+    known |= {(name and name.partition(":")[0], key, size) for name, key, size in known}
+    blocks = _blocks(nodes[whole])
+    axes = _in_scopes(nodes, scopes, part)
+    return all((name, key, size) in known or blocks.get(name) == size for name, key, size in axes)
+
+
+def _in_scopes(nodes: Mapping[str, Node], scopes: _Scopes, path: str) -> Iterator[tuple[str | None, str | None, int]]:
+    """(name, key in `axes`, size) of each axis of the array at `path`; none of an array without names."""
+    node = nodes[path]
+    for name, size in zip(node["axes"] or (), node["shape"], strict=node["axes"] is not None):
+        yield name, name and scopes.key(path, name), size
 
 
 def _blocks(node: Node) -> dict[str | None, int]:

@@ -37,9 +37,14 @@ def measure(nodes: Mapping[str, RawNode], asked: Sequence[Mapping[str, Any]]) ->
         for entry in asked:
             if re.search(entry["at"], path) and node.dtype in entry.get("dtypes", (node.dtype,)):
                 own = {entry["axis"]: sizes.get(_key(nodes, path, entry["axis"]), set())} if "axis" in entry else {}
-                counted = _counted(node, arrays.get(str(node.attributes.get(entry.get("with_attribute")))))
+                mask, share = (_named(nodes, path, entry.get(key)) for key in ("with_attribute", "share_attribute"))
+                where = _where(node, mask)
                 for name in entry["measure"]:
-                    facts.update(_MEASURES[name](counted, entry, arrays, own))
+                    if name in _LOOKING:
+                        facts.update(_LOOKING[name](node, entry, where, share))
+                    else:
+                        counted = node if where is None else RawNode(node.attributes, _values(node)[where], node.dtype)
+                        facts.update(_MEASURES[name](counted, entry, arrays, own))
         measured[path] = facts
     return measured
 
@@ -58,10 +63,20 @@ def _values(node: RawNode) -> Values:
     return node.values
 
 
-def _counted(node: RawNode, mask: RawNode | None) -> RawNode:
-    """The entries that count by a mask, in a row; all of them where there is none that fits."""
+def _named(nodes: Mapping[str, RawNode], path: str, attribute: str | None) -> RawNode | None:
+    """The array that an attribute of another one names, where its axes are in the same scopes."""
+    target = str(nodes[path].attributes.get(str(attribute)))
+    other, axes = nodes.get(target), nodes[path].axes
+    if other is None or other.values is None or other.axes is None or axes is None:
+        return None
+    roots = [str(name).partition(":")[0] for name in other.axes]
+    return other if all(_key(nodes, target, root) == _key(nodes, path, root) for root in roots) else None
+
+
+def _where(node: RawNode, mask: RawNode | None) -> Any:
+    """Where entries count by a mask; None where there is none that fits."""
     if mask is None or mask.dtype != "bool" or mask.axes is None or node.axes is None:
-        return node
+        return None
     where, places = _values(mask), np.indices(_values(node).shape)
     choices = [
         [at for at, name in enumerate(node.axes) if wanted in (name, str(name).partition(":")[0])]
@@ -69,9 +84,10 @@ def _counted(node: RawNode, mask: RawNode | None) -> RawNode:
     ]
     counts = np.ones(_values(node).shape, bool)
     ways = [way for way in itertools.product(*choices) if len(set(way)) == len(way)]
+    ways = [way for way in ways if all(counts.shape[at] == where.shape[n] for n, at in enumerate(way))]
     for way in ways:
         counts &= where[tuple(places[at] for at in way)]
-    return node if not ways else RawNode(node.attributes, _values(node)[counts], node.dtype)
+    return counts if ways else None
 
 
 def _wide(values: Values) -> Values:
@@ -113,15 +129,24 @@ def _constant(node: RawNode, *_: Any) -> Facts:
     return {"constant": bool(same.all())}
 
 
-def _row_sum(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:
+def _row_sum(node: RawNode, entry: Mapping[str, Any], where: Any = None, share: RawNode | None = None) -> Facts:
     values = _wide(_values(node))
+    if where is not None:
+        values = np.where(where, values, 0)
     along = [place for place, name in enumerate(node.axes or ()) if re.search(entry.get("along", "$^"), str(name))]
     if "along" in entry and not along:
         return {}
+    names = list(node.axes or ())
+    at = along[0] if along else len(names) - 1
     values = np.moveaxis(values, along[0], -1) if along else values
     length = values.shape[-1] if values.ndim else 1
     rows = values.reshape(-1, length) if values.size else np.empty((0, 1))
-    rows = rows[(np.abs(rows) <= 2).all(axis=1)]
+    parts = _beside(share, [*names[:at], *names[at + 1 :]], values.shape[:-1])
+    rows = rows if parts is None else np.concatenate([rows, parts.reshape(-1, 1)], axis=1)
+    has_sum = (np.abs(rows) <= 2).all(axis=1)
+    if where is not None:
+        has_sum &= (np.moveaxis(where, along[0], -1) if along else where).any(axis=-1).reshape(-1)
+    rows = rows[has_sum]
     step = 2.0 ** (length.bit_length() - 51)
     sums = [round(sum(row), 6) + 0.0 for row in (np.rint(rows / step) * step).tolist()]
     return {
@@ -130,6 +155,27 @@ def _row_sum(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:
         "row_sum_maximum": max(sums, default=None),
         "nonzero_row_sum_minimum": min((each for each in sums if each), default=None),
     }
+
+
+def _beside(share: RawNode | None, names: Sequence[str | None], shape: Sequence[int]) -> Any:
+    """The share of each row, over all axes but that of the rows; None where it does not fit in one way."""
+    if share is None or share.dtype not in _FLOATS:
+        return None
+    choices = [
+        [at for at, name in enumerate(names) if wanted in (name, str(name).partition(":")[0]) and shape[at] == size]
+        for wanted, size in zip(share.axes or (), _values(share).shape, strict=True)
+    ]
+    ways = [way for way in itertools.product(*choices) if len(set(way)) == len(way)]
+    if len(ways) != 1:
+        return None
+    places = np.indices(shape)
+    return np.broadcast_to(_wide(_values(share))[tuple(places[at] for at in ways[0])], shape)
+
+
+def _left_out_nonzero(node: RawNode, entry: Mapping[str, Any], where: Any, _: Any) -> Facts:
+    if node.dtype not in _FLOATS or entry["with_attribute"] not in node.attributes:
+        return {}
+    return {"left_out_nonzero": None if where is None else int((_wide(_values(node))[~where] != 0).sum())}
 
 
 def _duplicate_slices(node: RawNode, entry: Mapping[str, Any], *_: Any) -> Facts:
@@ -192,11 +238,11 @@ _MEASURES: Mapping[str, Any] = {
     "non_finite": _non_finite,
     "range": _range,
     "constant": _constant,
-    "row_sum": _row_sum,
     "duplicate_slices": _duplicate_slices,
     "beyond_axis": _beyond_axis,
     "argmax_differs": _argmax_differs,
     "decode_differs": _decode_differs,
     "masked_nonzero": _masked_nonzero,
 }
-"""What `measure` in `facts.json` may ask for."""
+_LOOKING: Mapping[str, Any] = {"row_sum": _row_sum, "left_out_nonzero": _left_out_nonzero}
+"""What `measure` in `facts.json` may ask for: of the entries that count alone, or looking at mask and share."""

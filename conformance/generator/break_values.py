@@ -169,6 +169,13 @@ def _left_over(target: Target) -> Iterator[Change]:
             yield change(mask, filled(target.path, pattern="listed", values=[1.5, 2.5, 3.5]), also=target.values)
 
 
+def _weighing(target: Target) -> Iterator[Change]:
+    """Values where a mask is false, as a description has them."""
+    if target.is_array:
+        found = target.path, {"left_out_nonzero": 1}
+        yield change(on_description(lambda parts: parts["nodes"][found[0]]["facts"].update(found[1])))
+
+
 def _grid(target: Target, chunks: list[int], **other: Any) -> Change:
     """Another grid of chunks, shards or codecs, with what follows from it."""
 
@@ -272,6 +279,7 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     (f"{FACT}/argmax_differs", "maximum"): _differs,
     (f"{FACT}/decode_differs", "maximum"): _differs,
     (f"{FACT}/masked_nonzero", "maximum"): _left_over,
+    (f"{FACT}/left_out_nonzero", "maximum"): _weighing,
     (FACT, "required"): _unmeasured,
     ("nodes/*", "required"): _unmeasured,
     (f"{STORAGE}/chunk_bytes", "maximum"): _large_chunk,

@@ -21,13 +21,14 @@ DTYPES = ("float32", *(dtype for dtype in ITEM_BYTES if dtype != "float32"))
 FACTS = (
     *("non_finite", "minimum", "maximum", "constant"),
     *("row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum"),
-    *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero"),
+    *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero", "left_out_nonzero"),
 )
 RESERVED = Language(
     (),
     (
         "^(num|size|scope)_",
-        "^(stored_dtype|json_attributes|class|name|reference_list|indices|present|not_captured|host|hostname|mask|scale|sink)$",
+        "^(stored_dtype|json_attributes|class|name|reference_list|indices|present|not_captured|host|hostname)$",
+        "^(mask|scale|sink|all_equal)$",
     ),
 )
 """Attributes about the tree, those that name another node, and those that containers keep for themselves."""

@@ -38,17 +38,18 @@ function complete(nodes, members, path, node) {
   for (const [axis, ...role] of (node.axes ?? []).map((name) => (name ?? "").split(":")))
     if (role.length) (node.roles[role.join(":")] ??= []).push(axis);
   const references = Object.entries(node.attributes).filter(([, path]) => isText(path) && path.startsWith("/"))
-    .flatMap(([name, path]) => referenceOf(nodes, node, name, path));
+    .flatMap(([name, target]) => referenceOf(nodes, path, name, target));
   if (references.length) node.references = Object.fromEntries(references);
 }
 
-function referenceOf(nodes, node, name, path) {
+function referenceOf(nodes, owner, name, path) {
   const other = nodes[path];
   if (other && other.kind !== "array" && other.kind !== "group") return [];
   if (other?.kind !== "array") return [[name, { path, exists: false, dtype: null, axes_fit: false }]];
-  const known = new Set((node.axes ?? []).flatMap((axis) => [axis, axisOf(axis)]));
-  const fits = (axis, at) => known.has(axis) || blocksOf(node)[axis] === other.shape[at];
-  return [[name, { path, exists: true, dtype: other.dtype, axes_fit: (other.axes ?? []).every(fits) }]];
+  const known = new Set(sized(nodes, owner, (axis) => [axis, axis && axisOf(axis)]));
+  const blocks = blocksOf(nodes[owner]);
+  const fits = sized(nodes, path, (axis) => [axis]).every((axis, at) => known.has(axis) || blocks[other.axes[at]] === other.shape[at]);
+  return [[name, { path, exists: true, dtype: other.dtype, axes_fit: fits }]];
 }
 
 /** How many blocks there are along each axis whose blocks have a length, by the name of their axis. */
@@ -56,6 +57,16 @@ function blocksOf({ axes, shape, attributes }) {
   const lengths = (axes ?? []).map((axis, at) => [axis, shape[at], attributes[`block_${axis}`]]);
   return Object.fromEntries(lengths.filter(([, , length]) => isWhole(length) && length)
     .map(([axis, size, length]) => [`${axis}_block`, Math.ceil(size / length)]));
+}
+
+/** Each axis of an array with its scope and its size, as one text for each of its names. */
+const sized = (nodes, path, names) => (nodes[path].axes ?? []).flatMap((axis, at) =>
+  names(axis).map((name) => JSON.stringify([name, axis && keyOf(nodes, path, axisOf(axis)), nodes[path].shape[at]])));
+
+/** The key of an axis in `axes`: with the label of the scope in which it is at a path. */
+function keyOf(nodes, path, axis) {
+  const holder = holderOf(nodes, path, axis);
+  return holder === undefined ? axis : `${axis}@${nodes[holder].attributes[`scope_${axis}`]}`;
 }
 
 /** The node whose label holds for an axis at a path; undefined outside of scopes. */
@@ -71,9 +82,7 @@ const isTaken = (nodes, holder, axis) => Object.entries(nodes).some(([path, node
 function axes(nodes) {
   const found = {};
   const see = (path, axis, size) => {
-    const holder = holderOf(nodes, path, axis);
-    const key = holder === undefined ? axis : `${axis}@${nodes[holder].attributes[`scope_${axis}`]}`;
-    const seen = ((found[key] ??= {})[size] ??= { count: 0, first: [] });
+    const seen = ((found[keyOf(nodes, path, axis)] ??= {})[size] ??= { count: 0, first: [] });
     seen.count += 1;
     seen.first = sorted([...seen.first, path]).slice(0, 2);
   };

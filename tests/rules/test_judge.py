@@ -274,6 +274,8 @@ VALUES: list[tuple[str, str, str, Break]] = [
     ("confidence-range", "openfold", "/outputs/confidence", both(fact("/outputs/confidence", "minimum", -5), fact("/outputs/confidence", "maximum", 105))),
     ("heads-differ", "trace", SELF, fact(SELF, "duplicate_slices", 1)),
     ("attention-row-sum", "trace", SELF, fact(SELF, "row_sum_minimum", 0.99)),
+    ("attention-masked", "trace", SELF, both(attribute(SELF, "normalization", "softmax_masked"), fact(SELF, "left_out_nonzero", 1))),
+    ("all-equal", "trace", SELF, attribute(SELF, "all_equal", True)),
     ("attention-row-sum", "trace", SELF, both(put(SELF, "dtype", value="float16"), fact(SELF, "row_sum_maximum", 1.003))),
     ("attention-row-sum", "trace", SELF, both(put(SELF, "dtype", value="bfloat16"), fact(SELF, "row_sum_maximum", 1.02))),
     ("attention-row-sum", "trace", SELF, both(put(SELF, "dtype", value="float16"), fact(SELF, "row_length", 40000), fact(SELF, "row_sum_maximum", 1.006))),

@@ -9,6 +9,7 @@ import math
 import pickle
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
@@ -22,7 +23,7 @@ from vizschema.errors import SpecError
 from vizschema.rules import versions
 from vizschema.scan.facts import FACTS, Context, asked_of, base
 from vizschema.scan.facts.base import Extremes, Seen, quiet
-from vizschema.scan.facts.masks import mask_of
+from vizschema.scan.facts.masks import beside_rows, mask_of
 from vizschema.scan.hashing.array import ArrayHash, Memory
 
 FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
@@ -656,7 +657,58 @@ def test_a_mask_of_countless_ways_does_not_fit() -> None:
     assert mask_of(np.ones((1,) * 10, bool), ["token"] * 10, roles, [1] * 32) is None
 
 
+def masked_rows(values: np.ndarray[Any, Any], mask: Any, share: Any = None, along: int = 1) -> Context:
+    """Rows [query, key] of `values`, by a mask over tokens, with a share of each row [query]."""
+    places = mask_of(np.array(mask, bool), ["token"], ["token:query", "token:key"], values.shape)
+    beside = (
+        None
+        if share is None
+        else beside_rows(np.array(share), ["token"], ["token:query", "token:key"], values.shape, along)
+    )
+    return replace(context_of(values, along=along), mask=places, share=beside)
+
+
+@pytest.mark.parametrize("grid", [(3, 3), (1, 3), (3, 1), (1, 1), (2, 2)])
+def test_a_mask_says_which_rows_have_a_sum_and_which_values_are_in_it(grid: tuple[int, ...]) -> None:
+    values = np.array([[0.25, 0.75, 9.0], [0.5, 0.25, np.nan], [7.0, 7.0, 7.0]])
+    context = masked_rows(values, [1, 1, 0])
+    assert measured("row_sum", context, cut(values, grid)) == row_facts(3, [1, 0.75])
+    assert measured("left_out_nonzero", context, cut(values, grid)) == {"left_out_nonzero": 5}
+
+
+@pytest.mark.parametrize("grid", [(3, 3), (3, 1), (1, 2)])
+def test_a_share_is_added_to_the_sum_of_its_row(grid: tuple[int, ...]) -> None:
+    values = np.array([[0.25, 0.5, 0.0], [0.5, 0.25, 0.125], [0.0, 0.0, 1.0]])
+    context = masked_rows(values, [1, 1, 1], share=[0.25, 0.125, 0.5])
+    assert measured("row_sum", context, cut(values, grid)) == row_facts(3, [1, 1, 1.5])
+    assert measured("row_sum", masked_rows(values, [1, 1, 0], [0.25, 0.125, 3.0]), cut(values, grid)) == row_facts(
+        3, [1, 0.875]
+    )
+
+
+def test_chunks_that_were_never_written_have_masks_and_shares_too() -> None:
+    zeros = np.broadcast_to(np.zeros((), np.float32), (3, 3))
+    context = masked_rows(zeros, [1, 1, 0], share=[1.0, 1.0, 0.0])
+    accumulator = FACTS["row_sum"].start(context)
+    accumulator.add(Seen((0, 0), zeros, uniform=True))
+    assert accumulator.result() == row_facts(3, [1, 1])
+    large = np.broadcast_to(np.zeros((), np.float32), (1 << 13, 1 << 13))
+    given_up = FACTS["row_sum"].start(replace(context_of(large, along=1), share=np.ones((1 << 13,))))
+    given_up.add(Seen((0, 0), large, uniform=True))
+    assert given_up.result() == row_facts(1 << 13, [])
+
+
+def test_a_share_that_fits_in_no_way_or_in_two_is_none() -> None:
+    of, shape = ["head", "token:query", "token:key"], [2, 3, 3]
+    share = np.arange(6.0).reshape(3, 2)
+    beside = beside_rows(share, ["token", "head"], of, shape, 2)
+    assert beside is not None
+    assert (beside == share.T).all()
+    assert beside_rows(share, ["token:key", "head"], of, shape, 2) is None
+    assert beside_rows(np.ones(2), ["token"], ["token:a", "token:b", "key"], [2, 2, 4], 2) is None
+
+
 def test_a_fact_that_cannot_be_masked_is_refused_with_an_attribute() -> None:
-    entry = {"at": "^/", "measure": ["row_sum"], "with_attribute": "mask"}
-    with pytest.raises(SpecError, match="row_sum is not measured by a mask"):
+    entry = {"at": "^/", "measure": ["duplicate_slices"], "along": "head", "with_attribute": "mask"}
+    with pytest.raises(SpecError, match="duplicate_slices is not measured by a mask"):
         asked_of([entry], "/x", node())

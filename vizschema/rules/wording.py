@@ -166,6 +166,7 @@ _PARTS = {
     "stray": "files of another kind",
     "ambiguous": "names that other systems confuse",
     "unused_scopes": "scopes of axes that no array has",
+    "left_out_nonzero": "number of values that are not 0 where the mask is false",
     "row_length": "values in a row",
     "row_sum_minimum": "smallest row sum",
     "row_sum_maximum": "largest row sum",

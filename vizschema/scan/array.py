@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,9 +24,9 @@ from vizschema.containers.values import (
     read_whole,
 )
 from vizschema.description import ITEM_BYTES, Description, Node, axis_key
-from vizschema.scan.facts import Asked, asked_of
+from vizschema.scan.facts import FLOATS, Asked, asked_of
 from vizschema.scan.facts.base import Accumulator, Context, Seen, quiet
-from vizschema.scan.facts.masks import Mask, mask_of
+from vizschema.scan.facts.masks import Mask, beside_rows, mask_of
 from vizschema.scan.hashing.array import ArrayHash, Memory
 from vizschema.scan.hashing.finish import finish
 from vizschema.text import escape_text
@@ -239,14 +239,28 @@ class ScannedArray:
     def _mask(self, attribute: str | None) -> Mask | None:
         """The mask that an attribute names; None where there is none, or where it does not fit."""
         if attribute not in self._masks:
-            path = self.node.get("attributes", {}).get(attribute)
-            node = self._description["nodes"].get(path, {}) if isinstance(path, str) else {}
-            values = self.partner(path) if node.get("dtype") == "bool" else None
-            self._masks[attribute] = None
-            if values is not None:
-                axes, of = node["axes"] or (None,) * values.ndim, self.node["axes"] or ()
-                self._masks[attribute] = mask_of(values, axes, of, self.node["shape"]) if of else None
+            values, axes = self._named(attribute, {"bool"})
+            of, shape = self.node["axes"], self.node["shape"]
+            self._masks[attribute] = None if values is None else mask_of(values, axes, of, shape)
         return self._masks[attribute]
+
+    def _named(self, attribute: str | None, dtypes: Set[str]) -> tuple[Any, Sequence[str | None]]:
+        """Values and axes of the array that an attribute names; None and nothing where it does not fit."""
+        attributes, references = (self.node.get(key, {}) for key in ("attributes", "references"))
+        path = attributes.get(attribute)
+        node = self._description["nodes"].get(path, {}) if isinstance(path, str) else {}
+        fits = references.get(attribute, {}).get("axes_fit", True)
+        if node.get("dtype") not in dtypes or not fits or not self.node["axes"]:
+            return None, ()
+        values = self.partner(path)
+        return values, node["axes"] or (None,) * len(node["shape"])
+
+    def share(self, attribute: str | None, along: int | None) -> Any:
+        """The values of floats that an attribute names, beside the rows along an axis; None where none fit."""
+        values, axes = self._named(attribute, FLOATS)
+        at = len(self.node["shape"]) - 1 if along is None else along
+        of, shape = self.node["axes"], self.node["shape"]
+        return None if values is None else beside_rows(values, axes, of, shape, at)
 
     def finish(self, threads: int) -> None:
         """Read again what the hash of the values lacks after all pieces were read once."""
@@ -320,7 +334,8 @@ class ScannedArray:
         contexts = self._contexts or ()  # there are some, since `part` was made of them
         for asked, context, accumulator in zip(self._asked, contexts, part.accumulators, strict=True):
             for each in [whole] if asked.fact.whole(context, block.values.shape) else seen:
-                accumulator.add(each if context.mask is None else context.mask.within(each))
+                mask = None if asked.fact.looks else context.mask
+                accumulator.add(each if mask is None else mask.within(each))
 
 
 def _cached(whole: Seen) -> Iterator[Seen]:

@@ -37,7 +37,7 @@ RAMP = {"pattern": "listed", "values": [0, 1, 1]}
 
 def breaks() -> Iterator[Break]:
     """Every break of this table."""
-    for each in (*_finite(), *_masked(), *_padded(), *_chunks(), *_vary(), *_attention(), *_bounds(), *_measured()):
+    for each in (*_finite(), *_masked(), *_padded(), *_sinks(), *_all_equal(), *_chunks(), *_vary(), *_attention(), *_bounds(), *_measured()):
         yield Break(each.rule, each.profile, each.slug, each.why, each.edits, each.kind, True, each.also, each.base)
 
 
@@ -98,9 +98,62 @@ def _padded() -> Iterator[Break]:
     filled_in = filled(SELF, pattern="listed", values=[*padded[:20], *["NaN"] * 5, *padded[20:], *["NaN"] * 5])
     yield valid("finite", "trace", "padding-attention", "Rows of padded queries are NaN.", mask, attribute(SELF, "mask", "/inputs/mask"), filled_in)
     yield broken("finite", "trace", "padding-attention-unsaid", "Rows of padded queries are NaN, and no attribute names the mask.", mask, filled_in)
+    yield from _masked_rows(mask)
     yield valid("values-vary", "trace", "padding-varies", "What the mask leaves out may be of one value.", mask, add("/outputs/x", array(tokens, "float32", {"pattern": "listed", "values": [0.5, 1.5, 2.5, 3.5, 0.0]}, mask="/inputs/mask")))
     yield broken("values-vary", "trace", "padding-alone-varies", "All that the mask counts is of one value.", mask, add("/outputs/x", array(tokens, "float32", {"pattern": "listed", "values": [0.5, 0.5, 0.5, 0.5, 7.0]}, mask="/inputs/mask")))
     yield valid("attention-range", "trace", "padding", "Rows of padded queries hold anything.", mask, attribute(SELF, "mask", "/inputs/mask"), attribute(SELF, "normalization", "sigmoid"), filled(SELF, pattern="listed", values=[*(round(0.02 + i / 500, 3) for i in range(20)), *([7.0] * 5), *(round(0.3 + i / 500, 3) for i in range(20)), *([7.0] * 5)]))
+
+
+def _masked_rows(mask: Edit) -> Iterator[Break]:
+    """Which keys count, and what masked rows hold, where a mask says which tokens are padding."""
+    padding = (mask, attribute(SELF, "mask", "/inputs/mask"))
+
+    def rows(real: list[float], padded: list[float]) -> Edit:
+        turned = [*real[3::-1], real[4]]
+        return filled(SELF, pattern="listed", values=[value for each in (real, turned) for row in (each, each, each, each, padded) for value in row])
+
+    real, fifth, zeros, even = [0.1, 0.3, 0.4, 0.2, 0.0], [0.1, 0.3, 0.2, 0.2, 0.2], [0.0] * 5, [0.2] * 5
+    for word, padded, slug in (("softmax", even, "even"), ("softmax", zeros, "zero"), ("softmax_masked", zeros, "masked-zero"), ("softmax_truncated", even, "truncated-even")):
+        yield valid("attention-row-sum", "trace", f"padding-{slug}", f"Rows of padded queries under {word}.", *padding, attribute(SELF, "normalization", word), rows(real, padded))
+    yield broken("attention-row-sum", "trace", "padding-zero-unsaid", "Rows of padded queries are 0, and no attribute names the mask.", mask, rows(real, zeros))
+    yield broken("attention-row-sum", "trace", "padding-weighs", "A padded key has a weight: the keys that count do not sum to 1.", *padding, rows(fifth, even))
+    yield broken("attention-masked", "trace", "queries", "Rows of padded queries are not 0.", *padding, attribute(SELF, "normalization", "softmax_masked"), rows(real, even))
+    yield broken("attention-masked", "trace", "keys", "A padded key has a weight.", *padding, attribute(SELF, "normalization", "softmax_masked"), rows(fifth, zeros), also=("attention-row-sum",))
+    yield valid("attention-masked", "trace", "no-mask", "Without a mask no row is known to be masked.", attribute(SELF, "normalization", "softmax_masked"))
+    yield broken("facts-measured", "trace", "left-out-nonzero", "left_out_nonzero was not measured.", *padding, attribute(SELF, "normalization", "softmax_masked"), rows(real, zeros), unmeasured(SELF, "facts", "left_out_nonzero"))
+    yield valid("facts-measured", "trace", "left-out-nonzero-of-softmax", "left_out_nonzero is asked for with softmax_masked alone.", *padding, rows(real, zeros), unmeasured(SELF, "facts", "left_out_nonzero"))
+    longer = add("/inputs/mask", {**array("token", "bool", {"pattern": "listed", "values": [1, 0]}), "attributes": {"scope_token": "other"}, "shape": [4]})
+    yield broken("reference-fits", "trace", "mask-in-another-scope", "A mask over the tokens of another scope.", longer, attribute("/inputs/mask", "size_token", 4), attribute(SELF, "mask", "/inputs/mask"))
+    yield broken("reference-fits", "trace", "mask-of-another-size", "A mask over more tokens than there are.", add("/inputs/mask", {**array("token", "bool", RAMP), "shape": [6]}), attribute(SELF, "mask", "/inputs/mask"), also=("axis-one-size",))
+
+
+def _sinks() -> Iterator[Break]:
+    """With the share of a sink, rows sum to 1."""
+    for slug, rows, share, ok in (
+        ("half", "halves ones", [0.5, 0.0], True),
+        ("none", "ones turned", [0.0], True),
+        ("other-rows", "halves ones", [0.0, 0.5], False),
+        ("small", "halves ones", [0.4, 0.0], False),
+        ("large", "ones turned", [0.5], False),
+    ):
+        sink = add("/outputs/sink", array("sample head token:query", "float32", {"pattern": "listed", "values": share}))
+        edits = (sink, attribute(SELF, "sink", "/outputs/sink"), attribute(SELF, "normalization", "softmax_sink"), filled(SELF, pattern="listed", values=[value for kind in rows.split() for value in ROWS[kind]]))
+        constant = (attribute("/outputs/sink", "all_equal", True),) if len(share) == 1 else ()
+        if ok:
+            yield valid("attention-row-sum", "trace", f"sink-{slug}", "With the share of the sink, rows sum to 1.", *edits, *constant)
+        else:
+            yield broken("attention-row-sum", "trace", f"sink-{slug}", "With the share of the sink, rows do not sum to 1.", *edits, *constant)
+
+
+def _all_equal() -> Iterator[Break]:
+    """One value, where that is declared."""
+    dead = add("/activations/dead", array("token hidden", "float32", {"pattern": "zeros"}))
+    yield valid("values-vary", "trace", "declared", "A dead layer that is declared.", dead, attribute("/activations/dead", "all_equal", True))
+    yield broken("all-equal", "trace", "false", "all_equal is false.", attribute(LAYER, "all_equal", False))
+    yield broken("all-equal", "trace", "text", "all_equal is a text.", attribute(LAYER, "all_equal", "true"))
+    yield broken("all-equal", "trace", "varies", "all_equal of an array whose values vary.", attribute(LAYER, "all_equal", True))
+    yield broken("all-equal", "trace", "varies-in-extra", "all_equal of an array below /extra whose values vary.", add("/extra/x", array("token")), attribute("/extra/x", "all_equal", True))
+    yield valid("all-equal", "trace", "integers", "Integers of one value.", add("/inputs/x", array("token", "int32", {"pattern": "zeros"})), attribute("/inputs/x", "all_equal", True))
 
 
 def _chunks() -> Iterator[Break]:

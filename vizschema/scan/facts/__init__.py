@@ -14,13 +14,13 @@ from vizschema.description import ITEM_BYTES, NIBBLES, Node
 from vizschema.errors import SpecError
 from vizschema.scan.facts.base import Accumulator, Context
 from vizschema.scan.facts.hashes import ValuesHash
-from vizschema.scan.facts.numbers import Constant, NonFinite, Range
+from vizschema.scan.facts.numbers import Constant, LeftOutNonzero, NonFinite, Range
 from vizschema.scan.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero
 from vizschema.scan.facts.rows import RowSum, cuts_rows
 from vizschema.scan.facts.slices import DuplicateSlices
 from vizschema.scan.hashing.array import ArrayHash
 
-_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _FLOATS_8 = frozenset(name for name in ITEM_BYTES if name.startswith("float8"))
 _COMPLEX = frozenset({"complex64", "complex128"})
 _INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
@@ -52,13 +52,17 @@ class Subject(Protocol):
     def partner(self, path: str) -> Any:
         """The values of the array at `path`; None where they cannot be read."""
 
+    def share(self, attribute: str | None, along: int | None) -> Any:
+        """The values that an attribute names, beside the rows along an axis; None where there are none that fit."""
+
 
 class Fact(NamedTuple):
     """How one fact is measured: an accumulator from a context, of arrays with these dtypes.
 
     `needs` are the keys that its entry must have, and `context` makes fields of `Context` from them; `applies` says
     whether the entry fits an array. `whole` says of which blocks, by their shape, the parts may not come one by one.
-    With `masked`, an entry may have it measured where the array that an attribute names is true.
+    With `masked`, an entry may have it measured where the array that an attribute names is true: blocks come with the
+    entries that count alone, unless it `looks` at the mask itself.
     """
 
     start: Callable[[Context], Accumulator]
@@ -68,10 +72,20 @@ class Fact(NamedTuple):
     applies: Callable[[Entry, Node], bool] = lambda _, __: True
     whole: Callable[[Context, Sequence[int]], bool] = lambda _, __: False
     masked: bool = False
+    looks: bool = False
 
 
 def _along(entry: Entry, array: Subject) -> dict[str, Any]:
     return {"along": axis_along(entry, array.node)} if "along" in entry else {}
+
+
+def _rows(entry: Entry, array: Subject) -> dict[str, Any]:
+    along = _along(entry, array)
+    return {**along, "share": array.share(entry.get("share_attribute"), along.get("along"))}
+
+
+def _has_mask(entry: Entry, node: Node) -> bool:
+    return entry["with_attribute"] in node.get("attributes", {})
 
 
 def _has_axis(entry: Entry, node: Node) -> bool:
@@ -91,13 +105,14 @@ def _partner(entry: Entry, array: Subject) -> dict[str, Any]:
 
 
 FACTS: Mapping[str, Fact] = {
-    "non_finite": Fact(NonFinite, _FLOATS | _FLOATS_8 | _COMPLEX, masked=True),
-    "range": Fact(Range, _FLOATS | _FLOATS_8 | _INTEGERS | NIBBLES | _BOOLEANS, masked=True),
-    "row_sum": Fact(RowSum, _FLOATS, context=_along, applies=_has_axis, whole=cuts_rows),
-    "constant": Fact(Constant, _FLOATS | _FLOATS_8, masked=True),
+    "non_finite": Fact(NonFinite, FLOATS | _FLOATS_8 | _COMPLEX, masked=True),
+    "range": Fact(Range, FLOATS | _FLOATS_8 | _INTEGERS | NIBBLES | _BOOLEANS, masked=True),
+    "row_sum": Fact(RowSum, FLOATS, context=_rows, applies=_has_axis, whole=cuts_rows, masked=True, looks=True),
+    "left_out_nonzero": Fact(LeftOutNonzero, FLOATS, ("with_attribute",), applies=_has_mask, masked=True, looks=True),
+    "constant": Fact(Constant, FLOATS | _FLOATS_8, masked=True),
     "duplicate_slices": Fact(
         DuplicateSlices,
-        _FLOATS,
+        FLOATS,
         ("along",),
         _along,
         applies=_has_axis,
@@ -106,7 +121,7 @@ FACTS: Mapping[str, Fact] = {
     "beyond_axis": Fact(BeyondAxis, _INTEGERS, ("axis",), _axis),
     "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",), _partner),
     "decode_differs": Fact(DecodeDiffers, _INTEGERS, ("with", "table"), _partner),
-    "masked_nonzero": Fact(MaskedNonzero, _FLOATS, ("with",), _partner),
+    "masked_nonzero": Fact(MaskedNonzero, FLOATS, ("with",), _partner),
     HASH: Fact(ValuesHash, _ALL, context=lambda _, array: {"hash": array.hashed}, whole=_always),
 }
 """Every fact that can be asked for; `absent_chunks` and `damaged_chunks` are always measured, by `scan`."""

@@ -35,7 +35,8 @@ class Context:
     `first` is its first value (None if it could not be read), `along` the number of an axis, `axis_size` the size
     of the axis that a fact is about, `partner` the values of another array, `hash` what all blocks are hashed into,
     `fill` the value [] of chunks that were never written; None where there is none, or more than one. With a `mask`,
-    only the entries that count are brought.
+    only the entries that count are brought, or a fact takes them itself. `share` is added to the sums of rows [the axes
+    but for `along`, or 1 along one].
     """
 
     shape: tuple[int, ...]
@@ -48,6 +49,7 @@ class Context:
     hash: ArrayHash | None = None
     fill: Values | None = None
     mask: Mask | None = None
+    share: Values | None = None
 
 
 class Accumulator(Protocol):

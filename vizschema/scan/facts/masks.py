@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.scan.facts.base import Seen
+from vizschema.scan.facts.base import Seen, Values
 
 Bools = npt.NDArray[np.bool_]
 
@@ -36,6 +36,31 @@ class Mask:
         for part in self._parts(seen.start, seen.values.shape):
             counts = counts & part
         return Seen((0,), seen.values[np.broadcast_to(counts, seen.values.shape)])
+
+    def filled(self, seen: Seen) -> Values:
+        """The values of a block [its axes], with 0 in place of the entries that do not count."""
+        values = np.array(seen.values)
+        for part in self._parts(seen.start, seen.values.shape):
+            values[np.broadcast_to(~part, values.shape)] = 0
+        return values
+
+    def left_out(self, seen: Seen) -> int:
+        """How many entries of a block do not count and are not 0."""
+        if seen.uniform:
+            count = self._count(seen.start, seen.values.shape)
+            return (seen.values.size - count) * int(seen.few[0] != 0)
+        return int(np.count_nonzero(seen.values) - np.count_nonzero(self.within(seen).values))
+
+    def rows(self, start: Sequence[int], shape: Sequence[int], along: int) -> Bools:
+        """Which rows of a box that is whole along the axis `along` have an entry that counts [row, in memory order]."""
+        counts = across = np.ones((1,) * len(shape), np.bool_)
+        for part, place in zip(self._parts(start, shape), self._places, strict=True):
+            if along in place:
+                across = across & part
+            else:
+                counts = counts & part
+        counts = counts & across.any(axis=along, keepdims=True)
+        return np.broadcast_to(counts, (*shape[:along], 1, *shape[along + 1 :])).reshape(-1)
 
     def _parts(self, start: Sequence[int], shape: Sequence[int]) -> list[Bools]:
         """The mask in each way, over a box, with size 1 along all other axes."""
@@ -65,15 +90,39 @@ def mask_of(values: Bools, axes: Sequence[str | None], of: Sequence[str | None],
 
     An axis without a role stands for the axes of that name whatever their role. More than `MAX_PLACES` ways do not fit.
     """
+    places = _ways(values.shape, axes, of, shape)
+    return Mask(values, places) if places else None
+
+
+def beside_rows(
+    values: Values, axes: Sequence[str | None], of: Sequence[str | None], shape: Sequence[int], along: int
+) -> Values | None:
+    """A share of each row: `values` over `axes` as they lie beside the rows of an array over the axes `of`.
+
+    The result has the axes of the array but for `along`, of size 1 where `values` have none of them. None where they do
+    not fit, or fit in more than one way.
+    """
+    outside = [number for number in range(len(shape)) if number != along]
+    names, sizes = [of[number] for number in outside], [shape[number] for number in outside]
+    places = _ways(values.shape, axes, names, sizes)
+    if len(places) != 1:
+        return None
+    order = sorted(range(values.ndim), key=places[0].__getitem__)
+    return values.transpose(order).reshape([size if at in places[0] else 1 for at, size in enumerate(sizes)])
+
+
+def _ways(
+    lengths: Sequence[int], axes: Sequence[str | None], of: Sequence[str | None], shape: Sequence[int]
+) -> list[tuple[int, ...]]:
+    """The ways to read axes of these lengths as numbers of the axes `of`; none beyond `MAX_PLACES` of them."""
     fitting = [
         [
             number
             for number, (other, size) in enumerate(zip(of, shape, strict=True))
             if name is not None and name in (other, (other or "").partition(":")[0]) and size == length
         ]
-        for name, length in zip(axes, values.shape, strict=True)
+        for name, length in zip(axes, lengths, strict=True)
     ]
     if math.prod(map(len, fitting)) > MAX_PLACES:
-        return None
-    places = [place for place in product(*fitting) if len(set(place)) == len(place)]
-    return Mask(values, places) if places else None
+        return []
+    return [place for place in product(*fitting) if len(set(place)) == len(place)]

@@ -73,6 +73,27 @@ class Range:
         return {"minimum": self.minimum, "maximum": self.maximum}
 
 
+class LeftOutNonzero:
+    """How many entries do not count by the mask and are not 0; None without a mask."""
+
+    def __init__(self, context: Context) -> None:
+        self._mask = context.mask
+        self._count = 0
+
+    def add(self, seen: Seen) -> None:
+        """Take in one block."""
+        if self._mask is not None:
+            self._count += self._mask.left_out(seen)
+
+    def merge(self, other: LeftOutNonzero) -> None:
+        """Take in what `other` has seen."""
+        self._count += other._count
+
+    def result(self) -> dict[str, Any]:
+        """The number."""
+        return {"left_out_nonzero": None if self._mask is None else self._count}
+
+
 class Constant:
     """Whether there are values and all of them equal the first; no, where that one cannot be read.
 

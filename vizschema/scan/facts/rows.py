@@ -28,6 +28,9 @@ _ZERO = 0.5 * 10**-_DECIMALS
 _AT_ONCE = 1 << 17
 """How many values are widened at once, unless a row has more."""
 
+_WRITTEN_OUT = 1 << 24
+"""Values of chunks that were never written which are looked at one by one, where rows have a mask or a share."""
+
 Key = tuple[tuple[int, ...], tuple[int, ...]]
 """The first row of a part, and how many there are, along every axis but that of the rows."""
 
@@ -74,7 +77,8 @@ class RowSum:
 
     Rows run along the axis `along` of the context, or along the last one; an array without axes is one row. Chunks that
     were never written may come in boxes that no stored chunk matches: rows that lack nothing else are completed by the
-    fill value at the end.
+    fill value at the end. With a mask, entries that do not count are 0, and a row of these alone has no sum; with a
+    share, it is added to the sum of its row.
     """
 
     def __init__(self, context: Context) -> None:
@@ -88,12 +92,20 @@ class RowSum:
         self._rows = 0
         self._fill: Doubles | None = None
         self._parts: dict[Key, _Part] = {}
+        self._mask, self._share = context.mask, context.share
+        self._is_known = True
 
     def add(self, seen: Seen) -> None:
         """Take in one block."""
         if not seen.values.size:
             return
         self._seen += seen.values.size
+        if self._mask is not None or self._share is not None:
+            if seen.uniform and seen.values.size > _WRITTEN_OUT:
+                self._is_known = False
+                return
+            values = np.array(seen.values) if self._mask is None else self._mask.filled(seen)
+            seen = Seen(seen.start, values)
         columns = seen.values.shape[self._along] if seen.values.ndim else 1
         key = self._outside(seen.start), self._outside(seen.values.shape)
         if seen.uniform:
@@ -108,12 +120,13 @@ class RowSum:
         self._seen += other._seen
         self._rows += other._rows
         self._fill = other._fill if self._fill is None else self._fill
+        self._is_known &= other._is_known
         for key, part in other._parts.items():
             self._take(key, part)
 
     def result(self) -> dict[str, Any]:
         """The length of a row, and the sums to six decimals, None where no row has such a sum."""
-        ends = self._ends
+        ends = self._ends if self._is_known else _NO_SUMS
         if self._fill is not None and self._seen == self._size:
             for sums in self._completed(self._fill):
                 ends = ends.with_sums(sums)
@@ -151,7 +164,24 @@ class RowSum:
             self._parts[key] = part
             return
         self._rows += math.prod(key[1])
-        self._ends = self._ends.with_sums(part.sums)
+        self._ends = self._ends.with_sums(self._whole(key, part.sums))
+
+    def _whole(self, key: Key, sums: Doubles) -> Doubles:
+        """The sums of whole rows [row]: NaN where the mask leaves a row out, and with their shares."""
+        start, shape = key
+        if self._mask is not None:
+            at = self._along
+            box = (*start[:at], 0, *start[at:]), (*shape[:at], self._length, *shape[at:])
+            sums = np.where(self._mask.rows(*box, at), sums, np.nan)
+        if self._share is not None:
+            sizes = self._share.shape
+            place = tuple(
+                slice(first, first + length) if size > 1 else slice(None)
+                for first, length, size in zip(start, shape, sizes, strict=True)
+            )
+            share = _rounded(np.ascontiguousarray(self._share[place]), self._shift, inside=False)
+            sums = (sums.reshape(shape) + share).reshape(-1)
+        return sums
 
 
 def cuts_rows(context: Context, shape: Sequence[int]) -> bool:

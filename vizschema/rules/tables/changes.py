@@ -73,7 +73,7 @@ def differences(old: Ruled, new: Ruled) -> Iterator[Difference]:
 
 
 def require_tighter(table: Table, words: Vocabulary) -> None:
-    """Raise `SpecError` where a table that builds on another one states a row anew, and allows more by it."""
+    """Raise `SpecError` where a table that builds on another one states a row again, and allows more by it."""
     for before, after in table.tightened:
         for column, step in _compared(after, before, words).items():
             if step == "major":

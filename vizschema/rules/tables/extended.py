@@ -1,4 +1,4 @@
-"""A table that builds on another one: rows and rules are added, what it states anew is tighter."""
+"""A table that builds on another one: rows and rules are added, what it states again is tighter."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def extended(above: Table, own: Table, *, is_named: bool) -> Table:
 
 
 def _at_home(node: Node, before: Node) -> Node:
-    """A node that is stated anew, with the rules of the row that it was in."""
+    """A node that is stated again, with the rules of the row that it was in."""
     return replace(node, row=Row(node.row.path, node.row.columns, before.row.home))
 
 
-def _kept(above: Table, anew: Iterable[str]) -> Iterable[Rule]:
-    """The rules of a table that is built on, but for its closed world; `anew` are rows that the other one states."""
+def _kept(above: Table, again: Iterable[str]) -> Iterable[Rule]:
+    """The rules of a table that is built on, but for its closed world; `again` are rows that the other one states."""
     among = {*(node.row.path for node in above.nodes), *above.sizes}
     for rule in above.rules:
         judges = {column: selectors for column, selectors in rule.judges.items() if column != CLOSED}
         if judges:
-            yield replace(rule, judges=judges, among=frozenset({*(rule.among or among), *anew}))
+            yield replace(rule, judges=judges, among=frozenset({*(rule.among or among), *again}))
 
 
 def _together(what: str, above: Mapping[str, Any], own: Mapping[str, Any], table: Table) -> dict[str, Any]:

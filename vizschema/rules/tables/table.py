@@ -83,7 +83,7 @@ class Table:
     """A table with its parts. `is_own`: it is a user's, not the specification's.
 
     `version` is what it builds on, `base` where its `$id`s begin; `also` are rules in JSON Schema, by level. What it
-    takes from a table that it extends is in it; `tightened` are the nodes that it states anew, as they were and are.
+    takes from a table that it extends is in it; `tightened` are the nodes that it states again, as they were and are.
     """
 
     name: str

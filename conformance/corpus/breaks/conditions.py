@@ -132,7 +132,7 @@ def _series() -> Iterator[Break]:
 
 
 def _facts() -> Iterator[Break]:
-    low = {"pattern": "listed", "values": [0.5, float("-inf"), 0.25]}
+    low = {"pattern": "listed", "values": [0.5, "-Infinity", 0.25]}
     for dtype in FLOATS:
         node = add("/outputs/x", array("token", dtype, low, masked_value="-inf"))
         for name in ("nan", "positive_infinite"):

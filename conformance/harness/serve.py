@@ -40,6 +40,7 @@ class Own:
             "containers": list(CONTAINERS),
             "values": True,
             "judge": True,
+            "limits": "minimum",
         }
 
     def spec(self, request: Mapping[str, Any]) -> Message:

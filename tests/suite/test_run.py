@@ -19,6 +19,7 @@ from vizschema.conformance.harness import runner
 from vizschema.conformance.harness.outcomes import Run, known_failures
 from vizschema.conformance.harness.protocol import Process, conforms
 from vizschema.conformance.harness.reports import FORMATS
+from vizschema.conformance.harness.roles import items_of
 from vizschema.conformance.harness.runner import Order, run
 from vizschema.conformance.harness.serve import Own
 from vizschema.conformance.harness.subjects import InProcess, OneShot, entry_point
@@ -276,3 +277,12 @@ def test_cases_are_exported_with_an_index(tmp_path: Path, capsys: pytest.Capture
 
 def test_an_entry_point_may_be_an_object_or_a_class() -> None:
     assert entry_point("vizschema.conformance.harness.serve:Own").ask("hello", "hello")["name"] == "vizschema"
+
+
+def test_what_is_beyond_the_least_limits_is_asked_only_of_those_that_refuse_it() -> None:
+    least = Own().hello({})
+    larger = {name: value for name, value in least.items() if name != "limits"}
+    asked, fewer = (list(items_of("validator", CORPUS, hello)) for hello in (least, larger))
+    left = [item.case for item in asked if item not in fewer]
+    assert left == [item.case for item in asked if item.case.level == "archive" and "over-limit" in item.case.expected]
+    assert len(left) > 20

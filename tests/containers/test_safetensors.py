@@ -20,6 +20,7 @@ from vizschema.conformance.corpus.hostile.mutate import mutated
 from vizschema.conformance.corpus.raw.safetensors import DOCUMENT, Tensor, headed, safetensors
 from vizschema.containers.base import Limits
 from vizschema.containers.opening import open_container
+from vizschema.description import STORED_AS
 from vizschema.report.options import Options
 from vizschema.report.text import render
 
@@ -247,6 +248,38 @@ def test_a_trace_conforms_and_has_the_digest_that_it_has_elsewhere(tmp_path: Pat
     assert vizschema.digest(tmp_path / "b.h5") == digest
 
 
-def test_nothing_writes_safetensors(tmp_path: Path) -> None:
-    with pytest.raises(vizschema.UsageError, match=r"expected one of the suffixes .*, found \.safetensors"):
-        vizschema.write(tmp_path / "a.safetensors", traces.arrays(), profile="trace")
+def test_what_is_written_is_read_by_the_library_of_the_format(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    given = traces.held(path, traces.arrays())
+    vizschema.write(path, given, traces.attributes(), profile="trace")
+    assert vizschema.validate(path).conforms
+    with safe_open(path, "numpy") as file:
+        assert set(file.keys()) == {name[1:] for name in given}
+        for name, array in given.items():
+            if np.asarray(array.data).dtype.name != "bfloat16":
+                assert np.array_equal(file.get_tensor(name[1:]), array.data)
+
+
+@pytest.mark.parametrize("name", STORED_AS)
+def test_dtypes_that_numpy_lacks_are_written_under_their_names_or_as_bits(name: str, tmp_path: Path) -> None:
+    values = np.array([0, 1, 7]).astype(getattr(ml_dtypes, name))
+    given = {
+        "/outputs/logits": vizschema.Array(np.eye(2), ["sample", "class"]),
+        "/extra/x": vizschema.Array(values, ["x"]),
+    }
+    vizschema.write(tmp_path / "a.safetensors", given, {"/metadata": traces.METADATA}, profile="trace")
+    with vizschema.open(tmp_path / "a.safetensors") as archive:
+        assert (archive["/extra/x"].dtype, archive["/extra/x"][...].tobytes()) == (values.dtype, values.tobytes())
+    converted = vizschema.convert(tmp_path / "a.safetensors", tmp_path / "a.h5")
+    again = vizschema.convert(tmp_path / "a.h5", tmp_path / "b.safetensors")
+    assert converted.digest == again.digest
+
+
+def test_complex128_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    wave = {"/outputs/wave": vizschema.Array(np.ones(2, np.complex128), ["x"])}
+    with pytest.raises(vizschema.UsageError, match="/outputs/wave: safetensors has no complex128; choose another"):
+        vizschema.write(tmp_path / "a.safetensors", wave, {"/metadata": traces.METADATA}, profile="trace")
+    vizschema.write(tmp_path / "a.npz", wave, {"/metadata": traces.METADATA}, profile="trace")
+    with pytest.raises(vizschema.NotSupported, match="/outputs/wave"):
+        vizschema.convert(tmp_path / "a.npz", tmp_path / "b.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]

@@ -105,7 +105,8 @@ FORMATS: Sequence[Format] = (
         store="file",
         head=rb"(?s:.{5})\x00\x00\x00\{\s*(?:\"|\})",
         open_ranges="vizschema.containers.safetensors:open_safetensors",
-        other_suffixes=(".safetensors",),
+        suffixes=(".safetensors",),
+        writers={"safetensors": "vizschema.writer.forms.safetensors:SAFETENSORS"},
     ),
     Format(
         name="zarr",

@@ -27,7 +27,7 @@ LENGTH = 8
 _RANK = 64
 _FIELDS = frozenset({"dtype", "shape", "data_offsets"})
 
-_DTYPES: Mapping[str, tuple[str, str | None, int]] = {
+DTYPES: Mapping[str, tuple[str, str | None, int]] = {
     "BOOL": ("bool", "|b1", 1),
     **{f"I{8 * size}": (f"int{8 * size}", f"<i{size}", size) for size in (1, 2, 4, 8)},
     **{f"U{8 * size}": (f"uint{8 * size}", f"<u{size}", size) for size in (1, 2, 4, 8)},
@@ -106,7 +106,7 @@ class Safetensors(Listed):
             raise Unreadable(
                 "damaged", f"its values end at byte {tensor.end} behind the header, the file at {available}"
             )
-        name, code, item_bytes = _DTYPES[tensor.dtype]
+        name, code, item_bytes = DTYPES[tensor.dtype]
         run = Run(self._file, "/".join(steps), self._start + tensor.begin, size, size)
         return Stored(real_dtype(name, attributes), item_bytes, tensor.shape, run, code)
 
@@ -163,11 +163,11 @@ def _tensor(entry: Any) -> Tensor:
     if others:
         raise Unreadable("unsupported", f"the header has the field {quote(others[0])}, unknown to this reader")
     dtype, shape = entry["dtype"], _whole_numbers("shape", entry["shape"])
-    if type(dtype) is not str or dtype not in _DTYPES:
+    if type(dtype) is not str or dtype not in DTYPES:
         raise Unreadable("unsupported", f"the data type {quote(dtype)}")
     if len(shape) > _RANK:
         raise Unreadable("over-limit", f"the shape has {len(shape)} dimensions, more than {_RANK}")
-    item_bytes = _DTYPES[dtype][2]
+    item_bytes = DTYPES[dtype][2]
     if math.prod(size or 1 for size in shape) * item_bytes >= MAXIMUM:
         raise Unreadable("metadata-invalid", f"the shape {quote(list(shape))} is one of 2^63 bytes or more")
     offsets = _whole_numbers("data_offsets", entry["data_offsets"])

@@ -212,9 +212,8 @@ def require_portable(planned: Mapping[str, PlannedArray]) -> None:
 
 def require_held(groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, PlannedArray], form: Form) -> None:
     """Raise `UsageError` for a node that the container does not support."""
-    nodes = {**groups, **{path: item.attributes for path, item in planned.items()}}
-    for path, attributes in nodes.items():
-        why = form.refusal(path, attributes)
+    for path, attributes in {**groups, **{path: item.attributes for path, item in planned.items()}}.items():
+        why = form.why_not(path, attributes, planned[path].dtype if path in planned else None)
         if why is not None:
             raise UsageError(why, path=path)
 

@@ -22,7 +22,9 @@ from vizschema.writer.plan import node_path
 def problems_of(description: Description, form: Form) -> Iterator[tuple[str, str]]:
     """Every node that cannot be carried, and why."""
     for path, node in description["nodes"].items():
-        why = _problem(path, node, description["container"]) or form.refusal(path, node["attributes"])
+        why = _problem(path, node, description["container"]) or form.why_not(
+            path, node["attributes"], node.get("dtype")
+        )
         if why is not None:
             yield path, why
 

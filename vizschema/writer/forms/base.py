@@ -156,7 +156,7 @@ class Form:
     `captured` is the version of Zarr in which it is written array by array, each safe once it is written (None: it
     cannot be), at the target if `in_place`, else beside it. `default_shards` gives the shards of a shape cut into
     chunks of so many bytes an item, `refusal` in words why the container cannot hold a node of this path and these
-    attributes.
+    attributes, `lacks` the dtypes that it cannot hold.
     """
 
     name: str
@@ -168,6 +168,13 @@ class Form:
     in_place: bool = False
     default_shards: Callable[[Sequence[int], Sequence[int], int], tuple[int, ...] | None] = no_shards
     refusal: Callable[[str, Mapping[str, Any]], str | None] = holds
+    lacks: frozenset[str] = frozenset()
+
+    def why_not(self, path: str, attributes: Mapping[str, Any], dtype: str | None = None) -> str | None:
+        """In words why the container cannot hold a group, or an array of this dtype; None where it can."""
+        if dtype in self.lacks:
+            return f"{self.name} has no {dtype}; choose another container"
+        return self.refusal(path, attributes)
 
 
 def unchunked(_: PlannedArray) -> Node | None:

@@ -13,6 +13,9 @@ import zarr
 from .common import Nodes, array, refusal
 from .of_zarr import root_in_zip
 
+DIES = True
+"""The netCDF library ends the process on some damaged files."""
+
 PHONY = "phony_dim_"
 """What netCDF calls a dimension that nothing names."""
 

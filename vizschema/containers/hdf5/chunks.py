@@ -77,13 +77,14 @@ class Chunked(Hdf5Values):
     def _block_of(self, dataset: Any, creation: Any) -> Place:  # noqa: ARG002
         self.plain = not creation.get_nfilters()
         self._filters = _filters(creation)
-        self.chunk: Place = tuple(creation.get_chunk())
-        return self.chunk
+        chunk = tuple(creation.get_chunk())
+        self._small = math.prod(chunk) * self._item <= CHUNK_CACHE
+        self.chunk = chunk if self._small or not self.plain else None  # of a large raw one, rows are read
+        return chunk
 
     def spans(self, box: Box, steps: Sequence[int]) -> Chunked | RawBox:
         """What reads a part of the array: libhdf5 at once, where nothing is to be decoded and every chunk is there."""
-        small = math.prod(self._block) * self._item <= CHUNK_CACHE
-        whole = small and self.plain and self._fd is not None and all(step == 1 for step in steps)
+        whole = self._small and self.plain and self._fd is not None and all(step == 1 for step in steps)
         return RawBox(self._open, self._name, self.dtype, self._stored, box) if whole and self._found(box) else self
 
     def pieces(self) -> Iterator[Piece]:

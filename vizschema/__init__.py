@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from vizschema.writer.convert import Converted, convert
     from vizschema.writer.create import create
     from vizschema.writer.growing import Slot
+    from vizschema.writer.join import join
     from vizschema.writer.plan import Array
+    from vizschema.writer.recover import Leftover, recover
     from vizschema.writer.trace import Trace
     from vizschema.writer.write import write
 
@@ -58,6 +60,8 @@ _NAMES = {
     "vizschema.writer.convert": "Converted convert",
     "vizschema.writer.create": "create",
     "vizschema.writer.growing": "Slot",
+    "vizschema.writer.join": "join",
+    "vizschema.writer.recover": "Leftover recover",
     "vizschema.writer.plan": "Array",
     "vizschema.writer.trace": "Trace",
     "vizschema.writer.write": "write",
@@ -73,6 +77,7 @@ __all__ = [
     "Damaged",
     "Finding",
     "Interrupted",
+    "Leftover",
     "Limits",
     "NoDigest",
     "NotAnArchive",
@@ -92,7 +97,9 @@ __all__ = [
     "create",
     "describe",
     "digest",
+    "join",
     "open",
+    "recover",
     "validate",
     "validate_many",
     "write",

@@ -146,6 +146,25 @@ def convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace what is at DST")
 
 
+def join(parser: argparse.ArgumentParser) -> None:
+    """Those of `join`."""
+    parser.add_argument("parts", nargs="+", metavar="PART", help="an archive; two or more, in order")
+    parser.add_argument("--axis", required=True, metavar="A", help="the axis along which they are put together")
+    parser.add_argument("--out", required=True, metavar="TARGET", help="where to write the joined archive")
+    parser.add_argument("--container", metavar="C", help="the container of TARGET (default: by its suffix)")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is at TARGET")
+
+
+def recover(parser: argparse.ArgumentParser) -> None:
+    """Those of `recover`."""
+    parser.add_argument("path", metavar="PATH", help="an archive, whether it is there or not")
+    act = parser.add_mutually_exclusive_group()
+    act.add_argument(
+        "--restore", action="store_true", help="put back what can be saved if PATH is missing; remove the rest"
+    )
+    act.add_argument("--remove", action="store_true", help="remove everything that was found beside PATH")
+
+
 def benchmark(parser: argparse.ArgumentParser) -> None:
     """Those of `benchmark`."""
     parser.add_argument(

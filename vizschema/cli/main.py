@@ -74,6 +74,8 @@ def _run(arguments: argparse.Namespace) -> int:
             if arguments.action == "infer":
                 return profile_commands.infer(arguments.paths, arguments.name, arguments.out, _reading(arguments))
             return profile_commands.build(arguments.path, arguments.spec, check=arguments.check)
+        case "join" | "recover":
+            return _write_command(arguments)
         case "completion":
             from vizschema.cli.completion import script
 
@@ -81,6 +83,15 @@ def _run(arguments: argparse.Namespace) -> int:
             return 0
         case _:
             return _archive_command(arguments)
+
+
+def _write_command(arguments: argparse.Namespace) -> int:
+    from vizschema.cli import write_commands
+
+    if arguments.command == "recover":
+        return write_commands.recover(arguments.path, restore=arguments.restore, remove=arguments.remove)
+    container = arguments.container
+    return write_commands.join(arguments.parts, arguments.out, arguments.axis, container, overwrite=arguments.overwrite)
 
 
 def _spec_command(arguments: argparse.Namespace) -> int:

@@ -279,6 +279,20 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         arguments.convert,
     ),
     (
+        "join",
+        "join the archives of several processes along an axis",
+        "vizschema join --axis sample --out run.zarr run.rank_00.zarr run.rank_01.zarr",
+        "Arrays with the axis are put together in the order given; all else must be equal.",
+        arguments.join,
+    ),
+    (
+        "recover",
+        "find what killed writers left beside an archive",
+        "vizschema recover run.zarr\n  vizschema recover run.zarr --restore",
+        "Exit code 1 if anything was found and is still there.",
+        arguments.recover,
+    ),
+    (
         "conformance",
         "run the conformance suite against an implementation, in any language",
         "vizschema conformance run -- COMMAND …",

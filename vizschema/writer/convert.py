@@ -100,7 +100,7 @@ def convert(
     form = form_of(path, container)
     require_free(path, overwrite=overwrite)
     with closing(open_container(place)) as opened:
-        description = _supported(place, describe_open(opened), form)
+        description = supported(place, describe_open(opened), form)
         planned = _plan(description, opened, form, chunks)
         with replacing(path, overwrite=overwrite) as temporary:
             _write(temporary, description, planned, form, progress)
@@ -192,12 +192,12 @@ def copied(source: Path, target: Path, form: Form, attributes: Mapping[str, Any]
     Raises `NotSupported`, `OSError`, and `Damaged` for a chunk of the source.
     """
     with closing(open_container(os.fspath(source))) as opened:
-        description = _supported(os.fspath(source), describe_open(opened), form)
+        description = supported(os.fspath(source), describe_open(opened), form)
         description["nodes"]["/"]["attributes"].update(attributes)
         _write(target, description, _plan(description, opened, form, KEEP), form, None)
 
 
-def _supported(source: str, description: Description, form: Form) -> Description:
+def supported(source: str, description: Description, form: Form) -> Description:
     """Return `description`; raise `NotSupported` where the container of `form` cannot store it."""
     problems = dict(problems_of(description, form))
     if problems:

@@ -232,7 +232,12 @@ def _opened(folder: Path, version: int, shape: tuple[int, ...], dtype: np.dtype[
 
 def sweep(folder: Path, counts: Sequence[int]) -> None:
     """Remove chunks that lie beyond a grid of so many chunks, and temporary files: what an unfinished `append` left."""
-    for path in [each for each in folder.rglob("*") if each.is_file() and each.name not in _DOCUMENTS]:
+    found = sorted(folder.rglob("*"), reverse=True)  # what is in a folder before it
+    for path in [each for each in found if each.name not in _DOCUMENTS]:
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+            continue
         steps = path.relative_to(folder).as_posix().removeprefix("c/").replace("/", ".").split(".")
         numbers = [int(step) for step in steps if step.isascii() and step.isdecimal()]
         beyond = len(numbers) == len(counts) and any(at >= count for at, count in zip(numbers, counts, strict=True))

@@ -105,6 +105,11 @@ def require_free(target: Path, *, overwrite: bool) -> None:
             path=target,
         )
     if not os.path.lexists(target):
+        if os.path.lexists(work.replaced):
+            raise UsageError(
+                "was being replaced when its writer was killed; put it back with `vizschema recover --restore`",
+                path=target,
+            )
         return
     if not overwrite:
         raise UsageError(

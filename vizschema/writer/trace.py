@@ -281,7 +281,7 @@ class Trace:
         with self._lock:
             capture = self._open()
             for place, slot in self._slots.items():
-                found = f"{slot.given} of {slot.size}"
+                found = slot.given
                 raise UsageError(path=place, expected=f"{slot.size} values", found=found, fix="or call discard() of it")
             for place in self._known.growing:
                 self._sweep(capture, place)

@@ -75,10 +75,24 @@ def write(
     judged = version.profile(profile)
     named = {place: with_axes(place, item, judged) for place, item in arrays.items()}
     groups, planned = plan_whole(named, attributes or {}, form, version, judged.name)
+    chosen = Chosen(version, "requested", judged, "requested")
+    return write_judged(target, form, groups, planned, chosen, overwrite=overwrite, values=values)
+
+
+def write_judged(
+    target: Path,
+    form: Form,
+    groups: Mapping[str, Mapping[str, Any]],
+    planned: Mapping[str, PlannedArray],
+    chosen: Chosen,
+    *,
+    overwrite: bool,
+    values: bool,
+) -> Report:
+    """Write what was planned, if it conforms, and return its report; raises as `write` does."""
     nodes: dict[str, Node] = {place: plan.plan_group(place, group) for place, group in groups.items()}
     nodes.update((place, plan.plan_node(place, item, form)) for place, item in planned.items())
     description = plan.plan_description(nodes, form)
-    chosen = Chosen(version, "requested", judged, "requested")
     report = _required(description, target, chosen)
     plan.require_portable(planned)
     plan.require_held(groups, planned, form)
@@ -86,11 +100,12 @@ def write(
         if not values:
             write_planned(temporary, form, groups, planned)
             return report
-        passing = {place: Passing(place, nodes[place], judged.facts) for place in planned}
+        entries = chosen.profile.facts
+        passing = {place: Passing(place, nodes[place], entries) for place in planned}
         watched = {place: replace(item, watch=passing[place].see) for place, item in planned.items()}
         write_planned(temporary, form, groups, watched)
         facts = {place: each.facts() for place, each in passing.items() if each.is_whole}
-        return _required(with_facts(description, facts, judged.facts, temporary), target, chosen)
+        return _required(with_facts(description, facts, entries, temporary), target, chosen)
 
 
 def _required(description: Description, target: Path, chosen: Chosen) -> Report:

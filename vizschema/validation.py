@@ -12,7 +12,7 @@ from vizschema.errors import SpecError, VizschemaError
 from vizschema.findings import Report
 from vizschema.measure import measured
 from vizschema.rules.verdict import BASE_PROFILE, Chosen, choose, report_of
-from vizschema.rules.versions import Profile, load, newest
+from vizschema.rules.versions import Profile, version_for
 from vizschema.text import archive_name, local_path
 
 
@@ -85,7 +85,7 @@ def judged(
         from vizschema.digests import require_digest
 
         require_digest(expect_digest, values=values)
-    version = load(spec) if spec is not None else newest()
+    version = version_for(spec, profile)
     asked = None if profile is None else version.profile(profile)
     try:
         description, chosen, notes = read(path, reading, spec, asked, values=values, digest=digest)

@@ -14,18 +14,23 @@ from vizschema.writer.write import write
 
 
 def profiles(spec: str | None = None) -> tuple[str, ...]:
-    """The profiles of a version (the newest by default) that have an example."""
-    version = versions.newest() if spec is None else versions.load(spec)
-    return tuple(name for name in version.profiles if (version.folder / name / "example.json").is_file())
+    """The profiles of a version (by default of each) that have an example."""
+    known = [spec] if spec is not None else [versions.newest().version, *versions.versions()]
+    named = (name for version in known for name in versions.load(version).profiles)
+    return tuple(name for name in dict.fromkeys(named) if _place(name, versions.version_for(spec, name)).is_file())
 
 
 def example(profile: str, spec: str | None = None) -> dict[str, Any]:
     """The archive document of the example of `profile`; raises `UsageError` where there is none."""
-    version = versions.newest() if spec is None else versions.load(spec)
+    version = versions.version_for(spec, profile)
     known = profiles(spec)
     if profile not in known:
         raise UsageError(f"profile {profile!r} has no example in {version.version}; there is one of {', '.join(known)}")
-    return versions.read_json(version.folder / profile / "example.json")
+    return versions.read_json(_place(profile, version))
+
+
+def _place(profile: str, version: versions.Spec) -> Path:
+    return versions.stated(versions.root(), version.version, f"{profile}/example.json")
 
 
 def write_example(

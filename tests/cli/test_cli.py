@@ -112,7 +112,7 @@ def test_a_number_of_threads_is_1_or_more(typed: str, good: str, capsys: pytest.
 
 def test_what_does_not_conform_is_1(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", bad]) == 1
-    assert capsys.readouterr().out.startswith(f"{bad}: does not conform to trace 1.0.0, the newest installed (")
+    assert capsys.readouterr().out.startswith(f"{bad}: does not conform to trace 1.0.0, the default (")
 
 
 @pytest.mark.parametrize(

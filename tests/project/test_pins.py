@@ -117,7 +117,7 @@ def test_without_pin_and_declaration_the_newest_judges_and_the_first_line_says_s
     (tmp_path / "bare.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
     assert main(["validate", str(tmp_path / "bare.zarr")]) == 1
     out = capsys.readouterr().out
-    assert "trace 1.0.0, the newest installed" in out.splitlines()[0]
+    assert "trace 1.0.0, the default" in out.splitlines()[0]
     assert "error spec-version (1 place)" in out
 
 

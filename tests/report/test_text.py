@@ -22,8 +22,8 @@ def test_the_whole_report() -> None:
     assert (
         "\n".join(rendered(EVERY_KIND))
         == """\
-run.zarr: does not conform to trace 1.0.0, the newest installed (structure) — 7 errors, 1 warning
-  spec 1.0.0 (sha256 0123456789ab…), the newest installed
+run.zarr: does not conform to trace 1.0.0, the default (structure) — 7 errors, 1 warning
+  spec 1.0.0 (sha256 0123456789ab…), the default
   profile trace, which every trace obeys
   looked at the structure of 12 nodes (Zarr v3 directory), at no values
   note: the archive declares no profile: judged as trace; it looks like model (--profile model)

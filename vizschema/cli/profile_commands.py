@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vizschema.cli.hints import hints
 from vizschema.cli.progress import bar
@@ -88,9 +88,12 @@ def _described(path: str, reading: Reading) -> Description:
         raise NotAnArchive(f"cannot be read: {error.strerror or error}", path=archive_name(path)) from error
 
 
-def _rules(documents: Mapping[str, Mapping[str, object]]) -> list[str]:
-    found = [document.get("allOf", ()) for document in documents.values()]
-    return [str(each["$anchor"]) for parts in found if isinstance(parts, list) for each in parts if "$anchor" in each]
+def _rules(documents: Mapping[str, Any]) -> list[str]:
+    stated = [
+        *documents.values(),
+        *(document["$defs"]["own"] for document in documents.values() if "$defs" in document),
+    ]
+    return [str(each["$anchor"]) for schema in stated for each in schema.get("allOf", ()) if "$anchor" in each]
 
 
 def _write(folder: Path, documents: Mapping[str, str]) -> None:

@@ -78,7 +78,7 @@ def diff(old: str | None, new: str | None) -> int:
             print(f"no version is released yet: {versions.newest().version} is a draft, without guarantees")
             return 0
         old = released[-1]
-    before, after = side(old), side(versions.newest().version if new is None else new)
+    before, after = side(old), side(versions.versions()[-1] if new is None else new)
     _require_alike(before, after)
     changes = compare(before, after)
     print(escape_text(f"{before.name} → {after.name}"))

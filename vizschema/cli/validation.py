@@ -131,7 +131,7 @@ def _acceptance(order: Order, settings: Settings) -> Acceptance | None:
     from vizschema.project.baseline import load
     from vizschema.rules import versions
 
-    version = versions.newest() if settings.spec is None else versions.load(settings.spec)
+    version = versions.version_for(settings.spec, settings.profile)
     require_levels(configuration, version, settings.profile)
     require_suppressions(configuration, settings.profile)
     baseline = None if order.baseline is None else load(Path(order.baseline))

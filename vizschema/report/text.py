@@ -29,7 +29,7 @@ _CHOSEN = {
     "requested": "as asked for",
     "pinned": "as pinned",
     "configured": "as configured",
-    "newest": "the newest installed",
+    "newest": "the default",
     "default": "which every trace obeys",
 }
 _COLOURS = (
@@ -143,7 +143,7 @@ def _verdict(archive: str, report: Report, options: Options) -> str:
     if not report.exit_code and exit_code(report, options):
         numbers.append("which --strict counts as errors")
     tail = f" — {', '.join(numbers)}" if numbers else ""
-    newest = ", the newest installed" if report.spec_chosen == "newest" else ""
+    newest = ", the default" if report.spec_chosen == "newest" else ""
     judged_by = f"{escape_text(report.profile)} {report.spec_version}{newest}"
     return f"{archive}: {report.verdict} to {judged_by}{looked_at}{tail}"
 

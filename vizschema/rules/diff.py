@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from vizschema.rules.assertions import NAMES, Assertion, Flat, Place, profiles_of
-from vizschema.rules.profiles import TABLE, is_profile, profiles_in, table_at, vocabulary_of, words_of
+from vizschema.rules.documents import root
+from vizschema.rules.profiles import TABLE, is_profile, profiles_in, stated, table_at, vocabulary_of, words_of
 from vizschema.rules.tables.changes import Ruled, differences, ruled
+from vizschema.rules.tables.table import Table
 from vizschema.rules.versions import load, newest, versions
 
 Kind = Literal["added", "dropped", "tightened", "loosened", "reworded"]
@@ -61,21 +63,41 @@ def side(version_or_folder: str) -> Side:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.endswith((".schema.json", *_SOURCES))
     }
-    return Side(version_or_folder, _version(folder), profiles, files, _tables(folder))
+    return Side(version_or_folder, _version(folder), profiles, {**_inherited(folder), **files}, _tables(folder))
+
+
+def _inherited(folder: Path) -> dict[str, bytes]:
+    """The files that a version has from the one that it builds on, where it refers to that one's `trace`."""
+    own = folder / "trace" / "facts.json"
+    bases = json.loads(own.read_bytes()).get("extends", ()) if own.is_file() else ()
+    found: dict[str, bytes] = {}
+    for base in bases:
+        found |= side(stated(root(), folder.name, base).parent.name).files
+    return found
 
 
 def _tables(folder: Path) -> dict[str, Ruled]:
     if not is_profile(folder):
         words = vocabulary_of(profiles_in(folder)["trace"])
-        places = [path.parent for path in sorted(folder.rglob(TABLE))]
-        tables = [table_at(place, folder.name, folder.parent) for place in places]
-        return {table.name: ruled(table, words) for table in tables}
+        return {table.name: ruled(table, words) for table in _tables_of(folder.resolve())}
     profile = newest().profile(str(folder))
     if profile.table is None:
         return {}
     table = table_at(profile.table, profile.version)
     own = {part.name: part.table for part in table.all_parts() if not part.is_shipped}
     return {name: ruled(each, words_of(profile.version)) for name, each in {**own, "": table}.items()}
+
+
+def _tables_of(folder: Path) -> list[Table]:
+    """The tables of a version: its own, and those of profiles that it has from the one it builds on."""
+    own = [path.parent for path in sorted(folder.rglob(TABLE))]
+    tables = [table_at(place, folder.name, folder.parent) for place in own]
+    inherited = {path.parent.name for path in folder.glob("*/must.schema.json")} - {table.name for table in tables}
+    places = [stated(root(), folder.name, f"{name}/{TABLE}") for name in sorted(inherited)]
+    above = [table_at(place, folder.name) for place in places if place.is_file()]
+    found = {table.base: table for table in above}
+    found |= {part.table.base: part.table for table in above for part in table.all_parts()}
+    return [*tables, *(table for table in found.values() if table.name not in {each.name for each in tables})]
 
 
 def _version(folder: Path) -> str | None:

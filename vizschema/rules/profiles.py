@@ -29,6 +29,7 @@ Built = Mapping[str, Schema]
 TABLE = "table.toml"
 """The file of a table, in the folder of its profile or part."""
 
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){2}")
 FACTS = "facts.json"
 PARTS = "parts"
 
@@ -161,8 +162,8 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
         own_facts.require_form(folder / FACTS, own, root() / "facts.schema.json")
     # Rules that are built upon bring the facts that they are about, unless `extends` says otherwise.
     names = own.get("extends", _built_upon(documents, folder))
-    inherited = [fact for base in names for fact in _beside(files, folder, base, version).facts]
-    facts = (*inherited, *own.get("facts", ()))
+    bases = [_beside(files, folder, base, version) for base in names]
+    facts = (*(fact for base in bases for fact in base.facts), *own.get("facts", ()))
     if by_hand and folder.parent.name != PARTS:  # a part is judged with the profile that it is a part of
         schemas = [document for url, document in documents.items() if not url.startswith(HOME)]
         own_facts.require_judged(folder / FACTS, own.get("facts", ()), schemas, facts)
@@ -174,8 +175,8 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
         documents,
         _unique(_rules(must["$id"], should["$id"], documents)),
         facts,
-        tuple(own.get("recognized_by", ())),
-        (*own.get("views", ()), *(view for base in names for view in _beside(files, folder, base, version).views)),
+        tuple(own.get("recognized_by", bases[0].recognized_by if bases else ())),
+        (*own.get("views", ()), *(view for base in bases for view in base.views)),
         table or next((place for place in (folder / TABLE,) if place.is_file()), None),
     )
 
@@ -186,10 +187,24 @@ def profiles_in(folder: Path) -> dict[str, Profile]:
     Raises `SpecError` where it has none.
     """
     documents = {str(each.get("$id")): each for each in map(read_json, sorted(folder.rglob("*.schema.json")))}
+    _add_referred(documents, folder.parent)
     entries = {path.parent.name: path for path in sorted(folder.glob("*/must.schema.json"))}
     if not entries:
         raise SpecError(path=folder, expected="the folder of a version", found="no profile in it")
     return {name: _profile_in(folder, name, documents) for name in entries}
+
+
+def _add_referred(documents: dict[str, Schema], top: Path) -> None:
+    """Add what `documents` refer to in other versions: in `top`, else the installed ones."""
+    pending: list[Any] = list(documents.values())
+    while pending:
+        schema = pending.pop()
+        pending.extend([*subschemas(schema), *schema.get("$defs", {}).values()])
+        url = schema.get("$ref", "").partition("#")[0]
+        if url.startswith(HOME) and url not in documents:
+            place = url.removeprefix(HOME)
+            documents[url] = read_json(top / place if (top / place).is_file() else root() / place)
+            pending.append(documents[url])
 
 
 def _profile_in(folder: Path, name: str, documents: Mapping[str, Schema]) -> Profile:
@@ -201,8 +216,8 @@ def _profile_in(folder: Path, name: str, documents: Mapping[str, Schema]) -> Pro
 
 def _listed_in(folder: Path, name: str, key: str) -> Iterator[Mapping[str, Any]]:
     """What `facts.json` of a profile, and those that it extends, list under a key."""
-    path = folder / name / FACTS
-    own = read_json(path) if path.is_file() else {}
+    place = folder / name if (folder / name).is_dir() else stated(root(), folder.name, name)
+    own = read_json(place / FACTS) if (place / FACTS).is_file() else {}
     for base in own.get("extends", ()):
         yield from _listed_in(folder, base, key)
     yield from own.get(key, ())
@@ -220,7 +235,27 @@ def _beside(files: _Files, folder: Path, name: str, version: str) -> Profile:
     beside = Path(os.path.normpath(folder / name))
     if beside / FACTS in files.built:
         return _load(files, beside, version, name)
-    return load_profile(beside if beside.is_dir() else Path(os.path.normpath(root() / version / name)), version)
+    return load_profile(beside if beside.is_dir() else stated(root(), version, name), version)
+
+
+def stated(top: Path, version: str, name: str) -> Path:
+    """Where `name` is below a version in `top`, or below the latest before it, with the same first number, that has it.
+
+    A minor version has what it does not state itself from the one that it builds on.
+    """
+    known = [folder.name for folder in top.iterdir() if _VERSION.fullmatch(folder.name)]
+    before = [version]
+    if _VERSION.fullmatch(version):
+        asked = precedence(version)
+        before = [each for each in known if precedence(each) <= asked and precedence(each)[0] == asked[0]]
+        before.sort(key=precedence, reverse=True)
+    places = [Path(os.path.normpath(top / each / name)) for each in before]
+    return next((place for place in places if place.exists()), Path(os.path.normpath(top / version / name)))
+
+
+def precedence(version: str) -> tuple[int, ...]:
+    """What versions are ordered by."""
+    return tuple(int(part) for part in version.split("."))
 
 
 def _empty(must: Schema) -> Schema:
@@ -315,7 +350,7 @@ def built_at(path: Path, version: str, top: Path | None = None) -> Built:
 
 
 def table_at(path: Path, version: str, top: Path | None = None, text: bytes | None = None) -> Table:
-    """The table in a file, or in a folder; it builds on `version` unless it says otherwise.
+    """The table in a file, or in a folder; it builds on `version` unless it says otherwise, or is one of another.
 
     `text` is what the file says, where it is not read.
     """
@@ -324,16 +359,19 @@ def table_at(path: Path, version: str, top: Path | None = None, text: bytes | No
     spec = root() if top is None else top.resolve()
 
     def part(version: str, name: str) -> tuple[Path, str] | None:
-        found = spec / version / "parts" / name / TABLE
-        return (found, f"{HOME}{version}/parts/{name}/") if found.is_file() else None
+        found = stated(spec, version, f"{PARTS}/{name}") / TABLE
+        return (found, f"{HOME}{found.parent.relative_to(spec).as_posix()}/") if found.is_file() else None
 
     def profile(version: str, name: str) -> Path | None:
-        found = spec / version / name / TABLE
+        found = stated(spec, version, f"{name}/{TABLE}")
         return found if found.is_file() else None
 
     path = path / TABLE if path.is_dir() else path
     folder = path.resolve().parent
-    base = f"{HOME}{folder.relative_to(spec).as_posix()}/" if folder.is_relative_to(spec) else None
+    base = None
+    if folder.is_relative_to(spec):
+        base = f"{HOME}{folder.relative_to(spec).as_posix()}/"
+        version = folder.relative_to(spec).parts[0]
     return read(path, version, base, Specification(HOME, root() / "profile-table.schema.json", part, profile), text)
 
 
@@ -364,4 +402,14 @@ def vocabulary_of(trace: Profile) -> Vocabulary:
     """What tables take from a profile `trace`."""
     from vizschema.rules.tables.vocabulary import vocabulary
 
-    return vocabulary(trace.version, trace.documents[trace.must], trace.documents[trace.should], trace.facts)
+    must, should = _with(trace, trace.must, "array_node"), _with(trace, trace.should, "common")
+    return vocabulary(trace.version, must, should, trace.facts)
+
+
+def _with(profile: Profile, url: str, name: str) -> Schema:
+    """The schema of a profile that states a definition: the one at `url`, or one that it refers to."""
+    document = profile.documents[url]
+    found = document.get("$defs", {}).get(name)
+    if found is not None and found.keys() != {"$ref"}:
+        return document
+    return _with(profile, (found or document["allOf"][0])["$ref"].partition("#")[0], name)

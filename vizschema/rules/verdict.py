@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from vizschema.description import Description
 from vizschema.findings import Report
 from vizschema.rules.judge import judge
-from vizschema.rules.versions import Profile, Spec, load, newest, versions
+from vizschema.rules.versions import Profile, Spec, load, version_for, versions
 from vizschema.text import shorten
 
 BASE_PROFILE = "trace"
@@ -49,7 +49,8 @@ def choose(description: Description, spec: str | None = None, profile: str | Pro
     Raises `SpecError` if there is no such version or profile.
     """
     root = description["nodes"].get("/", {}).get("attributes", {})
-    version, version_chosen, version_notes = _choose_version(root, spec)
+    wanted = root.get("profile") if profile is None else profile
+    version, version_chosen, version_notes = _choose_version(root, spec, wanted)
     judged, profile_chosen, likely, notes = _choose_profile(description, root, version, profile)
     return Chosen(version, version_chosen, judged, profile_chosen, likely, (*version_notes, *notes))
 
@@ -76,19 +77,21 @@ def report_of(description: Description, archive: str, chosen: Chosen) -> Report:
     )
 
 
-def _choose_version(root: Mapping[str, Any], requested: str | None) -> tuple[Spec, str, tuple[str, ...]]:
+def _choose_version(
+    root: Mapping[str, Any], requested: str | None, profile: object
+) -> tuple[Spec, str, tuple[str, ...]]:
     if requested is not None:
         return load(requested), "requested", ()
     declared = root.get("spec_version")
     if isinstance(declared, str) and declared in versions():
         return load(declared), "declared", ()
-    spec = newest()
+    spec = version_for(None, profile)
     what = (
         f"declares spec_version {_shown(declared)}, which is not installed"
         if "spec_version" in root
         else "declares no spec_version"
     )
-    return spec, "newest", (f"the archive {what}: judged by {spec.version}, the newest installed",)
+    return spec, "newest", (f"the archive {what}: judged by {spec.version}, the default",)
 
 
 def _choose_profile(

@@ -22,8 +22,10 @@ from vizschema.rules.profiles import (
     draft,
     is_profile,
     load_profile,
+    precedence,
     profile_at,
     profiles_in,
+    stated,
     view_of,
 )
 from vizschema.text import suggestion
@@ -40,6 +42,7 @@ __all__ = [
     "clear",
     "draft",
     "is_profile",
+    "layout_of",
     "load",
     "load_profile",
     "newest",
@@ -47,7 +50,9 @@ __all__ = [
     "read_json",
     "resolve",
     "root",
+    "stated",
     "subschemas",
+    "version_for",
     "versions",
     "view_of",
 ]
@@ -93,7 +98,7 @@ class Spec:
 def versions() -> tuple[str, ...]:
     """The installed versions, oldest first."""
     folders = (folder.name for folder in root().iterdir() if (folder / "trace").is_dir())
-    return tuple(sorted(folders, key=_precedence))
+    return tuple(sorted(folders, key=precedence))
 
 
 @functools.cache
@@ -111,8 +116,25 @@ def load(version: str) -> Spec:
 
 
 def newest() -> Spec:
-    """The newest installed version."""
-    return load(versions()[-1])
+    """The newest released version; while none is released, the first: a draft that builds on one has to be named."""
+    known = [version for version in versions() if version in released(root())]
+    return load(known[-1] if known else versions()[0])
+
+
+def version_for(spec: str | None, profile: object = None) -> Spec:
+    """The version that is requested; else the newest, unless only another one has the profile of this name.
+
+    Raises `SpecError` where the requested one is not installed.
+    """
+    if spec is not None:
+        return load(spec)
+    having = [version for version in versions() if isinstance(profile, str) and profile in load(version).profiles]
+    return newest() if not having or newest().version in having else load(having[-1])
+
+
+def layout_of(spec: Spec) -> Schema:
+    """The default chunks of a writer, by a version or the one that it builds on."""
+    return read_json(stated(root(), spec.version, "layout.json"))
 
 
 @functools.cache
@@ -179,7 +201,3 @@ def _exported(spec: Spec | None) -> Iterator[Path]:
     yield from sorted(path for path in root().iterdir() if path.suffix in (".json", ".md"))
     for version in versions() if spec is None else (spec.version,):
         yield from sorted(path for path in (root() / version).rglob("*") if path.is_file())
-
-
-def _precedence(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

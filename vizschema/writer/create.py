@@ -51,7 +51,7 @@ def create(
         path: Where to write.
         profile: A profile, or the folder of your own profile.
         container: `zarr-v3`, `zarr-v3-sharded`, `zarr-v2` or `hdf5` (None: by the suffix of `path`).
-        spec: A released version, such as "1.0.0" (None: the newest).
+        spec: A released version, such as "1.0.0" (None: the newest that has the profile).
         overwrite: Replace an archive at `path`, which stays until the new one is complete.
         attributes: Attributes that are known from the start, by the path of their group.
         resume: Continue an archive that was never completed, after reading its values once; begin one if there is none.
@@ -85,7 +85,7 @@ def create(
             ),
             path=target,
         )
-    version = versions.newest() if spec is None else versions.load(spec)
+    version = versions.version_for(spec, profile)
     chosen = Chosen(version, "requested", version.profile(profile), "requested")
     given = {plan.node_path(place): dict(value) for place, value in (attributes or {}).items()}
     if overwrite and (resume or extend):

@@ -47,7 +47,7 @@ class Trace:
         self._work = work
         self._form = form
         self._chosen = chosen
-        self._layout = versions.read_json(chosen.version.folder / "layout.json")
+        self._layout = versions.layout_of(chosen.version)
         self._capture: Capture | None = capture
         self._known = Nodes(work.target, form, chosen)
         self._entries = chosen.profile.facts if values else None

@@ -49,7 +49,7 @@ def write(
         profile: A profile, or the folder of your own profile.
         container: Such as `zarr-v3`, `hdf5` or `npz`, as `vizschema convert --help` lists them (None: by the suffix of
             `path`).
-        spec: A released version, such as "1.0.0" (None: the newest).
+        spec: A released version, such as "1.0.0" (None: the newest that has the profile).
         overwrite: Replace an archive at `path`.
         values: Judge the values too, as they are written (False: the structure only, which is faster).
 
@@ -71,7 +71,7 @@ def write(
     target = Path(path)
     form = form_of(target, container)
     require_free(target, overwrite=overwrite)
-    version = versions.newest() if spec is None else versions.load(spec)
+    version = versions.version_for(spec, profile)
     judged = version.profile(profile)
     named = {place: with_axes(place, item, judged) for place, item in arrays.items()}
     groups, planned = plan_whole(named, attributes or {}, form, version, judged.name)
@@ -125,7 +125,7 @@ def plan_whole(
     """
     given = {plan.node_path(place): value for place, value in attributes.items()}
     given["/"] = plan.root_attributes(given.get("/", {}), version.version, profile)
-    planned = _plan_arrays(arrays, given, form, versions.read_json(version.folder / "layout.json"))
+    planned = _plan_arrays(arrays, given, form, versions.layout_of(version))
     return _plan_groups(planned, given), planned
 
 

@@ -74,21 +74,27 @@ def _check(table: Table, words: Vocabulary) -> None:
 
 def _schema(table: Table, level: str, judges: list[Judge], words: Vocabulary) -> Schema:
     trace = f"https://vizschema.org/spec/{words.version}/trace/{level}.schema.json"
-    common = f"{trace}#/$defs/common" if level == "should" else trace
-    references = [] if table.is_part else [{"$ref": common}]
-    references += [{"$ref": _reference(part, table, level)} for part in table.parts]
-    body = [structure(table, words, trace)] if level == "must" else []
-    rules = [_rule(judge, table, words) for judge in judges if judge.level == level]
+    own = [{"$ref": _reference(part, table, level)} for part in table.parts]
+    own += [structure(table, words)] if level == "must" else []
+    own += [_rule(judge, table, words) for judge in judges if judge.level == level]
+    own += table.also.get(level, ())
     opening = (
         "What every trace of {} obeys." if level == "must" else "What traces of {} do unless there is a reason not to."
     )
-    return {
+    stated = {
         "$schema": DIALECT,
         "$id": f"{table.base}{level}.schema.json",
         "title": f"{table.name} {words.version}, {level}",
         "description": opening.format(table.of if level == "must" else table.of.rstrip(",")),
-        "allOf": [*references, *body, *rules, *table.also.get(level, ())],
     }
+    if table.is_part:
+        return {**stated, "allOf": own}
+    if level == "should":
+        return {**stated, "allOf": [{"$ref": f"{trace}#/$defs/common"}, *own]}
+    if table.is_own:
+        return {**stated, "allOf": [{"$ref": trace}, *own]}
+    # A later version refers to what is the profile's own.
+    return {**stated, "allOf": [{"$ref": trace}, {"$ref": "#/$defs/own"}], "$defs": {"own": {"allOf": own}}}
 
 
 def _reference(part: Part, table: Table, level: str) -> str:

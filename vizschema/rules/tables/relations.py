@@ -51,6 +51,18 @@ def _within(value: Any) -> Schema:
     return {**least, "if": condition, "then": {"properties": {"maximum": {"maximum": value[1]}}}}
 
 
+_PADDED = " or -1"
+"""The end of `below` where -1 stands for no index."""
+
+
+def _axis_of(value: str) -> str:
+    return value.removesuffix(_PADDED)
+
+
+def _least(value: str) -> int:
+    return -1 if value.endswith(_PADDED) else 0
+
+
 def _none(fact: str) -> Callable[[Any], Schema]:
     return lambda _: {"properties": {fact: {"maximum": 0}}}
 
@@ -70,12 +82,14 @@ RELATIONS: Mapping[str, Relation] = {
         lambda value: f"is above {value:g} somewhere",
     ),
     "below": Relation(
-        lambda _: {"properties": {"minimum": {"minimum": 0}, "beyond_axis": {"maximum": 0}}},
-        lambda axis: f"is 0 or more, and below the size of the axis {axis}",
+        lambda value: {"properties": {"minimum": {"minimum": _least(value)}, "beyond_axis": {"maximum": 0}}},
+        lambda value: (
+            f"is 0 or more, and below the size of the axis {_axis_of(value)}{', or -1' if _least(value) else ''}"
+        ),
         dtypes="integers",
         fact="beyond_axis",
-        entry=lambda axis: {"axis": axis},
-        axis=lambda axis: str(axis),
+        entry=lambda value: {"axis": _axis_of(value)},
+        axis=lambda value: _axis_of(value),
     ),
     "argmax_of": Relation(
         _none("argmax_differs"),

@@ -126,7 +126,8 @@ def _relation(node: Node, column: str, value: Any, nodes: Sequence[Node], words:
     if relation.axis is not None:
         names = names_in(nodes)
         if relation.axis(value) not in names:
-            raise SpecError(f"no node of the table has the axis {value!r}{suggestion(str(value), names)}", path=place)
+            axis = relation.axis(value)
+            raise SpecError(f"no node of the table has the axis {axis!r}{suggestion(axis, names)}", path=place)
     if relation.partner is not None:
         _partner(node, place, relation, value, nodes)
 

@@ -49,8 +49,9 @@ def asserted(judge: Judge, table: Table, words: Vocabulary) -> Schema:
     return parts[0] if len(parts) == 1 else {"allOf": parts}
 
 
-def structure(table: Table, words: Vocabulary, trace: str) -> Schema:
+def structure(table: Table, words: Vocabulary) -> Schema:
     """What the rows of a table say by rules of `trace`: arrays, groups, and classes of dtypes."""
+    trace = words.home
     arrays = [node.steps for node in table.nodes]
     judged: dict[str, list[Steps]] = {"array_node": arrays, "group_node": groups_of(arrays)}
     free: dict[str, list[Steps]] = {}

@@ -18,13 +18,14 @@ Facts = tuple[Mapping[str, Any], ...]
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Words of one version, read from its `trace`.
+    """Words of one version, read from its `trace`, of which the schema at `home` has the definitions.
 
     `classes` maps a class of dtypes to its dtypes; `definitions` a class to the `$defs` entry that judges it. Arrays at
     the paths of `tied` have axes with `roles`: a rule of `trace` reports those that lack them.
     """
 
     version: str
+    home: str
     portable: tuple[str, ...]
     classes: Mapping[str, tuple[str, ...]]
     definitions: Mapping[str, str]
@@ -51,6 +52,7 @@ def vocabulary(version: str, must: Schema, should: Schema, facts: Facts) -> Voca
     names = rules["axis-name"]["properties"]["axes"]["items"]["pattern"]
     return Vocabulary(
         version,
+        must["$id"],
         tuple(rules["portable-dtype"]["properties"]["dtype"]["enum"]),
         {"floats": floats, "integers": integers, "coordinates": tuple(coordinates)},
         {"floats": "float_dtype", "integers": "integer_dtype"},

@@ -24,6 +24,9 @@ from vizschema.text import escape_name
 _OTHERS = ("with", "axis")
 """Keys of an entry by which a fact depends on other nodes."""
 
+_NAMING = ("with_attribute", "share_attribute")
+"""Keys of an entry that are the name of an attribute, which names another node where an array has it."""
+
 
 class Passing:
     """The facts of one array, measured from its regions in any order and on any thread."""
@@ -56,7 +59,8 @@ class _Nothing:
 
 
 def _needs_others(entry: Entry, node: Node) -> bool:
-    return any(key in entry for key in _OTHERS) or entry.get("with_attribute") in node["attributes"]
+    named = (entry.get(key) in node["attributes"] for key in _NAMING)
+    return any(key in entry for key in _OTHERS) or any(named)
 
 
 def with_facts(

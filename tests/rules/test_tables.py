@@ -166,6 +166,13 @@ class TestSlips:
         assert said in str(raised.value)
 
 
+def test_the_profile_of_the_page_is_a_dozen_lines() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text("utf-8")
+    table = page.partition('```toml title="gpt2.toml"\n')[2].partition("```")[0]
+    assert table.startswith('profile = "gpt2"')
+    assert len(table.splitlines()) <= 12
+
+
 class TestWhatIsBuilt:
     def test_an_archive_conforms_to_its_table(self, tmp_path: Path) -> None:
         assert errors(profile_of(tmp_path, GPT2), gpt2()) == []

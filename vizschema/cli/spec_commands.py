@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vizschema.errors import UsageError
-from vizschema.project.choice import Choice, settings_of
+from vizschema.project.choice import Choice, Settings, settings_of
 from vizschema.report.options import terminal_width
 from vizschema.report.text import count, wrapped
 from vizschema.text import escape_text, suggestion
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 def explain(rule_id: str, choice: Choice) -> int:
     """0 after the rule was printed: its clause, why it is there, how to fix a breach."""
     settings = settings_of(choice, Path.cwd())
-    spec = _spec(settings.spec)
-    rules = _rules(spec, settings.profile)
+    spec, rules = _having(rule_id, settings)
     if rule_id not in rules:
         listed = f"; `vizschema spec show {spec.version} PROFILE` lists rules"
         raise UsageError(f"spec {spec.version} has no rule {rule_id!r}{suggestion(rule_id, rules) or listed}")
@@ -32,6 +31,20 @@ def explain(rule_id: str, choice: Choice) -> int:
         if text:
             print(wrapped(text, "  ", width=terminal_width()))
     return 0
+
+
+def _having(rule_id: str, settings: Settings) -> tuple[Spec, dict[str, Rule]]:
+    """The version that is asked for, else the newest, or another one where only that has the rule; and its rules."""
+    from vizschema.rules import versions
+
+    spec = versions.version_for(settings.spec, settings.profile)
+    rules = _rules(spec, settings.profile)
+    others = reversed(versions.versions()) if settings.spec is None and rule_id not in rules else ()
+    for other in map(versions.load, others):
+        found = _rules(other, None)
+        if rule_id in found:
+            return other, found
+    return spec, rules
 
 
 def list_versions() -> int:

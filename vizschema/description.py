@@ -55,7 +55,7 @@ STORED_AS: Mapping[str, str] = {
 NIBBLES = frozenset({"int4", "uint4"})
 """Dtypes of four bits: the lower ones of a byte."""
 
-_NUMBERED = re.compile(r"(.+)_([0-9]{1,9})", re.DOTALL)
+NUMBERED = re.compile(r"(.+)_([0-9]{1,9})", re.DOTALL)
 _SHOWN = 16
 _SCOPE = "scope_"
 _UNSCOPED = ("/", "/metadata")
@@ -142,7 +142,7 @@ def complete(container: Mapping[str, Any], nodes: Mapping[str, Node], values: st
     ordered = {path: nodes[path] for path in sorted(nodes) if nodes[path]["kind"] != "stray"}
     if len(ordered) < len(nodes):
         _list_stray(ordered, sorted(path for path in nodes if path not in ordered))
-    children = _children(ordered)
+    children = children_of(ordered)
     scopes = _Scopes(ordered)
     _list_unused_scopes(ordered, scopes)
     for path, node in ordered.items():
@@ -210,7 +210,8 @@ def join(parent: str, name: str) -> str:
     return f"{parent}/{name}" if parent != "/" else f"/{name}"
 
 
-def _children(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+def children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+    """Return the names of the members of every node that has any, by its path."""
     children: dict[str, list[str]] = {}
     for path in nodes:
         if path != "/":
@@ -383,7 +384,7 @@ def _series(nodes: Mapping[str, Node], children: Mapping[str, Sequence[str]]) ->
             continue  # what cannot be read may say anything about its members
         families: dict[str, list[tuple[str, int]]] = {}
         for name in names:
-            match = _NUMBERED.fullmatch(name)
+            match = NUMBERED.fullmatch(name)
             if match:
                 families.setdefault(match[1], []).append((match[2], int(match[2])))
         for stem, members in families.items():

@@ -29,13 +29,21 @@ class Measured:
 
     description: Description
     notes: tuple[str, ...]
-    scan: Callable[[Entries], Scanned | None]
+    scan: Callable[[Entries, Sequence[str] | None], Scanned | None]
+    draw: Callable[[Sequence[str], bool], Iterator[tuple[str, Mapping[str, Any]]]]
+    """(path, picture) of those paths that are arrays; with True, a map of each that has two axes.
 
-    def with_values(self, entries: Entries) -> Description:
-        """Return the description with the facts that `entries` ask for; without them if no worker is left to read."""
+    Raises `WorkerDied`.
+    """
+
+    def with_values(self, entries: Entries, paths: Sequence[str] | None = None) -> Description:
+        """Return the description with the facts that `entries` ask for; without them if no worker is left to read.
+
+        With `paths`, only these arrays are read.
+        """
         from vizschema.scan.threads import describe_scanned
 
-        found = self.scan(entries)
+        found = self.scan(entries, paths)
         return self.description if found is None else describe_scanned(self.description, found)
 
 
@@ -56,7 +64,12 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, values: bool = T
         from vizschema.worker.client import opened
 
         with opened(archive, bounds=reading.bounds, keep=values) as there:
-            yield Measured(there.description, there.notes, lambda entries: there.scan(entries, reading))
+            yield Measured(
+                there.description,
+                there.notes,
+                lambda entries, paths: there.scan(entries, reading, paths),
+                lambda wanted, every: there.draw(wanted, every=every),
+            )
         return
     from vizschema.containers.opening import open_container
     from vizschema.describing import describe_open
@@ -64,13 +77,18 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, values: bool = T
     with closing(open_container(archive)) as container:
         description = describe_open(container)
 
-        def scanned(entries: Entries) -> Scanned:
-            if reading.dask is None:
+        def scanned(entries: Entries, paths: Sequence[str] | None) -> Scanned:
+            if reading.dask is None or paths is not None:
                 from vizschema.scan.threads import scan
 
-                return scan(container, description, entries, reading)
+                return scan(container, description, entries, reading, paths)
             from vizschema.scan.dask import scan_on
 
             return scan_on(reading.dask, archive, container, description, entries, reading)
 
-        yield Measured(description, (), scanned)
+        def drawn(wanted: Sequence[str], every: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
+            from vizschema.scan.pictures import pictures
+
+            return pictures(container, description["nodes"], wanted, every=every)
+
+        yield Measured(description, (), scanned, drawn)

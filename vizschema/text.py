@@ -58,6 +58,19 @@ def shorten(text: str, limit: int = 120) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
 
 
+def count(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def size_words(number: int) -> str:
+    """Return bytes in the largest unit of which there is one at least: `512 B`, `22.6 KiB`."""
+    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if number >= unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{number} B"
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` where something known is close to `word`, else nothing."""
     from difflib import get_close_matches

@@ -14,7 +14,7 @@ from vizschema.errors import UsageError
 from vizschema.findings import Report
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
-from vizschema.report.text import count
+from vizschema.text import count
 from vizschema.validation import validate
 
 PROFILE = "openfold"

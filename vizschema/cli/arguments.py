@@ -88,6 +88,17 @@ def describe(parser: argparse.ArgumentParser) -> None:
     _add_reading_options(parser)
 
 
+def look(parser: argparse.ArgumentParser) -> None:
+    """Those of `show`."""
+    parser.add_argument("path", metavar="ARCHIVE", help="an archive")
+    parser.add_argument("place", nargs="?", default="/", metavar="PATH", help="a group or an array in it (default: /)")
+    parser.add_argument(
+        "--values", action="store_true", help="of an array: read all values, and print facts about them"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON (spec/show.schema.json)")
+    _add_reading_options(parser, clusters=False)
+
+
 def explain(parser: argparse.ArgumentParser) -> None:
     """Those of `explain`."""
     parser.add_argument("rule", metavar="RULE", help="the id of a rule, as findings name it")
@@ -218,7 +229,8 @@ def rest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="the action and its arguments")
 
 
-def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+def _add_reading_options(parser: argparse.ArgumentParser, *, clusters: bool = True) -> None:
+    """Add the options that say how archives are read; with `clusters`, by Dask too."""
     parser.add_argument(
         "--jobs", type=threads, metavar="N", help="threads, of all archives together (default: one per CPU)"
     )
@@ -227,11 +239,13 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read in this process, without the sandbox; for archives you trust",
     )
-    parser.add_argument(
-        "--dask",
-        metavar="ADDRESS",
-        help="read values on the Dask cluster at this address, or `local` for one of this machine; needs --trust",
-    )
+    parser.set_defaults(dask=None)
+    if clusters:
+        parser.add_argument(
+            "--dask",
+            metavar="ADDRESS",
+            help="read values on the Dask cluster at this address, or `local` for one of this machine; needs --trust",
+        )
     parser.add_argument(
         "--memory",
         type=size,

@@ -16,7 +16,7 @@ from vizschema.errors import NotAnArchive, NotSupported, UsageError, VizschemaEr
 from vizschema.findings import INTERRUPTED
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
-from vizschema.text import archive_name, escape_text, local_path
+from vizschema.text import archive_name, count, escape_text, local_path
 
 if TYPE_CHECKING:
     from vizschema.bounds import Reading
@@ -73,7 +73,6 @@ def digest(paths: Sequence[str], reading: Reading, *, values_only: bool) -> int:
 
 def convert(source: str, target: str, container: str | None, chunks: str, *, overwrite: bool) -> int:
     """0 after the archive was written to `target` and shown to be the same; 1 where the target cannot hold it."""
-    from vizschema.report.text import count
     from vizschema.writer.convert import convert as converted
 
     lengths = _chunks(chunks)

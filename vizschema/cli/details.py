@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
-from vizschema.bounds import Bounds, Reading
+from vizschema.bounds import Reading
 from vizschema.errors import VizschemaError
 from vizschema.findings import Details, Picture, Report
+from vizschema.measure import measured
 from vizschema.worker.process import WorkerDied
 
 
@@ -19,38 +20,20 @@ def details(report: Report, reading: Reading) -> Details:
     """
     values = report.values != "not_read"
     wanted = sorted({finding.path for finding in report.findings}) if values else []
+    drawn: dict[str, Picture] = {}
     try:
-        if reading.isolated:
-            return _by_worker(report.archive, wanted, reading.bounds)
-        return _here(report.archive, wanted)
+        with measured(report.archive, replace(reading, dask=None)) as archive:
+            nodes = archive.description["nodes"]
+            try:
+                drawn.update((path, picture_of(picture)) for path, picture in archive.draw(wanted, False))
+            except WorkerDied as died:
+                return Details(nodes, drawn, (f"pictures are not complete: {died}",))
+            return Details(nodes, drawn)
     except VizschemaError as error:
         return Details(notes=(f"no tree: {error}",))
 
 
-def _here(archive: str, wanted: list[str]) -> Details:
-    from vizschema.containers.opening import open_container
-    from vizschema.describing import describe_open
-    from vizschema.scan.pictures import pictures
-
-    with closing(open_container(archive)) as container:
-        nodes = describe_open(container)["nodes"]
-        return Details(nodes, {path: _picture(drawn) for path, drawn in pictures(container, nodes, wanted)})
-
-
-def _by_worker(archive: str, wanted: list[str], bounds: Bounds) -> Details:
-    from vizschema.worker.client import opened
-
-    drawn: dict[str, Picture] = {}
-    with opened(archive, bounds=bounds) as described:
-        nodes = described.description["nodes"]
-        try:
-            drawn.update((path, _picture(picture)) for path, picture in described.draw(wanted))
-        except WorkerDied as died:
-            return Details(nodes, drawn, (f"pictures are not complete: {died}",))
-    return Details(nodes, drawn)
-
-
-def _picture(drawn: Mapping[str, Any]) -> Picture:
+def picture_of(drawn: Mapping[str, Any]) -> Picture:
     """A picture from the answer of a worker, which is not trusted; raises `VizschemaError` for what is none."""
     try:
         levels, columns = bytes.fromhex(drawn.get("levels", "")), int(drawn.get("columns", 0))

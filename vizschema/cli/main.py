@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vizschema.cli.validation import Order
     from vizschema.project.choice import Choice
 
-_READING = ("describe", "digest", "validate")
+_READING = ("describe", "digest", "show", "validate")
 """The commands by which a worker reads archives."""
 
 INTERRUPTED = 130
@@ -124,6 +124,11 @@ def _archive_command(arguments: argparse.Namespace) -> int:
             return commands.validate(_order(arguments), _reading(arguments))
         case "describe":
             return commands.describe(arguments.path, _reading(arguments), values=arguments.values)
+        case "show":
+            from vizschema.cli.show import show
+
+            values, as_json = arguments.values, arguments.json
+            return show(arguments.path, arguments.place, _reading(arguments), values=values, as_json=as_json)
         case "digest":
             return commands.digest(arguments.paths, _reading(arguments), values_only=arguments.values_only)
         case "demo":

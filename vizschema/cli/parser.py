@@ -215,6 +215,13 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         arguments.describe,
     ),
     (
+        "show",
+        "show the tree of an archive, or one array of it with a picture",
+        "vizschema show run.zarr /pair/layer_00",
+        "Members of a series that are alike are one line. A picture shows at most 8 MiB of the values, and says which.",
+        arguments.look,
+    ),
+    (
         "explain",
         "print a rule: its clause, its reason, how to fix a breach",
         "vizschema explain axis-one-size",

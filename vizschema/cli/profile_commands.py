@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vizschema.cli.hints import hints
 from vizschema.cli.progress import bar
 from vizschema.errors import NotAnArchive, SpecError, UsageError
-from vizschema.report.text import count
-from vizschema.text import archive_name, escape_text, local_path
+from vizschema.text import archive_name, count, escape_text, local_path
 
 if TYPE_CHECKING:
     from vizschema.bounds import Reading

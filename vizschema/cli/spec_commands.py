@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from vizschema.errors import UsageError
 from vizschema.project.choice import Choice, Settings, settings_of
 from vizschema.report.options import terminal_width
-from vizschema.report.text import count, wrapped
-from vizschema.text import escape_text, suggestion
+from vizschema.report.text import wrapped
+from vizschema.text import count, escape_text, suggestion
 
 if TYPE_CHECKING:
     from vizschema.findings import Rule

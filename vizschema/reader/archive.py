@@ -7,11 +7,13 @@ Every container is read by its own `values`, as a scan reads it; the archive sta
 from __future__ import annotations
 
 import difflib
+import html
 import os
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,13 @@ from vizschema.containers.values import TEXTS, Ahead, ChunkDamaged, Values, dtyp
 from vizschema.describing import describe_open
 from vizschema.description import ITEM_BYTES, Description, Node, parent_of
 from vizschema.errors import NotAnArchive, UsageError
+from vizschema.outline.tree import tree_lines
+from vizschema.outline.words import headline
 from vizschema.reader.selection import Kept, Selectable
 from vizschema.text import archive_name, local_path
+
+SHOWN = 60
+"""Lines of its tree that an archive shows of itself."""
 
 KEPT = 8
 """Arrays whose index of chunks, or whose metadata, are kept for the next time that they are read."""
@@ -120,9 +127,9 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
 
     Examples:
         >>> with vizschema.open("run.zarr") as archive:
-        ...     print(archive)
+        ...     print(str(archive).splitlines()[0])
         ...     print([path for path in archive if path.startswith("/outputs")])
-        <Archive run.zarr: zarr v3 (directory), 8 arrays>
+        <Archive run.zarr: zarr v3 (directory), 8 arrays, 3.8 KiB>
         ['/outputs', '/outputs/logits', '/outputs/next_tokens']
     """
 
@@ -159,11 +166,13 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
         return id(self)
 
     def __repr__(self) -> str:
-        container = self.description["container"]
-        version = "" if container["version"] is None else f" v{container['version']}"
-        count = sum(node["kind"] == "array" for node in self.description["nodes"].values())
-        arrays = f"{count} {'array' if count == 1 else 'arrays'}"
-        return f"<Archive {self._path}: {container['format']}{version} ({container['store']}), {arrays}>"
+        lines = list(islice(self._tree_lines(), SHOWN + 1))
+        more = ["… (archive.tree() has the rest)"] if len(lines) > SHOWN else []
+        return "\n".join([f"<Archive {headline(self._path, self.description)}>", *lines[:SHOWN], *more])
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return f"<pre>{html.escape(repr(self))}</pre>"
 
     def __getitem__(self, path: str) -> StoredArray | StoredGroup:
         node = self._node(path)
@@ -184,6 +193,22 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
             if path != "/":
                 members.setdefault(parent_of(path), []).append(path.rpartition("/")[2])
         return members
+
+    def tree(self, path: str = "/") -> str:
+        """Return the tree below a path as text, a line per node; members of a series that are alike are one line.
+
+        Parameters:
+            path: The path of a group.
+
+        Raises:
+            KeyError: Nothing is at the path.
+        """
+        if path not in self:
+            raise KeyError(f"{path} is not in {self._path}")
+        return "\n".join(self._tree_lines(path))
+
+    def _tree_lines(self, path: str = "/") -> Iterator[str]:
+        return tree_lines(self.description["nodes"], path)
 
     def paths(self) -> list[str]:
         """The path of every node, sorted."""

@@ -13,8 +13,8 @@ from operator import attrgetter
 from vizschema.findings import Finding, Report
 from vizschema.report.inert import inert
 from vizschema.report.options import Options, exit_code
-from vizschema.report.text import PLACES, count, first_line
-from vizschema.text import escape_text
+from vizschema.report.text import PLACES, first_line
+from vizschema.text import count, escape_text
 
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:

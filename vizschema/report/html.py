@@ -19,7 +19,8 @@ from vizschema.report.html_style import STYLE
 from vizschema.report.html_tree import Archive, text, tree
 from vizschema.report.options import Options
 from vizschema.report.tally import Tally
-from vizschema.report.text import count, grounds, passed
+from vizschema.report.text import grounds, passed
+from vizschema.text import count
 
 PICTURED = 20
 """With more archives, a page has their findings alone: no tree and no pictures."""

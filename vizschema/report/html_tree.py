@@ -6,12 +6,11 @@ import base64
 import html
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from vizschema.findings import Details, Finding, Picture, Report
-from vizschema.report.text import count
-from vizschema.text import escape_text
+from vizschema.outline.words import words_of
+from vizschema.text import count, escape_text
 
 NODES = 2000
 """Nodes that a page shows of an archive; those with findings, and what is above them, come first."""
@@ -84,7 +83,7 @@ def _node(archive: Archive, path: str) -> Iterator[str]:
     node = archive.details.nodes[path]
     name = path if path == "/" else path.rpartition("/")[2]
     label = f'<span class="node">{text(name)}{"/" if node["kind"] == "group" and path != "/" else ""}</span>'
-    label = f"{label} {text(_words(node))}"
+    label = f"{label} {text(words_of(node, codecs=True))}"
     children = archive.children.get(path, ())
     yield f'<li id="{archive.shown[path]}">'
     if children:
@@ -99,33 +98,6 @@ def _node(archive: Archive, path: str) -> Iterator[str]:
         yield label
         yield from _found(archive, path)
     yield "</li>"
-
-
-def _words(node: Mapping[str, Any]) -> str:
-    """What a node is, in a line: dtype, axes with sizes, chunk grid, size."""
-    if node["kind"] == "group":
-        return "" if node["members"] else f"{count(len(node['attributes']), 'attribute')}, no members"
-    if node["kind"] != "array":
-        return f"{node['kind']}: {node['reason']}"
-    axes = node["axes"] or [None] * len(node["shape"])
-    sizes = ", ".join(f"{axis or '?'} {size}" for axis, size in zip(axes, node["shape"], strict=True))
-    parts = [node["dtype"], f"({sizes})" if sizes else "scalar", _size(node["bytes"])]
-    storage = node["storage"]
-    if storage is not None:
-        grid = " × ".join(map(str, storage["chunks"]))
-        parts.append(
-            f"{count(storage['chunk_count'], 'chunk')} of {grid or 'one value'}, {_size(storage['chunk_bytes'])}"
-        )
-        parts.append(", ".join(storage["codecs"]))
-    return " · ".join(part for part in parts if part)
-
-
-def _size(number: int) -> str:
-    """Bytes in the largest unit of which there is one at least."""
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if number >= unit:
-            return f"{number / unit:.1f} {name}"
-    return f"{number} B"
 
 
 def _found(archive: Archive, path: str) -> Iterator[str]:

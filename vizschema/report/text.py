@@ -16,7 +16,7 @@ from vizschema.findings import Finding, Report, Severity
 from vizschema.report.inert import inert
 from vizschema.report.options import WIDTH, Options, exit_code
 from vizschema.report.tally import Tally
-from vizschema.text import escape_text
+from vizschema.text import count, escape_text
 
 PLACES = 3
 RULES = 10
@@ -94,11 +94,6 @@ def wrapped(text: str, indent: str = "", hanging: str | None = None, *, width: i
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def count(number: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _archive(report: Report, options: Options) -> Iterator[str]:

@@ -30,22 +30,27 @@ Floats = npt.NDArray[np.float64]
 
 
 def pictures(
-    container: Container, nodes: Mapping[str, Node], wanted: Sequence[str]
+    container: Container, nodes: Mapping[str, Node], wanted: Sequence[str], *, every: bool = False
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(path, what `vizschema.findings.Picture` holds, as JSON) of each of `wanted` that is an array of numbers."""
+    """(path, what `vizschema.findings.Picture` holds, as JSON) of each of `wanted` that is an array of numbers.
+
+    With `every`, the last two axes are drawn as a map whichever they are.
+    """
     arrays = [path for path in wanted if nodes.get(path, {}).get("dtype") in ITEM_BYTES]
     for path in arrays[:ARRAYS]:
         try:
-            drawn = picture(container.values(path), nodes[path]["axes"])
+            drawn = picture(container.values(path), nodes[path]["axes"], every=every)
         except ChunkDamaged:
             continue
         if drawn is not None:
             yield path, drawn
 
 
-def picture(values: Values, axes: Sequence[str | None] | None) -> dict[str, Any] | None:
+def picture(values: Values, axes: Sequence[str | None] | None, *, every: bool = False) -> dict[str, Any] | None:
     """The picture of one array, None where nothing of it can be shown; complex numbers by their absolute value."""
-    shown = _slice_axes(axes) if len(values.shape) > 1 else None
+    shown = None
+    if len(values.shape) > 1:
+        shown = _last_axes(axes) if every else _slice_axes(axes)
     canvas = _Canvas(values.shape) if shown else None
     samples: list[Floats] = []
     seen = 0
@@ -82,6 +87,12 @@ def _slice_axes(axes: Sequence[str | None] | None) -> tuple[str, str] | None:
         return None
     same = axes[-1].partition(":")[0] == axes[-2].partition(":")[0]
     return (axes[-2], axes[-1]) if same else None
+
+
+def _last_axes(axes: Sequence[str | None] | None) -> tuple[str, str]:
+    """The names of the last two axes."""
+    down, across = (axes or (None, None))[-2:]
+    return (down or "the last axis but one", across or "the last axis")
 
 
 def _blocks(values: Values) -> Iterator[Block]:

@@ -139,11 +139,12 @@ def scan(arguments: Mapping[str, Any], session: Session) -> None:
 
 
 def draw(arguments: Mapping[str, Any], session: Session) -> None:
-    """Streams pictures of the arrays `wanted`."""
+    """Streams pictures of the arrays `wanted`; of `every` one that has two axes, a map."""
     from vizschema.scan.pictures import pictures
 
     assert session.container is not None  # it was described  # noqa: S101
-    for place, picture in pictures(session.container, session.description["nodes"], arguments["wanted"]):
+    nodes, wanted, every = session.description["nodes"], arguments["wanted"], arguments["every"]
+    for place, picture in pictures(session.container, nodes, wanted, every=every):
         session.channel.send("picture", place, picture)
     session.channel.send("end", None)
 

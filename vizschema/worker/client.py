@@ -82,18 +82,26 @@ class Session:
                 self.description = complete(heard.container, nodes)
                 return
 
-    def scan(self, entries: Sequence[Mapping[str, Any]], reading: Reading) -> Scanned | None:
-        """Read what `entries` of `facts.json` ask for; None if no worker could describe the archive to its end."""
+    def scan(
+        self, entries: Sequence[Mapping[str, Any]], reading: Reading, paths: Sequence[str] | None = None
+    ) -> Scanned | None:
+        """Read what `entries` of `facts.json` ask for; None if no worker could describe the archive to its end.
+
+        With `paths`, of these arrays only.
+        """
         from vizschema.worker.scanning import scanned
 
-        return None if self.cut else scanned(self, entries, reading)
+        return None if self.cut else scanned(self, entries, reading, paths)
 
-    def draw(self, wanted: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """(path, picture) of those of `wanted` that are arrays, as a worker sends them; raises `WorkerDied`."""
+    def draw(self, wanted: Sequence[str], *, every: bool = False) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """(path, picture) of those of `wanted` that are arrays, as a worker sends them; raises `WorkerDied`.
+
+        With `every`, the last two axes of each are drawn as a map.
+        """
         if self.cut or not wanted:
             return
         worker = self.living()
-        for message in worker.run("draw", {"wanted": list(wanted)}):
+        for message in worker.run("draw", {"wanted": list(wanted), "every": every}):
             match message:
                 case ["picture", str(path), dict(picture)]:
                     yield path, picture

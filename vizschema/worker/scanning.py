@@ -31,15 +31,18 @@ class Asked(Protocol):
         """The worker."""
 
 
-def scanned(session: Asked, entries: Sequence[Mapping[str, Any]], reading: Reading) -> Scanned:
-    """The facts that `entries` ask for. One death is the damage of one array.
+def scanned(
+    session: Asked, entries: Sequence[Mapping[str, Any]], reading: Reading, paths: Sequence[str] | None = None
+) -> Scanned:
+    """The facts that `entries` ask for, with `paths` of these arrays only. One death is the damage of one array.
 
     Of arrays that were being read when a worker died, each is read alone; all others are read together.
     """
     coverage = coverage_of(session.description)
     request = {"entries": list(entries), "jobs": reading.jobs, "memory": reading.bounds.memory}
     scan = _Scan(session, request, reading.begun(coverage["bytes"]))
-    whole = scan.run(readable(session.description))
+    known = readable(session.description)
+    whole = scan.run(known) if paths is None else scan.run([path for path in known if path in paths], named=True)
     facts = {path: found for path in session.description["nodes"] if (found := scan.facts.get(path)) is not None}
     coverage |= {"chunks_read": scan.chunks, "bytes_read": scan.bytes}
     return Scanned(facts, coverage, whole)
@@ -57,11 +60,11 @@ class _Scan:
         self._begun: dict[str, None] = {}
         self._wanted: frozenset[str] = frozenset()
 
-    def run(self, paths: Sequence[str]) -> bool:
-        """Read all of it; whether no interrupt ended that."""
+    def run(self, paths: Sequence[str], *, named: bool = False) -> bool:
+        """Read `paths`, which are all that can be read unless they are `named`; whether no interrupt ended that."""
         self._wanted = frozenset(paths)
         left, alone = list(paths), list[str]()
-        asked: list[str] | None = None  # all
+        asked = _named(left) if named else None  # all
         deaths = 0
         while left:
             done: Sequence[str] = left if asked is None else asked

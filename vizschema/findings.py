@@ -127,6 +127,7 @@ class Report:
         profile: The profile.
         profile_chosen: Where the profile is from: `requested`, `declared`, `default`, …
         likely_profile: The profile that the archive resembles, if another one was used, or None.
+        missing_profile: The profile that the archive declares, if it is not available, or None.
         container: The format, its version and form, as in the description.
         values: `read`, `partial` or `not_read`.
         nodes: The number of nodes.
@@ -159,6 +160,7 @@ class Report:
     error: VizschemaError | None = None
     coverage: Mapping[str, int] | None = None
     digest: str | None = None
+    missing_profile: str | None = None
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -82,7 +82,7 @@ def test_the_whole_report_of_one_archive() -> None:
                 "conforms": False,
                 "exit_code": 1,
                 "spec": {"version": "1.0.0", "digest": "0123456789abcdef" * 4, "chosen": "declared"},
-                "profile": {"name": "model", "chosen": "declared", "likely": None},
+                "profile": {"name": "model", "chosen": "declared", "likely": None, "missing": None},
                 "container": {"format": "zarr", "version": 3, "store": "directory", "consolidated": False},
                 "values": "not_read",
                 "coverage": None,

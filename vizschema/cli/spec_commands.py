@@ -70,6 +70,8 @@ def show(version: str | None, profile: str | None) -> int:
         return 0
     shown = spec.profile(profile)
     print(f"profile {shown.name}: {count(len(shown.rules), 'rule')}")
+    if shown.name not in spec.profiles:
+        print(f"profile_digest {shown.digest}")
     column = max((len(rule_id) for rule_id in shown.rules), default=0)
     for rule in sorted(shown.rules.values(), key=lambda rule: (rule.severity, rule.id)):
         start = f"  {rule.severity:<8} {rule.id:<{column}}  "

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vizschema.errors import SpecError
-from vizschema.findings import Accepted, Finding, Report
+from vizschema.findings import Accepted, Finding, Report, Severity
 from vizschema.project.baseline import Baseline, name_of
 from vizschema.project.configuration import Configuration, Suppression
+from vizschema.rules.verdict import PROFILE_DIGEST, SPEC_DIGEST
 from vizschema.rules.versions import Spec, load, versions
 from vizschema.text import shorten, suggestion
 
@@ -49,7 +50,7 @@ def require_suppressions(configuration: Configuration, profile: str | None) -> N
     """Raise `SpecError` if a suppression names no rule of any installed version, or a must-rule without an end."""
     if not configuration.suppressions:
         return
-    severities = {EXPECTED_DIGEST: "error"}
+    severities: dict[str, Severity] = {EXPECTED_DIGEST: "error", SPEC_DIGEST: "warning", PROFILE_DIGEST: "warning"}
     for spec in map(load, versions()):
         for name in [*spec.profiles, *([] if profile is None else [profile])]:
             for rule in spec.profile(name).rules.values():

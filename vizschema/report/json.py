@@ -67,6 +67,7 @@ def _archive(report: Report, code: int) -> dict[str, Any]:
             "name": escape_text(report.profile) or None,
             "chosen": report.profile_chosen or None,
             "likely": report.likely_profile,
+            "missing": None if report.missing_profile is None else escape_text(report.missing_profile),
         },
         "container": dict(report.container) or None,
         "values": report.values,

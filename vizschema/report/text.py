@@ -140,7 +140,9 @@ def _verdict(archive: str, report: Report, options: Options) -> str:
     tail = f" — {', '.join(numbers)}" if numbers else ""
     newest = ", the default" if report.spec_chosen == "newest" else ""
     judged_by = f"{escape_text(report.profile)} {report.spec_version}{newest}"
-    return f"{archive}: {report.verdict} to {judged_by}{looked_at}{tail}"
+    missing = report.missing_profile
+    other = "" if missing is None else f", not judged by its own profile {escape_text(missing)}, which is not available"
+    return f"{archive}: {report.verdict} to {judged_by}{looked_at}{other}{tail}"
 
 
 def grounds(report: Report) -> Iterator[str]:

@@ -7,6 +7,7 @@ are built from a table where there is one.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
+from vizschema.canonical import canonical
 from vizschema.errors import SpecError
 from vizschema.findings import Rule, Severity
 from vizschema.rules.documents import HOME, LEVELS, Schema, read_json, resolve, root, subschemas
@@ -50,6 +52,13 @@ class Profile:
     """How arrays are drawn, the first that matches: a pattern of paths, and image, square, curve or points."""
     table: Path | None = None
     """The table that it is built from; None for one by hand."""
+    own: Mapping[str, Schema] = field(default_factory=dict, repr=False)
+    """Its own documents: `must`, `should` and `facts`, those that there are."""
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """`sha256:` and the SHA-256 of the canonical JSON text of its own documents."""
+        return f"sha256:{hashlib.sha256(canonical(self.own)).hexdigest()}"
 
 
 def profile_at(path: Path, version: str) -> Profile | None:
@@ -150,11 +159,12 @@ class _Files:
 def _load(files: _Files, folder: Path, version: str, name: str, table: Path | None = None) -> Profile:
     places = {level: folder / f"{level}.schema.json" for level in LEVELS}
     must = files.read(places["must"])
-    should = files.read(places["should"]) if files.has(places["should"]) else _empty(must)
+    has_should, has_facts = files.has(places["should"]), files.has(folder / FACTS)
+    should = files.read(places["should"]) if has_should else _empty(must)
     documents: dict[str, Schema] = {}
     _gather(must, places["must"], documents, files)
     _gather(should, places["should"], documents, files)
-    own = files.read(folder / FACTS) if files.has(folder / FACTS) else {}
+    own = files.read(folder / FACTS) if has_facts else {}
     by_hand = not folder.is_relative_to(root()) and not files.built
     if by_hand:
         from vizschema.rules import own_facts
@@ -178,6 +188,7 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
         tuple(own.get("recognized_by", bases[0].recognized_by if bases else ())),
         (*own.get("views", ()), *(view for base in bases for view in base.views)),
         table or next((place for place in (folder / TABLE,) if place.is_file()), None),
+        {"must": must, **({"should": should} if has_should else {}), **({"facts": own} if has_facts else {})},
     )
 
 

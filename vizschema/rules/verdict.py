@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vizschema.description import Description
-from vizschema.findings import Report
+from vizschema.findings import Finding, Report
 from vizschema.rules.judge import judge
 from vizschema.rules.versions import Profile, Spec, load, version_for, versions
 from vizschema.text import shorten
@@ -15,6 +15,9 @@ BASE_PROFILE = "trace"
 
 TELLING = 3
 """How many telling words of a profile an archive needs to look like one; one or two are chance."""
+
+SPEC_DIGEST, PROFILE_DIGEST = "spec-digest", "profile-digest"
+"""Findings about digests that the root carries, which no schema can compare."""
 
 _TOPS = 4
 
@@ -32,7 +35,8 @@ _UNLISTED = (
 class Chosen(NamedTuple):
     """The version and the profile that an archive is judged by, how each was chosen, and notes about the choice.
 
-    `likely` is the profile that an archive which declares none looks like.
+    `likely` is the profile that an archive which declares none looks like, `missing` the one that it declares, where
+    that is not available.
     """
 
     version: Spec
@@ -41,6 +45,7 @@ class Chosen(NamedTuple):
     profile_chosen: str
     likely: str | None = None
     notes: tuple[str, ...] = ()
+    missing: str | None = None
 
 
 def choose(description: Description, spec: str | None = None, profile: str | Profile | None = None) -> Chosen:
@@ -52,7 +57,18 @@ def choose(description: Description, spec: str | None = None, profile: str | Pro
     wanted = root.get("profile") if profile is None else profile
     version, version_chosen, version_notes = _choose_version(root, spec, wanted)
     judged, profile_chosen, likely, notes = _choose_profile(description, root, version, profile)
-    return Chosen(version, version_chosen, judged, profile_chosen, likely, (*version_notes, *notes))
+    declared = root.get("profile")
+    missing = declared if profile_chosen == "default" and isinstance(declared, str) and declared else None
+    notes = (*version_notes, *notes, *_whereabouts(root, missing))
+    return Chosen(version, version_chosen, judged, profile_chosen, likely, notes, missing)
+
+
+def _whereabouts(root: Mapping[str, Any], missing: str | None) -> tuple[str, ...]:
+    """Where the archive says that its missing profile is."""
+    url = root.get("profile_url")
+    if missing is None or not isinstance(url, str):
+        return ()
+    return (f"the archive says that its profile is at {_shown(url)}: download it, and pass it as --profile",)
 
 
 def report_of(description: Description, archive: str, chosen: Chosen) -> Report:
@@ -72,9 +88,37 @@ def report_of(description: Description, archive: str, chosen: Chosen) -> Report:
         description["values"],
         len(description["nodes"]),
         (*trusted, *(() if listed else (_UNLISTED,)), *chosen.notes),
-        judge(description, chosen.profile),
+        (*judge(description, chosen.profile), *_other_digests(description, chosen)),
         coverage=description.get("coverage"),
+        missing_profile=chosen.missing,
     )
+
+
+def _other_digests(description: Description, chosen: Chosen) -> Iterator[Finding]:
+    """A warning for each digest that the root carries of another version, or of another state of its profile."""
+    root = description["nodes"].get("/", {}).get("attributes", {})
+    version, profile = chosen.version, chosen.profile
+    carried = (
+        (SPEC_DIGEST, f"version {version.version}", root.get("spec_version") == version.version),
+        (PROFILE_DIGEST, f"profile {profile.name}", root.get("profile") == profile.name),
+    )
+    for rule, what, same in carried:
+        name = rule.replace("-", "_")
+        found = root.get(name)
+        if not same or not isinstance(found, str):
+            continue
+        expected = f"sha256:{version.digest}" if rule == SPEC_DIGEST else profile.digest
+        if found != expected:
+            yield Finding(
+                rule,
+                "warning",
+                "/",
+                f"/nodes/~1/attributes/{name}",
+                f"{expected}, that of the {what} which it is judged by",
+                shorten(found, 80),
+                "The specification and the profile that an archive was written by are those that it is judged by.",
+                "judge it by the version and the profile that it was written by, or write the archive again.",
+            )
 
 
 def _choose_version(

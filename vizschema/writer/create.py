@@ -110,7 +110,8 @@ Given = dict[str, dict[str, Any]]
 
 def _begun(work: Work, form: Form, chosen: Chosen, given: Given, *, values: bool) -> Trace:
     """A trace with its first attributes; where one is refused, nothing is left."""
-    root = plan.root_attributes(given.pop("/", {}), chosen.version.version, chosen.profile.name)
+    digests = plan.digests_of(chosen.version, chosen.profile)
+    root = plan.root_attributes(given.pop("/", {}), chosen.version.version, chosen.profile.name, digests)
     work.clear()
     capture = Capture(work.capture, work.stage, form.captured or 3)
     trace = Trace(work, form, chosen, capture, values=values)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from vizschema.containers.attributes import JSON_NAMES, STORED, clean_attributes
 from vizschema.containers.base import name_node
 from vizschema.description import ITEM_BYTES, STORED_AS, Description, Node, array, complete, group, parent_of
 from vizschema.errors import UsageError
+from vizschema.rules.versions import Profile, Spec
 from vizschema.text import escape_name, escape_text, shorten
 from vizschema.writer.arraylike import readable
 from vizschema.writer.forms.base import Form, PlannedArray
@@ -102,8 +104,18 @@ def _plain(path: str, key: str, value: Any) -> Any:
     )
 
 
-def root_attributes(given: Mapping[str, Any], spec: str, profile: str) -> dict[str, Any]:
-    """The attributes of the root, with what the caller did not say: version, profile, time and software."""
+def digests_of(version: Spec, judged: Profile) -> dict[str, str]:
+    """The digests that the root carries: of a released version, and of a profile that is not part of it."""
+    return {
+        **({"spec_digest": f"sha256:{version.digest}"} if version.released else {}),
+        **({} if judged.name in version.profiles else {"profile_digest": judged.digest}),
+    }
+
+
+def root_attributes(
+    given: Mapping[str, Any], spec: str, profile: str, digests: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The attributes of the root, with what the caller did not say: version, profile, time and software; `digests`."""
     for key, chosen in (("spec_version", spec), ("profile", profile)):
         if given.get(key, chosen) != chosen:
             raise UsageError(
@@ -114,6 +126,7 @@ def root_attributes(given: Mapping[str, Any], spec: str, profile: str) -> dict[s
         "profile": profile,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "generator": f"vizschema {importlib.metadata.version('vizschema')}",
+        **digests,
         **given,
     }
 

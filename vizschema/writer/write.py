@@ -13,7 +13,7 @@ from vizschema.errors import NotConforming, UsageError
 from vizschema.findings import Report
 from vizschema.rules import versions
 from vizschema.rules.verdict import Chosen, report_of
-from vizschema.rules.versions import Spec
+from vizschema.rules.versions import Profile, Spec
 from vizschema.writer import plan
 from vizschema.writer.axes import with_axes
 from vizschema.writer.create import create
@@ -74,7 +74,7 @@ def write(
     version = versions.version_for(spec, profile)
     judged = version.profile(profile)
     named = {place: with_axes(place, item, judged) for place, item in arrays.items()}
-    groups, planned = plan_whole(named, attributes or {}, form, version, judged.name)
+    groups, planned = plan_whole(named, attributes or {}, form, version, judged)
     chosen = Chosen(version, "requested", judged, "requested")
     return write_judged(target, form, groups, planned, chosen, overwrite=overwrite, values=values)
 
@@ -117,14 +117,20 @@ def _required(description: Description, target: Path, chosen: Chosen) -> Report:
 
 
 def plan_whole(
-    arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str, Any]], form: Form, version: Spec, profile: str
+    arrays: Mapping[str, Array],
+    attributes: Mapping[str, Mapping[str, Any]],
+    form: Form,
+    version: Spec,
+    profile: str | Profile,
 ) -> tuple[dict[str, Mapping[str, Any]], dict[str, PlannedArray]]:
     """The groups with their attributes, parents first, and the arrays, as they will be written; nothing is judged.
 
     Raises `UsageError` where the arguments do not fit each other.
     """
     given = {plan.node_path(place): value for place, value in attributes.items()}
-    given["/"] = plan.root_attributes(given.get("/", {}), version.version, profile)
+    name = profile if isinstance(profile, str) else profile.name
+    digests = {} if isinstance(profile, str) else plan.digests_of(version, profile)
+    given["/"] = plan.root_attributes(given.get("/", {}), version.version, name, digests)
     planned = _plan_arrays(arrays, given, form, versions.layout_of(version))
     return _plan_groups(planned, given), planned
 

@@ -117,3 +117,17 @@ def scrubbed(text: str) -> str:
 def archive_name(path: str | os.PathLike[str]) -> str:
     """What a report calls the archive at a path or URL."""
     return masked(os.fspath(path))
+
+
+_JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NO_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+
+def json_size(raw: bytes) -> tuple[int, int]:
+    """How many JSON values a text has, names of members not counted, and how deep it is nested; before it is parsed."""
+    bare = _JSON_TEXT.sub(b"", raw)
+    depth = most = 0
+    for each in bare.translate(None, _NO_BRACKET):
+        depth += 1 if each in b"[{" else -1
+        most = max(most, depth)
+    return bare.count(b",") + bare.count(b"[") + bare.count(b"{"), most

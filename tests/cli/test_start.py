@@ -84,6 +84,15 @@ def test_a_worker_that_describes_imports_what_it_needs_only(folder: Path, monkey
     assert not {module.split(".")[1] for module in ours if "." in module} & set(NOT_FOR_STRUCTURE)
 
 
+def test_no_module_of_the_working_directory_is_imported(folder: Path, tmp_path: Path) -> None:
+    for name in ("argparse", "orjson", "numpy", "subprocess"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the working directory')\n")
+    for options in (["-m"], ["-P", "-m"]):
+        command = [sys.executable, *options, "vizschema", "validate", "-q", str(folder / start.ARCHIVE)]
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_the_benchmark_prints_a_line_for_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
     page.write_text("Before.\n<!-- measured: start -->\nold\n<!-- end -->\nAfter.\n")

@@ -162,9 +162,9 @@ class TestOwnProfiles:
         }
 
     def test_a_missing_schema_is_named(self, tmp_path: Path) -> None:
-        self.write(tmp_path / "own", must=self.document("own", {"$ref": "../gone/must.schema.json"}))
+        self.write(tmp_path / "own", must=self.document("own", {"$ref": "gone/must.schema.json"}))
         with pytest.raises(
-            SpecError, match=r"\.\./gone/must\.schema\.json.*not a schema of an installed version or beside it"
+            SpecError, match=r"gone/must\.schema\.json.*not a schema of an installed version or beside it"
         ):
             SPEC.profile(str(tmp_path / "own"))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vizschema.errors import UsageError
 from vizschema.findings import Report
+from vizschema.rules.bounded import BASELINE_BYTES, json_text
 from vizschema.text import shorten
 
 VERSION = "1.0.0"
@@ -40,7 +41,9 @@ def name_of(archive: str, folder: Path) -> str:
 def load(path: Path) -> Baseline:
     """The baseline in `path`; raises `UsageError` where there is none."""
     try:
-        document = json.loads(path.read_bytes())
+        if not path.exists():
+            raise FileNotFoundError(path)
+        document = json.loads(json_text(path, BASELINE_BYTES))
         version = document["baseline_version"]
         archives = {
             name: frozenset((rule, instance) for rule, instances in rules.items() for instance in instances)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,10 +100,9 @@ def _place(path: Path, profile: str | None) -> str | None:
 
 def _table(path: Path) -> dict[str, Any] | None:
     """Return the table of vizschema in a file; None if a shared file has none."""
-    try:
-        document: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SpecError(path=path, expected="TOML", found=shorten(str(error), 200)) from error
+    from vizschema.rules.bounded import toml_at
+
+    document: Any = toml_at(path)
     for key in ("tool", "vizschema") if path.name == SHARED_FILE else ():
         document = document.get(key) if isinstance(document, dict) else None
     if document is not None and not isinstance(document, dict):

@@ -42,6 +42,19 @@ def _words(error: Any, allowed: Path) -> str:
     return f"{shorten(repr(found), 60)} is not one of the keywords that schemas may use{hint}"
 
 
+def matches(pattern: str, text: str) -> bool | None:
+    """Whether a pattern matches a text, in time linear in the text; None if it is not a pattern, or too large."""
+    try:
+        return bool(_pattern(pattern).is_valid(text))
+    except (ValueError, jsonschema_rs.ValidationError):
+        return None
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(pattern: str) -> Any:
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions())
+
+
 def misfits(document: Any, schema: Path) -> list[str]:
     """What `document` has that a schema refuses, each as `place: expected …, found …`, by the schema's descriptions."""
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vizschema.errors import SpecError
-from vizschema.rules.keywords import misfits
+from vizschema.rules.keywords import matches, misfits
 from vizschema.rules.tables.relations import ALWAYS, FIELDS
 from vizschema.text import suggestion
 
@@ -34,6 +34,8 @@ def require_form(place: Path, document: Any, schema: Path) -> None:
             re.compile(entry["at"], re.ASCII)
         except re.error as error:
             raise SpecError(path=place, expected="a pattern of paths", found=f"{entry['at']!r}: {error}") from None
+        if matches(entry["at"], "/") is None:
+            raise SpecError(path=place, expected="a pattern that needs no backtracking", found=repr(entry["at"]))
 
 
 def require_judged(place: Path, asked: Sequence[Entry], own: Sequence[Any], entries: Sequence[Entry]) -> None:
@@ -51,7 +53,7 @@ def require_judged(place: Path, asked: Sequence[Entry], own: Sequence[Any], entr
     measured = [(entry["at"], field) for entry in entries for fact in entry["measure"] for field in _fields(fact)]
     for each in judged:
         places = [at for at, field in measured if field == each.fact]
-        reached = each.is_pattern or each.path is None or any(re.search(at, each.path) for at in places)
+        reached = each.is_pattern or each.path is None or any(matches(at, each.path) for at in places)
         if each.fact not in ALWAYS and not (places and reached):
             known = suggestion(each.fact, [*ALWAYS, *(field for _, field in measured)])
             where = each.path or "every node"

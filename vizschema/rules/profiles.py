@@ -20,6 +20,7 @@ from vizschema.canonical import canonical
 from vizschema.errors import SpecError
 from vizschema.findings import Rule, Severity
 from vizschema.rules.documents import HOME, LEVELS, Schema, read_json, resolve, root, subschemas
+from vizschema.text import shorten
 
 if TYPE_CHECKING:
     from vizschema.rules.tables.table import Node, Table
@@ -86,7 +87,7 @@ def _is_table(path: Path) -> bool:
 @functools.lru_cache(maxsize=32)
 def load_profile(folder: Path, version: str) -> Profile:
     """The profile of which the schemas and facts are in `folder`."""
-    return _load(_Files({}), folder, version, folder.name)
+    return _load(_Files({}, _home(folder)), folder, version, folder.name)
 
 
 @functools.lru_cache(maxsize=32)
@@ -98,7 +99,7 @@ def _of_table(path: Path, version: str) -> Profile:
     folder, documents = table.path.parent, built(table)
     if path.is_dir() and any((folder / name).exists() for name in documents):
         _require_fresh(folder, documents)
-    files = _Files({folder / name: each for name, each in documents.items()})
+    files = _Files({folder / name: each for name, each in documents.items()}, _home(folder))
     return _load(files, folder, table.version, table.name, table.path)
 
 
@@ -145,11 +146,26 @@ class _Files:
     """Documents by their paths: those that were built, else the files."""
 
     built: Mapping[Path, Schema]
+    folder: Path
+    """The folder of the profile, which files that are not installed are in."""
 
     def read(self, path: Path) -> Schema:
         """The document at `path`; raises `SpecError` where there is none."""
         found = self.built.get(path)
-        return read_json(path) if found is None else found
+        if found is not None:
+            return found
+        if path.is_relative_to(root()):
+            return read_json(path)
+        from vizschema.rules.bounded import json_at, within
+
+        if not within(path, self.folder):
+            raise SpecError(
+                path=path, expected=f"a file in the folder of the profile, {self.folder}", found="a link out of it"
+            )
+        document = json_at(path)
+        if not isinstance(document, dict):
+            raise SpecError(path=path, expected="a JSON object", found=type(document).__name__)
+        return document
 
     def has(self, path: Path) -> bool:
         """Whether there is a document at `path`."""
@@ -171,6 +187,10 @@ def _load(files: _Files, folder: Path, version: str, name: str, table: Path | No
 
         own_facts.require_form(folder / FACTS, own, root() / "facts.schema.json")
     # Rules that are built upon bring the facts that they are about, unless `extends` says otherwise.
+    if not folder.is_relative_to(root()):
+        from vizschema.rules.bounded import require_cheap
+
+        require_cheap((must["$id"], should["$id"]), documents, folder)
     names = own.get("extends", _built_upon(documents, folder))
     bases = [_beside(files, folder, base, version) for base in names]
     facts = (*(fact for base in bases for fact in base.facts), *own.get("facts", ()))
@@ -241,8 +261,18 @@ def _built_upon(documents: Mapping[str, Schema], folder: Path) -> list[str]:
     return sorted("/".join(each.parts[1:]) for each in folders)
 
 
+def _home(folder: Path) -> Path:
+    """The folder that references of the profile in `folder` may not leave: its own, or that of which it is a part."""
+    return folder.parent.parent if folder.parent.name == PARTS else folder
+
+
 def _beside(files: _Files, folder: Path, name: str, version: str) -> Profile:
     """What `facts.json` in a folder names in `extends`: what is beside it, or of the specification."""
+    installed = folder.is_relative_to(root())
+    if not (installed or files.built) and not re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", name):
+        raise SpecError(
+            path=folder / FACTS, expected="in extends: names of profiles and parts", found=shorten(repr(name), 120)
+        )
     beside = Path(os.path.normpath(folder / name))
     if beside / FACTS in files.built:
         return _load(files, beside, version, name)
@@ -307,7 +337,13 @@ def _gather(document: Schema, path: Path, documents: dict[str, Schema], files: _
 def _locate(reference: str, url: str, path: Path, files: _Files) -> Path:
     """The file of a referenced schema: an installed one, or a file beside `path`. Nothing is fetched."""
     beside = Path(os.path.normpath(path.parent / reference))
-    target = root() / url.removeprefix(HOME) if url.startswith(HOME) else beside
+    target = Path(os.path.normpath(root() / url.removeprefix(HOME))) if url.startswith(HOME) else beside
+    if not any(target.is_relative_to(place) for place in (root(), files.folder)):
+        raise SpecError(
+            f"$ref {shorten(repr(reference), 120)} leads out of the folder of the profile",
+            path=path,
+            fix="copy that schema into the folder",
+        )
     if not files.has(target):
         raise SpecError(
             f"$ref {reference!r} leads to {url}, which is not a schema of an installed version or beside it", path=path

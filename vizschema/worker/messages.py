@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import IO, Any
 
 import orjson
+
+from vizschema.text import json_size
 
 LARGEST = 64 << 20
 """Bytes of a message; the attributes of one node, escaped, stay far below."""
@@ -14,8 +15,6 @@ DEPTH = 300
 """Levels of lists and objects in a message; JSON that an archive has is nested less deeply."""
 
 _SMALL = 1 << 16
-_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_OTHERS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 HEADER = 4
 """Bytes of the length of a message."""
@@ -57,24 +56,14 @@ def read(stream: IO[bytes]) -> bytes:
 
 def count_values(body: bytes) -> int:
     """About how many JSON values a packed message has: exactly, but for commas in the texts of a small one."""
-    if len(body) > _SMALL:
-        body = _TEXT.sub(b"", body)
-    return body.count(b",") + body.count(b"[") + body.count(b"{")
+    return json_size(body)[0] if len(body) > _SMALL else body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def unpack(body: bytes) -> Any:
     """The value of a message that was read; raises `Malformed`, also for one that is nested too deeply."""
-    if body.count(b"[") + body.count(b"{") > DEPTH and _depth(_TEXT.sub(b"", body)) > DEPTH:
+    if body.count(b"[") + body.count(b"{") > DEPTH and json_size(body)[1] > DEPTH:
         raise Malformed("nested too deeply")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"no JSON: {error}") from None
-
-
-def _depth(body: bytes) -> int:
-    depth = most = 0
-    for each in body.translate(None, _OTHERS):
-        depth += 1 if each in b"[{" else -1
-        most = max(most, depth)
-    return most

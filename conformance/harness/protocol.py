@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import queue
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 import jsonschema_rs
 
 from vizschema.rules import versions
+from vizschema.text import json_size
 
 PROTOCOL = 1
 STARTING = 60.0
@@ -24,6 +28,15 @@ STARTING = 60.0
 
 LINE = 64 << 20
 """The longest reply, in bytes."""
+
+VALUES = 4_000_000
+"""JSON values in a reply."""
+
+DEPTH = 300
+"""Levels of lists and objects in a reply."""
+
+UNREAD = 16
+"""Lines that are kept until they are asked for: an implementation replies once to a request."""
 
 Reply = dict[str, Any]
 _GREETINGS = ("hello", "spec")
@@ -111,6 +124,9 @@ class Process:
     def _checked(self, answer: bytes, kind: str) -> Reply:
         shown = answer[:120].decode("utf-8", "backslashreplace").strip()
         try:
+            values, depth = json_size(answer)
+            if values > VALUES or depth > DEPTH:
+                raise ValueError("too large")
             reply = json.loads(answer)
         except ValueError:
             raise self._ended(Rubbish(f"expected a JSON object in one line, found {shown!r}")) from None
@@ -138,9 +154,7 @@ class Process:
     def _running(self) -> tuple[subprocess.Popen[bytes], queue.Queue[bytes | None]]:
         if self._process is None or self._lines is None or self._process.poll() is not None:
             self._end()
-            self._process = subprocess.Popen(  # noqa: S603  (the command is what the user asked for)
-                list(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
+            self._process = started(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self._lines = queue.Queue()
             self.starts += 1
             reader = threading.Thread(target=_pump, args=(_stdout(self._process), self._lines), daemon=True)
@@ -154,11 +168,22 @@ class Process:
     def _end(self) -> None:
         process, self._process, self._lines = self._process, None, None
         if process is not None:
-            process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    _close(stream)
+            end(process)
+            _close(_stdin(process))
+
+
+def started(command: Sequence[str], *, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
+    """A process of a command, in a group of its own, so that all of it can be ended."""
+    return subprocess.Popen(  # noqa: S603  (the command is what the user asked for)
+        list(command), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started in its group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _close(stream: IO[bytes]) -> None:
@@ -181,12 +206,10 @@ def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
 
 
 def _pump(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:
-    """Put every line of `stream` into `lines`, and null at its end."""
-    try:
-        while line := stream.readline(LINE):
+    """Put every line of `stream` into `lines`, and None at its end, or where too many are not read."""
+    with stream:
+        while lines.qsize() < UNREAD and (line := stream.readline(LINE)):
             lines.put(line)
-    except (OSError, ValueError):
-        pass  # closed while it was read: the end all the same
     lines.put(None)
 
 

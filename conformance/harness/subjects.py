@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vizschema.conformance.corpus.raw import CONTAINERS
-from vizschema.conformance.harness.protocol import Crash, Refusal, Reply, Silence
+from vizschema.conformance.harness.protocol import Crash, Refusal, Reply, Silence, end, started
 from vizschema.errors import UsageError, VizschemaError
 
 
@@ -61,12 +61,13 @@ class OneShot:
         arguments = [_filled(argument, given) for argument in self.command]
         if not any("{path}" in argument for argument in self.command):
             arguments.append(fields["path"])
+        process = started(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            code = subprocess.run(  # noqa: S603  (the command is what the user asked for)
-                arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=self.timeout, check=False
-            ).returncode
+            code = process.wait(self.timeout)
         except subprocess.TimeoutExpired:
             raise Silence(f"no exit code within {self.timeout:g} s") from None
+        finally:
+            end(process)
         if code < 0:
             raise Crash(f"ended by signal {-code}")
         if code not in _VERDICTS:

@@ -21,7 +21,7 @@ import vizschema
 from vizschema.cli.main import main
 from vizschema.containers import by_url
 from vizschema.containers.remote import files, http
-from vizschema.containers.remote.store import Missing, Timeouts
+from vizschema.containers.remote.store import Missing, Refused, Timeouts
 from vizschema.writer.forms.zarr_documents import consolidate
 
 HASTY = Timeouts(connect=0.5, read=0.3, whole=0.6, rate=64 << 10, tries=2, pause=0.01)
@@ -300,6 +300,16 @@ class TestServersThatMisbehave:
             (status(302, {"Location": "s3://bucket/x"}), "redirects to s3://, which is never followed from http"),
             (status(302, {"Location": "http://169.254.169.254/x"}), "169.254.169.254, which is not a public address"),
             (status(302, {"Location": "http://[::1]/x"}), "::1, which is not a public address"),
+            *(
+                (status(302, {"Location": f"http://[{address}]/x"}), f"{address}, which is not a public address")
+                for address in (
+                    "64:ff9b::a00:1",
+                    "64:ff9b:1::a9fe:a9fe",
+                    "2002:7f00:1::",
+                    "::ffff:10.0.0.1",
+                    "::7f00:1",
+                )
+            ),
             (status(302, {"Location": "http://localhost:1/x?sig=secret"}), "localhost, which is not a public address"),
             (status(302, {}), "redirects to an invalid URL"),
             (status(302, {"Location": "http://[bad/x"}), "redirects to an invalid URL"),
@@ -325,6 +335,21 @@ class TestServersThatMisbehave:
             pytest.raises(vizschema.NotAnArchive, match="more than is read"),
         ):
             vizschema.describe(f"{server.url}/run.zarr", limits=limits)
+
+    def test_an_object_that_changes_between_ranges_is_not_read_as_a_mix(self) -> None:
+        transport = http.HttpTransport("http://example.org/run.npz", HASTY)
+
+        class Response:
+            def __init__(self, status: int, tag: str) -> None:
+                self.status, self.headers = status, {"ETag": tag}
+
+        transport._require_unchanged("", Response(206, '"a"'), 0)  # type: ignore[arg-type]
+        transport._require_unchanged("", Response(206, '"a"'), 10)  # type: ignore[arg-type]
+        transport._require_unchanged("", Response(206, 'W/"b"'), 10)  # type: ignore[arg-type]
+        for changed in (Response(206, '"b"'), Response(412, "")):
+            with pytest.raises(Refused, match="it changed while it was read"):
+                transport._require_unchanged("", changed, 20)  # type: ignore[arg-type]
+        assert transport._tags == {"": '"a"'}
 
     def test_nobody_there(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:

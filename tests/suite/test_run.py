@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,7 +18,7 @@ from vizschema.conformance.corpus.cases import Case, corpus
 from vizschema.conformance.corpus.raw import CONTAINERS
 from vizschema.conformance.harness import runner
 from vizschema.conformance.harness.outcomes import Run, known_failures
-from vizschema.conformance.harness.protocol import Process, conforms
+from vizschema.conformance.harness.protocol import Process, Rubbish, Silence, conforms
 from vizschema.conformance.harness.reports import FORMATS
 from vizschema.conformance.harness.roles import items_of
 from vizschema.conformance.harness.runner import Order, run
@@ -52,6 +53,41 @@ def process(name: str, timeout: float = 20.0) -> Process:
 
 
 @pytest.mark.parametrize("role", ["reader", "writer"])
+def ends(pid: int) -> bool:
+    """Whether a process has ended, or does so soon."""
+    for _ in range(200):
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("one_shot", [True, False])
+def test_all_of_an_implementation_is_ended(one_shot: bool, tmp_path: Path) -> None:
+    script = tmp_path / "fork.sh"
+    script.write_text(f"#!/bin/sh\nsleep 97 &\necho $! > {tmp_path}/pid\nsleep 97\n")
+    script.chmod(0o755)
+    subject = OneShot([str(script)], 0.5) if one_shot else Process([str(script)], 0.5)
+    with pytest.raises(Silence, match="within"):
+        if one_shot:
+            subject.ask("validate", "verdict", path="x", profile="trace", spec="1.0.0")
+        else:
+            subject._ask("validate", "verdict", {}, 0.5)
+    assert ends(int((tmp_path / "pid").read_text()))
+
+
+def test_output_without_an_end_is_bounded(tmp_path: Path) -> None:
+    script = tmp_path / "endless.sh"
+    script.write_text("#!/bin/sh\nexec yes '{\"seq\": 0}'\n")
+    script.chmod(0o755)
+    subject = Process([str(script)], 5.0)
+    with pytest.raises(Rubbish, match="with seq"):
+        subject._ask("validate", "verdict", {}, 5.0)
+    with pytest.raises(Silence, match="within"):
+        OneShot([str(script)], 0.5).ask("validate", "verdict", path="x", profile="trace", spec="1.0.0")
+
+
 def test_this_package_reads_and_writes_as_it_should(role: str) -> None:
     result = outcome_of(Own, role)
     assert [outcome for outcome in result.outcomes if not outcome.passed] == []

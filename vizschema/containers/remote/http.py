@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -29,6 +29,9 @@ _MISSING = {404: Missing.ABSENT, 410: Missing.ABSENT, 401: Missing.DENIED, 403: 
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.ASCII)
 _NO_RANGE = re.compile(r"bytes \*/([0-9]{1,18})", re.ASCII)
+_TAG = 1 << 10
+"""Characters of an entity tag; a longer one is not used."""
+
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"vizschema/{vizschema.__version__}"}
 
 
@@ -42,6 +45,7 @@ class HttpTransport:
         self._timeouts = timeouts
         self._files = fsspec.filesystem("http", skip_instance_cache=True)
         self._elsewhere: aiohttp.ClientSession | None = None
+        self._tags: dict[str, str] = {}
         self._origin = _parsed(self._url).origin()
 
     async def fetch(self, key: str, start: int | None, most: int, clock: asyncio.Timeout) -> Answer:
@@ -51,11 +55,13 @@ class HttpTransport:
         headers = dict(_HEADERS)
         if start is not None:
             headers["Range"] = f"bytes={start}-{start + most - 1}"
+            headers.update({"If-Match": self._tags[key]} if key in self._tags else {})
         at = _parsed(self._address(key))
         for _ in range(REDIRECTS + 1):
             try:
                 async with await self._get(at, headers) as response:
                     if response.status not in _MOVED:
+                        self._require_unchanged(key, response, start)
                         return await self._answer(response, start, most, clock)
                     at = self._next(at, response.headers.get("Location"))
             except _Private:
@@ -73,6 +79,14 @@ class HttpTransport:
             except (aiohttp.ClientError, ConnectionError, ValueError) as error:
                 raise Transient(f"malformed HTTP response ({type(error).__name__})") from None
         raise Refused(f"more than {REDIRECTS} redirects")
+
+    def _require_unchanged(self, key: str, response: aiohttp.ClientResponse, start: int | None) -> None:
+        """Raise `Refused` where an object of which ranges are read is another one than before (RFC 9110, 13.1.1)."""
+        tag = response.headers.get("ETag", "")
+        if start is None or not (response.status in (206, 412) and len(tag) < _TAG and not tag.startswith("W/")):
+            return
+        if response.status == 412 or (tag and self._tags.setdefault(key, tag) != tag):
+            raise Refused("it changed while it was read; read it again")
 
     async def keys(self) -> AsyncGenerator[tuple[str, int], None]:
         """Never anything: raises `Refused`."""
@@ -162,6 +176,10 @@ class HttpTransport:
         return Part(start, data, size)
 
 
+_LAST_FOUR_BYTES = [ipaddress.IPv6Network(each) for each in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")]
+"""Networks of IPv6 whose addresses end with one of IPv4: compatible, and NAT64."""
+
+
 class _Private(Exception):
     """A redirect leads to a name without a public address."""
 
@@ -213,9 +231,22 @@ def _is_address(host: str) -> bool:
 def _is_public(host: str) -> bool:
     """Whether an address is one that the whole internet shares: not private, local, reserved or multicast."""
     address = ipaddress.ip_address(host.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = address if mapped is None else mapped
-    return address.is_global and not address.is_multicast
+    within: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = []
+    if isinstance(address, ipaddress.IPv6Address):
+        within.extend(_embedded(address))
+    return all(each.is_global and not each.is_multicast for each in within or [address])
+
+
+def _embedded(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """The IPv4 addresses that one of IPv6 leads to: mapped, compatible, by NAT64 (RFC 6052, 8215), 6to4 or Teredo."""
+    if address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo
+    if any(address in network for network in _LAST_FOUR_BYTES):
+        yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def _scheme(location: str | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vizschema.description import STORED_AS
 from vizschema.text import escape_text, shorten
 
 Node = Mapping[str, Any]
@@ -14,8 +15,6 @@ Nodes = Mapping[str, Node]
 
 LISTS_ARRAYS_ONLY = frozenset({"tensorstore", "xarray"})
 """Libraries that have no groups, or none without arrays."""
-
-BFLOAT16 = "bfloat16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +96,9 @@ def _of_node(mine: Node | None, other: Node | None) -> Iterator[tuple[str, Any, 
 
 def _differing(mine: Node, other: Node) -> Iterator[tuple[str, Any, Any]]:
     given, kept = _dtype(other), _nested(dict(other.get("attributes", {})))
-    if given == BFLOAT16 and kept.get("stored_dtype") == BFLOAT16:
+    if given in STORED_AS and kept.get("stored_dtype") == given:
         del kept["stored_dtype"]
-    bits = mine.get("dtype") == BFLOAT16 and given == "uint16" and "attributes" not in other
+    bits = STORED_AS.get(str(mine.get("dtype"))) == given and "attributes" not in other
     if mine.get("dtype") != given and not bits:
         yield "dtype", mine.get("dtype"), given
     if mine.get("shape") != other.get("shape"):
@@ -120,8 +119,8 @@ def _nested(attributes: dict[str, Any]) -> dict[str, Any]:
 
 def _dtype(node: Node) -> Any:
     """The dtype; that of bits which say what they are (spec.md, "Arrays") is what they say."""
-    marked = node.get("attributes", {}).get("stored_dtype") == BFLOAT16
-    return BFLOAT16 if marked and node.get("dtype") == "uint16" else node.get("dtype")
+    dtype, said = node.get("dtype"), node.get("attributes", {}).get("stored_dtype")
+    return said if isinstance(said, str) and said in STORED_AS and STORED_AS[said] == dtype else dtype
 
 
 def _axes(axes: Sequence[str | None] | None) -> list[str | None] | None:

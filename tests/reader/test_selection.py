@@ -142,6 +142,23 @@ def test_parts_of_terabytes_that_were_never_written_take_no_more_than_their_own_
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("store", ["contiguous", "chunks", "zarr", "npz", "npz, packed"])
+def test_an_array_with_an_empty_axis_is_read(store: str, tmp_path: Path) -> None:
+    values = np.ones((4, 0, 2))
+    path = tmp_path / {"zarr": "a.zarr", "contiguous": "a.h5", "chunks": "a.h5"}.get(store, "a.npz")
+    if path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            options = {"chunks": (2, 2, 2), "maxshape": (4, None, 2)} if store == "chunks" else {}
+            file.create_dataset("x", data=values, **options)
+    elif path.suffix == ".zarr":
+        zarr.create_group(path).create_array("x", shape=values.shape, dtype="f8", chunks=(2, 1, 2))
+    else:
+        (np.savez if store == "npz" else np.savez_compressed)(path, x=values)
+    with vizschema.open(path) as archive:
+        for key in (np.s_[...], np.s_[1:3], np.s_[::2, :, 0]):
+            assert archive["/x"][key].shape == values[key].shape
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_what_is_kept_of_an_array_is_never_what_was_handed_out(container: str, tmp_path: Path) -> None:
     values = np.arange(210.0).reshape(7, 5, 6)

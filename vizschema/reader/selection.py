@@ -124,6 +124,9 @@ class Selectable:
 
     def _read(self, values: Values, box: Box, steps: Sequence[int]) -> npt.NDArray[Any]:
         """The values of a box at these steps."""
+        sizes = [-(-(end - first) // step) for (first, end), step in zip(box, steps, strict=True)]
+        if 0 in sizes:
+            return np.empty(sizes, values.dtype)
         if hasattr(values, "spans"):
             spans: Values | None = values.spans(box, steps)
             if spans is None:
@@ -133,7 +136,6 @@ class Selectable:
                 cut = zip(box, steps, strict=True)
                 return np.array(self._whole[tuple([slice(first, end, step) for (first, end), step in cut])])
             values = spans
-        sizes = [-(-(end - first) // step) for (first, end), step in zip(box, steps, strict=True)]
         empty = np.zeros if values.dtype.kind == "V" else np.empty  # nothing is copied between the fields of records
         return self._filled(values, Target(box, steps, empty(sizes, values.dtype)))
 

@@ -93,6 +93,13 @@ class TestReferences:
         assert (new.facts, new.views, new.recognized_by) == (old.facts, old.views, old.recognized_by)
         assert set(new.rules) == set(old.rules)
 
+    def test_it_is_exported_with_what_it_refers_to(self, tmp_path: Path) -> None:
+        assert main(["spec", "export", str(tmp_path / "all"), "1.1.0"]) == 0
+        assert {path.name for path in (tmp_path / "all").iterdir() if path.is_dir()} == {"1.0.0", "1.1.0"}
+        assert set(versions.profiles_in(tmp_path / "all" / "1.1.0")) == set(MINOR.profiles)
+        assert main(["spec", "export", str(tmp_path / "first"), "1.0.0"]) == 0
+        assert not (tmp_path / "first" / "1.1.0").exists()
+
     def test_lm_is_what_its_table_builds(self) -> None:
         for name, text in texts(built_at(LM, "1.1.0")).items():
             assert (LM / name).read_text("utf-8") == text, name

@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from vizschema.errors import SpecError, UsageError
-from vizschema.rules.documents import LEVELS, NAMED_MEMBERS, Schema, read_json, resolve, root, subschemas
+from vizschema.rules.documents import HOME, LEVELS, NAMED_MEMBERS, Schema, read_json, resolve, root, subschemas
 from vizschema.rules.profiles import (
     Built,
     Profile,
@@ -197,7 +197,14 @@ def export(target: Path, spec: Spec | None = None) -> int:
     return written
 
 
+def _referred(spec: Spec) -> list[str]:
+    """The version, and those that its schemas refer to: without these it judges nothing."""
+    documents = {url for name in spec.profiles for url in spec.profile(name).documents if url.startswith(HOME)}
+    named = {url.removeprefix(HOME).partition("/")[0] for url in documents}
+    return [version for version in versions() if version in {spec.version, *named}]
+
+
 def _exported(spec: Spec | None) -> Iterator[Path]:
     yield from sorted(path for path in root().iterdir() if path.suffix in (".json", ".md"))
-    for version in versions() if spec is None else (spec.version,):
+    for version in versions() if spec is None else _referred(spec):
         yield from sorted(path for path in (root() / version).rglob("*") if path.is_file())

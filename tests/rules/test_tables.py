@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from vizschema.cli.main import main
+from vizschema.conformance.examples import write_example
 from vizschema.description import array, complete, fault, group
 from vizschema.errors import SpecError
 from vizschema.rules import versions
@@ -565,7 +566,8 @@ class TestCommand:
         main(["profile", "build", str(tmp_path)])
         written(tmp_path, GPT2.replace("vocabulary", "word"))
         versions.clear()
-        assert main(["validate", str(tmp_path), "--profile", str(tmp_path)]) == 4
+        write_example("trace", tmp_path / "a.npz")
+        assert main(["validate", str(tmp_path / "a.npz"), "--profile", str(tmp_path)]) == 4
         said = "".join(capsys.readouterr().out.split())
         assert f"run`vizschemaprofilebuild{tmp_path}`—notjudged" in said
 

@@ -30,7 +30,7 @@ LAYERS = (
     "digests",
     "validation project",
     "writer fleet",
-    "report",
+    "report migration",
     "cli",
     "__main__",
 )

@@ -176,6 +176,39 @@ def recover(parser: argparse.ArgumentParser) -> None:
     act.add_argument("--remove", action="store_true", help="remove everything that was found beside PATH")
 
 
+def migrate(parser: argparse.ArgumentParser) -> None:
+    """Those of `migrate`."""
+    parser.add_argument("source", metavar="SOURCE", help="an archive of another layout, or a folder of files")
+    parser.add_argument("target", metavar="TARGET", help="where to write the result; nothing may be there")
+    parser.add_argument("--mapping", metavar="M", help="a mapping by name, or a file (default: the one that fits)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="given",
+        metavar="KEY=VALUE",
+        help="an answer, for all or for one group (KEY:/GROUP=VALUE); lose:/NODE=REASON gives a node up; repeatable",
+    )
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        dest="beside",
+        metavar="PATH=FILE",
+        help="add an array from a .npy file, or from an archive (FILE#/NODE); repeatable",
+    )
+    parser.add_argument("--answers", metavar="FILE", help="a TOML file of answers")
+    parser.add_argument("--dry-run", action="store_true", help="show what each node becomes, and write nothing")
+    parser.add_argument("--container", metavar="C", help="the container, as for convert (default: by the suffix)")
+    parser.add_argument(
+        "--memory",
+        type=size,
+        default="4G",
+        metavar="SIZE",
+        help="memory for all decoded arrays of the source together (default: 4G)",
+    )
+
+
 def benchmark(parser: argparse.ArgumentParser) -> None:
     """Those of `benchmark`."""
     parser.add_argument(

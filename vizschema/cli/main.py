@@ -144,10 +144,28 @@ def _archive_command(arguments: argparse.Namespace) -> int:
                 arguments.chunks,
                 overwrite=arguments.overwrite,
             )
+        case "migrate":
+            return _migrate(arguments)
         case "conformance":
             return commands.conformance(arguments.arguments)
         case _:
             return commands.benchmark(arguments.name, arguments.arguments)
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from vizschema.cli.migration import migrate
+
+    return migrate(
+        arguments.source,
+        arguments.target,
+        arguments.mapping,
+        arguments.given,
+        arguments.beside,
+        arguments.answers,
+        arguments.container,
+        arguments.memory,
+        dry_run=arguments.dry_run,
+    )
 
 
 def _choice(arguments: argparse.Namespace) -> Choice:

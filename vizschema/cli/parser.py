@@ -300,6 +300,13 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         arguments.recover,
     ),
     (
+        "migrate",
+        "write an archive of another layout as one that conforms, and prove that its values are there",
+        "vizschema migrate old.zarr new.zarr --set model_name=cnn --set model_version=1",
+        "exit codes: 0; 1 refused, or the result would not conform; 2 answers are missing; 3 the source cannot be read",
+        arguments.migrate,
+    ),
+    (
         "conformance",
         "run the conformance suite against an implementation, in any language",
         "vizschema conformance run -- COMMAND …",

@@ -1,0 +1,130 @@
+"""`migrate`, up to its exit code: what was typed, what was done, and the questions that are asked on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vizschema.cli.hints import hints
+from vizschema.errors import NotConforming, UsageError
+from vizschema.migration.migrate import Migrated
+from vizschema.migration.migrate import migrate as migrated
+from vizschema.migration.refusal import Question, Refused, Unanswered
+from vizschema.report import FORMATS
+from vizschema.report.options import Options, terminal_width
+from vizschema.rules.tables.read import parsed
+from vizschema.text import escape_text
+
+_SHOWN = 20
+
+
+def migrate(
+    source: str,
+    target: str,
+    mapping: str | None,
+    given: Sequence[str],
+    beside: Sequence[str],
+    file: str | None,
+    container: str | None,
+    memory: int,
+    *,
+    dry_run: bool,
+) -> int:
+    """0 after the result was written, judged and proved; 1 where it is refused, 2 where answers are missing."""
+    answers = {**_answers(file), **_pairs("--set", given)}
+    extra = _pairs("--with", beside)
+    while True:
+        try:
+            with hints(source):
+                done = migrated(
+                    source,
+                    target,
+                    mapping=mapping,
+                    answers=answers,
+                    beside=extra,
+                    container=container,
+                    dry_run=dry_run,
+                    memory=memory,
+                )
+            return _show(done, target)
+        except Unanswered as missing:
+            if not (sys.stdin.isatty() and sys.stdout.isatty()):
+                return _complain(source, missing)
+            answers.update(_asked(missing.questions))
+        except Refused as refused:
+            return _complain(source, refused)
+        except NotConforming as error:
+            print(
+                f"vizschema: {escape_text(source)}: the result would not conform: nothing was written", file=sys.stderr
+            )
+            for line in FORMATS["text"]([error.report], Options(width=terminal_width())):
+                print(line, file=sys.stderr)
+            return error.exit_code
+        except OSError as error:
+            raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
+
+
+def _show(done: Migrated, target: str) -> int:
+    if done.report is None:
+        for line in done.lines:
+            print(escape_text(line))
+        print(f"mapping {done.mapping}; nothing was written (--dry-run)")
+        return 0
+    for report in done.refused:
+        rules = sorted({finding.rule for finding in report.errors})
+        print(f"not {report.profile}: {', '.join(rules)}")
+    for loss in done.losses[:_SHOWN]:
+        print(escape_text(f"lost: {loss['what']}: {loss['why']}"))
+    if len(done.losses) > _SHOWN:
+        print(f"and {len(done.losses) - _SHOWN} more losses; all are in the attribute losses of /extra/migration")
+    for key, answer in done.answers.items():
+        if answer["by"] != "given":
+            print(escape_text(f"{answer['by']}: {key} = {answer['value']}"))
+    print(
+        escape_text(
+            f"{target}: conforms to {done.profile}, by the mapping {done.mapping}; "
+            f"{done.proved} of {done.proved} arrays read back, undone and equal"
+        )
+    )
+    return 0
+
+
+def _complain(source: str, error: Refused | Unanswered) -> int:
+    for line in f"{source}: {error}".splitlines():
+        print(escape_text(line), file=sys.stdout if isinstance(error, Unanswered) else sys.stderr)
+    return error.exit_code
+
+
+def _asked(questions: Sequence[Question]) -> dict[str, str]:
+    """Answers that are typed on the terminal."""
+    found = {}
+    for question in questions:
+        choices = f" [{', '.join(map(str, question.choices))}]" if question.choices else ""
+        name = f"{question.key}:{question.place}" if question.place else question.key
+        shown = f" ({question.found})" if question.found else ""
+        found[name] = input(escape_text(f"{name}: {question.why}{shown}{choices}: ")).strip()
+    return found
+
+
+def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    """`KEY=VALUE` by key; raises `UsageError` for anything else."""
+    found = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not key or not equals or not value:
+            raise UsageError(path=option, expected="KEY=VALUE", found=repr(text))
+        found[key] = value
+    return found
+
+
+def _answers(file: str | None) -> dict[str, Any]:
+    """The answers of a TOML file; raises `UsageError` where it cannot be read, `SpecError` where it is not TOML."""
+    if file is None:
+        return {}
+    try:
+        data = Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(path=f"--answers {file}", expected="a file", found=error.strerror or error) from error
+    return parsed(data, Path(file))

@@ -1,0 +1,180 @@
+"""Mappings: from a file to a checked document, and which one a source is recognised by. No code of a mapping is run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vizschema.errors import SpecError, UsageError
+from vizschema.migration.refusal import Refused
+from vizschema.migration.tree import Item, Tree
+from vizschema.rules.documents import root
+from vizschema.rules.keywords import misfits
+from vizschema.rules.tables.read import parsed
+from vizschema.text import suggestion
+
+MAX_BYTES = 1 << 20
+"""Most bytes of a mapping."""
+
+_SHOWN = 8
+"""Most nodes that are named because they cannot be read."""
+
+_TEMPLATE = re.compile(r"\{(\w+)([+-]\d+)?(:n)?\}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A mapping as it was read: its document, and the SHA-256 of its file."""
+
+    document: Mapping[str, Any]
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The name of the mapping."""
+        return str(self.document["name"])
+
+    def rules(self, kind: str) -> Sequence[Mapping[str, Any]]:
+        """The rules for `nodes` or `attributes`, in order."""
+        return list(self.document.get(kind, ()))
+
+
+def read(path: Path) -> Dialect:
+    """The mapping in a file; raises `SpecError` where it is none, by the schema of mappings and what it refers to."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SpecError(path=path, expected="a mapping", found=error.strerror or error) from error
+    if len(data) > MAX_BYTES:
+        raise SpecError(f"exceeds the limit of {MAX_BYTES} bytes", path=path)
+    document = parsed(data, path)
+    faults = misfits(document, root() / "dialects" / "mapping.schema.json") or list(_dangling(document))
+    if faults:
+        raise SpecError(faults[0], path=path)
+    return Dialect(document, hashlib.sha256(data).hexdigest())
+
+
+def installed() -> Mapping[str, Dialect]:
+    """The mappings that are installed, by name."""
+    found = (read(path) for path in sorted((root() / "dialects").glob("*.toml")))
+    return {dialect.name: dialect for dialect in found}
+
+
+def chosen(asked: str | None, tree: Tree) -> Dialect:
+    """The mapping that was asked for, by name or file, else the one that recognises the source.
+
+    Raises `Refused` where none does, `UsageError` where several do or there is no such mapping.
+    """
+    if asked is not None and (asked.endswith(".toml") or "/" in asked):
+        return read(Path(asked))
+    known = installed()
+    if asked is not None:
+        if asked not in known:
+            raise UsageError(
+                path=f"--mapping {asked}", expected="a mapping", found=f"none of this name{suggestion(asked, known)}"
+            )
+        return known[asked]
+    why = {name: _missing(dialect.document["recognise"], tree) for name, dialect in known.items()}
+    fitting = [name for name, missing in why.items() if missing is None]
+    if len(fitting) > 1:
+        raise UsageError(expected="one mapping", found=", ".join(fitting), fix="choose one with --mapping NAME")
+    if not fitting:
+        faults = [f"{item.path}: {item.kind}: {item.reason}" for item in tree.values() if item.reason][:_SHOWN]
+        fix = "write a mapping of your own, and pass it as --mapping FILE"
+        missed = [f"{name}: {missing}" for name, missing in why.items()]
+        raise Refused([*faults, *missed], f"no mapping recognises it; {fix}")
+    return known[fitting[0]]
+
+
+def filled(template: str, groups: Mapping[str, str], digits: Mapping[str, int]) -> str:
+    """`template` with the groups of a pattern; `digits` gives the width of numbers of a series."""
+
+    def one(match: re.Match[str]) -> str:
+        name, plus, series = match.groups()
+        if not plus and not series:
+            return groups[name]
+        return f"{int(groups[name]) + int(plus or 0):0{digits.get(name, 2) if series else 1}}"
+
+    return _TEMPLATE.sub(one, template)
+
+
+def numbered(template: str) -> Iterator[tuple[str, int]]:
+    """The groups of `template` that are numbers of a series, each with what is added to it."""
+    return ((name, int(plus or 0)) for name, plus, series in _TEMPLATE.findall(template) if series)
+
+
+def _missing(recognise: Mapping[str, Any], tree: Tree) -> str | None:
+    """Why a source is not recognised, in words; None where it is."""
+    for test in recognise["all"]:
+        if not any(_passes(item, test) for item in tree.values()):
+            return f"no node is like {_words(test)}"
+    for test in recognise.get("none", ()):
+        for item in tree.values():
+            if _passes(item, test):
+                return f"{item.path} is like {_words(test)}"
+    return None
+
+
+def _words(test: Mapping[str, Any]) -> str:
+    more = [f"{key} {value}" for key, value in test.items() if key != "node"]
+    return " with ".join([str(test["node"]), *more])
+
+
+def _passes(item: Item, test: Mapping[str, Any]) -> bool:
+    if re.fullmatch(test["node"], item.path) is None or any(
+        name not in item.attributes for name in test.get("attributes", ())
+    ):
+        return False
+    if ("ndim" in test or "shape" in test) and item.kind != "array":
+        return False
+    if test.get("ndim", len(item.shape)) != len(item.shape):
+        return False
+    sizes: dict[str, int] = {}
+    wanted = test.get("shape", ("*",) * len(item.shape))
+    if len(wanted) != len(item.shape):
+        return False
+    return all(
+        want == "*" or (sizes.setdefault(want, size) if isinstance(want, str) else want) == size
+        for want, size in zip(wanted, item.shape, strict=True)
+    )
+
+
+def _dangling(document: Mapping[str, Any]) -> Iterator[str]:
+    """What a mapping refers to and does not have: questions, numbers, groups; and patterns that are none."""
+    asks, lets = document.get("ask", {}), document.get("let", {})
+    for kind in ("nodes", "attributes"):
+        for rule in document.get(kind, ()):
+            groups: set[str] = set()
+            for pattern in (rule["from"], rule.get("name", "")):
+                try:
+                    groups |= re.compile(pattern).groupindex.keys()
+                except re.error as error:
+                    yield f"{kind} {pattern}: not a regular expression: {error}"
+            used = {name for text in _texts(rule) for name, *_ in _TEMPLATE.findall(text)}
+            known = groups | {"value", "name"} | (asks.keys() if "text" in rule else set())
+            yield from (f"{kind} {rule['from']}: its pattern has no group {name}" for name in sorted(used - known))
+            yield from _values(
+                {**rule.get("attributes", {}), **rule.get("group", {})}, asks, lets, groups, rule["from"]
+            )
+    for place, values in document.get("set", {}).items():
+        yield from _values(values, asks, lets, set(), place)
+    for test in document.get("require", ()):
+        yield from (f"require: let has no {name}" for name in test["equal"] if name not in lets)
+
+
+def _texts(rule: Mapping[str, Any]) -> Iterator[str]:
+    yield from (rule[key] for key in ("to", "as", "text") if key in rule)
+    yield from rule.get("axes", ())
+
+
+def _values(values: Mapping[str, Any], asks: Any, lets: Any, groups: set[str], place: str) -> Iterator[str]:
+    known = {"ask": asks, "let": lets, "group": groups}
+    for key, value in values.items():
+        for source, names in known.items():
+            if isinstance(value, dict) and source in value and value[source] not in names:
+                yield f"{place}: {key}: there is no {source} {value[source]}"

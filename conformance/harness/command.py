@@ -44,6 +44,11 @@ def main(argv: Sequence[str]) -> int:
 
             found: int = oracle(parsed)
             return found
+        case "faults":
+            from vizschema.conformance.faults.run import preload
+
+            code_of_faults: int = preload(parsed.scenario, parsed.container, parsed.every)
+            return code_of_faults
         case "compare":
             return _compare(Path(parsed.old), Path(parsed.new), parsed)
         case "engines":
@@ -80,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--mutated", type=int, default=3000, metavar="N", help="judge N mutations too (default: 3000)")
     compare.add_argument("--seed", type=int, default=0, metavar="S", help="the seed of the mutations (default: 0)")
     compare.add_argument("--profile", action="append", default=[], metavar="P", help="one profile (repeatable)")
+    _add_faults(actions)
     engines = actions.add_parser("engines", help="whether JSON Schema engines come to the same findings")
     engines.add_argument("--engine", action="append", default=[], metavar="E", help="one engine (repeatable)")
     engines.add_argument("--sample", type=int, default=1, metavar="N", help="judge one of N, by a hash of its name")
@@ -88,6 +94,18 @@ def _parser() -> argparse.ArgumentParser:
     for each in (freeze, export, score, compare, engines):
         each.add_argument("--spec", default="1.0.0", metavar="V", help="the version of the spec (default: 1.0.0)")
     return parser
+
+
+def _add_faults(actions: argparse._SubParsersAction[Parser]) -> None:
+    from vizschema.conformance.faults.scenarios import SCENARIOS, WHOLE
+
+    faults = actions.add_parser(
+        "faults",
+        help="let each file operation of a write fail, be cut short, or be the last one before a kill (Linux, cc)",
+    )
+    faults.add_argument("--scenario", choices=tuple(SCENARIOS), help="one of them (default: all)")
+    faults.add_argument("--container", choices=WHOLE, help="one of them (default: all)")
+    faults.add_argument("--every", type=int, default=1, metavar="N", help="one of N operations (default: 1)")
 
 
 def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:

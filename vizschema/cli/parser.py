@@ -310,7 +310,7 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         "conformance",
         "run the conformance suite against an implementation, in any language",
         "vizschema conformance run -- COMMAND …",
-        "see `vizschema conformance run --help`; other actions: serve, export, score, freeze, oracle",
+        "see `vizschema conformance run --help`; other actions: serve, export, score, freeze, oracle, faults",
         arguments.rest,
     ),
     (

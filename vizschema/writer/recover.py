@@ -98,6 +98,8 @@ def _found(target: Path, owner: Owner | None) -> list[_Found]:
         found.append(_Found("made", work.capture, "the old archive, which was replaced"))
     if os.path.lexists(work.made):
         found.append(_Found("made", work.made, "an archive that was being written, or the one that it replaced"))
+    if os.path.lexists(work.folder / "done"):
+        found.append(_Found("stage", work.folder / "done", "what is left of a capture that became an archive"))
     if os.path.lexists(work.stage):
         names = sum(1 for _ in work.stage.iterdir())
         found.append(_Found("stage", work.stage, f"{names} unfinished parts, none of which counts"))

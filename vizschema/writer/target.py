@@ -79,8 +79,10 @@ class Work:
         self._marked.write_text(str(self.capture.lstat().st_ino))
 
     def remove_capture(self) -> None:
-        """Remove what was captured: it is in the archive."""
-        shutil.rmtree(self.capture)
+        """Remove what was captured: it is in the archive. Half of it is never taken for a capture."""
+        done = self.folder / "done"
+        self.capture.rename(done)
+        shutil.rmtree(done)
 
     def leave(self, *, keep_capture: bool = False) -> None:
         """Remove what can be removed: the work is done, or has failed already. `recover` finds the rest."""

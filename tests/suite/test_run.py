@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -69,11 +70,12 @@ def test_all_of_an_implementation_is_ended(one_shot: bool, tmp_path: Path) -> No
     script.write_text(f"#!/bin/sh\nsleep 97 &\necho $! > {tmp_path}/pid\nsleep 97\n")
     script.chmod(0o755)
     subject = OneShot([str(script)], 0.5) if one_shot else Process([str(script)], 0.5)
+    asked = {"path": "x", "profile": "trace", "spec": "1.0.0"}
+    ask = (
+        partial(subject._ask, fields={}, timeout=0.5) if isinstance(subject, Process) else partial(subject.ask, **asked)
+    )
     with pytest.raises(Silence, match="within"):
-        if one_shot:
-            subject.ask("validate", "verdict", path="x", profile="trace", spec="1.0.0")
-        else:
-            subject._ask("validate", "verdict", {}, 0.5)
+        ask("validate", "verdict")
     assert ends(int((tmp_path / "pid").read_text()))
 
 

@@ -15,6 +15,7 @@ from vizschema.containers.formats import modules_of
 from vizschema.description import Description, Node, complete, fault
 from vizschema.rules.sent import is_container, is_node, is_path
 from vizschema.worker.process import Worker, WorkerDied, hexed
+from vizschema.worker.warm import VALUES
 
 if TYPE_CHECKING:
     from vizschema.scan.threads import Scanned
@@ -71,7 +72,9 @@ class Session:
                 last = died
             else:
                 self.description = complete(heard.container, heard.nodes)
-                self.workers[-1].foretell(modules_of(heard.container, values=self._keep))
+                self.workers[-1].foretell(
+                    [*(VALUES if self._keep else ()), *modules_of(heard.container, values=self._keep)]
+                )
                 return
             again = heard.touched != "/" and heard.touched not in self._dead and len(self._dead) < RESTARTS
             self._dead[heard.touched] = fault(last.reason, last.detail)

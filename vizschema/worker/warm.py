@@ -88,6 +88,10 @@ class Warm:
         """Its exit code, once it has ended by itself."""
         return int(self._process.wait())
 
+    def stop(self) -> None:
+        """End it, and every worker of it."""
+        self._finalizer()
+
     def forget(self) -> None:
         """Let go of it without ending it: it belongs to the process that this one was forked from."""
         self._finalizer.detach()

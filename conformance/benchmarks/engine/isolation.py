@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vizschema.cli.parser import Parser
+from vizschema.conformance.benchmarks.engine import promises
 from vizschema.conformance.examples import write_example
 from vizschema.writer.forms import FORMS
 
@@ -100,9 +101,10 @@ def main(argv: Sequence[str]) -> int:
             archives[container] = str(Path(folder) / f"{container}{_SUFFIXES.get(container, '.zarr')}")
             write_example("trace", archives[container], container=container)
         seconds = rounds(archives, arguments.repeats)
-    print(report(seconds))
+        text = "\n".join([report(seconds), "", *promises.lines(archives["zarr-v3"], Path(folder))])
+    print(text)
     if arguments.page is not None:
-        fill(arguments.page, report(seconds))
+        fill(arguments.page, text)
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.old_layouts import LAYOUTS, RESIDUES, SEQUENCE, zarr_v2
+from support.old_layouts import LAYOUTS, RESIDUES, SEQUENCE, softmax, zarr_v2
 
 import vizschema
 from vizschema.migration.mapping import installed
@@ -126,6 +126,19 @@ def test_what_only_the_names_of_files_say_is_kept(tmp_path: Path) -> None:
         assert archive["/attention/triangle_start/layer_10"].attributes["anchor"] == 4
         group = archive["/attention/msa_row"].attributes
     assert (group["num_layers"], group["partial"]) == (48, True)
+
+
+def test_the_largest_weights_as_text_are_read_head_by_head(tmp_path: Path) -> None:
+    done, archive = migrated("openfold-text", tmp_path)
+    with archive:
+        group = archive["/attention_topk/triangle_start"].attributes
+        indices, weights = (archive[f"/attention_topk/triangle_start/layer_02/{n}"] for n in ("indices", "weights"))
+        query, key = np.asarray(indices)[1, 0]
+        dense = softmax(2, RESIDUES, RESIDUES, seed=2)
+        assert np.asarray(weights)[1, 0] == pytest.approx(dense[1, query, key], abs=1e-6)
+        assert weights.attributes["anchor"] == "mean"
+    assert (group["num_layers"], group["partial"]) == (48, True)
+    assert {loss["what"] for loss in done.losses} == {"the source"}
 
 
 def test_a_missing_msa_and_confidence_make_an_openfold_archive(tmp_path: Path) -> None:

@@ -231,14 +231,15 @@ def test_nothing_in_a_folder_is_executed_or_followed(tmp_path: Path) -> None:
     source.mkdir()
     np.save(source / "a.npy", np.array([_Trap()], dtype=object), allow_pickle=True)
     (source / "b.json").write_text('{"a": ')
+    (source / "b.txt").write_text("Layer 0, Head 0\n0 0 1\nLayer 0, Head 1\n")
     (source / "c.npy").symlink_to("/etc/hostname")
     (source / "d.pkl").write_bytes(pickle.dumps(_Trap()))
     (source / "e.npz").mkdir()
     with opened(str(source)) as tree:
         kinds = {path: item.kind for path, item in tree.items()}
     assert kinds == {
-        "/": "group", "/a.npy": "unreadable", "/b.json": "unreadable", "/c.npy": "link", "/d.pkl": "file",
-        "/e.npz": "group",
+        "/": "group", "/a.npy": "unreadable", "/b.json": "unreadable", "/b.txt": "unreadable", "/c.npy": "link",
+        "/d.pkl": "file", "/e.npz": "group",
     }  # fmt: skip
 
 

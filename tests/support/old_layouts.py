@@ -222,6 +222,19 @@ def files(folder: Path) -> Path:
     return folder / "old"
 
 
+def texts(folder: Path) -> Path:
+    """The largest weights of each head as text: ten lines, `query key weight`, the largest first."""
+    (folder / "old").mkdir()
+    for layer in (0, 2):
+        lines = []
+        for head, weights in enumerate(softmax(2, RESIDUES, RESIDUES, seed=layer)):
+            largest = np.argsort(-weights, axis=None)[:10]
+            lines.append(f"Layer {layer}, Head {head}")
+            lines += [f"{at // RESIDUES} {at % RESIDUES} {weights.flat[at]:.6f}" for at in largest]
+        (folder / "old" / f"triangle_start_attn_layer{layer}_residue_idx_avg.txt").write_text("\n".join(lines))
+    return folder / "old"
+
+
 MADE = {**WHO, "source": "unknown"}
 NAMED = {"model_name": "net", "source": "captured", "anchor": "mean"}
 FLAT = {**MADE, "kind": "self", "atom": "CA", "confidence_scale": "unknown"}
@@ -239,6 +252,7 @@ LAYOUTS: Mapping[str, Old] = {
     "reader-contract": Old(
         attributes_for_metadata, {**NAMED, "source": "unknown", "normalization": "softmax_truncated"}, "trace", 8, 0
     ),
+    "openfold-text": Old(texts, {**WHO, "num_layers": "48", "num_residues": "5"}, "trace", 4, 2),
     "openfold-npz": Old(files, {**WHO, "num_layers": "48"}, "trace", 6, 0),
 }
 """A source for each installed mapping that migrates, by the mapping's name."""

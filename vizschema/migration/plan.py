@@ -70,6 +70,8 @@ class Plan:
         self._dialect = dialect
         self._tree = tree
         self._lets = {name: self._number(how) for name, how in dialect.document.get("let", {}).items()}
+        for why in dialect.document.get("lost_before", ()):
+            self._lose("the source", why)
         self._require()
         self._nodes()
         self._take_attributes()

@@ -27,6 +27,9 @@ MAX_FILES = 10_000
 MAX_JSON = 16 << 20
 """Most bytes of a JSON file."""
 
+MAX_TEXT = 64 << 20
+"""Most bytes of a text file."""
+
 MAX_DEPTH = 16
 """Most levels of folders."""
 
@@ -140,7 +143,9 @@ def _folder(root: Path, stack: ExitStack) -> Iterator[Item]:
 
 def _file(path: Path, place: str, stack: ExitStack) -> Iterator[Item]:
     reader = _READERS.get(path.suffix)
-    if path.is_dir() or path.suffix in _ARCHIVES:
+    if path.suffix == ".txt" and path.is_file():
+        yield from _weights(path, place)
+    elif path.is_dir() or path.suffix in _ARCHIVES:
         yield from _archive(str(path), place, stack)
     elif reader is None:
         yield Item(place, "file", reason=f"a file of a kind that is not read here ({path.suffix or 'no suffix'})")
@@ -169,6 +174,36 @@ def _json(path: Path, place: str) -> Item:
     except orjson.JSONDecodeError as error:
         return Item(place, "unreadable", reason=f"not JSON: {error}")
     return Item(place, "group", document if isinstance(document, dict) else {"value": document})
+
+
+def _weights(path: Path, place: str) -> Iterator[Item]:
+    """The largest weights of each head, as text, as the arrays `indices` [head, entry, 2] and `weights` [head, entry].
+
+    A head is a line `Layer 0, Head 0`, followed by one line `query key weight` per entry, as many for every head.
+    """
+    if path.stat().st_size > MAX_TEXT:
+        yield Item(place, "over-limit", reason=f"exceeds the limit of {MAX_TEXT} bytes")
+        return
+    heads: list[list[tuple[int, int, float]]] = []
+    try:
+        for line in path.read_text(encoding="ascii").splitlines():
+            if line.startswith("Layer "):
+                heads.append([])
+            elif line.strip():
+                query, key, weight = line.split()
+                heads[-1].append((int(query), int(key), float(weight)))
+        indices = np.array([[entry[:2] for entry in head] for head in heads], "int32")
+        weights = np.array([[entry[2] for entry in head] for head in heads], "float64")
+    except (ValueError, IndexError, OverflowError) as error:
+        yield Item(place, "unreadable", reason=shorten(f"not a list of the largest weights of each head: {error}", 300))
+        return
+    yield Item(place, "group")
+    for name, values in (("indices", indices), ("weights", weights)):
+        yield _in_memory(f"{place}/{name}", values)
+
+
+def _in_memory(place: str, values: Values) -> Item:
+    return Item(place, "array", dtype=values.dtype.name, shape=values.shape, size=values.nbytes, read=lambda: values)
 
 
 _READERS: Mapping[str, Callable[[Path, str], Item]] = {".npy": _npy, ".json": _json}

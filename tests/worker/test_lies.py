@@ -58,7 +58,7 @@ LIES = {
     "node-axes": 'described(["/x", {**A, "axes": ["a", "b"]}])',
     "node-shape": 'described(["/x", {**A, "shape": [-1]}])',
     "path-empty": 'described(["", G])',
-    "path-double": 'described(["/a//b", G])',
+    "path-slash": 'described(["/a/", G])',
     "touching-nothing": 'send("ready", []); ask(); send("touching", ""); send("x")',
     "no-root": 'send("ready", []); ask(); send("container", C); send("node", "/x", G); send("end", C)',
     "end-poor": 'described(); send("end", None)',

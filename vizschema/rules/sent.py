@@ -18,7 +18,7 @@ _ADDED = frozenset({"members", "roles"})
 """What `description.complete` adds to a node that a worker sends."""
 
 _STRAY = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "stray"}}, "maxProperties": 4}
-_PATH = re.compile(r"/|(?:/[^/]+)+")
+_PATH = re.compile(r"/(?:.*[^/])?", re.DOTALL)
 
 
 def is_path(path: str) -> bool:

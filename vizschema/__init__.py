@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vizschema.bounds import Bounds
     from vizschema.containers.base import Limits
     from vizschema.describing import describe
+    from vizschema.difference.diff import Comparison, diff
     from vizschema.digests import digest
     from vizschema.errors import (
         Damaged,
@@ -49,6 +50,7 @@ _NAMES = {
     "vizschema.bounds": "Bounds",
     "vizschema.containers.base": "Limits",
     "vizschema.describing": "describe",
+    "vizschema.difference.diff": "Comparison diff",
     "vizschema.digests": "digest",
     "vizschema.errors": (
         "Damaged Interrupted NoDigest NotAnArchive NotConforming NotSupported SpecError UsageError VizschemaError"
@@ -73,6 +75,7 @@ __all__ = [
     "Archive",
     "Array",
     "Bounds",
+    "Comparison",
     "Converted",
     "Damaged",
     "Finding",
@@ -96,6 +99,7 @@ __all__ = [
     "convert",
     "create",
     "describe",
+    "diff",
     "digest",
     "join",
     "open",

@@ -5,18 +5,21 @@ Each way of reading is imported when it is taken: a description alone needs no N
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vizschema.bounds import Reading
-from vizschema.description import Description
-from vizschema.errors import UsageError
+from vizschema.description import Description, Node
+from vizschema.errors import NotAnArchive, UsageError
 from vizschema.text import local_path
 
 if TYPE_CHECKING:
+    from vizschema.containers.base import Container
     from vizschema.scan.threads import Scanned
 
 Entries = Sequence[Mapping[str, Any]]
@@ -35,6 +38,9 @@ class Measured:
 
     Raises `WorkerDied`.
     """
+
+    take: Callable[[str, Sequence[tuple[int, int]]], Any]
+    """The values of a box of an array, a NumPy array; raises `NotAnArchive`, `Damaged`."""
 
     def with_values(self, entries: Entries, paths: Sequence[str] | None = None) -> Description:
         """Return the description with the facts that `entries` ask for; without them if no worker is left to read.
@@ -69,6 +75,7 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, values: bool = T
                 there.notes,
                 lambda entries, paths: there.scan(entries, reading, paths),
                 lambda wanted, every: there.draw(wanted, every=every),
+                lambda path, box: _array(there.description["nodes"][path], path, box, there.take(path, box)),
             )
         return
     from vizschema.containers.opening import open_container
@@ -91,4 +98,29 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, values: bool = T
 
             return pictures(container, description["nodes"], wanted, every=every)
 
-        yield Measured(description, (), scanned, drawn)
+        selectable = lru_cache(1)(lambda path: _selectable(container, path))
+
+        def taken(path: str, box: Sequence[tuple[int, int]]) -> Any:
+            return selectable(path)[tuple(slice(*side) for side in box)]
+
+        yield Measured(description, (), scanned, drawn, taken)
+
+
+def _selectable(container: Container, path: str) -> Any:
+    """The array at `path`, to be indexed."""
+    from vizschema.reader.selection import Kept, Selectable
+
+    return Selectable(path, container.values, Kept())
+
+
+def _array(node: Node, path: str, box: Sequence[tuple[int, int]], raw: bytes) -> Any:
+    """The values of a box from what a worker sent, which is not trusted; raises `NotAnArchive`."""
+    import numpy as np
+
+    from vizschema.containers.values import dtype_of
+
+    dtype = dtype_of(node["dtype"])
+    sizes = [end - low for low, end in box]
+    if len(raw) != math.prod(sizes) * dtype.itemsize:
+        raise NotAnArchive("cannot be read: the worker sent a malformed message", path=path)
+    return np.frombuffer(raw, np.uint8).view(dtype).reshape(sizes)

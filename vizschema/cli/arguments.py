@@ -99,6 +99,25 @@ def look(parser: argparse.ArgumentParser) -> None:
     _add_reading_options(parser, clusters=False)
 
 
+def compare(parser: argparse.ArgumentParser) -> None:
+    """Those of `diff`."""
+    parser.add_argument("first", metavar="A", help="an archive")
+    parser.add_argument("second", metavar="B", help="another one")
+    for name in ("absolute", "relative"):
+        share = " of the larger value" if name == "relative" else ""
+        parser.add_argument(
+            f"--{name}", type=_tolerance, default=0.0, metavar="T", help=f"distance{share} that is equal (default: 0)"
+        )
+    parser.add_argument(
+        "--ulp", type=_steps, default=0, metavar="N", help="steps of their dtype by which floats are equal (default: 0)"
+    )
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="NAME", help="an attribute that is not compared; repeatable"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON (spec/diff.schema.json)")
+    _add_reading_options(parser, clusters=False)
+
+
 def explain(parser: argparse.ArgumentParser) -> None:
     """Those of `explain`."""
     parser.add_argument("rule", metavar="RULE", help="the id of a rule, as findings name it")
@@ -302,6 +321,24 @@ def _add_choice_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", metavar="FILE", help="the configuration (default: the nearest here or above)")
     parser.add_argument("--no-config", action="store_true", help="use no configuration")
+
+
+def _tolerance(text: str) -> float:
+    """A distance, 0 or more; raises `argparse.ArgumentTypeError`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, such as 1e-6, found {text}")
+    return value
+
+
+def _steps(text: str) -> int:
+    """A number of steps, 0 or more; raises `argparse.ArgumentTypeError`."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, found {text}")
+    return int(text[:18])
 
 
 def _report_file(text: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vizschema.cli.validation import Order
     from vizschema.project.choice import Choice
 
-_READING = ("describe", "digest", "show", "validate")
+_READING = ("describe", "diff", "digest", "show", "validate")
 """The commands by which a worker reads archives."""
 
 INTERRUPTED = 130
@@ -124,6 +124,13 @@ def _archive_command(arguments: argparse.Namespace) -> int:
             return commands.validate(_order(arguments), _reading(arguments))
         case "describe":
             return commands.describe(arguments.path, _reading(arguments), values=arguments.values)
+        case "diff":
+            from vizschema.cli.diff import diff
+            from vizschema.difference.values import Tolerance
+
+            tolerance = Tolerance(arguments.absolute, arguments.relative, arguments.ulp)
+            paths, ignored = (arguments.first, arguments.second), arguments.ignore
+            return diff(*paths, _reading(arguments), tolerance, ignored, as_json=arguments.json)
         case "show":
             from vizschema.cli.show import show
 

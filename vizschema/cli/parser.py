@@ -222,6 +222,13 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         arguments.look,
     ),
     (
+        "diff",
+        "compare two archives: structure, attributes and all values, in any containers",
+        "vizschema diff run.zarr other.h5 --relative 1e-6 --ignore created_at",
+        "exit codes: 0 equal; 1 different; 3 if an archive, or some of its values, cannot be read",
+        arguments.compare,
+    ),
+    (
         "explain",
         "print a rule: its clause, its reason, how to fix a breach",
         "vizschema explain axis-one-size",

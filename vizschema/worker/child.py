@@ -79,6 +79,7 @@ class Session:
     channel: Channel
     container: Container | None = None
     description: Description = field(default_factory=dict)
+    arrays: dict[str, Any] = field(default_factory=dict)
 
 
 def describe(arguments: Mapping[str, Any], session: Session) -> None:
@@ -149,6 +150,27 @@ def draw(arguments: Mapping[str, Any], session: Session) -> None:
     session.channel.send("end", None)
 
 
+def take(arguments: Mapping[str, Any], session: Session) -> None:
+    """Sends the values of a `box` of the array at `path`, as base64 of their bytes."""
+    from base64 import b64encode
+
+    from vizschema.reader.selection import Kept, Selectable
+
+    assert session.container is not None  # it was described  # noqa: S101
+    path = arguments["path"]
+    if path not in session.arrays:
+        session.arrays.clear()  # one is read after the other
+        session.arrays[path] = Selectable(path, session.container.values, Kept())
+    try:
+        values = session.arrays[path][tuple(slice(*side) for side in arguments["box"])]
+    except OSError as error:  # a temporary file, which this process may not have
+        fix = "where the archive can be trusted, read it without the sandbox (--trust)"
+        raise NotAnArchive(
+            "it is too large to be read in part, since it is compressed as a whole", path=path, fix=fix
+        ) from error
+    session.channel.send("end", b64encode(values.tobytes()).decode())
+
+
 def _cpu_bound(form: str) -> Callable[[int], object]:
     """What ends this process after so many seconds of CPU, 0 for never: no call of libhdf5 can be interrupted."""
     if form != "hdf5":
@@ -179,6 +201,7 @@ FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Session], None]] = {
     "describe": describe,
     "scan": scan,
     "draw": draw,
+    "take": take,
 }
 
 

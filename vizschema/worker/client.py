@@ -13,6 +13,7 @@ from vizschema.bounds import Bounds, Reading
 from vizschema.containers.base import Limits
 from vizschema.containers.formats import modules_of
 from vizschema.description import Description, Node, complete, fault
+from vizschema.errors import NotAnArchive
 from vizschema.rules.sent import is_container, is_node, is_path
 from vizschema.worker.process import Worker, WorkerDied, hexed
 from vizschema.worker.warm import VALUES
@@ -112,6 +113,22 @@ class Session:
                     return
                 case _:
                     raise worker.senseless()
+
+    def take(self, path: str, box: Sequence[tuple[int, int]]) -> bytes:
+        """Return the bytes of the values of a box of an array; raise `NotAnArchive` where they cannot be read."""
+        from base64 import b64decode
+
+        worker = self.living()
+        try:
+            for message in worker.run("take", {"path": path, "box": [list(side) for side in box]}):
+                match message:
+                    case ["end", str(values)]:
+                        return b64decode(values)
+                    case _:
+                        raise worker.senseless()
+        except (WorkerDied, ValueError) as error:
+            raise NotAnArchive(f"cannot be read: {error}", path=path) from error
+        raise NotAnArchive("cannot be read", path=path)
 
     def living(self) -> Worker:
         """A worker that has the archive open; raises `WorkerDied` where none gets so far."""

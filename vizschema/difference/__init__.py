@@ -1,0 +1,1 @@
+"""Whether two archives differ, and where first: nodes, attributes, and values within tolerances."""

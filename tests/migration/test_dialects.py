@@ -11,7 +11,7 @@ from support.old_layouts import LAYOUTS, RESIDUES, SEQUENCE, softmax, zarr_v2
 import vizschema
 from vizschema.migration.mapping import installed
 from vizschema.migration.migrate import RECORD, Migrated, migrate
-from vizschema.migration.refusal import Refused
+from vizschema.migration.refusal import Refused, Unanswered
 from vizschema.rules.documents import root
 
 FOLDER = root() / "dialects"
@@ -110,6 +110,18 @@ def test_heads_that_were_last_come_first_and_texts_become_codes(tmp_path: Path) 
         assert archive["/outputs/coordinates"].shape == (RESIDUES, 37, 3)
         assert archive["/metadata"].attributes["num_recycles"] == 3
     assert {"value": "softmax", "by": "measured"} in done.answers.values()
+
+
+def test_the_count_of_a_series_with_gaps_is_asked_and_may_be_given(tmp_path: Path) -> None:
+    source = LAYOUTS["issue39"].write(tmp_path)
+    for kind in ("representations/single", "representations/pair", "attention/triangle_start"):
+        (source / kind / "layer_01").rename(source / kind / "layer_07")
+    answers = LAYOUTS["issue39"].answers
+    with pytest.raises(Unanswered, match="--set 'num_layers=INTEGER'  # the series in the source has gaps"):
+        migrate(str(source), str(tmp_path / "new.zarr"), answers=answers)
+    migrate(str(source), str(tmp_path / "new.zarr"), answers={**answers, "num_layers": "48"})
+    with vizschema.open(tmp_path / "new.zarr") as archive:
+        assert archive["/single"].attributes == {"num_layers": 48, "partial": True}
 
 
 def test_kinds_of_attention_are_measured_one_by_one(tmp_path: Path) -> None:

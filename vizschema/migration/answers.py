@@ -46,15 +46,18 @@ class Answers:
         self.used[CREATED] = {"by": "given", "value": value}
         return str(value)
 
-    def answer(self, key: str, place: str, measured: tuple[str, str] | None = None) -> Any:
+    def answer(self, key: str, place: str, measured: tuple[str, str] | None = None, counted: Any = MISSING) -> Any:
         """The answer for what is at `place` in the result; `MISSING` where there is none, with a question kept.
 
-        `measured` is the word that was measured and its figures; an answer that was given counts before it.
+        `measured` is the word that was measured and its figures, `counted` what was counted in the source; an answer
+        that was given counts before them.
         """
         ask = self._asks[key]
         given = self._nearest(key, place)
         if given is not None:
             return self._use(key, place, "given", given)
+        if counted is not MISSING:
+            return counted
         word, found = measured or ("", "")
         if word in ask.get("means", {}):
             return self._use(key, place, "measured", ask["means"][word])

@@ -38,6 +38,18 @@ class Dialect:
         """The name of the mapping."""
         return str(self.document["name"])
 
+    @property
+    def asks(self) -> Mapping[str, Mapping[str, Any]]:
+        """The questions, and one for each count of members, which is asked where a series has gaps."""
+        why = "the series in the source has gaps: how many members has the whole one?"
+        counts = {
+            name: {"why": why, "type": "integer"}
+            for rule in self.rules("nodes")
+            for name, value in rule.get("group", {}).items()
+            if isinstance(value, dict) and "members" in value
+        }
+        return {**counts, **self.document.get("ask", {})}
+
     def rules(self, kind: str) -> Sequence[Mapping[str, Any]]:
         """The rules for `nodes` or `attributes`, in order."""
         return list(self.document.get(kind, ()))

@@ -99,7 +99,7 @@ def migrate(
         dialect = chosen(mapping, tree)
         if "refuse" in dialect.document:
             raise Refused([f"{dialect.name}: {dialect.document['refuse']}"])
-        plan = Plan(dialect, tree, Answers(dialect.document.get("ask", {}), answers or {}))
+        plan = Plan(dialect, tree, Answers(dialect.asks, answers or {}))
         created = plan.answers.created()
         if created is not None:
             plan.attributes.setdefault("/", {})["created_at"] = created

@@ -236,10 +236,18 @@ class Plan:
 
     def _annotate_group(self, group: str, rule: Rule, matches: Sequence[_Match], digits: Mapping[str, int]) -> None:
         places = [filled(rule["to"], match.groups, digits) for match in matches]
-        members = sum(place.rpartition("/")[0] == group for place in places)
-        groups = next(match.groups for match in matches if filled(rule["to"], match.groups, digits).startswith(group))
+        numbers = [
+            int(match[1]) for place in places if (match := re.fullmatch(re.escape(group) + r"/[^/]*_([0-9]+)", place))
+        ]
+        whole = sorted(numbers) == list(range(len(numbers)))
+        groups = next(
+            match.groups for match in matches if filled(rule["to"], match.groups, digits).startswith(f"{group}/")
+        )
         for name, value in rule["group"].items():
-            found = self._value(value, group, groups, members=members)
+            if isinstance(value, dict) and "members" in value:
+                found = self.answers.answer(name, group, counted=len(numbers) if whole else MISSING)
+            else:
+                found = self._value(value, group, groups)
             if found is not MISSING:
                 self._put(group, name, found, "")
 
@@ -315,7 +323,6 @@ class Plan:
         groups: Mapping[str, str],
         *,
         measured: tuple[str, str] | None = None,
-        members: int = 0,
     ) -> Any:
         """The value of an attribute of the result; `MISSING` where there is none."""
         if not isinstance(value, dict):
@@ -325,8 +332,6 @@ class Plan:
         if "let" in value:
             found = self._lets[value["let"]]
             return MISSING if found is None else found
-        if "members" in value:
-            return members
         text = groups.get(value["group"], "")
         return value.get("map", {}).get(text, int(text) if value.get("number") and text.isdecimal() else text)
 

@@ -38,7 +38,10 @@ class Applied:
         if steps[0] == "axes" and len(steps) > 2 and steps[2] != NAMES:
             steps[2] = "*"
         for number in range(2, len(steps) - 1):
-            if steps[number] in ("attributes", "members", "chunk_of", "references") and steps[number + 1] != NAMES:
+            if (
+                steps[number] in ("attributes", "members", "chunk_of", "references", "unsupported")
+                and steps[number + 1] != NAMES
+            ):
                 steps[number + 1] = "*"
         return "/".join(steps)
 

@@ -249,7 +249,7 @@ def _references(nodes: Mapping[str, Node], scopes: _Scopes, path: str) -> Node:
 
 
 def _axes_fit(nodes: Mapping[str, Node], scopes: _Scopes, part: str, whole: str) -> bool:
-    """Whether each axis of the array at `part` is one of that at `whole`, of its size and in its scope, or of its blocks.
+    """Whether each axis of the array at `part` is one of that at `whole`, of its size (or its blocks) and in its scope.
 
     One without a role stands for all its roles.
     """

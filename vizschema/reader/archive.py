@@ -90,6 +90,40 @@ class StoredArray:
     def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
         return self._source[key]
 
+    def isel(self, indexers: Mapping[str, Any] | None = None, **by_name: Any) -> np.ndarray[Any, Any]:
+        """Read a part by positions along named axes; only the chunks that are needed are read.
+
+        Parameters:
+            indexers: An integer or a slice per name of an axis; an axis without one is read whole.
+            by_name: The same as keywords, with `_` for the colon of a role: `residue_i` for the axis `residue:i`.
+
+        Returns:
+            The values, without the axes that an integer selects.
+
+        Raises:
+            UsageError: No axis, or more than one, has a name, or an index is not an integer or a slice.
+            IndexError: A position is outside the array.
+            Damaged: A chunk cannot be read.
+
+        Examples:
+            >>> with vizschema.open("run.zarr") as archive:
+            ...     archive["/outputs/logits"].isel(prompt=0, position=slice(0, 2)).shape
+            (2, 32)
+        """
+        key: list[Any] = [slice(None)] * self.ndim
+        for name, index in [*(indexers or {}).items(), *by_name.items()]:
+            if isinstance(index, bool) or not isinstance(index, int | np.integer | slice):
+                raise UsageError(path=self.path, expected=f"an integer or a slice for {name}", found=repr(index))
+            named = [known or "" for known in self.axes or ()]
+            if name not in named:
+                named = [known.replace(":", "_") for known in named]
+            axes = [axis for axis, known in enumerate(named) if known == name]
+            if len(axes) != 1 or key[axes[0]] != slice(None):
+                names = ", ".join(map(str, self.axes or ())) or "none"
+                raise UsageError(path=self.path, expected=f"one index for one axis among {names}", found=repr(name))
+            key[axes[0]] = index
+        return self[tuple(key)]
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False:
             raise ValueError(f"{self.path}: is on disk, and cannot become an array without a copy")

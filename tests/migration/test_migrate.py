@@ -232,15 +232,30 @@ def test_nothing_in_a_folder_is_executed_or_followed(tmp_path: Path) -> None:
     np.save(source / "a.npy", np.array([_Trap()], dtype=object), allow_pickle=True)
     (source / "b.json").write_text('{"a": ')
     (source / "b.txt").write_text("Layer 0, Head 0\n0 0 1\nLayer 0, Head 1\n")
+    (source / "b.npz").write_bytes(b"not a zip file")
     (source / "c.npy").symlink_to("/etc/hostname")
     (source / "d.pkl").write_bytes(pickle.dumps(_Trap()))
     (source / "e.npz").mkdir()
     with opened(str(source)) as tree:
         kinds = {path: item.kind for path, item in tree.items()}
     assert kinds == {
-        "/": "group", "/a.npy": "unreadable", "/b.json": "unreadable", "/b.txt": "unreadable", "/c.npy": "link",
+        "/": "group", "/a.npy": "unreadable", "/b.json": "unreadable",
+        "/b.npz": "unreadable", "/b.txt": "unreadable", "/c.npy": "link",
         "/d.pkl": "file", "/e.npz": "group",
     }  # fmt: skip
+
+
+def test_a_number_of_many_digits_in_a_name_fits_no_rule(tmp_path: Path) -> None:
+    np.savez(tmp_path / "old.npz", **{f"act_{'7' * 5000}_single": np.ones((2, 2))})
+    with pytest.raises(Refused, match="/act_7"):
+        migrate(str(tmp_path / "old.npz"), str(tmp_path / "new.zarr"), mapping="benchmark-candidates-flat")
+
+
+def test_json_that_is_nested_without_end_is_an_attribute_that_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"deep": ' + "[" * 900 + "]" * 900 + ', "flat": 1}')
+    with opened(str(tmp_path)) as tree:
+        item = tree["/a.json"]
+    assert (dict(item.attributes), list(item.unsupported)) == ({"flat": 1}, ["deep"])
 
 
 class _Trap:

@@ -17,6 +17,9 @@ from vizschema.migration.tree import Item, Tree, Values
 ALWAYS = ("/", "/metadata")
 """Groups that every result has."""
 
+MAX_DIGITS = 9
+"""Most digits of a number in a name, as in the specification's series."""
+
 Rule = Mapping[str, Any]
 
 
@@ -137,7 +140,9 @@ class Plan:
                 continue
             if ("to" in rule and item.kind != "array") or ("derived" in rule and not self._is_derived(item, rule)):
                 continue
-            yield _Match(item, rule, {name: text or "" for name, text in match.groupdict().items()})
+            groups = {name: text or "" for name, text in match.groupdict().items()}
+            if not any(len(text) > MAX_DIGITS and text.isdecimal() for text in groups.values()):
+                yield _Match(item, rule, groups)
 
     def _why_not(self, item: Item) -> str:
         """Why no rule takes a node, and what the user can do."""
@@ -159,6 +164,7 @@ class Plan:
             (int(match[how["last"]]) if "last" in how else 0, path)
             for path in self._tree
             if (match := re.fullmatch(how["from"], path))
+            and ("last" not in how or len(match[how["last"]]) <= MAX_DIGITS)
         ]
         if item.kind != "array" or not found:
             return False

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from vizschema.containers.attributes import clean_attributes
 from vizschema.description import Description, Node
 from vizschema.errors import NotAnArchive
 from vizschema.reader.archive import Archive
@@ -146,7 +147,10 @@ def _file(path: Path, place: str, stack: ExitStack) -> Iterator[Item]:
     if path.suffix == ".txt" and path.is_file():
         yield from _weights(path, place)
     elif path.is_dir() or path.suffix in _ARCHIVES:
-        yield from _archive(str(path), place, stack)
+        try:
+            yield from list(_archive(str(path), place, stack))
+        except NotAnArchive as error:
+            yield Item(place, "unreadable", reason=error.reason)
     elif reader is None:
         yield Item(place, "file", reason=f"a file of a kind that is not read here ({path.suffix or 'no suffix'})")
     else:
@@ -157,7 +161,7 @@ def _npy(path: Path, place: str) -> Item:
     """The array of a file of NumPy's format; one of Python objects is not read."""
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, OverflowError) as error:
         return Item(place, "unreadable", reason=shorten(f"not a NumPy file that can be read: {error}", 300))
     size = int(mapped.nbytes)
     return Item(place, "array", {}, {}, mapped.dtype.name, mapped.shape, None, size, "", lambda: np.array(mapped))
@@ -173,7 +177,8 @@ def _json(path: Path, place: str) -> Item:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         return Item(place, "unreadable", reason=f"not JSON: {error}")
-    return Item(place, "group", document if isinstance(document, dict) else {"value": document})
+    found = clean_attributes(document if isinstance(document, dict) else {"value": document})
+    return Item(place, "group", found.values, found.unsupported)
 
 
 def _weights(path: Path, place: str) -> Iterator[Item]:

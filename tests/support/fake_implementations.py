@@ -100,7 +100,7 @@ class ForgetsTheLastChunk(Own):
             path = Path(request["path"])
             rewritten, attributes = _without_last_row(path)
             wanted = {"profile": request["profile"], "container": request["container"]}
-            write(path, rewritten, attributes, **wanted, overwrite=True)
+            write(path, rewritten, attributes, **wanted, overwrite=True, values=False)
         return reply
 
 

@@ -6,6 +6,7 @@ Every edit changes a primary field; what follows from it (`axes`, `series`, size
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -133,7 +134,7 @@ def add(path: str, node: Mapping[str, Any]) -> Edit:
             root = (axis or "").partition(":")[0]
             if root and "shape" not in node:
                 document["sizes"].setdefault(root, AXES.get(root, 6))
-        document["nodes"][path] = dict(node)
+        document["nodes"][path] = deepcopy(dict(node))
 
     return on_document(apply)
 

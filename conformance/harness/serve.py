@@ -59,7 +59,8 @@ class Own:
             return {"verdict": "refused", "findings": []}
         if report.error is not None:
             raise report.error
-        return _verdict(report.findings)
+        rules = self._spec.profile(request["profile"]).rules
+        return _verdict(tuple(each for each in report.findings if each.rule in rules))
 
     def judge(self, request: Mapping[str, Any]) -> Message:
         """The verdict on a description."""

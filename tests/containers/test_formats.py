@@ -50,4 +50,4 @@ def test_no_other_module_lists_suffixes(suffix: str) -> None:
         for path in PACKAGE.rglob("*.py")
         if re.search(rf'"\*?{re.escape(suffix)}"', path.read_text(encoding="utf-8"))
     }
-    assert listing <= {"containers/formats.py", "cli/hints.py"} if suffix == ".zarr" else {"containers/formats.py"}
+    assert listing <= {"containers/formats.py"}

@@ -297,5 +297,5 @@ def test_as_many_uses_as_one_scale_takes_fit_its_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["CLASS", "NAME", "REFERENCE_LIST", "_Netcdf4Dimid", "_NCProperties", "_FillValue"])
 def test_an_attribute_that_the_libraries_keep_is_not_written(name: str) -> None:
     assert HDF5.refusal("/x", {name: "text"}) == (
-        f"attribute {name}: the name is reserved by the libraries of HDF5 and netCDF"
+        f"attribute {name}: the name is reserved by the libraries of HDF5 and netCDF; choose another name"
     )

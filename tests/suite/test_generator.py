@@ -70,7 +70,8 @@ def test_what_is_drawn_conforms_in_every_container(
     path = tmp_path_factory.mktemp("drawn") / f"archive{SUFFIXES[container]}"
     archive.write(path, container)
     report = validate(path, jobs=1)
-    assert (report.profile, report.findings) == (archive.profile.name, ())
+    assert report.profile == archive.profile.name
+    assert [each for each in report.findings if each.rule in archive.profile.rules] == []
 
 
 def test_an_array_in_the_place_of_attention_is_cut_and_measured(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_output_without_an_end_is_bounded(tmp_path: Path) -> None:
         OneShot([str(script)], 0.5).ask("validate", "verdict", path="x", profile="trace", spec="1.0.0")
 
 
+@pytest.mark.parametrize("role", ["reader", "writer"])
 def test_this_package_reads_and_writes_as_it_should(role: str) -> None:
     result = outcome_of(Own, role)
     assert [outcome for outcome in result.outcomes if not outcome.passed] == []

@@ -163,4 +163,4 @@ def _plain(value: Any) -> int | float | str | bool:
     try:
         return _plain(float(value))  # a type of ml_dtypes
     except (TypeError, ValueError) as error:
-        raise VizschemaError(f"expected a number, found {type(value).__name__}") from error
+        raise VizschemaError(expected="a number", found=type(value).__name__) from error

@@ -53,7 +53,7 @@ def holder(path: str) -> str | None:
     for place in reversed(above):
         if any((place / name).is_file() for name in DOCUMENTS):
             return str(place)
-    return next((str(place) for place in reversed(above) if place.suffix == ".zarr"), None)
+    return next((str(place) for place in reversed(above) if place.suffix in FOLDER.suffixes), None)
 
 
 def _is_archive(name: str, files: list[str]) -> bool:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import orjson
 
 from vizschema.containers.attributes import clean_attributes
+from vizschema.containers.formats import FOLDER
 from vizschema.description import Description, Node
 from vizschema.errors import NotAnArchive
 from vizschema.reader.archive import Archive
@@ -94,7 +95,7 @@ def item_of(file: str, node: str) -> Item:
 
 
 def _is_zarr(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in _ZARR) or folder.suffix == ".zarr"
+    return any((folder / name).is_file() for name in _ZARR) or folder.suffix in FOLDER.suffixes
 
 
 def _archive(path: str, prefix: str, stack: ExitStack) -> Iterator[Item]:

@@ -32,7 +32,9 @@ RESERVED = Language(
     ),
 )
 """Attributes about the tree, those that name another node, and those that containers keep for themselves."""
-_PLAIN = Language((), (r"[\\]",))
+_PLAIN = Language((), (r"[\\@]",))
+"""Names without escapes, and without what divides an axis from its scope."""
+
 _WORD = Language(("^[a-z]",)) & _PLAIN
 
 

@@ -32,12 +32,13 @@ def differing(names: Sequence[str], *, mutated: int, sample: int = 1) -> list[tu
     subjects = subjects_of(SPEC, CASES, mutated=mutated, seed=2, sample=sample)
     noted = (judged.append(each.origin) or each for each in subjects)  # type: ignore[func-returns-value]
     found = [(engine, each.origin, *both) for engine, each, *both in differences(SPEC, noted, names)]
-    assert len(judged) > (len(CASES) if sample == 1 else 100)
+    assert len(judged) > 100
     return found
 
 
-def test_ajv_finds_the_same_in_every_description() -> None:
-    assert differing(["ajv"], mutated=500) == []
+def test_ajv_finds_the_same_in_a_sample() -> None:
+    # `.ci/run` has it judge every description.
+    assert differing(["ajv"], mutated=500, sample=10) == []
 
 
 def test_jsonschema_and_hyperjump_find_the_same_in_a_sample() -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import orjson
 
 from vizschema.containers.attributes import clean_attributes
-from vizschema.containers.formats import FOLDER
+from vizschema.containers.formats import FOLDER, SUFFIXES
 from vizschema.description import Description, Node
 from vizschema.errors import NotAnArchive
 from vizschema.reader.archive import Archive
@@ -36,7 +36,7 @@ MAX_DEPTH = 16
 """Most levels of folders."""
 
 _ZARR = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
-_ARCHIVES = (".npz", ".h5", ".hdf5", ".asdf", ".safetensors", ".zip")
+_ARCHIVES = SUFFIXES - set(FOLDER.suffixes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,23 @@ def test_a_long_chain_is_refused(profile: Callable[..., Path]) -> None:
     assert "each in the one before" in refused(profile(rule("r", allOf=[{"$ref": "#/$defs/d0"}]), defs=defs))
 
 
-@pytest.mark.parametrize("pattern", ["((((a{1,1000}){1,1000}){1,1000}))", "a" * 20_000, "(", "(a{99999}){99999}"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "((((a{1,1000}){1,1000}){1,1000}))",
+        *("a" * 20_000, "(", "(a{99999}){99999}", "(a{1000000}){1000000}", "(a{1000,}){1000,}", "a{0200}+{200}"),
+        *("([)]a{200}){200}", "|".join(["a{1,900}"] * 30)),
+    ],
+)
 def test_a_pattern_that_is_large_or_none_is_refused(pattern: str, profile: Callable[..., Path]) -> None:
     folder = profile(rule("big", properties={"nodes": {"propertyNames": {"pattern": pattern}}}))
     assert "pattern" in refused(folder) or "regular expression" in refused(folder)
+
+
+def test_repetitions_beside_one_another_add_up(profile: Callable[..., Path]) -> None:
+    pattern = f"^({'|'.join(['/layer_[0-9]{1,9}'] * 200)})$"
+    folder = profile(rule("many", properties={"nodes": {"propertyNames": {"pattern": pattern}}}))
+    assert versions.newest().profile(str(folder)).rules
 
 
 @pytest.mark.parametrize(

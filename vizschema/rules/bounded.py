@@ -8,7 +8,6 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import partial
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,12 @@ CHAIN = 200
 
 PATTERNS = 2_000
 PATTERN_LENGTH = 10_000
-REPETITIONS = 10_000
-"""The product of all counted repetitions in a pattern."""
+REPEATED = 20_000
+"""Characters of a pattern in which each counted repetition is written out."""
 
 _KEY = r"(?:(?<![\w-])[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')"
 _LONG_KEY = re.compile(rf"(?:{_KEY}[ \t]*\.[ \t]*){{{KEY_PARTS}}}", re.ASCII)
-_REPETITION = re.compile(r"\{(?:[0-9]*,)?([0-9]+)\}")
+_ATOM = re.compile(r"\{\s*([0-9]*)\s*,?\s*([0-9]*)\s*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]?|.", re.DOTALL)
 
 
 def read_file(path: Path, most: int, expected: str = "a file") -> bytes:
@@ -161,14 +160,34 @@ def _patterns(value: Any, place: Path) -> Iterator[str]:
 
 def require_pattern(pattern: str, place: Path) -> None:
     """Raise `SpecError` for a pattern that an engine would need much memory for."""
-    repeated = prod(max(1, int(number[-6:])) for number in _REPETITION.findall(pattern))
-    if len(pattern) > PATTERN_LENGTH or repeated > REPETITIONS:
+    repeated = 0 if len(pattern) > PATTERN_LENGTH else _repeated(pattern)
+    if len(pattern) > PATTERN_LENGTH or repeated > REPEATED:
         raise SpecError(
             f"the pattern {shorten(repr(pattern), 80)} is too large",
             path=place,
-            expected=f"at most {PATTERN_LENGTH} characters, and repetitions whose product is at most {REPETITIONS}",
-            found=f"{len(pattern)} and {repeated}",
+            expected=f"at most {PATTERN_LENGTH} characters, and {REPEATED} with its counted repetitions written out",
+            found=f"{len(pattern)} and {repeated}" if repeated else len(pattern),
         )
+
+
+def _repeated(pattern: str) -> int:
+    """The characters of a pattern in which each counted repetition is written out, a class counted as one."""
+    sizes, last = [0], 0  # of each open group, and of what a repetition would repeat
+    for atom in _ATOM.finditer(pattern):
+        counts = [int(count.lstrip("0")[:6] or 0) for count in atom.groups() if count]
+        if counts:
+            repeated = min(last * max(1, *counts), REPEATED + 1)
+            sizes[-1] += repeated - last
+            last = repeated
+        elif atom[0] == "(":
+            sizes.append(1)
+        elif atom[0] == ")" and len(sizes) > 1:
+            last = sizes.pop()
+            sizes[-1] += last
+        elif atom[0] not in "*+?":
+            last = 1
+            sizes[-1] += 1
+    return sum(sizes)
 
 
 def within(path: Path, folder: Path) -> bool:

@@ -62,7 +62,7 @@ def test_engines_agree_on_hostile_strings(
 
 def own_profile(folder: Path, name: str, base: str, *rules: dict[str, Any]) -> Path:
     """A folder with a profile of one's own, on `base`."""
-    folder.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://example.org/profiles/{name}/must.schema.json",
@@ -80,8 +80,8 @@ def rule(anchor: str, **body: Any) -> dict[str, Any]:
 
 def test_a_profile_on_a_profile_on_trace_gives_one_finding_for_one_fault(tmp_path: Path) -> None:
     decoder = own_profile(
-        tmp_path / "decoder",
-        "decoder",
+        tmp_path / "gpt" / "decoder",
+        "gpt/decoder",
         "https://vizschema.org/spec/1.0.0/trace/must.schema.json",
         {"properties": {"nodes": rule("decoder-logits", required=["/outputs/logits"])}},
     )
@@ -89,7 +89,7 @@ def test_a_profile_on_a_profile_on_trace_gives_one_finding_for_one_fault(tmp_pat
     gpt = own_profile(
         tmp_path / "gpt",
         "gpt",
-        "../decoder/must.schema.json",
+        "decoder/must.schema.json",
         {"properties": {"nodes": {"propertyNames": rule("gpt-known-nodes", pattern=known)}}},
     )
     assert decoder.is_dir()

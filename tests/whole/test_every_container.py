@@ -60,7 +60,7 @@ def written(folder: Path, logical: Logical) -> dict[str, Path]:
     for container, name in CONTAINERS.items():
         paths[container] = folder / container / name
         paths[container].parent.mkdir()
-        planned = plan_whole(given, groups, FORMS[container], versions.newest(), profile)
+        planned = plan_whole(given, groups, FORMS[container], versions.version_for(None, profile), profile)
         write_planned(paths[container], FORMS[container], *planned)
     return paths
 

@@ -156,7 +156,8 @@ BROKEN: list[tuple[str, Callable[[Arrays], Arrays], str]] = [
     ("padded", marked(OWN, mask="/inputs/masks"), "reference-fits"),
     ("padded", marked(OWN, mask="inputs/mask"), "reference-path"),
     ("padded", valued("/inputs/mask", lambda values: ~values), "finite"),
-    ("sinks", marked(OWN, normalization="softmax"), "attention-row-sum"),
+    ("sinks", marked(OWN, normalization="softmax", sink=None), "attention-row-sum"),
+    ("sinks", valued(OWN, lambda values: values / 2), "attention-row-sum"),
     ("sinks", over("/sinks/layer_00", "sample", "head", "position"), "reference-fits"),
     ("truncated", marked(OWN, normalization="softmax"), "attention-row-sum"),
     ("sigmoid", marked(OWN, normalization="softmax_truncated"), "attention-row-sum"),
@@ -239,5 +240,6 @@ def test_rows_sum_to_1_along_the_keys_wherever_they_stand(
         "token:query" if name == "source_token:key" else "source_token:key" if name == "token:query" else name
         for name in axes
     ]
-    report = judged(tmp_path_factory.mktemp("turned"), {OWN: replace(item, axes=turned)}, container)
-    assert "attention-row-sum" in {finding.rule for finding in report.findings}
+    with pytest.raises(vizschema.NotConforming) as refused:
+        judged(tmp_path_factory.mktemp("turned"), {OWN: replace(item, axes=turned)}, container)
+    assert "attention-row-sum" in {finding.rule for finding in refused.value.report.findings}

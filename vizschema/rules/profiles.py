@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from vizschema.canonical import canonical
 from vizschema.errors import SpecError
 from vizschema.findings import Rule, Severity
 from vizschema.rules.documents import HOME, LEVELS, Schema, read_json, resolve, root, subschemas
@@ -59,6 +58,8 @@ class Profile:
     @functools.cached_property
     def digest(self) -> str:
         """`sha256:` and the SHA-256 of the canonical JSON text of its own documents."""
+        from vizschema.canonical import canonical  # judging needs none
+
         return f"sha256:{hashlib.sha256(canonical(self.own)).hexdigest()}"
 
 

@@ -408,10 +408,10 @@ def test_an_interrupt_gives_what_was_measured_until_then(tmp_path: Path) -> None
 
 _INTERRUPTED = """
 import contextlib, os, signal, sys
-from vizschema.cli import main, commands
+from vizschema.cli import main, progress
 
 @contextlib.contextmanager
-def bar(name):
+def of(bars, name):
     told = []
     def advance(done):
         if not told:
@@ -419,7 +419,7 @@ def bar(name):
             os.kill(os.getpid(), signal.SIGINT)
     yield lambda total: advance
 
-commands.bar = bar
+progress.Bars.of = of
 sys.exit(main.main(sys.argv[1:]))
 """
 """The command line, interrupted at the first news of how far it is."""

@@ -16,7 +16,7 @@ from vizschema.findings import Finding, Report, Severity
 from vizschema.report.inert import inert
 from vizschema.report.options import WIDTH, Options, exit_code
 from vizschema.report.tally import Tally
-from vizschema.text import count, escape_text
+from vizschema.text import count, escape_text, shorten
 
 PLACES = 3
 RULES = 10
@@ -141,7 +141,8 @@ def _verdict(archive: str, report: Report, options: Options) -> str:
     newest = ", the default" if report.spec_chosen == "newest" else ""
     judged_by = f"{escape_text(report.profile)} {report.spec_version}{newest}"
     missing = report.missing_profile
-    other = "" if missing is None else f", not judged by its own profile {escape_text(missing)}, which is not available"
+    own = shorten(escape_text(missing or ""))
+    other = "" if missing is None else f", not judged by its own profile {own}, which is not available"
     return f"{archive}: {report.verdict} to {judged_by}{looked_at}{other}{tail}"
 
 

@@ -247,17 +247,17 @@ class TestPictures:
         assert levels.max() <= 254 // 5
         assert (np.diff(levels.astype(int), axis=0) >= 0).all()
 
-    def write(self, path: Path, values: Any) -> None:
+    def write(self, path: Path, data: Any, *, values: bool = True) -> None:
         array = vizschema.Array(
-            values, ["sample", "head", "token:query", "token:key"], {"normalization": "none", "source": "unknown"}
+            data, ["sample", "head", "token:query", "token:key"], {"normalization": "none", "source": "unknown"}
         )
         attributes = {"/metadata": {"model_name": "a", "model_version": "1"}, "/attention/self": {"num_layers": 1}}
-        vizschema.write(path, {SELF: array}, attributes, profile="trace")
+        vizschema.write(path, {SELF: array}, attributes, profile="trace", values=values)
 
     def test_no_more_is_read_than_the_bound(self, tmp_path: Path) -> None:
         values = np.zeros((40, 4, 128, 128), "float64")
         values[:, :, 0, 0] = np.nan
-        self.write(tmp_path / "a.zarr", values)
+        self.write(tmp_path / "a.zarr", values, values=False)
         picture = details(
             replace(report(finding("r", SELF)), archive=str(tmp_path / "a.zarr"), values="read"), Reading()
         ).pictures[SELF]

@@ -37,6 +37,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for container in ("zarr-v2", "zarr-v3"):
         shutil.make_archive(str(folder / container / "trace.zarr"), "zip", folder / container / "trace.zarr")
     np.savez(folder / "plain.npz", **{"a/b": np.arange(6).reshape(2, 3)})
+    given = {"/activations/layer_00": traces.hidden()}
+    vizschema.write(folder / "small.h5", given, {"/metadata": traces.METADATA}, profile="trace")
     return folder
 
 
@@ -122,8 +124,9 @@ class TestDescribing:
         assert any("consolidated copy" in note and "trusted" in note for note in report.notes)
         assert any(note.startswith("stray files, and chunks under other keys") for note in report.notes)
 
-    @pytest.mark.parametrize("form", ["hdf5/trace.h5", "zarr-v2/trace.zarr.zip", "plain.npz"])
-    def test_a_small_file_costs_one_request(self, server: StaticServer, form: str) -> None:
+    @pytest.mark.parametrize("form", ["small.h5", "zarr-v2/trace.zarr.zip", "plain.npz"])
+    def test_a_small_file_costs_one_request(self, written: Path, server: StaticServer, form: str) -> None:
+        assert (written / form).stat().st_size <= files.BLOCK
         assert not vizschema.validate(f"{server.url}/{form}", values=False).error
         assert [request.range for request in server.requests] == ["bytes=0-65535"]
 

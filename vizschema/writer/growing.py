@@ -27,6 +27,7 @@ from vizschema.errors import UsageError
 from vizschema.writer.arraylike import readable
 from vizschema.writer.capture import Capture
 from vizschema.writer.forms.base import PlannedArray
+from vizschema.writer.forms.zarr import settled
 from vizschema.writer.forms.zarr_documents import read_document, replace_document
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
@@ -112,7 +113,9 @@ class Slot:
         with self._lock:
             self._require_new(box)
             where = tuple(slice(at, at + length) for at, length in zip(start, extent, strict=True))
-            self._array[where] = self._planned.stored(given)
+            stored = self._planned.stored(given)
+            with settled():
+                self._array[where] = stored
             self._boxes.append(box)
             self._given += math.prod(extent)
             if self._watch is not None:
@@ -205,11 +208,14 @@ def grow(
             # From the older end, and over axes that were treated before only up to their old size.
             gap = [slice(0, old[each] if each == first or each < number else shape[each]) for each in range(len(shape))]
             gap[number] = slice(was, now)
-            array[tuple(gap)] = np.zeros((), before.stored_dtype)
+            with settled():
+                array[tuple(gap)] = np.zeros((), before.stored_dtype)
     for region in data.regions():
         where = list(region)
         where[first] = slice(offset + region[first].start, offset + region[first].stop)
-        array[tuple(where)] = data.part(region)
+        part = data.part(region)
+        with settled():
+            array[tuple(where)] = part
     replace_document(document, content, capture.stage)
 
 

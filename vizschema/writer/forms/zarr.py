@@ -5,8 +5,10 @@ Metadata are consolidated here: zarr-python would do it, but warns for v3 and ca
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any, Literal
 import zarr
 from numcodecs import Blosc
 from zarr.codecs import ZstdCodec
+from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
 from vizschema.containers.attributes import CONVENTIONS, registered
@@ -28,6 +31,31 @@ SHARD_BYTES = 32 << 20
 
 AXES_ATTRIBUTE = "_ARRAY_DIMENSIONS"
 """Where xarray and its peers look for the names of dimensions in Zarr v2."""
+
+_SETTLING = 60.0
+"""Seconds that are waited for what goes on after an error; beside it there may be work of others, which never ends."""
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Within the block, an error leaves nothing of zarr-python running.
+
+    It writes many files at once, and goes on with the others where one failed or Ctrl-C came: files would appear in a
+    folder that is being removed.
+    """
+    try:
+        yield
+    except BaseException:
+        sync(_rest(), timeout=_SETTLING + 1)
+        raise
+
+
+async def _rest() -> None:
+    """End once nothing else runs in this loop."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _SETTLING
+    while (running := asyncio.all_tasks() - {asyncio.current_task()}) and loop.time() < end:
+        await asyncio.wait(running, timeout=end - loop.time())
 
 
 class ZarrWriter:
@@ -46,29 +74,33 @@ class ZarrWriter:
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Write a group; the root registers itself as one that follows this specification."""
         given = registered(attributes) if path == "/" else dict(attributes)
-        zarr.create_group(
-            self._store, path=path.strip("/"), zarr_format=self._version, attributes=given, overwrite=False
-        )
+        with settled():
+            zarr.create_group(
+                self._store, path=path.strip("/"), zarr_format=self._version, attributes=given, overwrite=False
+            )
 
     def array(self, path: str, planned: PlannedArray) -> None:
         """Write an array, its metadata first."""
         array = self.empty(path, planned)
         for region in planned.regions():
-            array[region] = planned.part(region)
+            part = planned.part(region)
+            with settled():
+                array[region] = part
 
     def empty(self, path: str, planned: PlannedArray) -> Any:
         """Write the metadata of an array; a zarr array that takes its values as `stored_dtype`."""
-        array: Any = zarr.create_array(
-            self._store,
-            name=path.strip("/"),
-            shape=planned.shape,
-            dtype=planned.stored_dtype,
-            chunks=planned.chunks,
-            shards=planned.shards,
-            zarr_format=self._version,
-            config={"write_empty_chunks": True},
-            **(self._v2(planned) if self._version == 2 else self._v3(planned)),
-        )
+        with settled():
+            array: Any = zarr.create_array(
+                self._store,
+                name=path.strip("/"),
+                shape=planned.shape,
+                dtype=planned.stored_dtype,
+                chunks=planned.chunks,
+                shards=planned.shards,
+                zarr_format=self._version,
+                config={"write_empty_chunks": True},
+                **(self._v2(planned) if self._version == 2 else self._v3(planned)),
+            )
         if self._version == 3 and planned.dtype in STORED_AS:
             self._rename(path, planned.dtype)  # before any value: whatever happens, none of them is taken for its bits
         return array

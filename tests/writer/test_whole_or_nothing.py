@@ -20,6 +20,7 @@ from support.traces import CONTAINERS, METADATA, STEPWISE, arrays, attributes, g
 import vizschema
 from vizschema import Array, NotConforming, UsageError
 from vizschema.writer.forms.base import PlannedArray
+from vizschema.writer.forms.zarr import ZarrWriter
 
 AXES = ["sample", "token", "hidden"]
 GIVEN = {"/metadata": METADATA}
@@ -72,6 +73,19 @@ def test_a_limit_of_the_system_is_an_error_that_leaves_nothing(container: str, t
         with files_of_at_most(100_000), pytest.raises(OSError, match="large"):
             call()
         assert listing(target.parent) == []
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_error_of_one_chunk_leaves_no_other_one_unfinished(version: Any, tmp_path: Path) -> None:
+    place = tmp_path / "x" / ("0" if version == 2 else "c/0")
+    (place / "in_the_way").mkdir(parents=True)
+    count = 400
+    planned = PlannedArray(np.arange(count), "int64", ("n",), {}, (1,), None)
+    with pytest.raises(OSError, match="directory"):
+        ZarrWriter(tmp_path, version, resume=True).array("/x", planned)
+    found = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(filter(str.isdecimal, found), key=int) == [str(number) for number in range(1, count)]
+    assert not [name for name in found if name.endswith(".partial")]
 
 
 FULL = """

@@ -72,6 +72,14 @@ def write(path: Path, container: str) -> Path:
     return path
 
 
+def test_a_scan_leaves_no_client_as_the_default(address: str, tmp_path: Path) -> None:
+    """What the caller computes with Dask afterwards is not sent to a cluster that may be gone."""
+    path = write(tmp_path / "a.zarr", "zarr-v3")
+    assert vizschema.validate(path, dask=address).verdict == "conforms"
+    with pytest.raises(ValueError, match="No clients found"):
+        distributed.default_client()
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_cluster_gives_the_same_report_to_the_byte(
     address: str, container: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

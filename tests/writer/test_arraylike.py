@@ -57,15 +57,7 @@ def kinds(folder: Path) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def local_dask() -> Iterator[None]:
-    """Compute in this process, whatever cluster other tests have left as the default."""
-    with dask.config.set(scheduler="synchronous"):
-        yield
-
-
 @pytest.mark.parametrize("container", ["zarr-v3", "hdf5", "npz", "asdf"])
-@pytest.mark.usefixtures("local_dask")
 def test_whatever_is_read_by_regions_is_written(container: str, tmp_path: Path) -> None:
     for kind, data in kinds(tmp_path).items():
         path = tmp_path / "target"

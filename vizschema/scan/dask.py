@@ -122,7 +122,9 @@ def _client(address: str, processes: int) -> Iterator[Any]:
             if address == LOCAL:
                 cluster = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, **_LOOPBACK)
                 at = stack.enter_context(cluster)
-            client = stack.enter_context(distributed.Client(at, timeout=_PATIENCE))
+            # Not the default: what the caller computes with Dask must not go to this cluster, nor wait for a lost one.
+            client = stack.enter_context(distributed.Client(at, timeout=_PATIENCE, set_as_default=False))
+            stack.enter_context(client.as_current())
         except (OSError, ValueError) as error:
             raise UsageError(
                 path="--dask",

@@ -51,7 +51,9 @@ def test_the_rows_are_those_of_the_table_by_which_the_archives_were_made() -> No
     ]
     found = rows(*(case.description(case.containers[0]) for case in cases))
     nodes = {node.row.path: node for node in table_at(SPEC.folder / "vit", SPEC.version).all_nodes()}
-    assert set(found) == set(nodes)
+    coordinates = {path for path, row in found.items() if row["axes"] == path.rpartition("/")[2]}
+    assert set(found) - coordinates == set(nodes)
+    found = {path: row for path, row in found.items() if path not in coordinates}
     for path, row in found.items():
         assert row["axes"] == nodes[path].row.columns["axes"], path
     needed = {path for path, node in nodes.items() if node.row.need == "yes"}

@@ -40,8 +40,8 @@ _SETTLING = 60.0
 def settled() -> Iterator[None]:
     """Within the block, an error leaves nothing of zarr-python running.
 
-    It writes many files at once, and goes on with the others where one failed or Ctrl-C came: files would appear in a
-    folder that is being removed.
+    It writes many files at once, and continues with the others after one failed or Ctrl-C came: files would appear in
+    a folder that is being removed.
     """
     try:
         yield

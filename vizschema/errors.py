@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vizschema.findings import Report
+    from vizschema.findings import Question, Report
 
 FIELDS = ("path", "reason", "expected", "found", "fix")
 """The attributes of every exception of this package that are text or None."""
@@ -220,6 +220,35 @@ class NotSupported(VizschemaError):
         super().__init__("\n".join(lines), path=path)
         self.container = container
         self.problems = dict(problems)
+
+
+class Refused(VizschemaError):
+    """A source was not migrated, and nothing was written.
+
+    Attributes:
+        problems: What is in the way, each with its place.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problems: Sequence[str], reason: str = "nothing was written") -> None:
+        super().__init__("\n  ".join([reason, *problems]))
+        self.problems = tuple(problems)
+
+
+class Unanswered(VizschemaError):
+    """Questions are open, and nothing was written.
+
+    Attributes:
+        questions: The questions.
+    """
+
+    exit_code = 2
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        count = "one answer is" if len(questions) == 1 else f"{len(questions)} answers are"
+        super().__init__("\n  ".join([f"{count} missing; add to the command:", *map(str, questions)]))
+        self.questions = tuple(questions)
 
 
 def about(archive: str, error: VizschemaError) -> str:

@@ -229,3 +229,33 @@ class Details:
     nodes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that no file answers.
+
+    Attributes:
+        key: What `--set` calls it.
+        why: Why it is asked.
+        choices: The answers that are allowed, if not any.
+        kind: What else an answer is: TEXT, INTEGER, NUMBER or BOOLEAN, and words.
+        place: The group in the result that it is about, or empty.
+        found: What was measured, in words, or empty.
+    """
+
+    key: str
+    why: str
+    choices: tuple[object, ...] = ()
+    kind: str = "TEXT"
+    place: str = ""
+    found: str = ""
+
+    @property
+    def line(self) -> str:
+        """What to add to the command."""
+        value = "|".join(map(str, self.choices)) or self.kind
+        return f"--set '{self.key}{f':{self.place}' if self.place else ''}={value}'"
+
+    def __str__(self) -> str:
+        return f"{self.line}  # {self.why}{f' ({self.found})' if self.found else ''}"

@@ -9,9 +9,10 @@ import pytest
 from support.old_layouts import LAYOUTS, RESIDUES, SEQUENCE, softmax, zarr_v2
 
 import vizschema
+from vizschema.errors import Refused, Unanswered
 from vizschema.migration.mapping import installed
-from vizschema.migration.migrate import RECORD, Migrated, migrate
-from vizschema.migration.refusal import Refused, Unanswered
+from vizschema.migration.migrate import Migrated, migrate
+from vizschema.migration.proof import RECORD
 from vizschema.rules.documents import root
 
 FOLDER = root() / "dialects"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vizschema.errors import SpecError, UsageError
-from vizschema.migration.refusal import Refused
-from vizschema.migration.tree import Item, Tree
+from vizschema.errors import Refused, SpecError, UsageError
+from vizschema.rules.bounded import read_file
 from vizschema.rules.documents import root
 from vizschema.rules.keywords import misfits
 from vizschema.rules.tables.read import parsed
+from vizschema.sources.item import Item, Tree
 from vizschema.text import suggestion
 
 MAX_BYTES = 1 << 20
@@ -57,13 +58,7 @@ class Dialect:
 
 def read(path: Path) -> Dialect:
     """The mapping in a file; raises `SpecError` where it is none, by the schema of mappings and what it refers to."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise SpecError(path=path, expected="a mapping", found=error.strerror or error) from error
-    if len(data) > MAX_BYTES:
-        raise SpecError(f"exceeds the limit of {MAX_BYTES} bytes", path=path)
+    data = read_file(path, MAX_BYTES, "a mapping")
     document = parsed(data, path)
     faults = misfits(document, root() / "dialects" / "mapping.schema.json") or list(_dangling(document))
     if faults:
@@ -138,18 +133,12 @@ def _words(test: Mapping[str, Any]) -> str:
 
 
 def _passes(item: Item, test: Mapping[str, Any]) -> bool:
-    if re.fullmatch(test["node"], item.path) is None or any(
-        name not in item.attributes for name in test.get("attributes", ())
-    ):
+    if re.fullmatch(test["node"], item.path) is None or not item.attributes.keys() >= set(test.get("attributes", ())):
         return False
-    if ("ndim" in test or "shape" in test) and item.kind != "array":
-        return False
-    if test.get("ndim", len(item.shape)) != len(item.shape):
+    wanted = test.get("shape", ("*",) * test.get("ndim", len(item.shape)))
+    if (item.kind != "array" and test.keys() & {"ndim", "shape"}) or len(wanted) != len(item.shape):
         return False
     sizes: dict[str, int] = {}
-    wanted = test.get("shape", ("*",) * len(item.shape))
-    if len(wanted) != len(item.shape):
-        return False
     return all(
         want == "*" or (sizes.setdefault(want, size) if isinstance(want, str) else want) == size
         for want, size in zip(wanted, item.shape, strict=True)
@@ -158,7 +147,7 @@ def _passes(item: Item, test: Mapping[str, Any]) -> bool:
 
 def _dangling(document: Mapping[str, Any]) -> Iterator[str]:
     """What a mapping refers to and does not have: questions, numbers, groups; and patterns that are none."""
-    asks, lets = document.get("ask", {}), document.get("let", {})
+    names = {"ask": document.get("ask", {}).keys(), "let": document.get("let", {}).keys()}
     for kind in ("nodes", "attributes"):
         for rule in document.get(kind, ()):
             groups: set[str] = set()
@@ -167,26 +156,20 @@ def _dangling(document: Mapping[str, Any]) -> Iterator[str]:
                     groups |= re.compile(pattern).groupindex.keys()
                 except re.error as error:
                     yield f"{kind} {pattern}: not a regular expression: {error}"
-            used = {name for text in _texts(rule) for name, *_ in _TEMPLATE.findall(text)}
-            known = groups | {"value", "name"} | (asks.keys() if "text" in rule else set())
+            texts = [*(rule[key] for key in ("to", "as", "text") if key in rule), *rule.get("axes", ())]
+            used = {name for text in texts for name, *_ in _TEMPLATE.findall(text)}
+            known = groups | {"value", "name"} | (names["ask"] if "text" in rule else set())
             yield from (f"{kind} {rule['from']}: its pattern has no group {name}" for name in sorted(used - known))
-            yield from _values(
-                {**rule.get("attributes", {}), **rule.get("group", {})}, asks, lets, groups, rule["from"]
-            )
+            for values in (rule.get("attributes", {}), rule.get("group", {})):
+                yield from _unknown(values, {**names, "group": groups}, rule["from"])
     for place, values in document.get("set", {}).items():
-        yield from _values(values, asks, lets, set(), place)
+        yield from _unknown(values, {**names, "group": set()}, place)
     for test in document.get("require", ()):
-        yield from (f"require: let has no {name}" for name in test["equal"] if name not in lets)
+        yield from (f"require: let has no {name}" for name in test["equal"] if name not in names["let"])
 
 
-def _texts(rule: Mapping[str, Any]) -> Iterator[str]:
-    yield from (rule[key] for key in ("to", "as", "text") if key in rule)
-    yield from rule.get("axes", ())
-
-
-def _values(values: Mapping[str, Any], asks: Any, lets: Any, groups: set[str], place: str) -> Iterator[str]:
-    known = {"ask": asks, "let": lets, "group": groups}
+def _unknown(values: Mapping[str, Any], names: Mapping[str, AbstractSet[str]], place: str) -> Iterator[str]:
     for key, value in values.items():
-        for source, names in known.items():
-            if isinstance(value, dict) and source in value and value[source] not in names:
+        for source in value.keys() & names if isinstance(value, dict) else ():
+            if value[source] not in names[source]:
                 yield f"{place}: {key}: there is no {source} {value[source]}"

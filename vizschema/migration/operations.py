@@ -1,16 +1,15 @@
-"""Operations on arrays, each with its inverse, and the digest of values that shows that nothing was changed."""
+"""Operations on arrays, each with its inverse."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from vizschema.canonical import canonical
-from vizschema.migration.tree import Values
+from vizschema.sources.item import Values, digest
 
 Undo = Callable[[Values], Values]
 
@@ -41,6 +40,11 @@ class Done:
             values = step(values)
         return values
 
+    def then(self, values: Values, undo: Undo) -> None:
+        """Take the next values, and how to get back from them."""
+        self.values = values
+        self.undo.append(undo)
+
 
 def apply(values: Values, steps: Sequence[Mapping[str, Any]]) -> Done:
     """Apply `steps`, each a name with its argument; raise `Unfit` where one does not fit the values."""
@@ -54,57 +58,23 @@ def apply(values: Values, steps: Sequence[Mapping[str, Any]]) -> Done:
     return done
 
 
-def digest(values: Values) -> str:
-    """The SHA-256 of dtype, shape and values: the bytes in C order, little-endian; of texts, their canonical JSON."""
-    kind = "string" if values.dtype.kind in "UT" else values.dtype.name
-    found = hashlib.sha256(f"{kind} {list(values.shape)} ".encode())
-    if kind == "string":
-        found.update(canonical(np.asarray(values).astype(object).tolist()))
-    else:
-        plain = np.ascontiguousarray(values)
-        found.update(plain.astype(plain.dtype.newbyteorder("<"), copy=False).tobytes())
-    return found.hexdigest()
-
-
-def _moveaxis(done: Done, argument: Sequence[int]) -> None:
-    old, new = argument
-    done.values = np.moveaxis(done.values, old, new)
-    done.undo.append(lambda values: np.moveaxis(values, new, old))
-
-
-def _reshape(done: Done, argument: Sequence[int]) -> None:
-    shape = done.values.shape
-    done.values = done.values.reshape(tuple(argument))
-    done.undo.append(lambda values: values.reshape(shape))
-
-
-def _squeeze(done: Done, argument: int) -> None:
-    done.values = np.squeeze(done.values, argument)
-    done.undo.append(lambda values: np.expand_dims(values, argument))
-
-
-def _expand(done: Done, argument: int) -> None:
-    done.values = np.expand_dims(done.values, argument)
-    done.undo.append(lambda values: np.squeeze(values, argument))
-
-
 def _cast(done: Done, argument: str) -> None:
-    before = done.values
+    before, dtype = done.values, done.values.dtype
     with np.errstate(invalid="ignore", over="ignore"):
-        done.values = before.astype(argument)
-        back = done.values.astype(before.dtype)
+        after = before.astype(argument)
+        back = after.astype(dtype)
     if digest(back) != digest(before):
-        raise Unfit(f"the values are not exact as {argument}; they are {before.dtype.name}")
-    done.undo.append(lambda values: values.astype(before.dtype))
+        raise Unfit(f"the values are not exact as {argument}; they are {dtype.name}")
+    done.then(after, lambda values: values.astype(dtype))
 
 
 def _codes(done: Done, argument: str) -> None:
-    before = done.values
-    text = str(before.item()) if before.ndim == 0 else ""
+    dtype = done.values.dtype
+    text = str(done.values.item()) if done.values.ndim == 0 else ""
     if not text or not text.isascii():
         raise Unfit("expected one text of ASCII characters")
-    done.values = np.frombuffer(text.encode(argument), dtype="uint8").copy()
-    done.undo.append(lambda values: np.array(values.tobytes().decode(argument), dtype=before.dtype))
+    codes = np.frombuffer(text.encode(argument), dtype="uint8").copy()
+    done.then(codes, lambda values: np.array(values.tobytes().decode(argument), dtype=dtype))
 
 
 def _take(done: Done, argument: Sequence[int]) -> None:
@@ -117,10 +87,14 @@ def _take(done: Done, argument: Sequence[int]) -> None:
 
 
 _OPERATIONS: Mapping[str, Callable[[Done, Any], None]] = {
-    "moveaxis": _moveaxis,
-    "reshape": _reshape,
-    "squeeze": _squeeze,
-    "expand": _expand,
+    "moveaxis": lambda done, axes: done.then(
+        np.moveaxis(done.values, *axes), lambda values: np.moveaxis(values, axes[1], axes[0])
+    ),
+    "reshape": lambda done, shape: done.then(
+        done.values.reshape(tuple(shape)), partial(np.reshape, shape=done.values.shape)
+    ),
+    "squeeze": lambda done, axis: done.then(np.squeeze(done.values, axis), partial(np.expand_dims, axis=axis)),
+    "expand": lambda done, axis: done.then(np.expand_dims(done.values, axis), partial(np.squeeze, axis=axis)),
     "cast": _cast,
     "codes": _codes,
     "take": _take,

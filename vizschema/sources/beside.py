@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vizschema.errors import NotAnArchive, UsageError
-from vizschema.migration.operations import digest
-from vizschema.migration.tree import Values, item_of
+from vizschema.errors import UsageError
+from vizschema.sources.folder import item_of
+from vizschema.sources.item import Values, digest
 
 _PLACE = re.compile(r"(?P<path>/[^\[\]]+?)(?:\[(?P<axes>[^\[\]]*)\])?")
 
@@ -36,10 +36,7 @@ def added(given: Mapping[str, str]) -> Mapping[str, Beside]:
         if match is None:
             raise UsageError(path=f"--with {key}", expected="a path such as /inputs/msa[sequence,residue]", found=key)
         file, _, node = text.partition("#")
-        item = item_of(file, node)
-        if item.kind != "array":
-            raise NotAnArchive("cannot be read", path=file, expected="an array", found=item.reason or item.kind)
+        values = item_of(file, node).values()
         axes = tuple(filter(None, re.split(r"[,\s]+", match["axes"] or "")))
-        values = item.values()
         found[match["path"]] = Beside(values, axes, digest(values), Path(file).name)
     return found

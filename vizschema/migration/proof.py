@@ -1,0 +1,47 @@
+"""What shows that a result is its source: the record in it, and every array read back and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vizschema.errors import Refused
+from vizschema.migration.mapping import Dialect
+from vizschema.migration.plan import Plan
+from vizschema.reader.archive import open as open_archive
+from vizschema.sources.beside import Beside
+from vizschema.sources.item import Tree, digest, digest_of_source
+
+RECORD = "/extra/migration"
+"""Where the result says what it was made of."""
+
+
+def record(plan: Plan, dialect: Dialect, tree: Tree, extra: Mapping[str, Beside]) -> dict[str, Any]:
+    """The attributes of `/extra/migration`: where everything is from. Times and paths of a machine are not in it."""
+    arrays = {
+        place: {"from": planned.source, "sha256": planned.sha256, "do": list(planned.steps)}
+        for place, planned in plan.arrays.items()
+    }
+    found = {
+        "mapping": dialect.name,
+        "mapping_version": dialect.document["version"],
+        "mapping_sha256": dialect.sha256,
+        "source_sha256": digest_of_source(tree, plan.digests),
+        "answers": plan.answers.used,
+        "arrays": arrays,
+        "losses": plan.losses,
+        "added": {place: {"sha256": each.sha256, "file": each.name} for place, each in extra.items()},
+    }
+    return {name: value for name, value in found.items() if value or name in ("losses", "answers")}
+
+
+def prove(path: Path, plan: Plan) -> int:
+    """How many arrays of the result, undone, are the source's by their SHA-256; raises `Refused` where one is not."""
+    with open_archive(path) as archive:
+        for place, planned in plan.arrays.items():
+            if digest(planned.done.undone(np.asarray(archive[place]))) != planned.sha256:
+                raise Refused([f"{place}: read back and undone, it is not {planned.source}"])
+    return len(plan.arrays)

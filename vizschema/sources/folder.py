@@ -1,0 +1,92 @@
+"""A source as one tree: an archive, or a folder of archives and files. Links are not followed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from vizschema.containers.formats import FOLDER, SUFFIXES
+from vizschema.errors import NotAnArchive
+from vizschema.sources import archives
+from vizschema.sources.files import READERS
+from vizschema.sources.item import Item, Tree, in_memory
+
+MAX_FILES = 10_000
+"""Most files of a folder that is read as a source."""
+
+MAX_DEPTH = 16
+"""Most levels of folders."""
+
+_ZARR = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+_ARCHIVES = SUFFIXES - set(FOLDER.suffixes)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Tree]:
+    """The items of the source at `path` by path, sorted; raises `NotAnArchive` where it is neither archive nor folder.
+
+    Files of a folder are the front part of the paths of what is in them, such as `/run/layer0.npz/attn`.
+    """
+    root = Path(path)
+    with ExitStack() as stack:
+        if root.is_dir() and not _is_zarr(root):
+            items: Iterable[Item] = _folder(root, stack)
+        elif root.suffix in READERS and root.is_file():
+            items = READERS[root.suffix](root, "")
+        else:
+            items = archives.items_of(path, "", stack)
+        found = {item.path: item for item in items}
+        yield dict(sorted(found.items()))
+
+
+def item_of(file: str, node: str) -> Item:
+    """An item with its values in memory: the array `node` of a source, which is a file of one array where it is empty.
+
+    Raises `NotAnArchive`.
+    """
+    with opened(file) as tree:
+        if (node or "/") not in tree:
+            raise NotAnArchive(path=file, expected=f"the array {node}", found=", ".join(list(tree)[:8]))
+        item = tree[node or "/"]
+        if item.kind != "array":
+            raise NotAnArchive("cannot be read", path=file, expected="an array", found=item.reason or item.kind)
+        return in_memory(node, item.values())
+
+
+def _is_zarr(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _ZARR) or folder.suffix in FOLDER.suffixes
+
+
+def _folder(root: Path, stack: ExitStack) -> Iterator[Item]:
+    """The items of every file below `root`; links and files of other kinds are items that cannot be read."""
+    pending, count = [(root, "")], 0
+    while pending:
+        folder, prefix = pending.pop()
+        yield Item(prefix or "/", "group")
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            count += 1
+            if count > MAX_FILES:
+                raise NotAnArchive(f"exceeds the limit of {MAX_FILES} files in a folder", path=str(root))
+            place = f"{prefix}/{entry.name}"
+            if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
+                yield Item(place, "link", reason="a link or a special file, which is not followed")
+            elif not entry.is_dir() or _is_zarr(Path(entry.path)):
+                yield from _file(Path(entry.path), place, stack)
+            elif place.count("/") > MAX_DEPTH:
+                raise NotAnArchive(f"exceeds the limit of {MAX_DEPTH} levels of folders", path=str(root))
+            else:
+                pending.append((Path(entry.path), place))
+
+
+def _file(path: Path, place: str, stack: ExitStack) -> Iterator[Item]:
+    if path.is_dir() or path.suffix in _ARCHIVES:
+        try:
+            yield from list(archives.items_of(str(path), place, stack))
+        except NotAnArchive as error:
+            yield Item(place, "unreadable", reason=error.reason)
+    elif path.suffix in READERS:
+        yield from READERS[path.suffix](path, place)
+    else:
+        yield Item(place, "file", reason=f"a file of a kind that is not read here ({path.suffix or 'no suffix'})")

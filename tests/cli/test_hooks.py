@@ -109,10 +109,10 @@ def sources(folder: Path) -> Path:
     folder.mkdir()
     for name in (
         *("pyproject.toml", "README.md", "LICENSE", "vizschema", "spec", "conformance", ".pre-commit-hooks.yaml"),
-        "action.yml",
+        *("action.yml", ".ci"),
     ):
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         else:
             shutil.copy(ROOT / name, folder / name)
     return folder

@@ -21,6 +21,9 @@ ROLES = ("validator", "reader", "writer")
 ENTRY = "vizschema_known"
 """The property of a test by which an entry of the file of known failures, and how many cases it covers, are told."""
 
+CORPUS = "vizschema_corpus"
+"""The property of a test that names the corpus: its version, and the first digits of its digest."""
+
 AssertConforms = Callable[..., "Report | None"]
 
 
@@ -33,6 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--vz-role", choices=ROLES, default="validator", help="what it is (default: validator)")
     group.addoption("--vz-known", metavar="FILE", help="known failures: `rule container # reason`, one a line")
     group.addoption("--vz-only", action="append", default=[], metavar="CASE", help="a case or a rule (repeatable)")
+    group.addoption("--vz-sample", type=int, default=1, metavar="N", help="run one of N cases (default: 1, all)")
+    group.addoption("--vz-shard", metavar="I/N", help="run the part I of N, like 1/8")
     group.addoption("--vz-timeout", type=float, default=20.0, metavar="S", help="seconds for one reply (default: 20)")
     group.addoption("--vz-spec", default="1.0.0", metavar="V", help="the version of the spec (default: 1.0.0)")
 

@@ -123,6 +123,10 @@ def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--timeout", type=float, default=20.0, metavar="S", help="seconds for one reply (default: 20)")
     run.add_argument("--budget", type=float, metavar="S", help="seconds for the whole run (default: no limit)")
     run.add_argument("--only", action="append", default=[], metavar="CASE", help="a case or a rule (repeatable)")
+    run.add_argument(
+        "--sample", type=int, default=1, metavar="N", help="run one of N, by a hash of its name (default: 1, all)"
+    )
+    run.add_argument("--shard", metavar="I/N", help="run the part I of N, by a hash of its name, like 1/8")
     run.add_argument("--format", choices=FORMS, default="text")
     run.add_argument("--report", action="append", default=[], metavar="FORMAT=FILE", help="a further one (repeatable)")
     run.add_argument("--spec", default="1.0.0", metavar="V", help="the version of the spec (default: 1.0.0)")
@@ -130,13 +134,17 @@ def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:
 
 def _run(parsed: argparse.Namespace, command: list[str]) -> int:
     from vizschema.conformance.harness.outcomes import known_failures
+    from vizschema.conformance.harness.progress import progress
     from vizschema.conformance.harness.reports import FORMATS
     from vizschema.conformance.harness.runner import Order, run
+    from vizschema.conformance.harness.share import share
 
+    part = share(parsed.sample, parsed.shard)
     further = [_report(each, FORMATS) for each in parsed.report]
     known = known_failures(None if parsed.known is None else Path(parsed.known))
     subject = _subject(parsed, command)
-    result = run(subject, Order(parsed.role, parsed.spec, parsed.budget, known, tuple(parsed.only)))
+    order = Order(parsed.role, parsed.spec, parsed.budget, known, tuple(parsed.only), part)
+    result = run(subject, order, progress)
     for form, file in further:
         _write(file, FORMATS[form](result) + "\n")
     print(FORMATS[parsed.format](result))

@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from vizschema import validate
+from vizschema.conformance.corpus.identity import identity, short
 from vizschema.conformance.corpus.raw import scratch
 from vizschema.conformance.harness.outcomes import Known, excuse, known_failures
 from vizschema.conformance.harness.protocol import Process
 from vizschema.conformance.harness.roles import Item, items_of, prepare
 from vizschema.conformance.harness.runner import NotReady, Order, chosen, greeted, outcome_of
+from vizschema.conformance.harness.share import share
 from vizschema.conformance.harness.subjects import OneShot, Subject, entry_point
-from vizschema.conformance.plugin import ENTRY
+from vizschema.conformance.plugin import CORPUS, ENTRY
 from vizschema.errors import UsageError, VizschemaError
 from vizschema.findings import Report
 from vizschema.report import text
@@ -38,16 +40,18 @@ class Suite(pytest.File):
         """The cases, once the implementation has greeted."""
         given = self.config.getoption
         known = known_failures(Path(given("vz_known")) if given("vz_known") else None)
-        order = Order(given("vz_role"), given("vz_spec"), known=known, only=tuple(given("vz_only")))
+        part = share(given("vz_sample"), given("vz_shard"))
+        order = Order(given("vz_role"), given("vz_spec"), known=known, only=tuple(given("vz_only")), share=part)
         folder = Path(self._held(tempfile.TemporaryDirectory(prefix="vizschema-suite-", dir=scratch())))
         subject = self._subject()
         self.config.add_cleanup(subject.stop)
-        items = list(items_of(order.role, chosen(order), greeted(subject, order, folder)))
+        concerned = items_of(order.role, chosen(order), greeted(subject, order, folder))
+        items = [item for item in concerned if part.has(item.name)]
         if not items:
             raise NotReady("no case at all: none concerns the implementation, by what it says it can do")
         covered = {entry: sum(_covers(entry, item) for item in items) for entry in known}
         for entry, count in covered.items():
-            if not count and not order.only:
+            if not count and not order.part:
                 raise UsageError(f"{entry.rule} {entry.container} is listed as known, and explains no case")
         for item in items:
             yield CaseItem.from_parent(
@@ -85,10 +89,11 @@ class CaseItem(pytest.Item):
         super().__init__(**more)
         self._item = item
         self._subject, self._order, self._folder, covered = suite
+        self.user_properties.append((CORPUS, short(identity(self._order.spec))))
         self.user_properties += [
             (ENTRY, f"{entry.rule} {entry.container} of {count}")
             for entry, count in covered.items()
-            if _covers(entry, item)
+            if _covers(entry, item) and self._order.share.is_whole
         ]
 
     def runtest(self) -> None:

@@ -48,7 +48,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A whole run: who was tested as what, what came of each case, and what a constant answer would have passed."""
+    """A whole run: who was tested as what, what came of each case, and what a constant answer would have passed.
+
+    `corpus` has the `version` and `digest` of the corpus; `share` says in words which part was run, and is empty for
+    the whole.
+    """
 
     spec: str
     role: str
@@ -61,6 +65,8 @@ class Run:
     seconds: float = 0.0
     trouble: str = ""
     known: Sequence[Known] = field(default=())
+    corpus: Mapping[str, str] = field(default_factory=dict)
+    share: str = ""
 
     @property
     def unexpected(self) -> tuple[Outcome, ...]:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from xml.sax.saxutils import quoteattr
 
+from vizschema.conformance.corpus.identity import short
 from vizschema.conformance.harness.outcomes import Outcome, Run
 from vizschema.text import escape_text
 
@@ -24,6 +25,7 @@ VERDICTS: Mapping[int, str] = {
 def text(run: Run) -> str:
     """The report for a person: what was asked, what failed and how, what a constant would have passed."""
     lines = [f"{_who(run)} as {run.role}, spec {run.spec}: {VERDICTS[run.exit_code]}"]
+    lines.append(f"  corpus {short(run.corpus)}{f', a part: {escape_text(run.share)}' if run.share else ''}")
     if run.trouble:
         lines.append(f"  {escape_text(run.trouble)}")
         return "\n".join(lines)
@@ -54,6 +56,8 @@ def as_json(run: Run) -> str:
     document = {
         "report_version": REPORT_VERSION,
         "spec": run.spec,
+        "corpus": dict(run.corpus),
+        "part": escape_text(run.share) or None,
         "role": run.role,
         "implementation": {key: escape_text(value) for key, value in run.implementation.items()},
         "exit_code": run.exit_code,
@@ -89,6 +93,9 @@ def junit(run: Run) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<testsuite name={quoteattr(f"vizschema conformance {run.role}")} tests="{tests}" failures="{failures}" '
         f'skipped="{known}" errors="0" time="{run.seconds:.3f}">',
+        "  <properties>",
+        *(f"    <property name={quoteattr(name)} value={_quoted(value)}/>" for name, value in _properties(run)),
+        "  </properties>",
     ]
     if run.trouble:
         lines.append(_test("suite", "harness", f"<failure message={_quoted(run.trouble)}/>"))
@@ -106,6 +113,12 @@ def junit(run: Run) -> str:
     return "\n".join([*lines, "</testsuite>"])
 
 
+def _properties(run: Run) -> list[tuple[str, str]]:
+    """What says which suite this was."""
+    named = [("spec", run.spec), ("corpus", short(run.corpus)), ("corpus.digest", run.corpus["digest"])]
+    return [*named, *([("part", run.share)] if run.share else [])]
+
+
 def _test(group: str, name: str, inner: str) -> str:
     return f"  <testcase classname={_quoted(group)} name={_quoted(name)}>{inner}</testcase>"
 
@@ -117,10 +130,10 @@ def _quoted(value: str) -> str:
 def markdown(run: Run) -> str:
     """A table of rules and containers: how many cases of how many passed, and what a constant would have passed."""
     if run.trouble:
-        return f"**{_who(run)}** as {run.role}, spec {run.spec}: {VERDICTS[run.exit_code]}: {escape_text(run.trouble)}"
+        return f"**{_who(run)}** as {run.role}, {_what(run)}: {VERDICTS[run.exit_code]}: {escape_text(run.trouble)}"
     containers = sorted({outcome.container for outcome in run.outcomes})
     lines = [
-        f"**{_who(run)}** as {run.role}, spec {run.spec}: {VERDICTS[run.exit_code]}. "
+        f"**{_who(run)}** as {run.role}, {_what(run)}: {VERDICTS[run.exit_code]}. "
         f"{sum(outcome.passed for outcome in run.outcomes)} of {len(run.outcomes)} cases passed."
         + "".join(f" {name.capitalize()} would pass {share:.0%}." for name, share in run.constants.items()),
         "",
@@ -145,14 +158,20 @@ def badge(run: Run) -> str:
     """The document that shields.io's endpoint badge reads."""
     passed = sum(outcome.passed for outcome in run.outcomes)
     colour = "brightgreen" if run.exit_code == 0 else "red"
-    message = "broken" if run.trouble else f"{passed}/{len(run.outcomes)}"
+    count = f"{passed}/{len(run.outcomes)}{' of a part' if run.share else ''}"
+    message = f"{'broken' if run.trouble else count} · {short(run.corpus)}"
     document = {
         "schemaVersion": 1,
         "label": f"vizschema {run.spec} {run.role}",
         "message": message,
         "color": colour,
     }
-    return json.dumps(document)
+    return json.dumps(document, ensure_ascii=False)
+
+
+def _what(run: Run) -> str:
+    part = f" ({escape_text(run.share)})" if run.share else ""
+    return f"spec {run.spec}, corpus {short(run.corpus)}{part}"
 
 
 def _who(run: Run) -> str:

@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vizschema.conformance.corpus.cases import Case, corpus
+from vizschema.conformance.corpus.identity import identity
 from vizschema.conformance.corpus.raw import scratch
 from vizschema.conformance.harness.outcomes import Known, Outcome, Run, excuse
 from vizschema.conformance.harness.protocol import PROTOCOL, Reply, Trouble
 from vizschema.conformance.harness.roles import Item, check, items_of, prepare
 from vizschema.conformance.harness.serve import Own
+from vizschema.conformance.harness.share import WHOLE, Share
 from vizschema.conformance.harness.subjects import InProcess, Subject
 from vizschema.errors import VizschemaError
 
@@ -29,50 +31,77 @@ AHEAD = 6
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be run: role, version, seconds in all, known failures, and which cases (by name; all if empty)."""
+    """What is to be run: role, version, seconds in all, known failures, and which cases (by name; all if empty).
+
+    `share` is the part of these that is run.
+    """
 
     role: str = "validator"
     spec: str = "1.0.0"
     budget: float | None = None
     known: Sequence[Known] = ()
     only: Sequence[str] = ()
+    share: Share = WHOLE
+
+    @property
+    def part(self) -> str:
+        """In words which part of the corpus it is; empty for the whole."""
+        words = [] if self.share.is_whole else [str(self.share)]
+        return "; ".join([*words, *([f"only {', '.join(self.only)}"] if self.only else [])])
 
 
 class NotReady(Exception):
     """There is nobody to ask: the harness is broken, or there is no conversation."""
 
 
-def run(subject: Subject, order: Order, told: Callable[[Outcome], None] | None = None) -> Run:
-    """What came of it; `told` is called with each outcome. Never raises for what the subject does."""
+def run(
+    subject: Subject, order: Order, telling: Callable[[int], Callable[[Outcome | None], None]] | None = None
+) -> Run:
+    """What came of it. Never raises for what the subject does.
+
+    `telling` is called with the number of units, and what it returns with each outcome, and with None at the end.
+    """
     begun = time.monotonic()
     cases = chosen(order)
-    blank = Run(order.spec, order.role, {"name": "", "version": ""}, (), 0, 0, {}, known=order.known)
+    blank = Run(
+        order.spec,
+        order.role,
+        {"name": "", "version": ""},
+        (),
+        0,
+        0,
+        {},
+        known=order.known,
+        corpus=identity(order.spec),
+        share=order.part,
+    )
     with tempfile.TemporaryDirectory(prefix="vizschema-suite-", dir=scratch()) as folder:
         try:
             hello = greeted(subject, order, Path(folder))
         except NotReady as error:
             return replace(blank, trouble=str(error))
-        items = list(items_of(order.role, cases, hello))
+        concerned = list(items_of(order.role, cases, hello))
+        items = [item for item in concerned if order.share.has(item.name)]
+        told = telling(len(items)) if telling is not None else None
         outcomes: list[Outcome] = []
         for outcome in _asked(subject, order, items, Path(folder), begun):
             outcomes.append(outcome)
             if told is not None:
                 told(outcome)
+    if told is not None:
+        told(None)
     subject.stop()
     marked, stale = excuse(outcomes, order.known)
     left = len(items) - len(outcomes)
-    everything = sum(len(case.containers) for case in cases)
-    return Run(
-        order.spec,
-        order.role,
-        {"name": str(hello["name"]), "version": str(hello["version"])},
-        marked,
-        everything - len(items),
-        left,
-        constants(items, rules_count=not subject.exit_codes_only) if order.role == "validator" else {},
-        () if left else stale,
-        time.monotonic() - begun,
-        known=order.known,
+    return replace(
+        blank,
+        implementation={"name": str(hello["name"]), "version": str(hello["version"])},
+        outcomes=marked,
+        not_asked=sum(len(case.containers) for case in cases) - len(concerned),
+        left=left,
+        constants=constants(items, rules_count=not subject.exit_codes_only) if order.role == "validator" else {},
+        stale=stale if not left and order.share.is_whole else (),  # a part does not show that an entry explains nothing
+        seconds=time.monotonic() - begun,
     )
 
 
@@ -82,7 +111,7 @@ def greeted(subject: Subject, order: Order, folder: Path) -> Reply:
     if broken is not None:
         raise NotReady(f"the harness is broken: {broken}")
     try:
-        hello = subject.ask("hello", "hello", protocol=PROTOCOL)
+        hello = subject.ask("hello", "hello", protocol=PROTOCOL, corpus=identity(order.spec))
         if order.role not in hello["roles"]:
             raise NotReady(f"{hello['name']} is no {order.role}, it says")
         if not subject.ask("spec", "done", version=order.spec)["ok"]:

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 import vizschema
+from vizschema.conformance.corpus.identity import identity
 from vizschema.conformance.corpus.raw import CONTAINERS
 from vizschema.containers.values import dtype_of
 from vizschema.description import STORED_AS
@@ -41,6 +42,7 @@ class Own:
             "values": True,
             "judge": True,
             "limits": "minimum",
+            "corpus": identity(self._spec.version),
         }
 
     def spec(self, request: Mapping[str, Any]) -> Message:

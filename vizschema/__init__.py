@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from vizschema.findings import Accepted, Finding, Report, Rule
     from vizschema.fleet.many import validate_many
     from vizschema.reader.archive import Archive, StoredArray, StoredGroup, open
+    from vizschema.recording.record import record
+    from vizschema.recording.recording import Recording
     from vizschema.validation import validate
     from vizschema.writer.convert import Converted, convert
     from vizschema.writer.create import create
@@ -58,6 +60,8 @@ _NAMES = {
     "vizschema.findings": "Accepted Finding Report Rule",
     "vizschema.fleet.many": "validate_many",
     "vizschema.reader.archive": "Archive StoredArray StoredGroup open",
+    "vizschema.recording.record": "record",
+    "vizschema.recording.recording": "Recording",
     "vizschema.validation": "validate",
     "vizschema.writer.convert": "Converted convert",
     "vizschema.writer.create": "create",
@@ -86,6 +90,7 @@ __all__ = [
     "NotAnArchive",
     "NotConforming",
     "NotSupported",
+    "Recording",
     "Report",
     "Rule",
     "Slot",
@@ -103,6 +108,7 @@ __all__ = [
     "digest",
     "join",
     "open",
+    "record",
     "recover",
     "validate",
     "validate_many",

@@ -48,6 +48,8 @@ PUBLIC = {
     "Leftover": "vizschema.writer.recover",
     "join": "vizschema.writer.join",
     "recover": "vizschema.writer.recover",
+    "record": "vizschema.recording.record",
+    "Recording": "vizschema.recording.recording",
     "Slot": "vizschema.writer.growing",
     "Trace": "vizschema.writer.trace",
     "UsageError": "vizschema.errors",

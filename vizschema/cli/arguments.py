@@ -198,7 +198,9 @@ def recover(parser: argparse.ArgumentParser) -> None:
 def migrate(parser: argparse.ArgumentParser) -> None:
     """Those of `migrate`."""
     parser.add_argument("source", metavar="SOURCE", help="an archive of another layout, or a folder of files")
-    parser.add_argument("target", metavar="TARGET", help="where to write the result; nothing may be there")
+    parser.add_argument("target", nargs="?", metavar="TARGET", help="where to write the result; nothing may be there")
+    parser.add_argument("--suggest", action="store_true", help="draft a mapping for a layout that no mapping fits")
+    parser.add_argument("--out", metavar="FILE", help="with --suggest: write the draft to FILE (default: print it)")
     parser.add_argument("--mapping", metavar="M", help="a mapping by name, or a file (default: the one that fits)")
     parser.add_argument(
         "--set",

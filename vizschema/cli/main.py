@@ -160,8 +160,13 @@ def _archive_command(arguments: argparse.Namespace) -> int:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
+    from vizschema.cli.drafting import require_target, suggest
     from vizschema.cli.migration import migrate
 
+    source, target, out = arguments.source, arguments.target, arguments.out
+    require_target(source, target, suggests=arguments.suggest, out=out)
+    if arguments.suggest:
+        return suggest(source, out, arguments.memory)
     return migrate(
         arguments.source,
         arguments.target,

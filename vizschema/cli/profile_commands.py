@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vizschema.cli.drafting import printed_or_written
 from vizschema.cli.hints import hints
 from vizschema.cli.progress import bar
 from vizschema.errors import NotAnArchive, SpecError, UsageError
@@ -65,15 +66,9 @@ def infer(paths: Sequence[str], name: str | None, out: str | None, reading: Read
     known = [each for each in declared if isinstance(each, str) and _NAME.fullmatch(each)]
     own = [each for each in known if each not in versions.newest().profiles]
     text = versions.draft(descriptions, name or (own[0] if len(own) == 1 else "own"), versions.newest().version)
-    if out is None:
-        print(text, end="")
+    if not printed_or_written(text, out):
         return 0
-    try:
-        with Path(out).open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=out) from error
-    print(f"{escape_text(out)}: a draft from {count(len(paths), 'archive')}; look at each row and comment")
+    print(f"{escape_text(str(out))}: a draft from {count(len(paths), 'archive')}; look at each row and comment")
     return 0
 
 

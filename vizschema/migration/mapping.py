@@ -82,9 +82,8 @@ def chosen(asked: str | None, tree: Tree) -> Dialect:
     known = installed()
     if asked is not None:
         if asked not in known:
-            raise UsageError(
-                path=f"--mapping {asked}", expected="a mapping", found=f"none of this name{suggestion(asked, known)}"
-            )
+            found = f"none of this name{suggestion(asked, known)}"
+            raise UsageError(path=f"--mapping {asked}", expected="a mapping", found=found)
         return known[asked]
     why = {name: _missing(dialect.document["recognise"], tree) for name, dialect in known.items()}
     fitting = [name for name, missing in why.items() if missing is None]
@@ -92,7 +91,7 @@ def chosen(asked: str | None, tree: Tree) -> Dialect:
         raise UsageError(expected="one mapping", found=", ".join(fitting), fix="choose one with --mapping NAME")
     if not fitting:
         faults = [f"{item.path}: {item.kind}: {item.reason}" for item in tree.values() if item.reason][:_SHOWN]
-        fix = "write a mapping of your own, and pass it as --mapping FILE"
+        fix = "draft one with --suggest --out FILE, and pass it as --mapping FILE"
         missed = [f"{name}: {missing}" for name, missing in why.items()]
         raise Refused([*faults, *missed], f"no mapping recognises it; {fix}")
     return known[fitting[0]]
@@ -128,8 +127,7 @@ def _missing(recognise: Mapping[str, Any], tree: Tree) -> str | None:
 
 
 def _words(test: Mapping[str, Any]) -> str:
-    more = [f"{key} {value}" for key, value in test.items() if key != "node"]
-    return " with ".join([str(test["node"]), *more])
+    return " with ".join([str(test["node"]), *(f"{key} {test[key]}" for key in test if key != "node")])
 
 
 def _passes(item: Item, test: Mapping[str, Any]) -> bool:
@@ -160,7 +158,8 @@ def _dangling(document: Mapping[str, Any]) -> Iterator[str]:
             used = {name for text in texts for name, *_ in _TEMPLATE.findall(text)}
             known = groups | {"value", "name"} | (names["ask"] if "text" in rule else set())
             yield from (f"{kind} {rule['from']}: its pattern has no group {name}" for name in sorted(used - known))
-            for values in (rule.get("attributes", {}), rule.get("group", {})):
+            when = {key: {"ask": key} for key in rule.get("when", {})}
+            for values in (rule.get("attributes", {}), rule.get("group", {}), when):
                 yield from _unknown(values, {**names, "group": groups}, rule["from"])
     for place, values in document.get("set", {}).items():
         yield from _unknown(values, {**names, "group": set()}, place)

@@ -84,7 +84,7 @@ def migrate(
     """
     _require_free(Path(source), Path(target))
     with opened(source) as tree:
-        _require_fit(tree, memory)
+        require_fit(tree, memory)
         dialect = chosen(mapping, tree)
         if "refuse" in dialect.document:
             raise Refused([f"{dialect.name}: {dialect.document['refuse']}"])
@@ -143,7 +143,7 @@ def _require_free(source: Path, target: Path) -> None:
         raise UsageError(path=target, expected="a target outside the source", found=f"one within {source}")
 
 
-def _require_fit(tree: Tree, memory: int) -> None:
+def require_fit(tree: Tree, memory: int) -> None:
     """Raise `Refused` for a source that needs no migration, or is too large."""
     root = tree.get("/")
     if RECORD in tree:

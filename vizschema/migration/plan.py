@@ -66,6 +66,7 @@ class Plan:
         self.digests: dict[str, str] = {}
         self.answers = answers
         self.lines: list[str] = []
+        self._waiting: set[str] = set()
         self._dialect = dialect
         self._tree = tree
         self._lets = {name: self._number(how) for name, how in dialect.document.get("let", {}).items()}
@@ -123,9 +124,9 @@ class Plan:
                 continue
             if match is not None:
                 yield match
-            elif item.kind != "group":
+            elif item.kind != "group" and path not in self._waiting:
                 self.problems.append(f"{path}: {self._why_not(item)}")
-            elif not (path in parents or item.attributes or item.unsupported):
+            elif item.kind == "group" and not (path in parents or item.attributes or item.unsupported):
                 self._lose(path, "a group without members and attributes")
 
     def _fitting(self, item: Item) -> Iterator[_Match]:
@@ -136,9 +137,12 @@ class Plan:
                 continue
             if ("to" in rule and item.kind != "array") or ("derived" in rule and not self._is_derived(item, rule)):
                 continue
-            groups = match.groupdict("")
-            if not any(len(text) > MAX_DIGITS and text.isdecimal() for text in groups.values()):
-                yield _Match(item, rule, groups)
+            said = {key: self.answers.answer(key, "") for key in rule.get("when", {})}
+            if MISSING in said.values():
+                self._waiting.add(item.path)
+            numbers = filter(str.isdecimal, match.groupdict("").values())
+            if said == rule.get("when", {}) and all(len(text) <= MAX_DIGITS for text in numbers):
+                yield _Match(item, rule, match.groupdict(""))
 
     def _why_not(self, item: Item) -> str:
         """Why no rule takes a node, and what the user can do."""

@@ -1,0 +1,1 @@
+"""`migrate --suggest`: the draft of a mapping for a layout without a mapping."""

@@ -17,7 +17,7 @@ from vizschema import Array
 from vizschema.cli.main import main
 from vizschema.conformance.benchmarks.engine.store_server import store_server
 from vizschema.errors import UsageError
-from vizschema.scan import dask
+from vizschema.scan import cluster, dask
 
 distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed (2026-11-21)")
 
@@ -177,7 +177,7 @@ def test_an_interrupt_gives_a_partial_report(address: str, tmp_path: Path) -> No
 
 def test_a_scheduler_that_does_not_answer_is_said_to_be_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "trace.h5", "hdf5")
-    monkeypatch.setattr(dask, "_PATIENCE", 1)
+    monkeypatch.setattr(cluster, "_PATIENCE", 1)
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         report = vizschema.validate(path, dask=address)
         assert report.exit_code == 2
@@ -215,7 +215,7 @@ def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path, monk
     def missing(_: str) -> Any:
         raise ImportError
 
-    monkeypatch.setattr(dask, "import_module", missing)
+    monkeypatch.setattr(cluster, "import_module", missing)
     assert "in a copy of the repository: pip install '.[dask]'" in str(vizschema.validate(path, dask="local").error)
 
 

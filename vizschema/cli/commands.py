@@ -32,12 +32,7 @@ def validate(order: Order, reading: Reading) -> int:
         return read(report, reading)
 
     with bars() as shown:
-
-        def judge(path: str, spec: str | None, profile: str | None, each: Reading) -> Report:
-            with shown.of(path) as begin:
-                return _judge(path, spec, profile, order, replace(each, progress=begin))
-
-        return run(order, judge, details, reading, shown.paused)
+        return run(order, _judge, details, reading, shown)
 
 
 def describe(path: str, reading: Reading, *, values: bool) -> int:
@@ -138,7 +133,7 @@ def benchmark(name: str, arguments: Sequence[str]) -> int:
     return code
 
 
-def _judge(path: str, spec: str | None, profile: str | None, order: Order, reading: Reading) -> Report:
+def _judge(order: Order, spec: str | None, profile: str | None, path: str, reading: Reading) -> Report:
     """The report on one archive; whatever goes wrong is in it, so that the next archive has its turn."""
     from vizschema.findings import Report
     from vizschema.validation import judged

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,15 @@ from vizschema.text import local_path
 
 if TYPE_CHECKING:
     from vizschema.bounds import Reading
+    from vizschema.cli.progress import Bars
     from vizschema.findings import Details, Report
     from vizschema.project.acceptance import Acceptance
 
-Judge = Callable[[str, str | None, str | None, "Reading"], "Report"]
-"""From a path, a version and a profile (None: what the archive declares), and how it is read, to the report."""
+Judge = Callable[["Order", str | None, str | None, str, "Reading"], "Report"]
+"""From a call, a version and a profile (None: what the archive declares), a path, and how it is read, to the report.
+
+A function of a module: a cluster gets it by its name.
+"""
 
 Paused = Callable[[], AbstractContextManager[None]]
 """A block in which lines are printed, and no progress is shown."""
@@ -52,7 +57,7 @@ class Order:
     expect_digest: str | None = None
 
 
-def run(order: Order, judge: Judge, details: Callable[[Report], Details], reading: Reading, paused: Paused) -> int:
+def run(order: Order, judge: Judge, details: Callable[[Report], Details], reading: Reading, shown: Bars) -> int:
     """The exit code after every archive was judged and reported; raises `UsageError` and `SpecError`."""
     from vizschema.fleet.many import judged_in_order
 
@@ -60,16 +65,15 @@ def run(order: Order, judge: Judge, details: Callable[[Report], Details], readin
     acceptance = _acceptance(order, settings)
     options = replace(order.options, configuration=settings.configuration.name, details=details)
 
-    def named(path: str, each: Reading) -> Report:
-        return settings.named(judge(path, settings.spec, settings.profile, each))
-
-    judged: Iterable[Report] = _until_interrupted(judged_in_order(_archives(order), named, reading))
+    one = partial(judge, order, settings.spec, settings.profile)
+    reports = judged_in_order(_archives(order), one, reading, shown.of)
+    judged: Iterable[Report] = map(settings.named, _until_interrupted(reports))
     if order.write_baseline is not None:
         judged, acceptance = _rebased(list(judged), order.write_baseline, acceptance, settings)
     if acceptance is not None:
         options = replace(options, audit=acceptance.audit)
         judged = map(acceptance.apply, judged)
-    return _reported(order, options, judged, paused)
+    return _reported(order, options, judged, shown.paused)
 
 
 def _until_interrupted(reports: Iterable[Report]) -> Iterator[Report]:

@@ -9,8 +9,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -21,23 +20,17 @@ from vizschema.containers.values import Ahead, ChunkDamaged, HasValues, Piece, P
 from vizschema.description import Description
 from vizschema.errors import UsageError, VizschemaError
 from vizschema.scan.array import Part, ScannedArray
+from vizschema.scan.cluster import client_of
 from vizschema.scan.hashing.array import ArrayHash, Memory
 from vizschema.scan.hashing.finish import fill, ranges
 from vizschema.scan.hashing.window import slab
 from vizschema.scan.threads import Found, Scanned, allowed_pieces, hashing_memory, readable
-
-LOCAL = "local"
-"""In place of an address: a cluster of processes on this machine, for this call."""
 
 RANGE_BYTES = 256 << 20
 """Decoded bytes of a range, of which one task is made."""
 
 _AHEAD = 3
 """Tasks that are submitted for each thread of the cluster."""
-
-_LOOPBACK = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-_PATIENCE = 20
-"""Seconds until a scheduler must have answered."""
 
 _WINDOWS = 8
 """Ranges that one task reads again to be hashed."""
@@ -81,7 +74,7 @@ def scan_on(
     found = Found(description)
     for array in arrays:
         found.begin(array)
-    with _client(address, reading.threads) as client:
+    with client_of(address, reading.threads) as client:
         job = client.scatter(Job(os.fspath(archive), description, entries, memory), broadcast=True, hash=False)
         run = _Run(client, job, memory, reading.begun(found.total))
         try:
@@ -105,36 +98,6 @@ class _Listed:
         if isinstance(values, Ahead):
             values.until(-1)
         return values
-
-
-@contextmanager
-def _client(address: str, processes: int) -> Iterator[Any]:
-    """A client of the cluster; what goes wrong with the cluster itself is a `UsageError`."""
-    try:
-        distributed: Any = import_module("distributed")
-    except ImportError:
-        raise UsageError(
-            "--dask needs the package distributed; in a copy of the repository: pip install '.[dask]'"
-        ) from None
-    with ExitStack() as stack:
-        try:
-            at: Any = address
-            if address == LOCAL:
-                cluster = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, **_LOOPBACK)
-                at = stack.enter_context(cluster)
-            # Not the default: what the caller computes with Dask must not go to this cluster, nor wait for a lost one.
-            client = stack.enter_context(distributed.Client(at, timeout=_PATIENCE, set_as_default=False))
-            stack.enter_context(client.as_current())
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                path="--dask",
-                expected="`local`, or the address of a scheduler that answers",
-                found=f"{address!r}: {error}",
-            ) from error
-        try:
-            yield client
-        except (distributed.KilledWorker, distributed.comm.CommClosedError, CancelledError) as error:
-            raise UsageError(f"the cluster {address} was lost while it read: {error}") from error
 
 
 def read_range(job: Job, path: str, pieces: Sequence[Piece], first: Any, *, head: bool) -> Read:

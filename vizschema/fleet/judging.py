@@ -17,7 +17,7 @@ Place = str | VizschemaError
 """An archive, or why a path stands for none."""
 
 Watch = Callable[[str], AbstractContextManager[Begin | None]]
-"""A block within which the archive at a path is judged; gives what is told how far it is."""
+"""A block within which the archive at a path is judged; gives what its progress is reported to, if it is shown."""
 
 
 def unwatched(_: str) -> AbstractContextManager[None]:

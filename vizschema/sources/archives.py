@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,19 +11,19 @@ from vizschema.description import Description, Node
 from vizschema.reader.archive import Archive
 from vizschema.reader.archive import open as open_archive
 from vizschema.sources.item import Item, Values
+from vizschema.sources.shelf import Shelf
 
 
-def items_of(path: str, prefix: str, stack: ExitStack) -> Iterator[Item]:
-    """The items of the archive at `path`, below `prefix`; it is open as long as `stack` is."""
-    archive = stack.enter_context(open_archive(path))
-    description: Description = archive.description
+def items_of(path: str, prefix: str, shelf: Shelf) -> Iterator[Item]:
+    """The items of the archive at `path`, below `prefix`; values are read as long as `shelf` is open."""
+    description: Description = shelf.get(path, open_archive).description
     for place, node in description["nodes"].items():
-        yield _item((prefix + place.rstrip("/")) or "/", place, node, archive)
+        yield _item((prefix + place.rstrip("/")) or "/", place, node, lambda: shelf.get(path, open_archive))
         for name in node.get("stray", ()):
             yield Item(f"{prefix}{place.rstrip('/')}/{name}", "stray", reason="not part of the archive's format")
 
 
-def _item(path: str, place: str, node: Node, archive: Archive) -> Item:
+def _item(path: str, place: str, node: Node, archive: Callable[[], Archive]) -> Item:
     if node["kind"] not in ("array", "group"):
         return Item(path, node["kind"], reason=f"{node['reason']}: {node['detail']}")
     found = Item(path, node["kind"], node["attributes"], node.get("unsupported", {}))
@@ -32,7 +31,7 @@ def _item(path: str, place: str, node: Node, archive: Archive) -> Item:
         return found
 
     def read() -> Values:
-        return np.asarray(archive[place], order="C")
+        return np.asarray(archive()[place], order="C")
 
     axes = None if node["axes"] is None else tuple(node["axes"])
     shape = tuple(node["shape"])

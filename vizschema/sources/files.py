@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import numpy as np
 import orjson
 
 from vizschema.containers.attributes import clean_attributes
-from vizschema.sources.item import Item, in_memory
+from vizschema.containers.base import Unreadable
+from vizschema.containers.npz.npy import HEADER, header_length, read_header
+from vizschema.containers.stored import stored_v2
+from vizschema.containers.values import plain_dtype
+from vizschema.errors import NotAnArchive
+from vizschema.sources.item import Item, Values, in_memory
+from vizschema.sources.pickled.files import pickled
+from vizschema.sources.shelf import Shelf
 from vizschema.text import shorten
 
 MAX_JSON = 16 << 20
@@ -19,19 +27,38 @@ MAX_TEXT = 64 << 20
 """Most bytes of a text file."""
 
 
-def npy(path: Path, place: str) -> Iterable[Item]:
-    """The array of a file of NumPy's format; one of Python objects is not read."""
+def npy(path: Path, place: str, shelf: Shelf) -> Iterable[Item]:
+    """The array of a file of NumPy's format; one of Python objects is read as a pickle."""
+    with path.open("rb") as file:
+        head = file.read(HEADER)
     try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, OverflowError) as error:
-        return [Item(place or "/", "unreadable", reason=shorten(f"not a NumPy file that can be read: {error}", 300))]
-    size = int(mapped.nbytes)
-    return [
-        Item(place or "/", "array", {}, {}, mapped.dtype.name, mapped.shape, None, size, "", lambda: np.array(mapped))
-    ]
+        length = header_length(head)
+        header = read_header(head[:length])
+        stored = stored_v2(header.code)
+        size = math.prod(header.shape) * stored.itemsize
+        if path.stat().st_size != length + size:
+            raise Unreadable("damaged", f"expected {length + size} bytes, found {path.stat().st_size}")
+    except Unreadable as unreadable:
+        if unreadable.reason == "pickle":
+            return pickled(path, place, shelf, length)
+        return [Item(place or "/", "unreadable", reason=f"cannot be read as a NumPy file: {unreadable.detail}")]
+    except TypeError as error:
+        return [Item(place or "/", "unreadable", reason=f"cannot be read as a NumPy file: {error}")]
+
+    def read() -> Values:
+        flat = np.fromfile(path, stored, math.prod(header.shape), offset=length)
+        if flat.nbytes != size:
+            raise NotAnArchive("cannot be read: it was changed meanwhile", path=path)
+        values = flat.astype(plain_dtype(header.dtype.name, stored)).reshape(
+            header.shape, order="F" if header.fortran else "C"
+        )
+        return np.ascontiguousarray(values).reshape(header.shape)
+
+    name = header.dtype.name
+    return [Item(place or "/", "array", dtype=name, shape=header.shape, size=size, read=read)]
 
 
-def attributes(path: Path, place: str) -> Iterable[Item]:
+def attributes(path: Path, place: str, _: Shelf) -> Iterable[Item]:
     """The members of a JSON object, as the attributes of a group."""
     with path.open("rb") as file:
         data = file.read(MAX_JSON + 1)
@@ -45,7 +72,7 @@ def attributes(path: Path, place: str) -> Iterable[Item]:
     return [Item(place or "/", "group", found.values, found.unsupported)]
 
 
-def weights(path: Path, place: str) -> Iterable[Item]:
+def weights(path: Path, place: str, _: Shelf) -> Iterable[Item]:
     """The largest weights of each head, as text, as the arrays `indices` [head, entry, 2] and `weights` [head, entry].
 
     A head is a line `Layer 0, Head 0`, followed by one line `query key weight` per entry, as many for every head.
@@ -67,12 +94,17 @@ def weights(path: Path, place: str) -> Iterable[Item]:
             Item(
                 place or "/",
                 "unreadable",
-                reason=shorten(f"not a list of the largest weights of each head: {error}", 300),
+                reason=shorten(f"cannot be read as a list of the largest weights of each head: {error}", 300),
             )
         ]
     arrays = (in_memory(f"{place}/{name}", values) for name, values in (("indices", indices), ("weights", weights)))
     return [Item(place or "/", "group"), *arrays]
 
 
-READERS: Mapping[str, Callable[[Path, str], Iterable[Item]]] = {".npy": npy, ".json": attributes, ".txt": weights}
+READERS: Mapping[str, Callable[[Path, str, Shelf], Iterable[Item]]] = {
+    ".npy": npy,
+    ".json": attributes,
+    ".txt": weights,
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".pkl", ".pickle"), pickled),
+}
 """What reads a file of a folder, by its suffix; archives are recognised by their content."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from vizschema.containers.formats import FOLDER, SUFFIXES
@@ -12,6 +12,7 @@ from vizschema.errors import NotAnArchive
 from vizschema.sources import archives
 from vizschema.sources.files import READERS
 from vizschema.sources.item import Item, Tree, in_memory
+from vizschema.sources.shelf import Shelf
 
 MAX_FILES = 10_000
 """Most files of a folder that is read as a source."""
@@ -30,14 +31,17 @@ def opened(path: str) -> Iterator[Tree]:
     Files of a folder are the front part of the paths of what is in them, such as `/run/layer0.npz/attn`.
     """
     root = Path(path)
-    with ExitStack() as stack:
+    with Shelf() as shelf:
         if root.is_dir() and not _is_zarr(root):
-            items: Iterable[Item] = _folder(root, stack)
+            items: Iterable[Item] = _folder(root, shelf)
         elif root.suffix in READERS and root.is_file():
-            items = READERS[root.suffix](root, "")
+            items = READERS[root.suffix](root, "", shelf)
         else:
-            items = archives.items_of(path, "", stack)
-        found = {item.path: item for item in items}
+            items = archives.items_of(path, "", shelf)
+        found: dict[str, Item] = {}
+        for item in items:
+            twice = Item(item.path, "object", reason="two nodes have this path")
+            found[item.path] = twice if item.path in found else item
         yield dict(sorted(found.items()))
 
 
@@ -59,7 +63,7 @@ def _is_zarr(folder: Path) -> bool:
     return any((folder / name).is_file() for name in _ZARR) or folder.suffix in FOLDER.suffixes
 
 
-def _folder(root: Path, stack: ExitStack) -> Iterator[Item]:
+def _folder(root: Path, shelf: Shelf) -> Iterator[Item]:
     """The items of every file below `root`; links and files of other kinds are items that cannot be read."""
     pending, count = [(root, "")], 0
     while pending:
@@ -73,20 +77,20 @@ def _folder(root: Path, stack: ExitStack) -> Iterator[Item]:
             if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
                 yield Item(place, "link", reason="a link or a special file, which is not followed")
             elif not entry.is_dir() or _is_zarr(Path(entry.path)):
-                yield from _file(Path(entry.path), place, stack)
+                yield from _file(Path(entry.path), place, shelf)
             elif place.count("/") > MAX_DEPTH:
                 raise NotAnArchive(f"exceeds the limit of {MAX_DEPTH} levels of folders", path=str(root))
             else:
                 pending.append((Path(entry.path), place))
 
 
-def _file(path: Path, place: str, stack: ExitStack) -> Iterator[Item]:
+def _file(path: Path, place: str, shelf: Shelf) -> Iterator[Item]:
     if path.is_dir() or path.suffix in _ARCHIVES:
         try:
-            yield from list(archives.items_of(str(path), place, stack))
+            yield from list(archives.items_of(str(path), place, shelf))
         except NotAnArchive as error:
             yield Item(place, "unreadable", reason=error.reason)
     elif path.suffix in READERS:
-        yield from READERS[path.suffix](path, place)
+        yield from READERS[path.suffix](path, place, shelf)
     else:
         yield Item(place, "file", reason=f"a file of a kind that is not read here ({path.suffix or 'no suffix'})")

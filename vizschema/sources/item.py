@@ -39,7 +39,10 @@ class Item:
         """The values of an array."""
         if self.read is None:
             raise NotAnArchive("cannot be read", path=self.path, expected="an array", found=self.reason or self.kind)
-        return self.read()
+        try:
+            return self.read()
+        except (ValueError, OverflowError, OSError) as error:
+            raise NotAnArchive(f"cannot be read: {error}", path=self.path) from error
 
     def plain(self) -> Any:
         """The values of an array as they can be in an attribute: a number, a text, or lists of these."""

@@ -84,7 +84,7 @@ class Items:
                 yield from self.of("/".join([path, *map(escape_name, steps)]), value, level + 1)
 
     def _record(self, path: str, record: Record, level: int) -> Iterator[Item]:
-        """A record: its state, and what it was made of. The result of a function that was not called is no group."""
+        """A record: its state, and what it was made of. If `called`, it is an object that no rule can copy."""
         state = record.state
         if isinstance(state, tuple) and len(state) == 2 and all(isinstance(each, Pairs | None) for each in state):
             state = Pairs([pair for each in state if each is not None for pair in each.items])

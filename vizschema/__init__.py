@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     )
     from vizschema.findings import Accepted, Finding, Report, Rule
     from vizschema.fleet.many import validate_many
-    from vizschema.reader.archive import Archive, StoredArray, StoredGroup, open
+    from vizschema.reader.archive import Archive, open
+    from vizschema.reader.arrays import Selection, StoredArray, StoredGroup
+    from vizschema.reader.selection import Cost
     from vizschema.recording.record import record
     from vizschema.recording.recording import Recording
     from vizschema.validation import validate
@@ -59,7 +61,9 @@ _NAMES = {
     ),
     "vizschema.findings": "Accepted Finding Report Rule",
     "vizschema.fleet.many": "validate_many",
-    "vizschema.reader.archive": "Archive StoredArray StoredGroup open",
+    "vizschema.reader.archive": "Archive open",
+    "vizschema.reader.arrays": "Selection StoredArray StoredGroup",
+    "vizschema.reader.selection": "Cost",
     "vizschema.recording.record": "record",
     "vizschema.recording.recording": "Recording",
     "vizschema.validation": "validate",
@@ -81,6 +85,7 @@ __all__ = [
     "Bounds",
     "Comparison",
     "Converted",
+    "Cost",
     "Damaged",
     "Finding",
     "Interrupted",
@@ -93,6 +98,7 @@ __all__ = [
     "Recording",
     "Report",
     "Rule",
+    "Selection",
     "Slot",
     "SpecError",
     "StoredArray",

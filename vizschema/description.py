@@ -282,6 +282,36 @@ def axis_key(nodes: Mapping[str, Node], path: str, name: str) -> str:
     return _Scopes({each: nodes[each] for each in above if each in nodes}).key(path, name)
 
 
+def coordinates_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+    """Return the paths of the coordinates of every axis that has any."""
+    found: dict[str, list[str]] = {}
+    for path, node in nodes.items():
+        if node.get("coordinate"):
+            found.setdefault(node["axes"][0], []).append(path)
+    return found
+
+
+def coordinate_of(
+    nodes: Mapping[str, Node], known: Mapping[str, Sequence[str]], path: str, name: str, size: int
+) -> str | None:
+    """Return the path of the coordinate of an axis of this `size` of the array at `path`, in its scope.
+
+    That is the nearest one above; else the only one; None if there is none, or more than one. `known` is what
+    `coordinates_of` gives.
+    """
+    axis = name.partition(":")[0]
+    if axis not in known:
+        return None
+    key = axis_key(nodes, path, name)
+    fitting = [
+        place for place in known[axis] if nodes[place]["shape"] == [size] and axis_key(nodes, place, axis) == key
+    ]
+    above = [place for place in fitting if path.startswith(f"{parent_of(place).rstrip('/')}/")]
+    if above:
+        return max(above, key=len)
+    return fitting[0] if len(fitting) == 1 else None
+
+
 class _Scopes:
     """The labels of the scopes of `nodes`, each looked for once for each group and axis."""
 

@@ -18,7 +18,7 @@ from vizschema.containers.values import dtype_of
 from vizschema.description import STORED_AS
 from vizschema.errors import NotAnArchive, NotConforming, UsageError, VizschemaError
 from vizschema.findings import Finding
-from vizschema.reader.archive import StoredArray
+from vizschema.reader.arrays import StoredArray
 from vizschema.rules import versions
 from vizschema.rules.judge import judge
 from vizschema.writer.write import Array, write

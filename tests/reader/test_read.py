@@ -19,7 +19,8 @@ from support.traces import CONTAINERS, arrays, attributes, hidden
 
 import vizschema
 from vizschema import Archive, Damaged, NotAnArchive, UsageError
-from vizschema.reader.archive import OTHERS, StoredArray, StoredGroup
+from vizschema.reader.archive import OTHERS
+from vizschema.reader.arrays import StoredArray, StoredGroup
 
 container = pytest.mark.parametrize("container", CONTAINERS)
 

@@ -24,8 +24,9 @@ import vizschema
 from vizschema.bounds import Reading
 from vizschema.cli.details import details
 from vizschema.findings import Details, Picture
+from vizschema.outline.figures import png
 from vizschema.report import html
-from vizschema.report.html_tree import NODES, png
+from vizschema.report.html_tree import NODES
 from vizschema.report.options import Options
 from vizschema.scan.pictures import BYTES, SIDE
 

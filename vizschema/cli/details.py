@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from vizschema.bounds import Reading
 from vizschema.errors import VizschemaError
 from vizschema.findings import Details, Picture, Report
 from vizschema.measure import measured
+from vizschema.outline.picture import picture_of
 from vizschema.worker.process import WorkerDied
 
 
@@ -31,17 +30,3 @@ def details(report: Report, reading: Reading) -> Details:
             return Details(nodes, drawn)
     except VizschemaError as error:
         return Details(notes=(f"no tree: {error}",))
-
-
-def picture_of(drawn: Mapping[str, Any]) -> Picture:
-    """A picture from the answer of a worker, which is not trusted; raises `VizschemaError` for what is none."""
-    try:
-        levels, columns = bytes.fromhex(drawn.get("levels", "")), int(drawn.get("columns", 0))
-        counts = tuple(int(number) for number in drawn["counts"])
-        low, high = float(drawn["minimum"]), float(drawn["maximum"])
-        axes = drawn.get("axes", ("", ""))
-        if len(levels) > 1 << 16 or len(counts) > 256 or (levels and (columns < 1 or len(levels) % columns)):
-            raise ValueError("a picture larger than one is")
-        return Picture(low, high, counts, str(drawn["seen"]), levels, columns, (str(axes[0]), str(axes[1])))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise VizschemaError(f"malformed picture from the worker: {error}") from error

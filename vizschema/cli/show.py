@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vizschema.cli.hints import hints
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.findings import INTERRUPTED
-from vizschema.outline.picture import RAMP, UNKNOWN, bar_line, map_lines
+from vizschema.outline.picture import RAMP, UNKNOWN, bar_line, map_lines, picture_of
 from vizschema.outline.tree import Tree
 from vizschema.outline.words import headline, words_of
 from vizschema.report.options import terminal_width
@@ -69,7 +69,6 @@ def _node_at(description: Description, place: str) -> Node:
 
 def _drawn(pictures: Iterator[tuple[str, Mapping[str, Any]]]) -> tuple[Picture | None, tuple[str, ...]]:
     """The picture, if there is one, and a note where a worker died of it."""
-    from vizschema.cli.details import picture_of
     from vizschema.worker.process import WorkerDied
 
     try:

@@ -125,6 +125,29 @@ class Ahead(Protocol):
         """Fetch nothing ahead that lies behind the piece with this index: it will not be requested."""
 
 
+class Reads(NamedTuple):
+    """How many reads of a container something takes, and how many of its bytes, as they are stored; at most."""
+
+    number: int
+    bytes: int
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """`Values` that know what reading takes before anything is read."""
+
+    def reads(self, box: Box) -> Reads | None:
+        """Return what reading a box takes, by metadata and indices alone; None if only requests could find out.
+
+        Raises `ChunkDamaged`.
+        """
+
+
+def reads_of(values: Values, box: Box) -> Reads | None:
+    """Return what reading a box of `values` takes; None if that is unknown. Raises `ChunkDamaged`."""
+    return values.reads(box) if isinstance(values, Sized) else None
+
+
 BLOCK_BYTES = 4 << 20
 """How much of an array without chunks is handed on at once."""
 

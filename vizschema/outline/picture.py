@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from vizschema.errors import VizschemaError
+from vizschema.findings import Picture
 
 RAMP = " .:-=+*#%@"
 """From the lowest to the highest level."""
@@ -39,3 +43,17 @@ def _character(known: Sequence[int]) -> str:
     if not known:
         return UNKNOWN
     return RAMP[min(len(RAMP) - 1, sum(known) * len(RAMP) // (255 * len(known)))]
+
+
+def picture_of(drawn: Mapping[str, Any]) -> Picture:
+    """A picture from the answer of a worker, which is not trusted; raises `VizschemaError` for what is none."""
+    try:
+        levels, columns = bytes.fromhex(drawn.get("levels", "")), int(drawn.get("columns", 0))
+        counts = tuple(int(number) for number in drawn["counts"])
+        low, high = float(drawn["minimum"]), float(drawn["maximum"])
+        axes = drawn.get("axes", ("", ""))
+        if len(levels) > 1 << 16 or len(counts) > 256 or (levels and (columns < 1 or len(levels) % columns)):
+            raise ValueError("a picture larger than one is")
+        return Picture(low, high, counts, str(drawn["seen"]), levels, columns, (str(axes[0]), str(axes[1])))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise VizschemaError(f"malformed picture from the worker: {error}") from error

@@ -7,12 +7,10 @@ Every container is read by its own `values`, as a scan reads it; the archive sta
 from __future__ import annotations
 
 import difflib
-import html
 import os
 import weakref
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -23,11 +21,13 @@ from vizschema.containers.formats import undecoded
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import TEXTS, Ahead, ChunkDamaged, Values, dtype_of
 from vizschema.describing import describe_open
-from vizschema.description import ITEM_BYTES, Description, Node, parent_of
+from vizschema.description import ITEM_BYTES, Description, Node, coordinate_of, coordinates_of, parent_of
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.outline.tree import tree_lines
 from vizschema.outline.words import headline
+from vizschema.reader.arrays import Selection, Stored, StoredArray, StoredGroup, require_xarray
 from vizschema.reader.selection import Kept, Selectable
+from vizschema.reader.series import series_of
 from vizschema.text import archive_name, local_path
 
 SHOWN = 60
@@ -53,102 +53,6 @@ OTHERS: Mapping[str, str] = {
 """Canonical dtypes beside numbers and text, in words."""
 
 _NAMED = TEXTS | ITEM_BYTES.keys()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredArray:
-    """An array of an open archive; indexing reads the chunks that the index needs, and returns a NumPy array.
-
-    Attributes:
-        path: The path in the archive.
-        shape: The size of every dimension.
-        dtype: The dtype of the values.
-        axes: The name of every dimension, or None if no dimension has one.
-        attributes: The attributes.
-        chunks: The chunk length along every dimension, or None if the array has no chunks.
-
-    Examples:
-        >>> with vizschema.open("run.zarr") as archive:
-        ...     array = archive["/outputs/logits"]
-        ...     print(array.ndim, array[:1, ..., 0].mean().dtype)
-        3 float32
-    """
-
-    path: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    axes: tuple[str | None, ...] | None
-    attributes: Mapping[str, Any]
-    chunks: tuple[int, ...] | None
-    _source: Selectable = field(repr=False)
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return len(self.shape)
-
-    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
-        return self._source[key]
-
-    def isel(self, indexers: Mapping[str, Any] | None = None, **by_name: Any) -> np.ndarray[Any, Any]:
-        """Read a part by positions along named axes; only the chunks that are needed are read.
-
-        Parameters:
-            indexers: An integer or a slice per name of an axis; an axis without one is read whole.
-            by_name: The same as keywords, with `_` for the colon of a role: `residue_i` for the axis `residue:i`.
-
-        Returns:
-            The values, without the axes that an integer selects.
-
-        Raises:
-            UsageError: No axis, or more than one, has a name, or an index is not an integer or a slice.
-            IndexError: A position is outside the array.
-            Damaged: A chunk cannot be read.
-
-        Examples:
-            >>> with vizschema.open("run.zarr") as archive:
-            ...     archive["/outputs/logits"].isel(prompt=0, position=slice(0, 2)).shape
-            (2, 32)
-        """
-        key: list[Any] = [slice(None)] * self.ndim
-        for name, index in [*(indexers or {}).items(), *by_name.items()]:
-            if isinstance(index, bool) or not isinstance(index, int | np.integer | slice):
-                raise UsageError(path=self.path, expected=f"an integer or a slice for {name}", found=repr(index))
-            named = [known or "" for known in self.axes or ()]
-            if name not in named:
-                named = [known.replace(":", "_") for known in named]
-            axes = [axis for axis, known in enumerate(named) if known == name]
-            if len(axes) != 1 or key[axes[0]] != slice(None):
-                names = ", ".join(map(str, self.axes or ())) or "none"
-                raise UsageError(path=self.path, expected=f"one index for one axis among {names}", found=repr(name))
-            key[axes[0]] = index
-        return self[tuple(key)]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if copy is False:
-            raise ValueError(f"{self.path}: is on disk, and cannot become an array without a copy")
-        values = self[...]
-        return values if dtype is None else values.astype(dtype)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredGroup:
-    """A group of an open archive.
-
-    Attributes:
-        path: The path in the archive.
-        attributes: The attributes.
-        members: The names of the nodes directly below it.
-
-    Examples:
-        >>> with vizschema.open("run.zarr") as archive:
-        ...     print(archive["/activations"].members)
-        ('embedding', 'layer_00', 'layer_01')
-    """
-
-    path: str
-    attributes: Mapping[str, Any]
-    members: tuple[str, ...]
 
 
 class Archive(Mapping[str, StoredArray | StoredGroup]):
@@ -205,19 +109,39 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
         return "\n".join([f"<Archive {headline(self._path, self.description)}>", *lines[:SHOWN], *more])
 
     def _repr_html_(self) -> str:
-        """The same for a notebook."""
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        """The same for a notebook, with pictures of the first arrays, unless they are at a URL."""
+        from vizschema.reader.notebook import archive_html
+
+        return archive_html(self)
 
     def __getitem__(self, path: str) -> StoredArray | StoredGroup:
         node = self._node(path)
         if node["kind"] == "group":
             return StoredGroup(path, node["attributes"], tuple(self._members.get(path, ())))
-        chunks = node["storage"] and tuple(node["storage"]["chunks"])
-        axes = None if node["axes"] is None else tuple(node["axes"])
+        return StoredArray(self._stored(path, node))
+
+    def _stored(self, path: str, node: Node) -> Stored:
         source = Selectable(path, self._opened, self._kept, remote=self._remote)
-        return StoredArray(
-            path, tuple(node["shape"]), self._dtype(path, node), axes, node["attributes"], chunks, source
-        )
+        return Stored(path, node, self._dtype(path, node), source, partial(self._labels, path))
+
+    def _labels(self, path: str, axis: str, size: int) -> np.ndarray[Any, Any] | None:
+        """The values of the coordinate of an axis of the array at `path`, None if there is none."""
+        place = self.coordinate(path, axis, size)
+        return None if place is None else self[place][...]  # type: ignore[index]
+
+    def coordinate(self, path: str, axis: str, size: int) -> str | None:
+        """Return the path of the coordinate of an axis: the nearest above, else the only one, in its scope and size.
+
+        Parameters:
+            path: The path of an array.
+            axis: The name of one of its axes, with its role.
+            size: The size of the axis.
+        """
+        return coordinate_of(self.description["nodes"], self._coordinates, path, axis, size)
+
+    @cached_property
+    def _coordinates(self) -> Mapping[str, list[str]]:
+        return coordinates_of(self.description["nodes"])
 
     @cached_property
     def _members(self) -> Mapping[str, list[str]]:
@@ -243,6 +167,55 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
 
     def _tree_lines(self, path: str = "/") -> Iterator[str]:
         return tree_lines(self.description["nodes"], path)
+
+    def stack(self, path: str, **by_name: Any) -> Selection:
+        """Select the arrays of a numbered series as one, by their numbers, and a part of each; nothing is read.
+
+        Parameters:
+            path: The group of the series: `/activations` for the arrays `/activations/layer_00` and those that follow.
+            by_name: The stem of the series with a number, a slice or a list of numbers (`layer=[0, 47]`; it may be left
+                out if the group has one series); any other name is that of an axis, as `isel` takes it.
+
+        Returns:
+            The part, of which the series is the first axis.
+
+        Raises:
+            KeyError: Nothing is at the path.
+            UsageError: The group has no such series, or no array of such a number, or they are not alike.
+            NotAnArchive: An array cannot be read.
+
+        Examples:
+            >>> with vizschema.open("run.zarr") as archive:
+            ...     archive.stack("/activations", layer=[0, 1], prompt=0).axes
+            ('layer', 'position', 'width')
+        """
+        self._node(path)
+        series = series_of(path, self._members.get(path, ()), by_name)
+        arrays = []
+        for member in series.members:
+            node = self._node(member)
+            if node["kind"] != "array":
+                raise UsageError(path=member, expected="an array", found=node["kind"])
+            arrays.append(self._stored(member, node))
+        return series.selected(path, arrays, by_name)
+
+    def to_datatree(self) -> Any:
+        """Return the archive as a tree of xarray: a dataset per group, whose arrays are read when they are used.
+
+        Coordinates are read at once. An axis that has another size than elsewhere in its group, or above, is named
+        `<axis>_<size>` there; what cannot be read is left out. The archive has to stay open.
+
+        Returns:
+            An `xarray.DataTree`.
+
+        Raises:
+            UsageError: xarray is not installed.
+            Damaged: A chunk of a coordinate cannot be read.
+        """
+        require_xarray(self._path)
+        from vizschema.reader.trees import datatree
+
+        return datatree(self)
 
     def paths(self) -> list[str]:
         """The path of every node, sorted."""

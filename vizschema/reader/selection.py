@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from vizschema.bounds import MEMORY
 from vizschema.containers.bytes.target import Target
-from vizschema.containers.values import Box, ChunkDamaged, Piece, Placed, Values
+from vizschema.containers.values import Block, Box, ChunkDamaged, Piece, Placed, Values, reads_of
 from vizschema.errors import Damaged
+from vizschema.scan.pictures import picture
 from vizschema.scan.pool import read_pieces
 from vizschema.text import escape_text
 
@@ -36,6 +37,32 @@ KEPT = 16 << 20
 
 _ASKED = 256
 """Parts of which is known that they were asked for."""
+
+
+class Cost(NamedTuple):
+    """What reading a part of an archive takes, returned by `Selection.cost`; at most: what was read lately is kept.
+
+    Attributes:
+        requests: How many reads, or requests of an archive at a URL.
+        bytes: How many bytes, as they are stored.
+        exact: Whether the bytes are those that are stored; else they are those that they decode to, which are known
+            without a request.
+
+    Examples:
+        >>> with vizschema.open("run.zarr") as archive:
+        ...     cost = archive["/outputs/logits"].isel(prompt=0).cost()
+        ...     print(cost.requests, cost.exact)
+        1 True
+    """
+
+    requests: int
+    bytes: int
+    exact: bool
+
+    def __add__(self, other: Cost) -> Cost:  # type: ignore[override]
+        """Return both together."""
+        return Cost(self.requests + other.requests, self.bytes + other.bytes, self.exact and other.exact)
+
 
 Sides = tuple[tuple[int, int], ...]
 """A `Box` as a key."""
@@ -96,7 +123,7 @@ class Selectable:
         self._opened = opened
         self._kept = kept
         self._threads = THREADS if remote else min(THREADS, os.cpu_count() or 1)
-        self._remote = remote
+        self.remote = remote
         self._whole: npt.NDArray[Any] | None = None
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
@@ -121,6 +148,29 @@ class Selectable:
             for (first, end), (low, _), step in zip(asked.box, around, asked.steps, strict=True)
         ]
         return np.array(found[tuple(part)][asked.within])
+
+    def cost(self, key: Sequence[int | range]) -> Cost:
+        """Return what reading these positions along every axis takes; raise `Damaged` if an index cannot be read."""
+        ends = [(index, index) if isinstance(index, int) else _ends(index) for index in key]
+        box = [(min(one, other), max(one, other) + 1) for one, other in ends]
+        if any(isinstance(index, range) and not index for index in key):
+            return Cost(0, 0, exact=True)
+        try:
+            values = self._opened(self._path)
+            found = reads_of(values, box)
+            if found is not None:
+                return Cost(found.number, found.bytes, exact=not self.remote)
+            pieces = list(values.touching(box)) if isinstance(values, Placed) else list(values.pieces())
+        except ChunkDamaged as damaged:
+            raise self._damaged(damaged) from None
+        return Cost(len(pieces), sum(piece.decoded_bytes * piece.chunks for piece in pieces), exact=False)
+
+    def picture(self, axes: Sequence[str | None] | None) -> dict[str, Any] | None:
+        """Return a picture of at most 8 MiB of the values, as `scan.pictures` draws it; None if there is none."""
+        try:
+            return None if self.remote else picture(self._opened(self._path), axes, every=True)
+        except ChunkDamaged:
+            return None
 
     def _read(self, values: Values, box: Box, steps: Sequence[int]) -> npt.NDArray[Any]:
         """The values of a box at these steps."""
@@ -147,7 +197,7 @@ class Selectable:
         pieces = values.touching(target.box) if hasattr(values, "touching") else values.pieces()
         first = list(islice(pieces, 2))
         plain = found.nbytes <= ALONE or getattr(values, "plain", False)
-        alone = len(first) < 2 or (plain and not self._remote)
+        alone = len(first) < 2 or (plain and not self.remote)
         copied: list[int] = []
 
         def read(piece: Piece) -> None:
@@ -180,6 +230,26 @@ class Selectable:
         return Damaged(self._path, escape_text(damaged.key), damaged.reason, escape_text(damaged.detail))
 
 
+class Held:
+    """Values in memory, as `Values`."""
+
+    def __init__(self, values: npt.NDArray[Any]) -> None:
+        self.dtype, self.shape, self._values = values.dtype, values.shape, values
+
+    def pieces(self) -> Iterator[Piece]:
+        """Return all of them as one piece."""
+        yield Piece(0, "", self._values.nbytes, 1)
+
+    def read(self, _: Piece) -> Iterator[Block | ChunkDamaged]:
+        """Return all of them as one block."""
+        yield Block((0,) * self._values.ndim, np.ascontiguousarray(self._values).reshape(self.shape))
+
+
+def _ends(index: range) -> tuple[int, int]:
+    """The first and the last of positions; anything for none."""
+    return (index[0], index[-1]) if index else (0, 0)
+
+
 def _space(values: Values) -> npt.NDArray[Any]:
     """Memory for the whole array, or a file that is gone when the array is."""
     if values.dtype.kind == "T" or math.prod(values.shape) * values.dtype.itemsize <= IN_MEMORY:
@@ -188,7 +258,7 @@ def _space(values: Values) -> npt.NDArray[Any]:
         return np.memmap(file, values.dtype, "w+", shape=values.shape)
 
 
-def _expanded(key: Any, rank: int) -> list[Any] | None:
+def expanded(key: Any, rank: int) -> list[Any] | None:
     """One integer or slice for every axis; None for any other kind of index."""
     steps = list(key) if isinstance(key, tuple) else [key]
     if any(not (isinstance(step, slice | int | np.integer) or step is Ellipsis) for step in steps):
@@ -222,7 +292,7 @@ _FORWARD, _TURNED = slice(None), slice(None, None, -1)
 def _asked(key: Any, shape: tuple[int, ...]) -> _Asked:
     """What a key asks for of an array of this shape; raises `IndexError`."""
     everything = tuple([(0, size) for size in shape])
-    keys = _expanded(key, len(shape))
+    keys = expanded(key, len(shape))
     if keys is None:
         return _Asked(everything, [1] * len(shape), key, exact=False)
     box: list[tuple[int, int]] = []

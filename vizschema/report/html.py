@@ -13,10 +13,11 @@ from dataclasses import replace
 
 import vizschema
 from vizschema.findings import Details, Finding, Report
+from vizschema.outline.figures import text
 from vizschema.report.github import grouped
 from vizschema.report.html_script import SCRIPT
 from vizschema.report.html_style import STYLE
-from vizschema.report.html_tree import Archive, text, tree
+from vizschema.report.html_tree import Archive, tree
 from vizschema.report.options import Options
 from vizschema.report.tally import Tally
 from vizschema.report.text import grounds, passed

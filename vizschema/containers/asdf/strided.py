@@ -18,6 +18,7 @@ from vizschema.containers.values import (
     Box,
     ChunkDamaged,
     Piece,
+    Reads,
     extent_of,
     grid_counts,
     grid_of,
@@ -68,6 +69,10 @@ class StridedValues:
     def touching(self, _: Box) -> Iterator[Piece]:
         """The only piece."""
         return self.pieces()
+
+    def reads(self, _: Box) -> Reads:
+        """Return what reading any part takes: all of the block."""
+        return Reads(1, self._run.packed) if math.prod(self.shape) else Reads(0, 0)
 
     def read(self, _: Piece) -> Iterator[Block | ChunkDamaged]:
         """Blocks of the array, once all of its bytes were decoded and their checksum compared."""

@@ -21,6 +21,7 @@ from vizschema.containers.values import (
     Box,
     ChunkDamaged,
     Piece,
+    Reads,
     cells,
     extent_of,
     grid_counts,
@@ -110,6 +111,17 @@ class FlatValues:
             return
         for index in cells(box[::-1] if self._fortran else box, self._counts, self._extent):
             yield self._piece(index)
+
+    def reads(self, box: Box) -> Reads:
+        """Return what reading a box takes: all of what is packed, else ranges."""
+        if not math.prod(self.shape) or any(first >= end for first, end in box):
+            return Reads(0, 0)
+        if self._run.codec:
+            return Reads(1, self._run.packed)
+        spans = self.spans(box, [1] * len(box))
+        if isinstance(spans, Spans):
+            return spans.reads()
+        return Reads(sum(1 for _ in self.pieces()), math.prod(self.shape) * self._stored.itemsize)
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; after damage in a stream nothing more comes."""

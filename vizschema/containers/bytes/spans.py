@@ -11,7 +11,7 @@ import numpy as np
 
 from vizschema.containers.bytes.sources import Buffer, BufferPool, Buffers, Bytes
 from vizschema.containers.bytes.target import Target
-from vizschema.containers.values import BLOCK_BYTES, Block, Box, ChunkDamaged, Piece, native, place_of
+from vizschema.containers.values import BLOCK_BYTES, Block, Box, ChunkDamaged, Piece, Reads, native, place_of
 
 HOLE = 16 << 10
 """Bytes between two rows that are read with them: a read of its own for each row takes longer."""
@@ -75,6 +75,19 @@ class Spans:
         size = self._length(self._part)
         count = 1 if self._as_they_are else math.prod(self._counts)
         return (Piece(index, self._key, size, 1) for index in range(count))
+
+    def reads(self) -> Reads:
+        """Return how many ranges there are, and their bytes."""
+        count = math.prod(self._counts)
+        if not count:
+            return Reads(0, 0)
+        size = count * (self._stored.itemsize - sum(self._strides))
+        for (first, end), length, jump, stride, many in zip(
+            self._box, self._part, self._jumps, self._strides, self._counts, strict=True
+        ):
+            entries = sum(min(length, end - at) for at in range(first, end, jump))
+            size += stride * entries * (count // many)
+        return Reads(count, size)
 
     def read_into(self, piece: Piece, target: Target) -> Iterator[Block | ChunkDamaged]:
         """The block of a piece, or the damage in its place."""

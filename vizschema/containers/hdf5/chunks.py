@@ -30,6 +30,7 @@ from vizschema.containers.values import (
     ChunkDamaged,
     Damage,
     Piece,
+    Reads,
     absent_blocks,
     cells,
     clipped,
@@ -123,6 +124,22 @@ class Chunked(Hdf5Values):
                 continue
             first, at = index.gap(cell)
             yield gap(first, at, self._grid, self._key)
+
+    def reads(self, box: Box) -> Reads:
+        """Return what reading a box takes: a read per chunk, of a large one without filters only its rows."""
+        index, count, size = self._stored_chunks(), 0, 0
+        axis = next((axis for axis, length in enumerate(self._block) if length > 1), 0)
+        for piece in self.touching(box):
+            stored = index.find(piece.index) if piece.count == 1 else None
+            if stored is None:
+                continue
+            length = stored.size
+            if self.chunk is None:
+                (start, part), (first, end) = self.extent(piece), box[axis]
+                rows = min(start[axis] + part[axis], end) - max(start[axis], first)
+                length = length // self._block[axis] * rows
+            count, size = count + 1, size + length
+        return Reads(count, size)
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The block of a chunk, or the damage in its place; few blocks for all that were never written."""

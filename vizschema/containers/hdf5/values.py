@@ -26,6 +26,7 @@ from vizschema.containers.values import (
     ChunkDamaged,
     Grid,
     Piece,
+    Reads,
     absent_blocks,
     box_around,
     boxes,
@@ -129,6 +130,11 @@ class Contiguous(Hdf5Values):
             return self
         take, name = self._source.take, self._name
         return Spans(take, name, self.dtype, self._stored, self.shape, box, steps, self._pool, at_once=True)
+
+    def reads(self, box: Box) -> Reads:
+        """Return what reading a box takes; nothing if no value was ever written."""
+        spans = self.spans(box, [1] * len(box))
+        return spans.reads() if isinstance(spans, Spans) else Reads(0, 0)
 
     def _block_of(self, dataset: Any, creation: Any) -> Place:
         compact = creation.get_layout() == h5d.COMPACT

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from vizschema.containers.bytes.sources import Buffer, Bytes, Held, Source, require_length
 from vizschema.containers.remote.files import RemoteRanges
 from vizschema.containers.remote.store import Answer, Missing, Remote, place_of
-from vizschema.containers.values import Block, Box, ChunkDamaged, Piece, Placed, Values
+from vizschema.containers.values import Block, Box, ChunkDamaged, Piece, Placed, Reads, Values, reads_of
 from vizschema.containers.zarr.values import ZarrValues
 from vizschema.errors import NotAnArchive
 
@@ -190,6 +190,10 @@ class WatchedValues:
     def touching(self, box: Box) -> Iterator[Piece]:
         """The pieces that touch a box, in storage order; all of them where that is unknown."""
         return self._values.touching(box) if isinstance(self._values, Placed) else self._values.pieces()
+
+    def reads(self, box: Box) -> Reads | None:
+        """Return what reading a box takes; None if that is unknown."""
+        return reads_of(self._values, box)
 
     def read(self, piece: Piece) -> Iterator[Block | ChunkDamaged]:
         """The blocks of a piece; a damaged chunk in their place, and the others follow."""

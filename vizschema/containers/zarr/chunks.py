@@ -18,6 +18,7 @@ from vizschema.containers.values import (
     Block,
     Box,
     ChunkDamaged,
+    Reads,
     boxes,
     clipped,
     grid_counts,
@@ -134,6 +135,19 @@ def chunk_blocks(
         at = number + 1
         if number < index.absent.size:
             yield from _inner(layout, cell.inner(pipeline.shard, number), source, index, number, buffers, target)
+
+
+def inner_reads(cell: Cell, source: Source, box: Box) -> Reads:
+    """Return what reading those chunks of a shard takes that touch a box, by its index; raises `ChunkDamaged`."""
+    shard = cell.pipeline.shard
+    assert shard is not None  # asked of shards only  # noqa: S101
+    try:
+        index = _Index(shard, source, cell.counts(shard))
+    except ChunkDamaged as damaged:
+        raise damaged.at(cell.key) from None
+    stored, _ = cell.touching(shard, box, np.flatnonzero(~index.absent))
+    lengths = np.minimum(index.entries[stored, 1], np.uint64(source.size))
+    return Reads(1 + stored.size, index_bytes(shard, index.absent.size) + int(lengths.sum()))
 
 
 def _inner(

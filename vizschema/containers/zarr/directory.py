@@ -169,7 +169,7 @@ class ZarrDirectory:
 
         names, layout = located(self._walk, path, at)
         chunks = FileChunks(folders, names)
-        return ZarrValues(layout, chunks, self._pool, lambda: chunks)
+        return ZarrValues(layout, chunks, self._pool, lambda: chunks, chunks.size_of)
 
     def close(self) -> None:
         """Let go of the root and of the folders of chunks; every other one was let go of on the way."""
@@ -301,6 +301,21 @@ class FileChunks:
             os.close(fd)
             raise ChunkDamaged("undecodable", "a folder, FIFO, socket or device, not a file")
         return OpenFile(fd, status.st_size)
+
+    def size_of(self, key: str) -> int | None:
+        """Return the bytes of the file under a key; None for what is not a file."""
+        *above, name = key.split("/")
+        try:
+            folder = self._folders.entered((*self._names, *above))
+            try:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            if error.errno in OURS:
+                raise
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def members(self) -> Iterator[tuple[str, bool]]:
         """The name of every member, and whether it is a folder; in any order, and however many there are."""

@@ -15,6 +15,7 @@ from vizschema.containers.values import (
     ChunkDamaged,
     Grid,
     Piece,
+    Reads,
     absent_blocks,
     box_around,
     cells,
@@ -23,7 +24,7 @@ from vizschema.containers.values import (
     places,
     touches,
 )
-from vizschema.containers.zarr.chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, innermost
+from vizschema.containers.zarr.chunks import Cell, Outcome, Place, block_bytes, chunk_blocks, inner_reads, innermost
 from vizschema.containers.zarr.layout import Layout, layout_of
 from vizschema.containers.zarr.listing import Listable, Listing, listing_of
 from vizschema.containers.zarr.walk import At, Walk
@@ -49,10 +50,18 @@ def located(walk: Walk, path: str, at: At = lambda _: None) -> tuple[list[str], 
 
 
 class ZarrValues:
-    """The stored values of one Zarr array, as `Values`."""
+    """The stored values of one Zarr array, as `Values`.
+
+    `opened_folder` lists what is there, `size_of` gives the stored bytes under a key; None where a store cannot.
+    """
 
     def __init__(
-        self, layout: Layout, opened: Opener, pool: BufferPool, opened_folder: Callable[[], Listable] | None = None
+        self,
+        layout: Layout,
+        opened: Opener,
+        pool: BufferPool,
+        opened_folder: Callable[[], Listable] | None = None,
+        size_of: Callable[[str], int | None] | None = None,
     ) -> None:
         self.dtype = layout.dtype
         self.shape = layout.shape
@@ -60,6 +69,7 @@ class ZarrValues:
         self._opened = opened
         self._pool = pool
         self._opened_folder = opened_folder
+        self._size_of = size_of
         self._listing: Listing | None = None
         self.fill = layout.fill
         inner = layout.chunk if layout.pipeline.shard is None else innermost(layout.pipeline)
@@ -98,6 +108,35 @@ class ZarrValues:
         for index in cells(box, self._counts, self._layout.chunk):
             yield self._piece(index, place_of(index, self._counts), decoded)
 
+    def reads(self, box: Box) -> Reads | None:
+        """Return what reading a box takes: a read per chunk; of a shard that is read in part, its index too."""
+        if self._size_of is None:
+            return None
+        count = size = 0
+        sharded = self._layout.pipeline.shard is not None and not self._layout.pipeline.stages
+        for piece in self.touching(box):
+            stored = self._size_of(piece.key) if piece.count == 1 else None
+            if stored is None:
+                continue
+            found = Reads(1 + piece.chunks if sharded else 1, stored)
+            if sharded and not self._within(piece, box):
+                found = self._inner_reads(piece, box)
+            count, size = count + found.number, size + found.bytes
+        return Reads(count, size)
+
+    def _within(self, piece: Piece, box: Box) -> bool:
+        """Whether all of a piece is in a box."""
+        sides = zip(*self.extent(piece), box, strict=True)
+        return all(first <= at and at + length <= end for at, length, (first, end) in sides)
+
+    def _inner_reads(self, piece: Piece, box: Box) -> Reads:
+        """Return what reading those chunks of a shard takes that touch a box; its index is read."""
+        source = self._opened(piece.key)
+        if source is None:
+            return Reads(0, 0)
+        with closing(source):
+            return inner_reads(self._cell(piece), source, box)
+
     def extent(self, piece: Piece) -> tuple[Place, Place]:
         """The index of the first entry of a piece, and the shape of what it holds; of a gap, of a box around it."""
         return box_around(piece, self._grid)
@@ -126,11 +165,13 @@ class ZarrValues:
         if source is None:
             yield from self._absent(piece)
             return
+        with closing(source), self._pool.borrowed() as buffers:
+            yield from chunk_blocks(self._layout, self._cell(piece), source, buffers, target)
+
+    def _cell(self, piece: Piece) -> Cell:
         place = place_of(piece.index, self._counts)
         start = tuple([at * length for at, length in zip(place, self._layout.chunk, strict=True)])
-        cell = Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
-        with closing(source), self._pool.borrowed() as buffers:
-            yield from chunk_blocks(self._layout, cell, source, buffers, target)
+        return Cell(self._layout.pipeline, start, self._layout.chunk, piece.key)
 
     def _absent(self, piece: Piece) -> Iterator[Outcome]:
         """The fill value in place of a piece, or why it is none: what lies in its place, or under other keys."""

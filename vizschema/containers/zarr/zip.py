@@ -71,6 +71,11 @@ class ZipFolder:
             found = found.get(step) if isinstance(found, dict) else None
         return None if isinstance(found, dict) else found
 
+    def size_of(self, key: str) -> int | None:
+        """Return the bytes of the member under a key, as they are stored; None if there is none."""
+        member = self.find(key)
+        return None if member is None else member.packed
+
     def members(self) -> Iterator[tuple[str, bool]]:
         """The name of every member, and whether it is a folder."""
         return ((name, isinstance(found, dict)) for name, found in self._tree.items())
@@ -109,7 +114,7 @@ class ZarrZip:
 
         names, layout = located(self._walk, path)
         folder = reduce(ZipFolder.enter, names, self._root)
-        return ZarrValues(layout, lambda key: self._chunk(folder, key), self._pool, lambda: folder)
+        return ZarrValues(layout, lambda key: self._chunk(folder, key), self._pool, lambda: folder, folder.size_of)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,12 +1,17 @@
 // What follows from the nodes of a description, as "Measuring" of the chapter says: axes, series, and fields of nodes.
 
+import { isWhole } from "./json.mjs";
+
 const SHOWN = 16;
 const isText = (value) => typeof value === "string";
-const isWhole = (value) => typeof value === "number" && Number.isInteger(value) && value >= 0;
+/** By the numbers of characters; texts of JavaScript are in order of their halves, which differs above U+D7FF alone. */
 const byCode = (one, other) => {
-  const [a, b] = [[...one], [...other]];
-  const at = a.findIndex((character, index) => character !== b[index]);
-  return at < 0 || at >= b.length ? a.length - b.length : a[at].codePointAt(0) - b[at].codePointAt(0);
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  if (at === one.length || at === other.length) return one.length - other.length;
+  const [a, b] = [one.charCodeAt(at), other.charCodeAt(at)];
+  const lifted = (unit) => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);
+  return lifted(a) - lifted(b);
 };
 const sorted = (texts) => [...new Set(texts)].sort(byCode);
 const numbers = (values) => [...new Set(values)].sort((a, b) => a - b);
@@ -14,32 +19,36 @@ const parentOf = (path) => path.slice(0, path.lastIndexOf("/")) || "/";
 const nameOf = (path) => path.slice(path.lastIndexOf("/") + 1);
 const axisOf = (name) => (name ?? "").split(":")[0];
 const attributesOf = (node) => node?.attributes ?? {};
+/** An object of entries that has no other names. */
+const table = (entries = []) => entries.reduce((found, [key, value]) => ((found[key] = value), found), Object.create(null));
 
 /** A copy of a description in which all that follows from the primary fields of its nodes was made again. */
 export function derived({ container, values, nodes: given }) {
-  const nodes = Object.fromEntries(sorted(Object.keys(given)).map((path) => [path, { ...given[path] }]));
-  const members = {};
+  const entries = given instanceof Map ? [...given] : Object.entries(given);
+  const nodes = table(entries.sort(([one], [other]) => byCode(one, other)).map(([path, node]) => [path, { ...node }]));
+  const members = Object.create(null);
   for (const path of Object.keys(nodes)) if (path !== "/") (members[parentOf(path)] ??= []).push(path);
-  for (const [path, node] of Object.entries(nodes)) complete(nodes, members, path, node);
+  const taken = takenScopes(nodes);
+  for (const [path, node] of Object.entries(nodes)) complete(nodes, members, path, node, taken);
   const whole = { container, values, nodes, axes: axes(nodes), series: series(nodes, members) };
   const absent = notCaptured(nodes);
   return Object.keys(absent).length ? { ...whole, not_captured: absent } : whole;
 }
 
-function complete(nodes, members, path, node) {
+function complete(nodes, members, path, node, taken) {
   if (node.kind === "group") node.members = (members[path] ?? []).length;
   const unused = sorted(Object.keys(attributesOf(node)).filter((key) => key.startsWith("scope_")).map((key) => key.slice(6)))
-    .filter((axis) => holderOf(nodes, path, axis) === path && !isTaken(nodes, path, axis));
+    .filter((axis) => holderOf(nodes, path, axis) === path && !taken.has(`${path} ${axis}`));
   delete node.unused_scopes;
   if (unused.length) node.unused_scopes = unused.slice(0, SHOWN);
   if (node.kind !== "array") return;
   if (node.axes?.length === 1 && node.axes[0] === nameOf(path)) node.coordinate = true;
-  node.roles = {};
+  node.roles = table();
   for (const [axis, ...role] of (node.axes ?? []).map((name) => (name ?? "").split(":")))
     if (role.length) (node.roles[role.join(":")] ??= []).push(axis);
   const references = Object.entries(node.attributes).filter(([, path]) => isText(path) && path.startsWith("/"))
     .flatMap(([name, target]) => referenceOf(nodes, path, name, target));
-  if (references.length) node.references = Object.fromEntries(references);
+  if (references.length) node.references = table(references);
 }
 
 function referenceOf(nodes, owner, name, path) {
@@ -55,7 +64,7 @@ function referenceOf(nodes, owner, name, path) {
 /** How many blocks there are along each axis whose blocks have a length, by the name of their axis. */
 function blocksOf({ axes, shape, attributes }) {
   const lengths = (axes ?? []).map((axis, at) => [axis, shape[at], attributes[`block_${axis}`]]);
-  return Object.fromEntries(lengths.filter(([, , length]) => isWhole(length) && length)
+  return table(lengths.filter(([, , length]) => isWhole(length) && length)
     .map(([axis, size, length]) => [`${axis}_block`, Math.ceil(size / length)]));
 }
 
@@ -64,6 +73,7 @@ const sized = (nodes, path, names) => (nodes[path].axes ?? []).flatMap((axis, at
   names(axis).map((name) => JSON.stringify([name, axis && keyOf(nodes, path, axisOf(axis)), nodes[path].shape[at]])));
 
 /** The key of an axis in `axes`: with the label of the scope in which it is at a path. */
+export const scopedKey = keyOf;
 function keyOf(nodes, path, axis) {
   const holder = holderOf(nodes, path, axis);
   return holder === undefined ? axis : `${axis}@${nodes[holder].attributes[`scope_${axis}`]}`;
@@ -76,15 +86,20 @@ function holderOf(nodes, path, axis) {
   return undefined;
 }
 
-const isTaken = (nodes, holder, axis) => Object.entries(nodes).some(([path, node]) =>
-  (node.axes ?? []).some((name) => axisOf(name) === axis) && holderOf(nodes, path, axis) === holder);
+/** Each holder of a label, with the axis, that an array takes it for. */
+function takenScopes(nodes) {
+  const taken = new Set();
+  for (const [path, node] of Object.entries(nodes))
+    for (const name of node.axes ?? []) if (name) taken.add(`${holderOf(nodes, path, axisOf(name))} ${axisOf(name)}`);
+  return taken;
+}
 
 function axes(nodes) {
-  const found = {};
+  const found = table();
   const see = (path, axis, size) => {
-    const seen = ((found[keyOf(nodes, path, axis)] ??= {})[size] ??= { count: 0, first: [] });
+    const seen = ((found[keyOf(nodes, path, axis)] ??= table())[size] ??= { count: 0, first: [] });
     seen.count += 1;
-    seen.first = sorted([...seen.first, path]).slice(0, 2);
+    if (seen.first.length < 2 && !seen.first.includes(path)) seen.first.push(path); // nodes come sorted
   };
   for (const [path, node] of Object.entries(nodes)) {
     if (node.kind === "array") node.axes?.forEach((name, at) => axisOf(name) && see(path, axisOf(name), node.shape[at]));
@@ -98,10 +113,10 @@ function axes(nodes) {
 }
 
 function series(nodes, members) {
-  const found = {};
+  const found = table();
   for (const [path, node] of Object.entries(nodes)) {
     if (node.kind !== "group") continue;
-    const families = {};
+    const families = table();
     for (const member of members[path] ?? []) {
       const [, stem, digits] = nameOf(member).match(/^(.+)_([0-9]{1,9})$/s) ?? [];
       if (stem !== undefined) (families[stem] ??= []).push([member, digits]);
@@ -120,24 +135,35 @@ function familyOf(nodes, members, parent, stem, family) {
   const own = attributesOf(nodes[parent]);
   const by = [parent, "/metadata"].slice(0, family.length ? 2 : 1).find((path) => (attributesOf(nodes[path])[`num_${stem}s`] ?? null) !== null);
   const declared = by === undefined ? null : attributesOf(nodes[by])[`num_${stem}s`];
-  const count = isWhole(declared) ? declared : null;
-  const present = Array.isArray(own.present) && own.present.every(isWhole) ? numbers(own.present) : null;
+  const count = isWhole(declared) ? Number(declared) : null;
+  const present = Array.isArray(own.present) && own.present.every(isWhole) ? numbers(own.present.map(Number)) : null;
   const indices = family.map(([, digits]) => Number(digits)).sort((a, b) => a - b);
   const end = Math.max(0, ...indices.map((index) => index + 1), by === parent ? (count ?? 0) : 0);
-  const missing = (present ?? Array.from({ length: end }, (_, index) => index)).filter((index) => !indices.includes(index));
-  const undeclared = indices.filter((index) => (present ? !present.includes(index) : count !== null && index >= count));
+  const known = new Set(indices);
+  const { missing, missing_count } = present ? listed(present.filter((index) => !known.has(index))) : gaps(end, known);
+  const expected = new Set(present);
+  const undeclared = indices.filter((index) => (present ? !expected.has(index) : count !== null && index >= count));
   const paths = family.map(([path]) => path);
   return {
-    stem, indices, missing: missing.slice(0, SHOWN), missing_count: missing.length, declared: count, declared_by: by ?? null,
+    stem, indices, missing, missing_count, declared: count, declared_by: by ?? null,
     present: present?.slice(0, SHOWN) ?? null, undeclared: undeclared.slice(0, SHOWN), partial: own.partial === true,
     siblings: (members[parent] ?? []).length, digits: numbers(family.map(([, digits]) => digits.length)),
     kinds: sorted(paths.map((path) => nodes[path].kind)), ...alike(nodes, paths), members: inner(nodes, members, family),
   };
 }
 
+const listed = (missing) => ({ missing: missing.slice(0, SHOWN), missing_count: missing.length });
+
+/** The first numbers below an end, which may be large, that are not known, and how many there are. */
+function gaps(end, known) {
+  const missing = [];
+  for (let index = 0; index < end && missing.length < SHOWN; index += 1) if (!known.has(index)) missing.push(index);
+  return { missing, missing_count: end - known.size };
+}
+
 function alike(nodes, paths) {
   const arrays = paths.map((path) => nodes[path]).filter((node) => node.kind === "array");
-  const shapes = Object.values(Object.fromEntries(arrays.map(({ shape }) => [shape.join(), shape])));
+  const shapes = [...new Map(arrays.map(({ shape }) => [shape.join(), shape])).values()];
   const compare = (one, other) => one.map((size, at) => size - (other[at] ?? -1)).find((less) => less) ?? one.length - other.length;
   return { dtypes: sorted(arrays.map(({ dtype }) => dtype)), shapes: shapes.sort(compare) };
 }
@@ -149,13 +175,15 @@ function inner(nodes, members, family) {
     kind: isText(nodes[path].attributes.kind) ? nodes[path].attributes.kind : null,
   }));
   const names = sorted(groups.flatMap(({ names }) => [...names]));
-  return Object.fromEntries(names.map((name) => {
+  const kinds = new Map();
+  for (const { kind, names: own } of groups) {
+    const { all, some } = kinds.get(kind) ?? { all: own, some: new Set() };
+    kinds.set(kind, { all: new Set([...all].filter((name) => own.has(name))), some: new Set([...some, ...own]) });
+  }
+  const least = groups.filter(({ kind, names: own }) => own.size === kinds.get(kind).all.size);
+  return table(names.map((name) => {
     const having = groups.filter(({ names }) => names.has(name));
-    const absent = groups.filter((group) => {
-      const kin = groups.filter(({ kind }) => kind === group.kind);
-      const only = [...group.names].every((each) => kin.every(({ names }) => names.has(each)));
-      return only && !group.names.has(name) && kin.some(({ names }) => names.has(name));
-    });
+    const absent = least.filter(({ kind, names: own }) => !own.has(name) && kinds.get(kind).some.has(name));
     const paths = having.map(({ path }) => `${path}/${name}`);
     return [name, { absent: absent.map(({ index }) => index).sort((a, b) => a - b).slice(0, SHOWN), ...alike(nodes, paths) }];
   }));
@@ -163,7 +191,7 @@ function inner(nodes, members, family) {
 
 function notCaptured(nodes) {
   const listed = attributesOf(nodes["/"]).not_captured;
-  const found = {};
+  const found = table();
   for (const text of Array.isArray(listed) ? listed.filter(isText) : []) {
     const end = text.indexOf(": ");
     const reason = text.slice(end + 2);

@@ -27,3 +27,15 @@ export function profiles(version) {
   return Object.fromEntries(
     names.map((name) => [name, levels.map(([level, severity]) => [read(version, name, `${level}.schema.json`).$id, severity])]));
 }
+
+/** What is measured for each profile of a version: the entries of its `facts.json`, those of what it extends first. */
+export function facts(version) {
+  const of = (name) => {
+    const { extends: others = [], facts: own = [] } = read(folderOf(name, version), "facts.json");
+    return [...others.flatMap(of), ...own];
+  };
+  return Object.fromEntries(Object.keys(profiles(version)).map((name) => [name, of(name)]));
+}
+
+const folderOf = (name, version) =>
+  [`${version}/${name}`, ...versions().map((each) => `${each}/${name}`)].find((path) => existsSync(join(SPEC, path, "facts.json")));

@@ -1,4 +1,4 @@
-// What the code of Ajv calls: how many characters a text has, and whether two JSON values are equal.
+// What the code of Ajv calls: how many characters a text has, whether two JSON values are equal, and errors added to others.
 
 /** The number of Unicode characters of a text. */
 export const length = (text) => {
@@ -14,4 +14,11 @@ export function equal(one, other) {
   if (Array.isArray(one) !== Array.isArray(other)) return false;
   const keys = Object.keys(one);
   return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && equal(one[key], other[key]));
+}
+
+/** The errors so far (null: none) and further ones, in one list. */
+export function joined(errors, more) {
+  if (errors === null) return more;
+  for (const error of more) errors.push(error);
+  return errors;
 }

@@ -22,7 +22,7 @@ from vizschema.sources.folder import opened
 from vizschema.sources.item import digest
 from vizschema.sources.rows import measured_rows
 
-ENGINE = {"answers", "mapping", "migrate", "operations", "plan", "proof"}
+ENGINE = {"answers", "mapping", "migrate", "operations", "plan"}
 
 MAPPING = """\
 mapping = "1.0"

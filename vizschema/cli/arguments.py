@@ -228,6 +228,7 @@ def migrate(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="memory for all decoded arrays of the source together (default: 4G)",
     )
+    _add_trust(parser)
 
 
 def benchmark(parser: argparse.ArgumentParser) -> None:
@@ -283,16 +284,20 @@ def rest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="the action and its arguments")
 
 
-def _add_reading_options(parser: argparse.ArgumentParser, *, clusters: bool = True) -> None:
-    """Add the options that say how archives are read; with `clusters`, by Dask too."""
-    parser.add_argument(
-        "--jobs", type=threads, metavar="N", help="threads, of all archives together (default: one per CPU)"
-    )
+def _add_trust(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust",
         action="store_true",
         help="read in this process, without the sandbox; for archives you trust",
     )
+
+
+def _add_reading_options(parser: argparse.ArgumentParser, *, clusters: bool = True) -> None:
+    """Add the options that say how archives are read; with `clusters`, by Dask too."""
+    parser.add_argument(
+        "--jobs", type=threads, metavar="N", help="threads, of all archives together (default: one per CPU)"
+    )
+    _add_trust(parser)
     parser.set_defaults(dask=None)
     if clusters:
         parser.add_argument(

@@ -13,14 +13,14 @@ from vizschema.text import archive_name, count, escape_text
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+", re.ASCII)
 
 
-def suggest(source: str, out: str | None, memory: int) -> int:
+def suggest(source: str, out: str | None, memory: int, *, isolated: bool) -> int:
     """0 after the draft of a mapping was printed, or written to a new file.
 
     Raises `NotAnArchive` where the source cannot be read, `Refused` where it needs no migration.
     """
     stem = Path(out).stem if out else Path(archive_name(source)).name.partition(".")[0]
     name = _NOT_A_NAME.sub("-", stem.lower()).strip("-0123456789")[:64] or "own"
-    text = suggested(source, name, memory)
+    text = suggested(source, name, memory, isolated=isolated)
     if not printed_or_written(text, out):
         return 0
     dialect = read(Path(str(out)))

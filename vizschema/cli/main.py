@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vizschema.cli.validation import Order
     from vizschema.project.choice import Choice
 
-_READING = ("describe", "diff", "digest", "show", "validate")
+_READING = ("describe", "diff", "digest", "migrate", "show", "validate")
 """The commands by which a worker reads archives."""
 
 INTERRUPTED = 130
@@ -166,7 +166,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
     source, target, out = arguments.source, arguments.target, arguments.out
     require_target(source, target, suggests=arguments.suggest, out=out)
     if arguments.suggest:
-        return suggest(source, out, arguments.memory)
+        return suggest(source, out, arguments.memory, isolated=not arguments.trust)
     return migrate(
         arguments.source,
         arguments.target,
@@ -177,6 +177,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
         arguments.container,
         arguments.memory,
         dry_run=arguments.dry_run,
+        isolated=not arguments.trust,
     )
 
 

@@ -31,6 +31,7 @@ def migrate(
     memory: int,
     *,
     dry_run: bool,
+    isolated: bool,
 ) -> int:
     """0 after the result was written, judged and proved; 1 where it is refused, 2 where answers are missing."""
     answers = {**_answers(file), **_pairs("--set", given)}
@@ -47,6 +48,7 @@ def migrate(
                     container=container,
                     dry_run=dry_run,
                     memory=memory,
+                    isolated=isolated,
                 )
             return _show(done, target)
         except Unanswered as missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from vizschema.migration.mapping import Dialect, chosen
 from vizschema.migration.plan import Plan
 from vizschema.migration.proof import RECORD, prove, record
 from vizschema.sources.beside import Beside, added
-from vizschema.sources.folder import opened
 from vizschema.sources.item import Tree
+from vizschema.worker.source import opened
 from vizschema.writer.plan import Array
 from vizschema.writer.target import replacing, require_free
 from vizschema.writer.write import write
@@ -60,6 +61,7 @@ def migrate(
     container: str | None = None,
     dry_run: bool = False,
     memory: int = MEMORY,
+    isolated: bool = False,
 ) -> Migrated:
     """Write the source at `target` as an archive of the specification, and prove that its values are there.
 
@@ -73,6 +75,7 @@ def migrate(
         container: The container of the result (None: by the suffix of `target`).
         dry_run: Plan only, and write nothing.
         memory: Most bytes of all decoded arrays of the source together.
+        isolated: Read the source in a sandboxed process, for untrusted sources.
 
     Raises:
         Refused: Something in the source is neither mapped nor lost with a reason, or the proof failed.
@@ -83,7 +86,8 @@ def migrate(
         SpecError: The mapping is malformed.
     """
     _require_free(Path(source), Path(target))
-    with opened(source) as tree:
+    read = partial(opened, isolated=isolated, memory=memory)
+    with read(source) as tree:
         require_fit(tree, memory)
         dialect = chosen(mapping, tree)
         if "refuse" in dialect.document:
@@ -92,7 +96,7 @@ def migrate(
         created = plan.answers.created()
         if created is not None:
             plan.attributes.setdefault("/", {})["created_at"] = created
-        extra = added(beside or {})
+        extra = added(beside or {}, read)
         if plan.problems:
             raise Refused(plan.problems)
         if plan.answers.questions:

@@ -11,7 +11,7 @@ from vizschema.containers.formats import FOLDER, SUFFIXES
 from vizschema.errors import NotAnArchive
 from vizschema.sources import archives
 from vizschema.sources.files import READERS
-from vizschema.sources.item import Item, Tree, in_memory
+from vizschema.sources.item import Item, Tree
 from vizschema.sources.shelf import Shelf
 
 MAX_FILES = 10_000
@@ -43,20 +43,6 @@ def opened(path: str) -> Iterator[Tree]:
             twice = Item(item.path, "object", reason="two nodes have this path")
             found[item.path] = twice if item.path in found else item
         yield dict(sorted(found.items()))
-
-
-def item_of(file: str, node: str) -> Item:
-    """An item with its values in memory: the array `node` of a source, which is a file of one array where it is empty.
-
-    Raises `NotAnArchive`.
-    """
-    with opened(file) as tree:
-        if (node or "/") not in tree:
-            raise NotAnArchive(path=file, expected=f"the array {node}", found=", ".join(list(tree)[:8]))
-        item = tree[node or "/"]
-        if item.kind != "array":
-            raise NotAnArchive("cannot be read", path=file, expected="an array", found=item.reason or item.kind)
-        return in_memory(node, item.values())
 
 
 def _is_zarr(folder: Path) -> bool:

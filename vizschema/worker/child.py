@@ -12,6 +12,7 @@ a list that begins with what it is:
     facts PATH FACTS COVERAGE   what the values of an array hold, and how many chunks and bytes of it were read
     picture PATH PICTURE what an array looks like
     end RESULT           carried out; what the function gives
+    (bytes)              after the end of `values`: what it gives, in pieces that are not JSON
     error CLASS TEXT {}  not carried out: an exception of vizschema, and its fields
     limit TEXT           not carried out: out of memory
 
@@ -25,7 +26,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -40,6 +41,9 @@ from vizschema.worker.sandbox import confine, limit_resources
 
 _STACK = 1 << 20
 """Bytes of a thread's stack, all of which count as memory."""
+
+_PIECE = 8 << 20
+"""Bytes of values in one message."""
 
 _TOLD_EVERY = 0.1
 """Seconds."""
@@ -71,6 +75,17 @@ class Channel:
                 rest = rest[os.write(self._fd, rest) :]
             self._posted = bytearray()
 
+    def stream(self, raw: memoryview) -> None:
+        """Send bytes as they are, in messages that are not JSON: the other end knows how many come."""
+        for start in range(0, len(raw), _PIECE):
+            piece = raw[start : start + _PIECE]
+            with self._lock:
+                self._posted += len(piece).to_bytes(messages.HEADER, "big")
+                rest = memoryview(bytes(self._posted) + piece)
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
+                self._posted = bytearray()
+
 
 @dataclass(slots=True)
 class Session:
@@ -80,6 +95,8 @@ class Session:
     container: Container | None = None
     description: Description = field(default_factory=dict)
     arrays: dict[str, Any] = field(default_factory=dict)
+    items: Mapping[str, Any] = field(default_factory=dict)
+    stack: ExitStack = field(default_factory=ExitStack)
 
 
 def describe(arguments: Mapping[str, Any], session: Session) -> None:
@@ -171,6 +188,40 @@ def take(arguments: Mapping[str, Any], session: Session) -> None:
     session.channel.send("end", b64encode(values.tobytes()).decode())
 
 
+def source(arguments: Mapping[str, Any], session: Session) -> None:
+    """Streams the items of the source of a migration at `path` (hex of its bytes), which stays open."""
+    from dataclasses import fields
+
+    from vizschema.sources.folder import opened
+    from vizschema.sources.item import Item
+
+    names = [field.name for field in fields(Item) if field.name != "read"]
+    session.items = session.stack.enter_context(opened(os.fsdecode(bytes.fromhex(arguments["path"]))))
+    for item in session.items.values():
+        session.channel.send("item", {name: getattr(item, name) for name in names})
+    session.channel.send("end", None)
+
+
+def values(arguments: Mapping[str, Any], session: Session) -> None:
+    """Sends the dtype and the size of the values of the item at `path`, then their bytes; of texts, a list of them."""
+    import numpy as np
+
+    from vizschema.description import ITEM_BYTES
+
+    found = np.ascontiguousarray(session.items[arguments["path"]].values())
+    if found.dtype.kind in "UTO":
+        texts = found.astype(object).ravel().tolist()
+        if not all(isinstance(text, str) for text in texts):
+            raise NotAnArchive("cannot be read: its values are objects", path=arguments["path"])
+        session.channel.send("end", texts)
+        return
+    plain = found.dtype.name in ITEM_BYTES
+    code = found.dtype.name if plain else f"V{found.dtype.itemsize}" if found.dtype.fields else found.dtype.str
+    session.channel.send("end", {"code": code, "size": found.nbytes})
+    if found.nbytes:
+        session.channel.stream(found.reshape(-1).view(np.uint8).data)
+
+
 def _cpu_bound(form: str) -> Callable[[int], object]:
     """What ends this process after so many seconds of CPU, 0 for never: no call of libhdf5 can be interrupted."""
     if form != "hdf5":
@@ -202,6 +253,8 @@ FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Session], None]] = {
     "scan": scan,
     "draw": draw,
     "take": take,
+    "source": source,
+    "values": values,
 }
 
 

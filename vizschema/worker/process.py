@@ -182,6 +182,24 @@ class Worker:
             if message[0] == "end":
                 return
 
+    def fill(self, part: memoryview) -> None:
+        """Put the bytes that the worker streams after its last message into `part`, all of it; raises `WorkerDied`."""
+        while part:
+            self._watch.heard()
+            self._waiting = True
+            try:
+                piece = messages.read(self._forked.stdout)
+            except EOFError:
+                raise self._death() from None
+            except messages.Malformed:
+                raise self.senseless() from None
+            finally:
+                self._waiting = False
+            if not piece or len(piece) > len(part):
+                raise self.senseless()
+            part[: len(piece)] = piece
+            part = part[len(piece) :]
+
     def _started(self) -> int:
         """The id of the process, once it was forked; raises `VizschemaError`."""
         try:

@@ -17,9 +17,9 @@ from vizschema.migration.drafting.series import Family, families
 from vizschema.migration.drafting.toml import comment, toml
 from vizschema.migration.migrate import require_fit
 from vizschema.rules import versions
-from vizschema.sources.folder import opened
 from vizschema.sources.item import Item, Tree
 from vizschema.text import count, shorten
+from vizschema.worker.source import opened
 
 MAX_FAMILIES = 200
 """Most rules for arrays in a draft: what has more different names is not a layout of series."""
@@ -53,12 +53,14 @@ class _Draft:
     taken: dict[str, str] = field(default_factory=dict)
 
 
-def suggested(source: str, name: str, memory: int) -> str:
+def suggested(source: str, name: str, memory: int, *, isolated: bool = False) -> str:
     """The draft of a mapping for the source at a path, called `name`; `memory` bounds each array that is read.
+
+    With `isolated`, a sandboxed process reads it.
 
     Raises `NotAnArchive` where it cannot be read, `Refused` where it needs no migration, or is too large.
     """
-    with opened(source) as tree:
+    with opened(source, isolated=isolated, memory=memory) as tree:
         require_fit(tree, memory)
         return drafted(tree, name, versions.newest().version)
 

@@ -42,6 +42,9 @@ class Measured:
     take: Callable[[str, Sequence[tuple[int, int]]], Any]
     """The values of a box of an array, a NumPy array; raises `NotAnArchive`, `Damaged`."""
 
+    weigh: Callable[[Sequence[str]], Mapping[str, int | None]]
+    """The stored bytes of arrays by path, None where they are unknown; raises `WorkerDied`."""
+
     def with_values(self, entries: Entries, paths: Sequence[str] | None = None) -> Description:
         """Return the description with the facts that `entries` ask for; without them if no worker is left to read.
 
@@ -76,6 +79,7 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, values: bool = T
                 lambda entries, paths: there.scan(entries, reading, paths),
                 lambda wanted, every: there.draw(wanted, every=every),
                 lambda path, box: _array(there.description["nodes"][path], path, box, there.take(path, box)),
+                there.weigh,
             )
         return
     from vizschema.containers.opening import open_container
@@ -103,7 +107,12 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, values: bool = T
         def taken(path: str, box: Sequence[tuple[int, int]]) -> Any:
             return selectable(path)[tuple(slice(*side) for side in box)]
 
-        yield Measured(description, (), scanned, drawn, taken)
+        def weighed(paths: Sequence[str]) -> Mapping[str, int | None]:
+            from vizschema.scan.sizes import stored_bytes
+
+            return dict(stored_bytes(container, description["nodes"], paths))
+
+        yield Measured(description, (), scanned, drawn, taken, weighed)
 
 
 def _selectable(container: Container, path: str) -> Any:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import jsonschema
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from vizschema.conformance.examples import write_example
 from vizschema.outline.picture import BARS, RAMP, bar_line, map_lines
 from vizschema.outline.tree import Tree, tree_lines
 from vizschema.rules import versions
+from vizschema.text import size_words
 
 SCHEMA = json.loads((versions.root() / "show.schema.json").read_bytes())
 
@@ -83,7 +85,7 @@ def test_every_node_is_in_a_row_of_the_tree(real: Path) -> None:
         nodes = vizschema.describe(path)["nodes"]
         flat = {each: node | {"kind": "object", "reason": each} for each, node in nodes.items() if each != "/"}
         assert [row.path for row in Tree({"/": nodes["/"], **flat}).rows()] != []
-        assert sum(row.count for row in Tree({"/": nodes["/"], **flat}).rows()) == len(nodes) - 1
+        assert sum(len(row.paths) for row in Tree({"/": nodes["/"], **flat}).rows()) == len(nodes) - 1
 
 
 def test_a_line_is_as_wide_as_the_terminal(
@@ -117,6 +119,45 @@ def test_an_output_that_is_not_utf8_gets_plain_characters(run: str, monkeypatch:
     assert main(["show", run, "/activations/layer_00"]) == 0
     out.seek(0)
     assert "\\u" not in out.read()
+
+
+# Stored bytes
+
+
+@pytest.mark.parametrize("trust", [[], ["--trust"]])
+def test_stored_bytes_are_added_up_over_series_and_groups(
+    run: str, trust: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+    files = [each for each in (Path(run) / "activations").rglob("*") if each.is_file() and each.name != "zarr.json"]
+    stored = sum(each.stat().st_size for each in files)
+    assert main(["show", run, "--sizes", "--json", *trust]) == 0
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    assert document["node"]["stored"] == stored
+    assert {row["path"]: row["stored"] for row in document["tree"]} == {
+        "/activations": stored,
+        "/activations/layer_00": stored,
+        "/metadata": 0,
+    }
+    assert main(["show", run, "--sizes", *trust]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(f", stored {size_words(stored)}")
+    assert f"each · stored {size_words(stored)} together" in lines[2]
+    assert "stored" not in lines[3]
+
+
+def test_stored_bytes_are_counted_without_a_look_at_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("packed", data=np.zeros(1 << 16), chunks=(1 << 14,), compression="gzip")
+        file.create_dataset("never_written", (1 << 40,), "f8", chunks=(1 << 20,))
+        file["texts"] = np.array(["a", "bc"], dtype=object)
+        stored = sum(file["packed"].id.get_chunk_info(index).size for index in range(4))
+    assert main(["show", str(tmp_path / "a.h5"), "--sizes", "--json"]) == 0
+    found = {row["path"]: row["stored"] for row in json.loads(capsys.readouterr().out)["tree"]}
+    assert found == {"/packed": stored, "/never_written": 0, "/texts": None}
+    assert main(["show", str(tmp_path / "a.h5"), "--sizes"]) == 0
+    assert "stored unknown" in capsys.readouterr().out
 
 
 # One array

@@ -95,6 +95,7 @@ def look(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--values", action="store_true", help="of an array: read all values, and print facts about them"
     )
+    parser.add_argument("--sizes", action="store_true", help="also count stored bytes, without reading values")
     parser.add_argument("--json", action="store_true", help="print JSON (spec/show.schema.json)")
     _add_reading_options(parser, clusters=False)
 

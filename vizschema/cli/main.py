@@ -134,8 +134,8 @@ def _archive_command(arguments: argparse.Namespace) -> int:
         case "show":
             from vizschema.cli.show import show
 
-            values, as_json = arguments.values, arguments.json
-            return show(arguments.path, arguments.place, _reading(arguments), values=values, as_json=as_json)
+            asked = {"values": arguments.values, "sizes": arguments.sizes, "as_json": arguments.json}
+            return show(arguments.path, arguments.place, _reading(arguments), **asked)
         case "digest":
             return commands.digest(arguments.paths, _reading(arguments), values_only=arguments.values_only)
         case "demo":

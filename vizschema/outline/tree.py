@@ -19,25 +19,31 @@ _GAPS = 4
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a tree: the node at `path`, or a series of `count` nodes that are alike, up to the one at `last`.
+    """One line of a tree: the node at the first of `paths`, or a series of nodes that are alike.
 
     `guide` are the lines that lead to it, `label` is its name or the names of the series.
     """
 
-    path: str
-    last: str
-    count: int
+    paths: Sequence[str]
     node: Node
     label: str
     guide: str
     width: int
 
-    def line(self, width: int | None = None) -> str:
-        """Return the row as text, cut to `width` columns."""
+    @property
+    def path(self) -> str:
+        """The path of the node, or of the first of the series."""
+        return self.paths[0]
+
+    def line(self, width: int | None = None, more: str = "") -> str:
+        """Return the row as text, with `more` words about it, cut to `width` columns."""
+        several = len(self.paths) > 1
         words = words_of(self.node)
-        each = " each" if self.count > 1 and self.node["kind"] == "array" else ""
-        padded = self.label.ljust(self.width) if words else self.label
-        text = f"{self.guide}{padded}  {words}{each}".rstrip()
+        each = " each" if several and self.node["kind"] == "array" else ""
+        together = " together" if several and more else ""
+        padded = self.label.ljust(self.width) if words or more else self.label
+        parts = " · ".join(part for part in (f"{words}{each}", f"{more}{together}") if part)
+        text = f"{self.guide}{padded}  {parts}".rstrip()
         return text if width is None or len(text) <= width else f"{text[: width - 1]}…"
 
 
@@ -60,9 +66,10 @@ class Tree:
         labels = [_label(run) for run in runs]
         width = max((len(label) for label in labels if len(label) <= _LABEL), default=0)
         for number, (run, label) in enumerate(zip(runs, labels, strict=True), 1):
-            first, last = join(path, run[0]), join(path, run[-1])
+            paths = [join(path, name) for name in run]
+            first = paths[0]
             branch, below = ("└── ", "    ") if number == len(runs) else ("├── ", "│   ")
-            yield Row(first, last, len(run), self._nodes[first], label, f"{guide}{branch}", width)
+            yield Row(paths, self._nodes[first], label, f"{guide}{branch}", width)
             yield from self.rows(first, f"{guide}{below}")
 
     def _runs(self, path: str) -> list[list[str]]:

@@ -11,6 +11,7 @@ a list that begins with what it is:
     reading PATH         said before anything of the values of an array is read
     facts PATH FACTS COVERAGE   what the values of an array hold, and how many chunks and bytes of it were read
     picture PATH PICTURE what an array looks like
+    size PATH BYTES      how many bytes are stored of an array, null if that is unknown
     end RESULT           carried out; what the function gives
     (bytes)              after the end of `values`: what it gives, in pieces that are not JSON
     error CLASS TEXT {}  not carried out: an exception of vizschema, and its fields
@@ -167,6 +168,16 @@ def draw(arguments: Mapping[str, Any], session: Session) -> None:
     session.channel.send("end", None)
 
 
+def weigh(arguments: Mapping[str, Any], session: Session) -> None:
+    """Streams the stored bytes of the arrays at `paths`."""
+    from vizschema.scan.sizes import stored_bytes
+
+    assert session.container is not None  # it was described  # noqa: S101
+    for place, size in stored_bytes(session.container, session.description["nodes"], arguments["paths"]):
+        session.channel.post("size", place, size)
+    session.channel.send("end", None)
+
+
 def take(arguments: Mapping[str, Any], session: Session) -> None:
     """Sends the values of a `box` of the array at `path`, as base64 of their bytes."""
     from base64 import b64encode
@@ -255,6 +266,7 @@ FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any], Session], None]] = {
     "take": take,
     "source": source,
     "values": values,
+    "weigh": weigh,
 }
 
 

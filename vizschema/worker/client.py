@@ -114,6 +114,28 @@ class Session:
                 case _:
                     raise worker.senseless()
 
+    def weigh(self, paths: Sequence[str]) -> dict[str, int | None]:
+        """Return the stored bytes of the arrays at `paths`, None where they are unknown; raise `WorkerDied`."""
+        from vizschema.worker.scanning import named
+
+        found: dict[str, int | None] = dict.fromkeys(paths)
+        left = [] if self.cut else list(paths)
+        while left:
+            asked = named(left)
+            left = left[len(asked) :]
+            worker = self.living()
+            for message in worker.run("weigh", {"paths": asked}):
+                match message:
+                    case ["size", str(path), int(size)] if path in found and type(size) is int and size >= 0:
+                        found[path] = size
+                    case ["size", str(path), None] if path in found:
+                        pass
+                    case ["end", *_]:
+                        break
+                    case _:
+                        raise worker.senseless()
+        return found
+
     def take(self, path: str, box: Sequence[tuple[int, int]]) -> bytes:
         """Return the bytes of the values of a box of an array; raise `NotAnArchive` where they cannot be read."""
         from base64 import b64decode

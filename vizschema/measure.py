@@ -122,7 +122,7 @@ def _selectable(container: Container, path: str) -> Any:
     return Selectable(path, container.values, Kept())
 
 
-def _array(node: Node, path: str, box: Sequence[tuple[int, int]], raw: bytes) -> Any:
+def _array(node: Node, path: str, box: Sequence[tuple[int, int]], raw: bytes | list[str]) -> Any:
     """The values of a box from what a worker sent, which is not trusted; raises `NotAnArchive`."""
     import numpy as np
 
@@ -130,6 +130,9 @@ def _array(node: Node, path: str, box: Sequence[tuple[int, int]], raw: bytes) ->
 
     dtype = dtype_of(node["dtype"])
     sizes = [end - low for low, end in box]
-    if len(raw) != math.prod(sizes) * dtype.itemsize:
+    text = dtype.kind == "T"
+    if isinstance(raw, bytes) == text or len(raw) != math.prod(sizes) * (1 if text else dtype.itemsize):
         raise NotAnArchive("cannot be read: the worker sent a malformed message", path=path)
+    if not isinstance(raw, bytes):
+        return np.array(raw, dtype).reshape(sizes)
     return np.frombuffer(raw, np.uint8).view(dtype).reshape(sizes)

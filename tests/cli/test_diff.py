@@ -7,13 +7,17 @@ import math
 from pathlib import Path
 from typing import Any
 
+import h5py
 import jsonschema
 import ml_dtypes
 import numpy as np
 import pytest
 
 import vizschema
+from vizschema.bounds import Reading
+from vizschema.cli.diff import _plot
 from vizschema.cli.main import main
+from vizschema.difference.diff import diff_by
 from vizschema.difference.structure import natural
 from vizschema.difference.values import BOX, LARGEST, Differences, Tolerance, boxes
 from vizschema.rules import versions
@@ -91,6 +95,75 @@ def test_a_damaged_chunk_is_unreadable_and_named(tmp_path: Path, capsys: pytest.
 def test_what_is_no_archive_is_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", written(tmp_path / "a.zarr"), str(tmp_path / "none.zarr")]) == 3
     assert "no such file or folder" in capsys.readouterr().err
+
+
+def texts(path: Path, names: list[str]) -> str:
+    with h5py.File(path, "w") as file:
+        file["layer_0"] = np.array(names, dtype=object)
+        file["layer_1"] = np.array([name.encode() for name in names], "S9")
+    return str(path)
+
+
+@pytest.mark.parametrize("trust", [[], ["--trust"]])
+def test_text_is_compared_text_by_text(trust: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = texts(tmp_path / "a.h5", ["the", "cät", ""])
+    assert main(["diff", first, texts(tmp_path / "b.h5", ["the", "cät", ""]), *trust]) == 0
+    assert main(["diff", first, texts(tmp_path / "c.h5", ["the", "c\u202et", ""]), "--json", *trust]) == 1
+    document = json.loads(capsys.readouterr().out.partition("equal\n")[2])
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    found = document["values"][0]
+    shown = ("/layer_0", 1, [1], "cät", "c\\u202et", None)
+    assert tuple(found[name] for name in ("path", "count", "index", "a", "b", "largest")) == shown
+    assert document["series"] == [{"series": "/layer_*", "numbers": [0, 1], "largest": [None] * 2, "mean": [None] * 2}]
+    assert main(["diff", first, str(tmp_path / "c.h5"), *trust]) == 1
+    assert "1 of 3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("trust", [[], ["--trust"]])
+def test_what_is_not_compared_is_listed_beside_what_differs(
+    trust: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("a", 0), ("b", 1)):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["numbers"] = [value]
+            file["records"] = np.zeros(2, [("x", "f4")])
+            file["mixed"] = np.array(["0"], dtype=object) if value else [0]
+    assert main(["diff", str(tmp_path / "a.h5"), str(tmp_path / "b.h5"), *trust]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert "/mixed: not compared: values of the dtype int64 and string are not compared" in lines
+    assert "/records: not compared: values of the dtype compound are not compared" in lines
+    assert any(line.startswith("/numbers  1 of 1") for line in lines)
+
+
+def test_the_largest_distance_of_each_layer_is_a_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def change(layers: list[Any]) -> None:
+        layers[0][0, 0] += 1e-3
+        layers[2][0, 0] += 10
+
+    pair = written(tmp_path / "a.zarr"), written(tmp_path / "b.h5", change)
+    assert main(["diff", *pair]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("/activations/layer_*: largest by number, 0 to 2 (3)")
+    assert lines[at + 1] == "  |▁ █|  1e-03 to 1e+01"
+    found = vizschema.diff(*pair)
+    assert [series["largest"][1] for series in found.series] == [0.0]
+    assert found.series[0]["mean"][2] == pytest.approx(10 / 600)
+
+
+def test_bars_of_many_layers_fit_into_a_line_and_may_be_infinite() -> None:
+    numbers = list(range(500))
+    series = {"series": "/layer_*", "numbers": numbers, "largest": [0.0] * 499 + ["inf"], "mean": [0.0] * 500}
+    assert list(_plot(series)) == []
+    series["largest"][0] = 1.0
+    lines = list(_plot(series))
+    assert lines[1] == f"  |▁{' ' * 61}█|  1e+00 to 1e+00"
+
+
+def test_an_archive_is_compared_with_progress(tmp_path: Path) -> None:
+    read: list[int] = []
+    pair = written(tmp_path / "a.zarr"), written(tmp_path / "b.h5", flip_the_last_bit)
+    diff_by(*pair, Reading(progress=lambda _: read.append), Tolerance())
+    assert sum(read) >= 2 * 3 * 2400
 
 
 @pytest.mark.parametrize("option", ["--absolute=-1", "--relative=nan", "--ulp=1.5"])

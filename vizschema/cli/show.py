@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vizschema.cli.hints import hints
+from vizschema.cli.plain import plain
 from vizschema.description import parent_of
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.findings import INTERRUPTED
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 FACTS = {"at": "^/", "measure": ["range", "non_finite", "constant"]}
 """What `--values` measures of an array."""
-
-_PLAIN = str.maketrans(dict(zip("├└│─┌┐┘…·×▁▂▃▄▅▆▇█", "|`|-++'~;x..::==##", strict=True)))
-"""Characters of the text for an output that is not UTF-8."""
 
 
 def show(path: str, place: str, reading: Reading, *, values: bool, sizes: bool, as_json: bool) -> int:
@@ -61,7 +59,7 @@ def show(path: str, place: str, reading: Reading, *, values: bool, sizes: bool, 
         print(json.dumps(_document(shown, description, place, picture, weighed), indent=2, allow_nan=False))
     else:
         for line in _lines(shown, description, place, picture, weighed):
-            print(line if _utf8() else line.translate(_PLAIN))
+            print(plain(line))
     for note in (*found.notes, *notes):
         print(f"vizschema: {escape_text(note)}", file=sys.stderr)
     return INTERRUPTED if description["values"] == "partial" else 0
@@ -216,8 +214,3 @@ def _entry(node: Node) -> dict[str, Any]:
         "chunks": chunks,
         "bytes": node["bytes"],
     }
-
-
-def _utf8() -> bool:
-    """Whether standard output shows any character."""
-    return (sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf16")

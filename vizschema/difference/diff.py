@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vizschema.bounds import Reading
+from vizschema.containers.values import TEXTS
 from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.difference.series import series_of
 from vizschema.difference.structure import differing, natural
-from vizschema.difference.values import Differences, Tolerance, boxes
+from vizschema.difference.values import TEXT_BYTES, Differences, Tolerance, boxes
 from vizschema.digests import ENTRY
-from vizschema.errors import VizschemaError
+from vizschema.errors import Damaged, NotAnArchive, VizschemaError
 from vizschema.measure import Measured, measured
 from vizschema.scan.facts import HASH
-from vizschema.text import archive_name
+from vizschema.text import archive_name, escape_text, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,9 @@ class Comparison:
         structure: Every difference of nodes, dtypes, shapes, axes and attributes: `path`, `what`, `a` and `b`, and the
             `name` of an attribute.
         values: Every array whose values differ: `path`, `count` of them, the first one (`index`, `axes`, `a`, `b`),
-            the `largest` distance and the `mean` one of all values.
+            the `largest` distance and the `mean` one of all values; both are None of text.
+        series: Every numbered series in which an array differs: `series`, the `numbers` of its members, and by member
+            the `largest` and the `mean` distance, 0 of an equal one.
         unread: Every array whose values were not compared, and why: `path`, `reason`.
 
     Examples:
@@ -40,6 +44,7 @@ class Comparison:
 
     structure: tuple[Mapping[str, Any], ...]
     values: tuple[Mapping[str, Any], ...]
+    series: tuple[Mapping[str, Any], ...]
     unread: tuple[Mapping[str, Any], ...]
 
     @property
@@ -104,18 +109,45 @@ def diff_by(
         structure = tuple(differing(ours, theirs, ignore))
         unread = list(_unreadable(first, ours)) + list(_unreadable(second, theirs))
         paths = [path for path in sorted(ours, key=natural) if _comparable(ours[path], theirs.get(path))]
-        numbers = [path for path in paths if {ours[path]["dtype"], theirs[path]["dtype"]} <= ITEM_BYTES.keys()]
-        for path in sorted(set(paths) - set(numbers), key=natural):
-            unread.append({"path": path, "reason": f"values of the dtype {ours[path]['dtype']} are not compared"})
+        kinds = {path: {ours[path]["dtype"], theirs[path]["dtype"]} for path in paths}
+        numbers = [path for path in paths if kinds[path] <= ITEM_BYTES.keys()]
+        same = _same(one, other, numbers)
         values = []
-        hashes = [_hashes(each.with_values([ENTRY], numbers)) for each in (one, other)]
-        for path in numbers:
-            pair = [each.get(path) for each in hashes]
-            if None in pair:
-                unread.append({"path": path, "reason": "not all of its values can be read"})
-            elif pair[0] != pair[1] or ours[path]["dtype"] != theirs[path]["dtype"]:
-                values += _compared(path, one, other, tolerance)
-    return Comparison(structure, tuple(values), tuple(unread))
+        for path in paths:
+            reason = _not_comparable(kinds[path])
+            if path in same and reason is None:
+                reason = same[path]
+                if not reason:
+                    continue
+            try:
+                values += _compared(path, one, other, tolerance) if reason in (None, _DIFFERS) else []
+            except (Damaged, NotAnArchive) as error:
+                reason = str(error)
+            if reason not in (None, _DIFFERS):
+                unread.append({"path": path, "reason": reason})
+    return Comparison(structure, tuple(values), tuple(series_of(paths, values)), tuple(unread))
+
+
+_DIFFERS = "differs"
+
+
+def _not_comparable(kinds: Set[str]) -> str | None:
+    """Why values of these dtypes are not compared; None if they are."""
+    if kinds <= ITEM_BYTES.keys() or kinds <= TEXTS:
+        return None
+    return f"values of the dtype {' and '.join(sorted(kinds))} are not compared"
+
+
+def _same(one: Measured, other: Measured, paths: Sequence[str]) -> dict[str, str]:
+    """By path of arrays of numbers: empty if their hashes are equal, `_DIFFERS`, or why that is unknown."""
+    hashes = [_hashes(each.with_values([ENTRY], paths)) for each in (one, other)]
+    found = {}
+    for path in paths:
+        a, b = (each.get(path) for each in hashes)
+        dtypes = {each.description["nodes"][path]["dtype"] for each in (one, other)}
+        equal = "" if a == b and len(dtypes) == 1 else _DIFFERS
+        found[path] = "not all of its values can be read" if a is None or b is None else equal
+    return found
 
 
 def _unreadable(archive: str | os.PathLike[str], nodes: Mapping[str, Node]) -> Iterator[dict[str, str]]:
@@ -143,19 +175,24 @@ def _compared(path: str, one: Measured, other: Measured, tolerance: Tolerance) -
     found = Differences(shape, tolerance)
     storage = nodes[0]["storage"] or nodes[1]["storage"]
     chunks: Sequence[int] | None = storage and storage["chunks"]
-    for box in boxes(shape, chunks, max(ITEM_BYTES[node["dtype"]] for node in nodes)):
+    for box in boxes(shape, chunks, max(ITEM_BYTES.get(node["dtype"], TEXT_BYTES) for node in nodes)):
         found.add(box, one.take(path, box), other.take(path, box))
     if found.first is None:
         return []
     _, a, b = found.first
     places = [axis or f"axis {number}" for number, axis in enumerate(axes)]
+    distances: dict[str, Any] = {"largest": None, "mean": None}
+    if nodes[0]["dtype"] in ITEM_BYTES:
+        distances = {"largest": _plain(found.largest), "mean": _plain(found.mean)}
     told = {"path": path, "count": found.count, "of": math.prod(shape), "index": found.index, "axes": places}
-    return [{**told, "a": _plain(a), "b": _plain(b), "largest": _plain(found.largest), "mean": _plain(found.mean)}]
+    return [{**told, "a": _plain(a), "b": _plain(b), **distances}]
 
 
 def _plain(value: Any) -> int | float | str | bool:
     """A value as JSON has it; what JSON has no number for, as text."""
     plain = value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufc" else value
+    if isinstance(plain, str):
+        return escape_text(shorten(plain))
     if isinstance(plain, bool | int | float):
         return plain if math.isfinite(plain) else str(plain)
     if isinstance(plain, complex):

@@ -17,6 +17,9 @@ BOX = 4 << 20
 LARGEST = 16 << 20
 """Bytes of a box at most; a larger chunk is read in parts."""
 
+TEXT_BYTES = 1 << 10
+"""Bytes that a text counts as, when it is decided how many are compared at a time."""
+
 Box = list[tuple[int, int]]
 Array = npt.NDArray[Any]
 
@@ -47,17 +50,20 @@ class Differences:
         self._tolerance = tolerance
 
     def add(self, box: Box, one: Array, other: Array) -> None:
-        """Compare the values of both in a box."""
-        differs = different(one, other, self._tolerance)
-        distances = _distances(one, other)
-        known = distances[np.isfinite(distances)]
-        self._sum += float(known.sum())
-        self._finite += known.size
+        """Compare the values of both in a box, numbers or text."""
+        if one.dtype.kind == "T":
+            differs = np.asarray(one != other)
+        else:
+            differs = different(one, other, self._tolerance)
+            distances = _distances(one, other)
+            known = distances[np.isfinite(distances)]
+            self._sum += float(known.sum())
+            self._finite += known.size
+            self.largest = max(self.largest, float(np.fmax.reduce(distances[differs], initial=0.0)))
         found = int(np.count_nonzero(differs))
         if not found:
             return
         self.count += found
-        self.largest = max(self.largest, float(np.fmax.reduce(distances[differs], initial=0.0)))
         at = np.unravel_index(int(np.argmax(differs)), differs.shape)
         place = tuple(int(step) + low for step, (low, _) in zip(at, box, strict=True))
         flat = int(np.ravel_multi_index(place, self.shape)) if place else 0

@@ -54,6 +54,10 @@ NODE_SECONDS = 5
 """CPU time that one node of an HDF5 file may take: libhdf5 walks some malformed structures without an end."""
 
 
+TEXTS = 8 << 20
+"""Characters of text that are sent at a time."""
+
+
 class Channel:
     """Where messages go, from any thread; what is posted leaves with the next message that is sent."""
 
@@ -179,7 +183,7 @@ def weigh(arguments: Mapping[str, Any], session: Session) -> None:
 
 
 def take(arguments: Mapping[str, Any], session: Session) -> None:
-    """Sends the values of a `box` of the array at `path`, as base64 of their bytes."""
+    """Sends the values of a `box` of the array at `path`: numbers as base64 of their bytes, text as a list."""
     from base64 import b64encode
 
     from vizschema.reader.selection import Kept, Selectable
@@ -196,7 +200,13 @@ def take(arguments: Mapping[str, Any], session: Session) -> None:
         raise NotAnArchive(
             "it is too large to be read in part, since it is compressed as a whole", path=path, fix=fix
         ) from error
-    session.channel.send("end", b64encode(values.tobytes()).decode())
+    if values.dtype.kind != "T":
+        session.channel.send("end", b64encode(values.tobytes()).decode())
+        return
+    texts = [text.encode("utf-8", "backslashreplace").decode() for text in values.ravel().tolist()]
+    if sum(map(len, texts)) > TEXTS:
+        raise NotAnArchive("more text than is compared at a time", path=path)
+    session.channel.send("end", texts)
 
 
 def source(arguments: Mapping[str, Any], session: Session) -> None:

@@ -116,12 +116,12 @@ class Session:
 
     def weigh(self, paths: Sequence[str]) -> dict[str, int | None]:
         """Return the stored bytes of the arrays at `paths`, None where they are unknown; raise `WorkerDied`."""
-        from vizschema.worker.scanning import named
+        from vizschema.worker.scanning import first_named
 
         found: dict[str, int | None] = dict.fromkeys(paths)
         left = [] if self.cut else list(paths)
         while left:
-            asked = named(left)
+            asked = first_named(left)
             left = left[len(asked) :]
             worker = self.living()
             for message in worker.run("weigh", {"paths": asked}):
@@ -136,8 +136,8 @@ class Session:
                         raise worker.senseless()
         return found
 
-    def take(self, path: str, box: Sequence[tuple[int, int]]) -> bytes:
-        """Return the bytes of the values of a box of an array; raise `NotAnArchive` where they cannot be read."""
+    def take(self, path: str, box: Sequence[tuple[int, int]]) -> bytes | list[str]:
+        """Return the values of a box of an array: bytes of numbers, or texts; raise `NotAnArchive`."""
         from base64 import b64decode
 
         worker = self.living()
@@ -146,6 +146,8 @@ class Session:
                 match message:
                     case ["end", str(values)]:
                         return b64decode(values)
+                    case ["end", list(texts)] if all(isinstance(text, str) for text in texts):
+                        return texts
                     case _:
                         raise worker.senseless()
         except (WorkerDied, ValueError) as error:

@@ -64,7 +64,7 @@ class _Scan:
         """Read `paths`, which are all that can be read unless they are `named`; whether no interrupt ended that."""
         self._wanted = frozenset(paths)
         left, alone = list(paths), list[str]()
-        asked = named(left) if named else None  # all
+        asked = first_named(left) if named else None  # all
         deaths = 0
         while left:
             done: Sequence[str] = left if asked is None else asked
@@ -80,7 +80,7 @@ class _Scan:
             gone = {*done, *self.facts}
             left = [path for path in left if path not in gone]
             alone = [path for path in alone if path not in gone]
-            asked = alone[:1] or named(left)
+            asked = alone[:1] or first_named(left)
         return True
 
     def _suspects(self, alone: list[str], died: WorkerDied) -> list[str]:
@@ -129,7 +129,7 @@ class _Scan:
         return path in self._wanted and path not in self.facts and min(chunks, size) >= 0 and is_facts(found)
 
 
-def named(paths: Sequence[str]) -> list[str]:
+def first_named(paths: Sequence[str]) -> list[str]:
     """Return the first of `paths`, as many as one request names."""
     sizes = accumulate(map(len, paths))
     return [path for path, size in zip(paths, sizes, strict=True) if size <= _NAMED or path is paths[0]]

@@ -1,9 +1,31 @@
 // What is at a path, by its content.
 
+import { isNpz, readNpz } from "./npz.mjs";
 import { readZarr, versionOf } from "./zarr.mjs";
+import { folderOf, readZip } from "./zip.mjs";
 
 /** The tree of an archive; null where there is none. */
 export async function open(entry) {
   if (entry.type === "folder") return (await versionOf(await entry.list())) ? readZarr(entry, "directory") : null;
-  return null;
+  if (entry.type !== "file") return null;
+  const zip = await readZip(entry);
+  return zip ? inZip(entry, zip) : null;
+}
+
+async function inZip(file, zip) {
+  const { root, outside } = folderOf(file, zip.members);
+  const entries = await root.list();
+  const zarr = (await hasDocument(entries)) ? root : await below(entries);
+  if (zarr) return readZarr(zarr, "zip", { outside: zarr === root ? outside : [], readings: zip.readings });
+  if (isNpz(zip.members)) return readNpz(file, zip);
+  return (await versionOf(entries)) ? readZarr(root, "zip", { outside, readings: zip.readings }) : null;
+}
+
+const hasDocument = async (entries) => ["zarr.json", ".zgroup", ".zarray"].some((name) => entries.has(name));
+
+/** The only top-level folder that has a document of Zarr. */
+async function below(entries) {
+  const found = [];
+  for (const entry of entries.values()) if (entry.type === "folder" && (await hasDocument(await entry.list()))) found.push(entry);
+  return found.length === 1 ? found[0] : null;
 }

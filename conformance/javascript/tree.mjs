@@ -1,5 +1,7 @@
 // The tree that a container is read into: nodes by their path, and where the values of arrays come from.
 
+import { Damaged } from "./damage.mjs";
+import { Unreadable } from "./json.mjs";
 import { ambiguous, attributesOf, escaped, escapedName } from "./text.mjs";
 
 const LEAST = { nodes: 100_000, depth: 64 };
@@ -60,6 +62,13 @@ export const DEPTH = LEAST.depth;
 /** A node that was not followed, opened or read. */
 export const left = (kind, reason, detail = reason) => ({ kind, reason, detail: escaped(String(detail)).slice(0, 500) });
 export const unreadable = (reason, detail) => left("unreadable", reason, detail);
+
+/** The node in place of one that cannot be read. */
+export function failureOf(error) {
+  if (error instanceof Unreadable) return unreadable(error.reason, error.message);
+  if (error instanceof Damaged) return unreadable("damaged", error.message);
+  throw error;
+}
 
 /** A group with its raw attributes. */
 export const group = (raw = {}, refused) => ({ kind: "group", members: 0, ...attributesOf(raw, refused) });

@@ -3,7 +3,7 @@
 import { innerOf } from "./chain.mjs";
 import { gridOf, product } from "./grid.mjs";
 import { canonical, documentOf, isObject, Unreadable } from "./json.mjs";
-import { array, DEPTH, group, left, Tree, unreadable } from "./tree.mjs";
+import { array, DEPTH, failureOf, group, left, Tree, unreadable } from "./tree.mjs";
 import { arrayOf } from "./zarr2.mjs";
 import { nodeOf } from "./zarr3.mjs";
 import { valuesOf } from "./zarr_values.mjs";
@@ -23,14 +23,23 @@ export async function versionOf(entries) {
 }
 
 /** The tree of an archive, from the folder that is its root. */
-export async function readZarr(root, store) {
+export async function readZarr(root, store, { outside = [], readings = [] } = {}) {
   const entries = await root.list();
   const version = await versionOf(entries);
-  const tree = new Tree({ format: "zarr", version, store, consolidated: false });
+  const tree = new Tree({ format: "zarr", version, store, consolidated: false, ...(readings.length && { readings }) });
   const walk = { tree, version, documents: new Map(), copy: null };
   await visit(walk, { parent: null, name: null, entry: root, depth: 0 }, entries);
   if (walk.copy) compareCopy(walk);
+  for (const name of outside) addOutside(tree, name);
   return tree;
+}
+
+/** A member of a zip file whose name leads out of the archive: a node by its name. */
+function addOutside(tree, name) {
+  const node = unreadable("metadata-invalid", "a name that leads out of the archive");
+  const [, drive, rest] = /^([A-Za-z]:)[/](.*)[/][^/]*$/s.exec(name) ?? [];
+  if (drive) tree.add(`/${drive}`, rest, node);
+  else tree.add("/", name, node);
 }
 
 async function visit(walk, place, entries) {
@@ -51,7 +60,7 @@ async function child(walk, place) {
   const { tree } = walk;
   if (entry.type.endsWith("link")) tree.add(parent, name, left("link", entry.type));
   else if (entry.type === "special") tree.add(parent, name, left("object", "special-file"));
-  else if (entry.type !== "folder") tree.addStray(parent, name);
+  else if (entry.type !== "folder") tree.addStray(parent, name); // a file
   else if (place.depth > DEPTH) tree.add(parent, name, unreadable("over-limit", "too deep"));
   else if (tree.full) throw new Error("over-limit");
   else {
@@ -88,12 +97,12 @@ async function nodeAt(walk, { name }, entries) {
     if (found.pickled) return { node: left("object", "pickle"), documents: kept };
     return { node: arrayNode(found, raw), found, source: valuesOf(found, entries), documents: kept };
   } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    return { node: unreadable(error.reason, error.message), documents: kept };
+    return { node: failureOf(error), documents: kept };
   }
 }
 
 async function read(entry, kept, name, limit = DOCUMENT) {
+  if (entry.type === "twice") throw new Unreadable("metadata-conflict", "two members of one name");
   if (entry.type !== "file") throw new Unreadable("metadata-invalid", "the document is not a file");
   if (entry.size > limit) throw new Unreadable("over-limit", `a document of ${entry.size} bytes`);
   return (kept[name] = documentOf(await entry.read(), { limit, depth: limit === COPY ? 34 : 32 }));

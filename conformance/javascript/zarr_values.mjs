@@ -3,6 +3,7 @@
 import { chunkOf, innerOf } from "./chain.mjs";
 import { Damaged, MOST } from "./damage.mjs";
 import { SIZES } from "./dtypes.mjs";
+import { Unreadable } from "./json.mjs";
 import { copyBox, fillWith, gridOf, indices, markBox, product, stridesOf } from "./grid.mjs";
 
 const SHOWN = 16;
@@ -108,8 +109,8 @@ async function present(whole, key, start, entry, { chain, chunk, type }, repeat)
     }
     for (const each of found.damaged.filter(inside)) damaged(whole, moved(each.start), each.box, { key, reason: each.reason, detail: each.detail });
   } catch (error) {
-    if (!(error instanceof Damaged)) throw error;
-    damaged(whole, start, chunk, { key, reason: error.reason, detail: error.message });
+    if (!(error instanceof Damaged) && !(error instanceof Unreadable)) throw error;
+    damaged(whole, start, chunk, { key, reason: error instanceof Damaged ? error.reason : "undecodable", detail: error.message });
   }
 }
 

@@ -1,6 +1,7 @@
 // What is at a path, by its content.
 
 import { isNpz, readNpz } from "./npz.mjs";
+import { isSafetensors, readSafetensors } from "./safetensors.mjs";
 import { readZarr, versionOf } from "./zarr.mjs";
 import { folderOf, readZip } from "./zip.mjs";
 
@@ -8,6 +9,8 @@ import { folderOf, readZip } from "./zip.mjs";
 export async function open(entry) {
   if (entry.type === "folder") return (await versionOf(await entry.list())) ? readZarr(entry, "directory") : null;
   if (entry.type !== "file") return null;
+  const head = await entry.read(0, 16);
+  if (isSafetensors(head, entry.size)) return readSafetensors(entry);
   const zip = await readZip(entry);
   return zip ? inZip(entry, zip) : null;
 }

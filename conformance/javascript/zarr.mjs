@@ -48,6 +48,7 @@ async function visit(walk, place, entries) {
   const path = tree.add(place.parent, place.name, here.node);
   walk.documents.set(path, here.documents);
   if (here.found?.kind === "array") tree.sources.set(path, here.source);
+  if (here.node.reason === "metadata-missing") return below(walk, { path, depth: place.depth }, entries);
   if (here.node.kind !== "group") return;
   for (const [name, entry] of [...entries].sort(([one], [other]) => (one < other ? -1 : 1))) {
     if (ALL.has(name)) continue;
@@ -66,9 +67,17 @@ async function child(walk, place) {
   else {
     const entries = await entry.list();
     if ([...entries.keys()].some((each) => ALL.has(each))) await visit(walk, place, entries);
-    else if (await holdsNodes(entries, { left: SEARCHED })) tree.add(parent, name, unreadable("metadata-missing", "no metadata document"));
-    else tree.addStray(parent, name);
+    else if (await holdsNodes(entries, { left: SEARCHED })) {
+      const path = tree.add(parent, name, unreadable("metadata-missing", "no metadata document"));
+      await below(walk, { path, depth: place.depth }, entries);
+    } else tree.addStray(parent, name);
   }
+}
+
+/** The nodes in a folder without a document; what is named like a part of a key of a chunk is none. */
+async function below(walk, { path, depth }, entries) {
+  for (const [name, entry] of [...entries].sort(([one], [other]) => (one < other ? -1 : 1)))
+    if (entry.type === "folder" && !/^(c|[0-9]+)$/.test(name)) await child(walk, { parent: path, name, entry, depth: depth + 1 });
 }
 
 /** Whether there are chunks or nodes somewhere in a folder without a document. */

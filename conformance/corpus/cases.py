@@ -17,17 +17,23 @@ import jsonschema_rs
 
 from vizschema import description
 from vizschema.conformance.corpus.damage import inflict
-from vizschema.conformance.corpus.documents import describe_document, write_document
+from vizschema.conformance.corpus.documents import describe_document, raw_nodes, write_document
+from vizschema.conformance.corpus.encodings import contents
+from vizschema.conformance.corpus.encodings.table import FACTORS, Encoding
+from vizschema.conformance.corpus.encodings.writing import WRITERS
 from vizschema.conformance.corpus.materialise import Document
 from vizschema.conformance.corpus.patch import Operation
 from vizschema.conformance.corpus.patch import apply as apply_patch
 from vizschema.conformance.corpus.raw import SUFFIXES
+from vizschema.conformance.corpus.raw.nodes import RawNode
 from vizschema.description import Description
 from vizschema.errors import UsageError
 from vizschema.rules import versions
 from vizschema.rules.versions import Profile
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases"
+OTHERS = ("bases", "encodings")
+"""Folders of a version that are no rule or topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,8 @@ class Case:
 
     `kind` is `broken` or `neighbour`; `level` is `archive`, where it can be written as one, or `description`.
     `containers` are those that it is certified in. With `values`, the verdict holds only where values were read.
-    A case that is `made` by a generator of `conformance/hostile` has no base and no patch.
+    A case that is `made` by a generator of `conformance/hostile` has no base and no patch. The base of one with an
+    `encoding` is the name of a content of `encodings.contents`, which also depends on the number of its row.
     """
 
     name: str
@@ -56,6 +63,13 @@ class Case:
     damage: tuple[Mapping[str, Any], ...]
     made: str | None = None
     many: bool = False
+    encoding: Encoding | None = None
+    row: int = 0
+
+    @property
+    def has_document(self) -> bool:
+        """Whether a document, and a change of its description, say all of it; else only the archive does."""
+        return self.made is None and not self.damage and self.encoding is None
 
     @property
     def loaded_profile(self) -> Profile:
@@ -66,8 +80,18 @@ class Case:
         """The archive document; raises `UsageError` where a generator makes the archive."""
         if self.made is not None:
             raise UsageError(f"{self.name}: is made by a generator, and has no document")
+        if self.encoding is not None:
+            raise UsageError(f"{self.name}: is about an encoding, and has no document")
         changed: Document = apply_patch(base(self.spec, self.base), self.patch)
         return changed
+
+    def nodes(self) -> dict[str, RawNode]:
+        """Every node with its values, parents first; raises `UsageError` where a generator makes the archive."""
+        if self.encoding is not None:
+            held: dict[str, RawNode] = contents.nodes(self.base, self.containers[0], self.encoding, self.row)
+            return held
+        made: dict[str, RawNode] = raw_nodes(self.document())
+        return made
 
     def description(self, container: str) -> Description:
         """The description of the case as an archive in `container`; facts are in it where the case is about values.
@@ -94,6 +118,9 @@ class Case:
         """Write the archive to `path`, which must not exist; raises `UsageError` where it has no document."""
         if self.level != "archive":
             raise UsageError(f"{self.name}: is a description, which no archive of ours has")
+        if self.encoding is not None:
+            WRITERS[container](path, self.nodes(), self.encoding)
+            return
         write_document(self.document(), container, path)
         for damage in self.damage:
             inflict(path, container, damage)
@@ -127,7 +154,7 @@ def unbreakable(spec: str = "1.0.0") -> dict[tuple[str, str], str]:
 def corpus(spec: str = "1.0.0", folder: Path = FOLDER) -> list[Case]:
     """Every case of a version, by rule and name; raises `UsageError` where a file is no case."""
     check = _validator()
-    return [read(path, check) for path in _paths(folder / spec)]
+    return [*(read(path, check) for path in _paths(folder / spec)), *_encoded(folder / spec, spec)]
 
 
 def read(path: Path, check: Any = None) -> Case:
@@ -149,6 +176,50 @@ def read(path: Path, check: Any = None) -> Case:
     )
 
 
+TOPIC = "encodings"
+"""What the cases about encodings are about: no rule, but that values are the same however they are stored."""
+
+
+def _encoded(folder: Path, spec: str) -> Iterator[Case]:
+    """The cases of every row of `encodings/`; raises `UsageError` where a file is no table of rows."""
+    for path in sorted(folder.glob("encodings/*.json")):
+        table = versions.read_json(path)
+        error = next(_rows_validator().iter_errors(table), None)
+        if error is not None:
+            raise UsageError(f"{path}: expected rows as in spec/encodings.schema.json: {error.message}")
+        for number, row in enumerate(table["rows"]):
+            for content, found in row["cases"].items():
+                yield encoded_case(spec, table["container"], row["encoding"], number, content, found)
+
+
+def encoded_case(
+    spec: str, container: str, encoding: Encoding, number: int, content: str, found: Mapping[str, Any]
+) -> Case:
+    """The case of a row and a content, with the verdict and the findings that were frozen for it."""
+    levels = {factor: level for factor, level in encoding.items() if level != FACTORS[container][factor][0]}
+    words = ", ".join(f"{factor} {level}" for factor, level in levels.items()) or "all plain"
+    return Case(
+        f"{TOPIC}/{container}-{number:03}-{content}",
+        TOPIC,
+        "broken" if found["verdict"] == "invalid" else "neighbour",
+        f"{contents.WHY[content]}: {words}",
+        spec,
+        "trace",
+        "archive",
+        True,
+        (container,),
+        found["verdict"],
+        found["expected"],
+        content,
+        (),
+        (),
+        (),
+        many=found.get("many", False),
+        encoding=encoding,
+        row=number,
+    )
+
+
 def content_of(case: Case) -> dict[str, Any]:
     """The JSON of a case, without what is empty."""
     content: dict[str, Any] = {
@@ -159,6 +230,9 @@ def content_of(case: Case) -> dict[str, Any]:
     content["expected"] = dict(case.expected)
     if case.made is not None:
         content["made"] = case.made
+        return {**content, "many": True} if case.many else content
+    if case.encoding is not None:
+        content |= {"base": case.base, "encoding": dict(case.encoding), "row": case.row}
         return {**content, "many": True} if case.many else content
     content["base"] = case.base
     content["patch"] = list(case.patch)
@@ -176,7 +250,12 @@ def write_case(case: Case, folder: Path) -> None:
 
 
 def _paths(folder: Path) -> Iterator[Path]:
-    yield from (path for path in sorted(folder.glob("*/*.json")) if path.parent.name != "bases")
+    yield from (path for path in sorted(folder.glob("*/*.json")) if path.parent.name not in OTHERS)
+
+
+@functools.cache
+def _rows_validator() -> Any:
+    return jsonschema_rs.Draft202012Validator(versions.read_json(versions.root() / "encodings.schema.json"))
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from typing import Any
 from vizschema.bounds import Reading
 from vizschema.conformance.corpus.ablation import Found, ablated, found, rules_found
 from vizschema.conformance.corpus.breaks.edits import Break
-from vizschema.conformance.corpus.cases import Case, base, unbreakable, write_case
+from vizschema.conformance.corpus.cases import OTHERS, Case, base, unbreakable, write_case
 from vizschema.conformance.corpus.documents import describe_document
 from vizschema.conformance.corpus.patch import diff
 from vizschema.conformance.corpus.raw import CONTAINERS, SUFFIXES, scratch
@@ -178,9 +178,9 @@ def _ablated(profile: Profile, rule: str) -> Profile:
 
 
 def write_corpus(cases: Iterable[Case], folder: Path) -> None:
-    """Replace the cases below `folder` (that of a version), but for its bases."""
+    """Replace the cases below `folder` (that of a version), but for its bases and encodings."""
     for old in folder.iterdir():
-        if old.is_dir() and old.name != "bases":
+        if old.is_dir() and old.name not in OTHERS:
             shutil.rmtree(old)
     for case in cases:
         write_case(case, folder)

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 _MAKERS = (
     "corpus/damage/*.py",
+    "corpus/encodings/*.py",
     "corpus/hostile/*.py",
     "corpus/raw/*.py",
     "corpus/documents.py",

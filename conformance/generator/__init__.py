@@ -1,6 +1,6 @@
 """Hypothesis strategies of archives that conform, and of archives that break one rule, built from the schemas alone.
 
-The public names are those of `drawing.py` and `breaking.py`; Hypothesis is needed to use
+The public names are those of `drawing.py`, `breaking.py` and `encoding.py`; Hypothesis is needed to use
 them (the extra `conformance`), and imported when one of them is first asked for.
 """
 
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from vizschema.conformance.generator.breaking import broken_archives as broken_archives
     from vizschema.conformance.generator.drawing import Archive as Archive
     from vizschema.conformance.generator.drawing import archives as archives
+    from vizschema.conformance.generator.encoding import encodings as encodings
 
-_HOMES = {"Archive": "drawing", "archives": "drawing", "Broken": "breaking", "broken_archives": "breaking"}
+_HOMES = {
+    "Archive": "drawing",
+    "archives": "drawing",
+    "Broken": "breaking",
+    "broken_archives": "breaking",
+    "encodings": "encoding",
+}
 
-__all__ = ["Archive", "Broken", "archives", "broken_archives"]
+__all__ = ["Archive", "Broken", "archives", "broken_archives", "encodings"]
 
 
 def __getattr__(name: str) -> Any:

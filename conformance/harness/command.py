@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
             code: int = serve()
             return code
         case "freeze":
-            return _freeze(Path(parsed.into), parsed.spec)
+            return _freeze(Path(parsed.into), parsed.spec, encodings_only=parsed.encodings)
         case "export":
             return _export(Path(parsed.path), parsed.spec, parsed.only)
         case "oracle":
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("serve", help="this package behind the protocol, on standard input and output")
     freeze = actions.add_parser("freeze", help="make the cases from the tables of breaks, certify and write them")
     freeze.add_argument("--into", required=True, metavar="DIR", help="the folder of cases of a version, with its bases")
+    freeze.add_argument("--encodings", action="store_true", help="only the rows of encodings; every other file is kept")
     export = actions.add_parser("export", help="write the cases out: archives, descriptions, and what is expected")
     export.add_argument("path", metavar="DIR", help="a new folder")
     export.add_argument("--only", action="append", default=[], metavar="CASE", help="a case or a rule (repeatable)")
@@ -179,13 +180,15 @@ def _write(file: Path, content: str) -> None:
         raise UsageError(f"{file}: cannot be written: {error.strerror or error}") from error
 
 
-def _freeze(into: Path, spec: str) -> int:
+def _freeze(into: Path, spec: str, *, encodings_only: bool) -> int:
     from vizschema.conformance.corpus.breaks import FIRST, all_breaks
     from vizschema.conformance.corpus.freeze import Refused, freeze, write_corpus
     from vizschema.conformance.corpus.freeze_hostile import freeze_hostile
 
     if not (into / "bases").is_dir():
         raise UsageError(f"{into}: expected the folder of cases of a version, with its bases; found none")
+    if encodings_only:
+        return _freeze_encodings(into, spec)
     hostile = freeze_hostile(spec) if spec == FIRST else ()  # another version has the cases of what it adds
     made = [*freeze(all_breaks(spec), spec), *hostile]
     refused = [each for each in made if isinstance(each, Refused)]
@@ -197,7 +200,17 @@ def _freeze(into: Path, spec: str) -> int:
         return 1
     write_corpus(made, into)
     print(f"{len(made)} cases, certified and written to {into}")
-    return 0
+    return _freeze_encodings(into, spec) if spec == FIRST else 0
+
+
+def _freeze_encodings(into: Path, spec: str) -> int:
+    from vizschema.conformance.corpus.freeze_encodings import freeze_encodings
+
+    problems = list(freeze_encodings(spec, into / "encodings"))
+    for each in problems:
+        print(each, file=sys.stderr)
+    print(f"the encodings of each container, {'not certified' if problems else 'certified'}, in {into / 'encodings'}")
+    return 1 if problems else 0
 
 
 def _export(target: Path, spec: str, only: list[str]) -> int:

@@ -50,7 +50,7 @@ def subjects_of(spec: Spec, cases: Sequence[Case], *, mutated: int, seed: int, s
 
     yield from starmap(Subject, subjects(cases, spec.profiles, mutated=mutated, seed=seed, taken=taken))
     for case in cases:
-        for container in case.containers if case.damage or case.made is not None else ():
+        for container in case.containers if not case.has_document else ():
             origin = f"{case.name} in {container}"
             description = _described(case, container) if taken(origin) else None
             if description is not None:

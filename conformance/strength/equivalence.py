@@ -90,7 +90,7 @@ def subjects(
 
     Those of which the origin is not `taken` are left out.
     """
-    described = [case for case in cases if case.profile in names and case.made is None and not case.damage]
+    described = [case for case in cases if case.profile in names and case.has_document]
     for case in described:
         for container in case.containers:
             origin = f"{case.name} in {container}"

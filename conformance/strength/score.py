@@ -50,7 +50,7 @@ class Corpus:
     def __init__(self, cases: Sequence[Case]) -> None:
         self.by_profile: dict[str, list[Held]] = {}
         for case in cases:
-            if not case.damage and case.made is None:
+            if case.has_document:
                 description = case.description(case.containers[0])
                 held = (case.rule, description, tuple(sorted(case.expected)))
                 self.by_profile.setdefault(case.profile, []).append(held)

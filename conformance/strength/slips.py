@@ -121,7 +121,7 @@ class Witnesses:
         self._profile = versions.load(version).profile(profile)
         self._top, self._copy = folder, folder / version
         shutil.copytree(versions.root() / version, self._copy)
-        self._cases = [case for case in cases if case.profile == profile and not case.damage and case.made is None]
+        self._cases = [case for case in cases if case.profile == profile and case.has_document]
         self._expected = [(case, *self._found(case, self._profile)) for case in self._cases]
 
     def notice(self, slip: Slip, part: str | None = None) -> str | None:

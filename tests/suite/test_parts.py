@@ -34,7 +34,7 @@ def test_the_digest_is_that_of_the_files(spec: str) -> None:
     """Computed anew: a line as of sha256sum for every file, sorted, and the SHA-256 of these."""
     root = FOLDER.parent
     files = [path for path in (FOLDER / spec).rglob("*.json") if path.parent != FOLDER / spec]
-    for folder in ("damage", "hostile", "raw"):
+    for folder in ("damage", "encodings", "hostile", "raw"):
         files += (root / "corpus" / folder).glob("*.py")
     files += [root / "corpus" / name for name in ("documents.py", "materialise.py", "patch.py")]
     lines = sorted((f.relative_to(root).as_posix(), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files)

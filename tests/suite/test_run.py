@@ -101,7 +101,7 @@ def test_this_package_reads_and_writes_as_it_should(role: str) -> None:
 def test_this_package_passes_a_sample_of_the_corpus() -> None:
     """Every eighth case; `.ci/run` asks all of them."""
     hostile = [case.name for case in CORPUS if case.made is not None]  # test_hostile.py judges each of these archives
-    others = [case.name for case in CORPUS if case.made is None]
+    others = [case.name for case in CORPUS if case.made is None and case.base != "hashes"]  # these are for readers
     result = run(InProcess(Own()), Order(only=(*others[::8], *hostile[::12])))
     assert [outcome for outcome in result.outcomes if not outcome.passed] == []
     assert (result.exit_code, result.not_asked) == (0, 0)

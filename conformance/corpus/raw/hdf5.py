@@ -53,14 +53,14 @@ _FILTERS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _set(owner: Any, attributes: Mapping[str, Any]) -> None:
-    texts = [key for key, value in attributes.items() if not _is_native(value)]
+    texts = [key for key, value in attributes.items() if not is_native(value)]
     for key, value in attributes.items():
-        owner.attrs[key] = _text(value) if key in texts else _native(value)
+        owner.attrs[key] = text_of(value) if key in texts else native(value)
     if texts:
         owner.attrs["json_attributes"] = np.array(texts, dtype=h5py.string_dtype())
 
 
-def _is_native(value: Any) -> bool:
+def is_native(value: Any) -> bool:
     """Whether HDF5 has a type for a JSON value: a scalar, or a list of scalars of one kind."""
     if not isinstance(value, list):
         return isinstance(value, bool | int | float | str)
@@ -70,11 +70,13 @@ def _is_native(value: Any) -> bool:
     return types == {float} or np.array(value).dtype.kind != "f"  # integers that no one type of NumPy has
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """The JSON text of a value that HDF5 has no type for."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _native(value: Any) -> Any:
+def native(value: Any) -> Any:
+    """A value as h5py takes it."""
     if isinstance(value, list):
         return np.array(value, dtype=h5py.string_dtype()) if isinstance(value[0], str) else np.array(value)
     return np.uint64(value) if isinstance(value, int) and value >= 1 << 63 else value

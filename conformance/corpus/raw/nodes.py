@@ -16,7 +16,11 @@ Values = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawNode:
-    """A group (`values` is null) or an array; `axes` is null, or has a name or null a dimension."""
+    """A group (`values` is null) or an array; `axes` is null, or has a name or null a dimension.
+
+    `fill` (0-d, of the type of the stored values) and `absent` (places in the grid of chunks) are for the writers of
+    `encodings` alone: the chunks at these places hold nothing but the fill value, and are not written.
+    """
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
     values: Values | None = None
@@ -25,6 +29,8 @@ class RawNode:
     chunks: Sequence[int] = ()
     shards: Sequence[int] | None = None
     codecs: Sequence[str] | None = None
+    fill: Values | None = None
+    absent: frozenset[tuple[int, ...]] = frozenset()
 
     @property
     def stored(self) -> Values:

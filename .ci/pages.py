@@ -15,6 +15,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from vizschema.conformance.corpus.cases import Case, corpus
+from vizschema.conformance.corpus.code import code_of
 from vizschema.conformance.examples import example
 from vizschema.findings import Rule
 from vizschema.rules import versions
@@ -111,6 +112,10 @@ def _page(rule: Rule, cases: list[Case]) -> Iterator[str]:
 
 def _example(case: Case) -> Iterator[str]:
     yield f"{case.why} (`{case.name}`, a change of the conforming archive `{case.base}`)\n"
+    lines = code_of(case)
+    if lines:
+        text = "\n".join(lines)
+        yield f"As code, from that archive as `run.zarr` (or `run.h5`):\n\n```python\n{text}\n```\n"
     for title, operations in (("archive", case.patch), ("description", case.described), ("file", case.damage)):
         if operations:
             text = json.dumps(list(operations), indent=2, ensure_ascii=False)

@@ -196,7 +196,11 @@ def _reading(arguments: argparse.Namespace) -> Reading:
 
 def _order(arguments: argparse.Namespace) -> Order:
     from vizschema.cli.validation import Order
-    from vizschema.report.options import Options, terminal_width
+    from vizschema.report.options import Options, rule_page, terminal_width
+    from vizschema.rules.versions import released_rules
+
+    def page(rule: str) -> str | None:
+        return rule_page(rule) if rule in released_rules() else None
 
     options = Options(
         every_place=arguments.all,
@@ -205,6 +209,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         colour=arguments.format == "text" and _coloured(),
         width=terminal_width(),
         timestamp=None if arguments.no_timestamp else _now(),
+        page=page,
     )
     return Order(
         arguments.paths,

@@ -15,9 +15,9 @@ import vizschema
 from vizschema.findings import Details, Finding, Report
 from vizschema.outline.figures import text
 from vizschema.report.github import grouped
-from vizschema.report.html_script import SCRIPT
+from vizschema.report.html_script import FINDINGS, SCRIPT
 from vizschema.report.html_style import STYLE
-from vizschema.report.html_tree import Archive, tree
+from vizschema.report.html_tree import Archive, gallery, tree
 from vizschema.report.options import Options
 from vizschema.report.tally import Tally
 from vizschema.report.text import grounds, passed
@@ -33,8 +33,9 @@ _KINDS = {"good": "passed", "bad": "failed or not judged"}
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     """The page, line by line."""
     seen = list(reports)
-    several = len(seen) > 1
-    yield from _head(SCRIPT if several else None)
+    found = any(report.findings for report in seen)
+    script = (FINDINGS if found else "") + (SCRIPT if len(seen) > 1 else "")
+    yield from _head(script or None)
     yield "<header>"
     yield "<h1>vizschema report</h1>"
     made = f" · {text(options.timestamp)}" if options.timestamp is not None else ""
@@ -42,14 +43,16 @@ def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     yield "</header>"
     yield "<main>"
     yield from _overview(seen, options)
+    if found:
+        yield from _search()
     if len(seen) > PICTURED:
         options = replace(options, details=lambda _: Details())
     for number, report in enumerate(seen, 1):
         yield from _archive(number, report, options)
     yield from _audit(options)
     yield "</main>"
-    if several:
-        yield f"<script>{SCRIPT}</script>"
+    if script:
+        yield f"<script>{script}</script>"
     yield "</body>"
     yield "</html>"
 
@@ -123,6 +126,16 @@ def _summary(tally: Tally) -> Iterator[str]:
     yield "</p>"
 
 
+def _search() -> Iterator[str]:
+    """The search among findings, which the script shows."""
+    yield '<p id="search" hidden>'
+    yield '<label>Search findings <input id="sought" type="search" placeholder="path, rule or words"></label>'
+    kinds = "".join(f'<option value="{kind}">{kind}s</option>' for kind in ("error", "warning"))
+    yield f'<label>Show <select id="weight"><option value="">errors and warnings</option>{kinds}</select></label>'
+    yield '<span id="matching" role="status"></span>'
+    yield "</p>"
+
+
 def _verdict(report: Report) -> str:
     kind = "bad" if report.error is not None or not report.conforms else "good"
     return f'<span class="verdict {kind}">{text(report.verdict)}</span>'
@@ -142,16 +155,20 @@ def _archive(number: int, report: Report, options: Options) -> Iterator[str]:
     yield from (f"<li>{text(line)}</li>" for line in (*grounds(report), *details.notes))
     yield "</ul>"
     for group in grouped(report.findings):
-        yield from _rule(archive, group)
+        yield from _rule(archive, group, options)
     yield from _accepted(report)
+    yield from gallery(archive)
     yield from tree(archive)
     yield "</section>"
 
 
-def _rule(archive: Archive, group: Sequence[Finding]) -> Iterator[str]:
+def _rule(archive: Archive, group: Sequence[Finding], options: Options) -> Iterator[str]:
     first = group[0]
     configured = " (as configured)" if first.level else ""
-    yield f'<h3><span class="{first.weight}">{first.weight}{configured}</span> {text(first.rule)}</h3>'
+    address = options.page(first.rule)
+    rule = text(first.rule) if address is None else f'<a href="{text(address)}">{text(first.rule)}</a>'
+    yield f'<div class="rule" data-kind="{first.weight}">'
+    yield f'<h3><span class="{first.weight}">{first.weight}{configured}</span> {rule}</h3>'
     yield f"<p>{_prose(first.title)}</p>"
     yield f"<p><strong>Fix:</strong> {_prose(first.fix)}</p>"
     yield f"<details{' open' if len(group) <= _OPEN else ''}>"
@@ -164,6 +181,7 @@ def _rule(archive: Archive, group: Sequence[Finding]) -> Iterator[str]:
         yield f"<li>{place}: {text(finding.difference_beside_title)}</li>"
     yield "</ul>"
     yield "</details>"
+    yield "</div>"
 
 
 def _prose(words: str) -> str:

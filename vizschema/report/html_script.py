@@ -1,4 +1,43 @@
-"""The script of the page: filters and sorts the table of archives. Without it the page is the same, unsorted."""
+"""The scripts of the page: search among findings, and a table of archives that is filtered and sorted.
+
+Without them the page is the same, whole and unsorted.
+"""
+
+FINDINGS = """
+{
+  const groups = [...document.querySelectorAll(".rule")].map((group) => ({
+    group, details: group.querySelector("details"), opened: group.querySelector("details").open,
+    name: group.querySelector("h3").textContent.toLowerCase(),
+    items: [...group.querySelectorAll("li")].map((item) => ({ item, text: item.textContent.toLowerCase() })),
+  }));
+  const total = groups.reduce((sum, each) => sum + each.items.length, 0);
+  const sought = document.getElementById("sought"), weight = document.getElementById("weight");
+  const matching = document.getElementById("matching");
+  const search = () => {
+    const parts = sought.value.toLowerCase().split(/\\s+/).filter(Boolean);
+    let shown = 0;
+    for (const { group, details, opened, name, items } of groups) {
+      const wanted = !weight.value || group.dataset.kind === weight.value;
+      const left = parts.filter((part) => !name.includes(part));
+      let count = 0;
+      for (const each of items) {
+        const fits = wanted && left.every((part) => each.text.includes(part));
+        if (each.item.hidden === fits) each.item.hidden = !fits;
+        count += fits;
+      }
+      if (group.hidden !== !count) group.hidden = !count;
+      const open = parts.length ? count > 0 && count <= 200 : opened;
+      if (details.open !== open) details.open = open;
+      shown += count;
+    }
+    matching.textContent = `${shown} of ${total} findings`;
+  };
+  sought.addEventListener("input", search);
+  weight.addEventListener("change", search);
+  document.getElementById("search").hidden = false;
+  search();
+}
+"""
 
 SCRIPT = """
 const table = document.getElementById("archives"), body = table.tBodies[0], rows = [...body.rows];

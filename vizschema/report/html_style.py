@@ -30,7 +30,9 @@ ul.tree ul { border-left: 1px solid var(--line); margin-left: .4rem; padding-lef
 .warning { color: var(--warn); }
 .error, .warning { font-weight: 600; }
 section { content-visibility: auto; contain-intrinsic-size: auto 20rem; }
-#filters label { margin-right: 1rem; }
+#filters label, #search label { margin-right: 1rem; }
+.rule li { content-visibility: auto; contain-intrinsic-size: auto 1.5rem; }
+[hidden] { display: none; }
 input, select, button { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); }
 th button { font-weight: inherit; border: 0; padding: 0; cursor: pointer; }
 th[aria-sort] button::after { content: " \\2193"; }

@@ -53,6 +53,19 @@ def _with_those_above(path: str) -> Iterator[str]:
     yield "/"
 
 
+def gallery(archive: Archive) -> Iterator[str]:
+    """Pictures of arrays without findings; those of others stand in the tree."""
+    drawn = {path: picture for path, picture in archive.details.pictures.items() if path not in archive.findings}
+    if not drawn:
+        return
+    yield f"<h3>{count(len(drawn), 'array')} without findings</h3>"
+    for path, picture in drawn.items():
+        anchor = archive.anchor(path)
+        name = f"<code>{text(path)}</code>"
+        yield f'<p class="quiet">{name if anchor is None else f"""<a href="#{anchor}">{name}</a>"""}</p>'
+        yield from figures(path, picture)
+
+
 def tree(archive: Archive) -> Iterator[str]:
     """The tree as nested lists; groups open and close."""
     if not archive.shown:
@@ -94,5 +107,5 @@ def _found(archive: Archive, path: str) -> Iterator[str]:
         kind = f'<span class="{finding.weight}">{finding.weight}</span>'
         yield f"<p>{kind} {text(finding.rule)}: expected {text(finding.expected)}, found {text(finding.found)}</p>"
     picture = archive.details.pictures.get(path)
-    if picture is not None:
+    if picture is not None and path in archive.findings:
         yield from figures(path, picture)

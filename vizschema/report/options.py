@@ -28,6 +28,15 @@ def _no_details(_: Report) -> Details:
     return Details()
 
 
+HOME = "https://vizschema.org"
+"""The site, whose pages are those of the documentation."""
+
+
+def rule_page(rule: str) -> str | None:
+    """Return the address of the page of a released rule."""
+    return f"{HOME}/rules/{rule}/"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a report is shown (`every_place`: no place is left out) and judged (`strict`: warnings count as errors).
@@ -35,7 +44,8 @@ class Options:
     `configuration` is the file of the project's configuration, `audit` gives the warnings about it once every report
     was seen. `quiet` shows only what does not pass, `colour` marks severities for a terminal. `timestamp` is the time
     that formats with one show (RFC 3339, UTC), `details` gives what the page shows of an archive beside its findings.
-    Text is wrapped to `width` columns, but for the first line of an archive.
+    `page` gives the address of the page of a rule, None for a rule without one. Text is wrapped to `width` columns, but
+    for the first line of an archive.
     """
 
     every_place: bool = False
@@ -47,6 +57,7 @@ class Options:
     audit: Callable[[], Sequence[Finding]] = _nothing
     timestamp: str | None = None
     details: Callable[[Report], Details] = _no_details
+    page: Callable[[str], str | None] = rule_page
 
 
 def exit_code(report: Report, options: Options) -> int:

@@ -11,12 +11,11 @@ from urllib.parse import quote
 
 import vizschema
 from vizschema.findings import Accepted, Finding, Report
-from vizschema.report.options import Options, exit_code, overall_exit_code
+from vizschema.report.options import HOME, Options, exit_code, overall_exit_code
 from vizschema.report.tally import Tally
 from vizschema.text import escape_text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
-HOME = "https://vizschema.org"
 
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
@@ -35,7 +34,7 @@ def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
     if options.timestamp is not None:
         invocation["endTimeUtc"] = options.timestamp
     run = {
-        "tool": {"driver": _driver(rules)},
+        "tool": {"driver": _driver(rules, options)},
         "columnKind": "utf16CodeUnits",
         "invocations": [invocation],
         "artifacts": [_artifact(report, options) for report in seen],
@@ -58,21 +57,22 @@ def _all(report: Report) -> Iterator[tuple[Finding, Accepted | None]]:
     yield from ((accepted.finding, accepted) for accepted in report.accepted)
 
 
-def _driver(rules: Mapping[str, Finding]) -> dict[str, Any]:
+def _driver(rules: Mapping[str, Finding], options: Options) -> dict[str, Any]:
     return {
         "name": "vizschema",
         "semanticVersion": vizschema.__version__,
         "informationUri": HOME,
-        "rules": [
-            {
-                "id": name,
-                "shortDescription": {"text": finding.title},
-                "help": {"text": f"Fix: {finding.fix}"},
-                "helpUri": f"{HOME}/rules/{name}/",
-                "defaultConfiguration": {"level": finding.severity},
-            }
-            for name, finding in rules.items()
-        ],
+        "rules": [_rule(name, finding, options.page(name)) for name, finding in rules.items()],
+    }
+
+
+def _rule(name: str, finding: Finding, page: str | None) -> dict[str, Any]:
+    return {
+        "id": name,
+        "shortDescription": {"text": finding.title},
+        "help": {"text": f"Fix: {finding.fix}"},
+        **({} if page is None else {"helpUri": page}),
+        "defaultConfiguration": {"level": finding.severity},
     }
 
 

@@ -208,3 +208,10 @@ def _exported(spec: Spec | None) -> Iterator[Path]:
     yield from sorted(path for path in root().iterdir() if path.suffix in (".json", ".md"))
     for version in versions() if spec is None else _referred(spec):
         yield from sorted(path for path in (root() / version).rglob("*") if path.is_file())
+
+
+@functools.cache
+def released_rules() -> frozenset[str]:
+    """Return the ids of the rules of the newest version, each of which has a page in the documentation."""
+    spec = newest()
+    return frozenset(rule for name in spec.profiles for rule in spec.profile(name).rules)

@@ -246,7 +246,7 @@ LAYOUTS: Mapping[str, Old] = {
     "vit-attention": Old(trained_vit, {"model_version": "3", "offset": "+01:00"}, "trace", 5, 3),
     "benchmark-candidates": Old(candidates_hdf5, FLAT, "trace", 8, 0),
     "benchmark-candidates-flat": Old(candidates_npz, FLAT, "trace", 8, 0),
-    "issue39": Old(heads_last, NAMED, "trace", 11, 1),
+    "issue39": Old(heads_last, NAMED, "trace", 11, 0),
     "issue40": Old(heads_first, {**NAMED, **TOP}, "trace", 10, 0),
     "issue40-pickle": Old(one_atom, WHO, "trace", 4, 0),
     "reader-contract": Old(

@@ -232,6 +232,35 @@ def migrate(parser: argparse.ArgumentParser) -> None:
     _add_trust(parser)
 
 
+def give_back(parser: argparse.ArgumentParser) -> None:
+    """Those of `export`."""
+    parser.add_argument("archive", metavar="ARCHIVE", help="an archive of the specification")
+    parser.add_argument("target", metavar="TARGET", help="where to write the layout; nothing may be there")
+    parser.add_argument("--as", required=True, dest="layout", metavar="M", help="a mapping by name, or a file")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="given",
+        metavar="KEY=VALUE",
+        help="what the layout demands and the archive does not have; repeatable",
+    )
+    parser.add_argument("--answers", metavar="FILE", help="a TOML file of answers")
+    parser.add_argument("--dry-run", action="store_true", help="show what each node becomes, and write nothing")
+    parser.add_argument(
+        "--container",
+        metavar="C",
+        help="zarr-v2, zarr-v2-zip, hdf5, npz, safetensors or folder (default: by the suffix of TARGET)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=size,
+        default="4G",
+        metavar="SIZE",
+        help="memory for all decoded arrays of the archive together (default: 4G)",
+    )
+
+
 def benchmark(parser: argparse.ArgumentParser) -> None:
     """Those of `benchmark`."""
     parser.add_argument(

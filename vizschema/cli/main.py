@@ -153,6 +153,8 @@ def _archive_command(arguments: argparse.Namespace) -> int:
             )
         case "migrate":
             return _migrate(arguments)
+        case "export":
+            return _export(arguments)
         case "conformance":
             return commands.conformance(arguments.arguments)
         case _:
@@ -179,6 +181,14 @@ def _migrate(arguments: argparse.Namespace) -> int:
         dry_run=arguments.dry_run,
         isolated=not arguments.trust,
     )
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from vizschema.cli.exporting import export
+
+    given, file, container, memory = arguments.given, arguments.answers, arguments.container, arguments.memory
+    paths = arguments.archive, arguments.target, arguments.layout
+    return export(*paths, given, file, container, memory, dry_run=arguments.dry_run)
 
 
 def _choice(arguments: argparse.Namespace) -> Choice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ def migrate(
     isolated: bool,
 ) -> int:
     """0 after the result was written, judged and proved; 1 where it is refused, 2 where answers are missing."""
-    answers = {**_answers(file), **_pairs("--set", given)}
-    extra = _pairs("--with", beside)
+    answers = {**answered(file), **pairs("--set", given)}
+    extra = pairs("--with", beside)
     while True:
         try:
             with hints(source):
@@ -53,10 +53,10 @@ def migrate(
             return _show(done, target)
         except Unanswered as missing:
             if not (sys.stdin.isatty() and sys.stdout.isatty()):
-                return _complain(source, missing)
+                return complain(source, missing)
             answers.update(_asked(missing.questions))
         except Refused as refused:
-            return _complain(source, refused)
+            return complain(source, refused)
         except NotConforming as error:
             print(
                 f"vizschema: {escape_text(source)}: the result would not conform: nothing was written", file=sys.stderr
@@ -77,10 +77,7 @@ def _show(done: Migrated, target: str) -> int:
     for report in done.refused:
         rules = sorted({finding.rule for finding in report.errors})
         print(f"not {report.profile}: {', '.join(rules)}")
-    for loss in done.losses[:_SHOWN]:
-        print(escape_text(f"lost: {loss['what']}: {loss['why']}"))
-    if len(done.losses) > _SHOWN:
-        print(f"and {len(done.losses) - _SHOWN} more losses; all are in the attribute losses of /extra/migration")
+    print_losses(done.losses, "all are in the attribute losses of /extra/migration")
     for key, answer in done.answers.items():
         if answer["by"] != "given":
             print(escape_text(f"{answer['by']}: {key} = {answer['value']}"))
@@ -93,7 +90,16 @@ def _show(done: Migrated, target: str) -> int:
     return 0
 
 
-def _complain(source: str, error: Refused | Unanswered) -> int:
+def print_losses(losses: Sequence[Mapping[str, str]], rest: str) -> None:
+    """Print the first losses, and where the rest is."""
+    for loss in losses[:_SHOWN]:
+        print(escape_text(f"lost: {loss['what']}: {loss['why']}"))
+    if len(losses) > _SHOWN:
+        print(f"and {len(losses) - _SHOWN} more losses; {rest}")
+
+
+def complain(source: str, error: Refused | Unanswered) -> int:
+    """Print why nothing was written, or the open questions; return the exit code."""
     for line in f"{source}: {error}".splitlines():
         print(escape_text(line), file=sys.stdout if isinstance(error, Unanswered) else sys.stderr)
     return error.exit_code
@@ -110,7 +116,7 @@ def _asked(questions: Sequence[Question]) -> dict[str, str]:
     return found
 
 
-def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     """`KEY=VALUE` by key; raises `UsageError` for anything else."""
     found = {}
     for text in given:
@@ -121,7 +127,7 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _answers(file: str | None) -> dict[str, Any]:
+def answered(file: str | None) -> dict[str, Any]:
     """The answers of a TOML file; raises `UsageError` where it cannot be read, `SpecError` where it is not TOML."""
     if file is None:
         return {}

@@ -314,6 +314,13 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         arguments.migrate,
     ),
     (
+        "export",
+        "write an archive in another layout, for readers of that layout: the inverse of migrate",
+        "vizschema export run.zarr old.zarr --as issue40",
+        "exit codes: 0; 1 refused; 2 answers are missing, or wrong usage; 3 the archive cannot be read",
+        arguments.give_back,
+    ),
+    (
         "conformance",
         "run the conformance suite against an implementation, in any language",
         "vizschema conformance run -- COMMAND …",

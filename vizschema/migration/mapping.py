@@ -85,7 +85,7 @@ def chosen(asked: str | None, tree: Tree) -> Dialect:
             found = f"none of this name{suggestion(asked, known)}"
             raise UsageError(path=f"--mapping {asked}", expected="a mapping", found=found)
         return known[asked]
-    why = {name: _missing(dialect.document["recognise"], tree) for name, dialect in known.items()}
+    why = {name: missing(dialect.document["recognise"], tree) for name, dialect in known.items()}
     fitting = [name for name, missing in why.items() if missing is None]
     if len(fitting) > 1:
         raise UsageError(expected="one mapping", found=", ".join(fitting), fix="choose one with --mapping NAME")
@@ -114,7 +114,7 @@ def numbered(template: str) -> Iterator[tuple[str, int]]:
     return ((name, int(plus or 0)) for name, plus, series in _TEMPLATE.findall(template) if series)
 
 
-def _missing(recognise: Mapping[str, Any], tree: Tree) -> str | None:
+def missing(recognise: Mapping[str, Any], tree: Tree) -> str | None:
     """Why a source is not recognised, in words; None where it is."""
     for test in recognise["all"]:
         if not any(_passes(item, test) for item in tree.values()):

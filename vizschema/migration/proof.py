@@ -32,6 +32,7 @@ def record(plan: Plan, dialect: Dialect, tree: Tree, extra: Mapping[str, Beside]
         "source_sha256": digest_of_source(tree, plan.digests),
         "answers": plan.answers.used,
         "arrays": arrays,
+        "source": {path: {"dtype": each.dtype, "shape": list(each.shape)} for path, each in tree.items() if each.dtype},
         "losses": plan.losses,
         "added": {place: {"sha256": each.sha256, "file": each.name} for place, each in extra.items()},
     }

@@ -1,0 +1,1 @@
+"""`export`: archives of the specification in another layout again, by the mappings that `migrate` goes by."""

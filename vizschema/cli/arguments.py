@@ -247,6 +247,7 @@ def give_back(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--answers", metavar="FILE", help="a TOML file of answers")
     parser.add_argument("--dry-run", action="store_true", help="show what each node becomes, and write nothing")
+    _add_trust(parser)
     parser.add_argument(
         "--container",
         metavar="C",

@@ -22,13 +22,21 @@ def export(
     memory: int,
     *,
     dry_run: bool,
+    isolated: bool,
 ) -> int:
     """0 after the layout was written and read back; 1 where it is refused, 2 where answers are missing."""
     answers = {**answered(file), **pairs("--set", given)}
     try:
         with hints(archive):
             done = exported(
-                archive, target, mapping, answers=answers, container=container, dry_run=dry_run, memory=memory
+                archive,
+                target,
+                mapping,
+                answers=answers,
+                container=container,
+                dry_run=dry_run,
+                memory=memory,
+                isolated=isolated,
             )
         return _show(done, target)
     except (Refused, Unanswered) as error:

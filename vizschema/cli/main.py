@@ -188,7 +188,8 @@ def _export(arguments: argparse.Namespace) -> int:
 
     given, file, container, memory = arguments.given, arguments.answers, arguments.container, arguments.memory
     paths = arguments.archive, arguments.target, arguments.layout
-    return export(*paths, given, file, container, memory, dry_run=arguments.dry_run)
+    options = {"dry_run": arguments.dry_run, "isolated": not arguments.trust}
+    return export(*paths, given, file, container, memory, **options)
 
 
 def _choice(arguments: argparse.Namespace) -> Choice:

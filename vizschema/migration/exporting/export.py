@@ -16,8 +16,8 @@ from vizschema.migration.exporting.layouts import LAYOUTS, container_of
 from vizschema.migration.exporting.past import past
 from vizschema.migration.mapping import chosen, missing
 from vizschema.migration.migrate import MEMORY
-from vizschema.sources.folder import opened
 from vizschema.sources.item import Item, Tree, digest, in_memory
+from vizschema.worker.source import opened
 from vizschema.writer.target import require_free
 
 
@@ -53,6 +53,7 @@ def export(
     container: str | None = None,
     dry_run: bool = False,
     memory: int = MEMORY,
+    isolated: bool = False,
 ) -> Exported:
     """Write an archive of the specification at `target` in another layout.
 
@@ -64,6 +65,7 @@ def export(
         container: zarr-v2, zarr-v2-zip, hdf5, npz, safetensors or folder (None: by the suffix of `target`).
         dry_run: Plan only, and write nothing.
         memory: Maximum size of all decoded arrays of the archive together, in bytes.
+        isolated: Read the archive in a sandboxed process, for untrusted archives.
 
     Raises:
         Refused: The archive lacks what the layout is recognised by, or what was written is not equal.
@@ -75,7 +77,7 @@ def export(
     if os.path.lexists(target):
         raise UsageError("exists already; choose another name, or remove it yourself", path=target)
     require_free(Path(target), overwrite=False)
-    with opened(archive) as tree:
+    with opened(archive, isolated=isolated, memory=memory) as tree:
         size = sum(item.size for item in tree.values())
         if size > memory:
             raise Refused([f"its arrays have {size} bytes, more than the limit of {memory}; raise --memory"])
@@ -139,7 +141,7 @@ def _written(target: Path, plan: Inverse, container: str | None) -> str:
 
 def _prove(made: Path, plan: Inverse) -> None:
     """Raise `Refused` unless every array and attribute that was written is read back as it is."""
-    with opened(str(made)) as tree:
+    with opened(str(made), isolated=False, memory=MEMORY) as tree:
         for path, given in plan.arrays.items():
             if path not in tree or tree[path].kind != "array" or digest(tree[path].values()) != digest(given.values):
                 raise Refused([f"{path}: read back, it is not what {given.place} gives"])

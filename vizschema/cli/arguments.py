@@ -221,6 +221,16 @@ def migrate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--answers", metavar="FILE", help="a TOML file of answers")
     parser.add_argument("--dry-run", action="store_true", help="show what each node becomes, and write nothing")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare the result of a migration, named first, with its source: `migrate --verify TARGET SOURCE`",
+    )
+    parser.add_argument(
+        "--link",
+        action="store_true",
+        help="from a Zarr folder to a Zarr v3 folder: hard links to the files of chunks, whose values are not read",
+    )
     parser.add_argument("--container", metavar="C", help="the container, as for convert (default: by the suffix)")
     parser.add_argument(
         "--memory",

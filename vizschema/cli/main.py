@@ -169,6 +169,10 @@ def _migrate(arguments: argparse.Namespace) -> int:
     require_target(source, target, suggests=arguments.suggest, out=out)
     if arguments.suggest:
         return suggest(source, out, arguments.memory, isolated=not arguments.trust)
+    if arguments.verify:
+        from vizschema.cli.migration import verify
+
+        return verify(source, target, arguments.mapping, arguments.memory, isolated=not arguments.trust)
     return migrate(
         arguments.source,
         arguments.target,
@@ -180,6 +184,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
         arguments.memory,
         dry_run=arguments.dry_run,
         isolated=not arguments.trust,
+        link=arguments.link,
     )
 
 

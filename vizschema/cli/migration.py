@@ -32,6 +32,7 @@ def migrate(
     *,
     dry_run: bool,
     isolated: bool,
+    link: bool,
 ) -> int:
     """0 after the result was written, judged and proved; 1 where it is refused, 2 where answers are missing."""
     answers = {**answered(file), **pairs("--set", given)}
@@ -49,6 +50,7 @@ def migrate(
                     dry_run=dry_run,
                     memory=memory,
                     isolated=isolated,
+                    link=link,
                 )
             return _show(done, target)
         except Unanswered as missing:
@@ -66,6 +68,18 @@ def migrate(
             return error.exit_code
         except OSError as error:
             raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
+
+
+def verify(target: str, source: str, mapping: str | None, memory: int, *, isolated: bool) -> int:
+    """0 where every array of a result is that of its source, 1 where one is not."""
+    from vizschema.migration.verifying import verify as verified
+
+    try:
+        count = verified(target, source, mapping=mapping, memory=memory, isolated=isolated)
+    except Refused as refused:
+        return _complain(target, refused)
+    print(escape_text(f"{target}: {count} of {count} arrays read back, undone and equal to those of {source}"))
+    return 0
 
 
 def _show(done: Migrated, target: str) -> int:
@@ -87,6 +101,8 @@ def _show(done: Migrated, target: str) -> int:
             f"{done.proved} of {done.proved} arrays read back, undone and equal"
         )
     )
+    if done.linked:
+        print(f"{done.linked} chunks are the files of the source; their values were not read (see --verify)")
     return 0
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 from vizschema.errors import NotConforming, Refused, Unanswered, UsageError
 from vizschema.findings import Report
 from vizschema.migration.answers import Answers
-from vizschema.migration.mapping import Dialect, chosen
+from vizschema.migration.linking.source import LinkedSource
+from vizschema.migration.linking.write import links_of, prove_linked, require_linkable, write_linked
+from vizschema.migration.mapping import chosen
 from vizschema.migration.plan import Plan
 from vizschema.migration.proof import RECORD, prove, record
 from vizschema.sources.beside import Beside, added
@@ -39,6 +43,7 @@ class Migrated:
         losses: What was left out: `what` and `why`.
         answers: The answers by key: `value`, and `by`: given, measured, default.
         lines: What happens to each node and attribute, in words.
+        linked: How many files of the source are files of the result too.
     """
 
     mapping: str
@@ -49,6 +54,7 @@ class Migrated:
     losses: tuple[Mapping[str, str], ...]
     answers: Mapping[str, Mapping[str, Any]]
     lines: tuple[str, ...]
+    linked: int = 0
 
 
 def migrate(
@@ -62,6 +68,7 @@ def migrate(
     dry_run: bool = False,
     memory: int = MEMORY,
     isolated: bool = False,
+    link: bool = False,
 ) -> Migrated:
     """Write the source at `target` as an archive of the specification, and prove that its values are there.
 
@@ -76,6 +83,7 @@ def migrate(
         dry_run: Plan only, and write nothing.
         memory: Most bytes of all decoded arrays of the source together.
         isolated: Read the source in a sandboxed process, for untrusted sources.
+        link: Make hard links to the chunks of a Zarr folder where no value changes, and do not read these.
 
     Raises:
         Refused: Something in the source is neither mapped nor lost with a reason, or the proof failed.
@@ -86,53 +94,72 @@ def migrate(
         SpecError: The mapping is malformed.
     """
     _require_free(Path(source), Path(target))
+    if link:
+        require_linkable(Path(target), container)
     read = partial(opened, isolated=isolated, memory=memory)
-    with read(source) as tree:
-        require_fit(tree, memory)
+    with read(source) as tree, LinkedSource(source) if link else nullcontext() as folder:
+        require_fit(tree, sys.maxsize if link else memory)
         dialect = chosen(mapping, tree)
         if "refuse" in dialect.document:
             raise Refused([f"{dialect.name}: {dialect.document['refuse']}"])
-        plan = Plan(dialect, tree, Answers(dialect.asks, answers or {}))
-        created = plan.answers.created()
-        if created is not None:
-            plan.attributes.setdefault("/", {})["created_at"] = created
-        extra = added(beside or {}, read)
-        if plan.problems:
-            raise Refused(plan.problems)
-        if plan.answers.questions:
-            raise Unanswered(list(plan.answers.questions.values()))
-        refused: list[Report] = []
-        report, profile, proved = None, "", 0
-        if not dry_run:
+        while True:
+            plan = Plan(dialect, tree, Answers(dialect.asks, answers or {}), folder.link if folder else None)
+            created = plan.answers.created()
+            if created is not None:
+                plan.attributes.setdefault("/", {})["created_at"] = created
+            extra = added(beside or {}, read)
+            if plan.problems:
+                raise Refused(plan.problems)
+            if plan.answers.questions:
+                raise Unanswered(list(plan.answers.questions.values()))
+            done = Migrated(dialect.name, None, "", (), 0, tuple(plan.losses), plan.answers.used, tuple(plan.lines))
+            if dry_run:
+                return done
             attributes = {**plan.attributes, RECORD: record(plan, dialect, tree, extra)}
-            with replacing(Path(target), overwrite=False) as temporary:
-                report, profile = _written(temporary, plan, attributes, extra, dialect, container, refused)
-                proved = prove(temporary, plan)
-        losses = tuple(plan.losses)
-        return Migrated(
-            dialect.name, report, profile, tuple(refused), proved, losses, plan.answers.used, tuple(plan.lines)
-        )
+            try:
+                with replacing(Path(target), overwrite=False) as temporary:
+                    spec, profiles = dialect.document["target"], dialect.document.get("profiles", ["trace"])
+                    writing = _writing(temporary, plan, attributes, extra, spec, container, folder)
+                    report, profile, refused = _written(writing, profiles)
+                    proved = prove(temporary, plan)
+                    linked = prove_linked(temporary, folder, links_of(plan)) if folder else 0
+            except NotConforming as error:
+                if folder is None or not folder.copy(links_of(plan), error.report):
+                    raise
+            else:
+                return replace(done, report=report, profile=profile, refused=refused, proved=proved, linked=linked)
 
 
-def _written(
+def _writing(
     path: Path,
     plan: Plan,
     attributes: Mapping[str, Mapping[str, Any]],
     extra: Mapping[str, Beside],
-    dialect: Dialect,
+    spec: str,
     container: str | None,
-    refused: list[Report],
-) -> tuple[Report, str]:
-    """The report on what was written, and the first profile that it conforms to; `refused` gets those before."""
-    arrays = {place: Array(each.done.values, each.axes, each.attributes) for place, each in plan.arrays.items()}
+    folder: LinkedSource | None,
+) -> Callable[[str], Report]:
+    """What writes the result by a profile, and gives the report on it."""
+    arrays = {
+        place: Array(each.done.values, each.axes, each.attributes)
+        for place, each in plan.arrays.items()
+        if each.link is None
+    }
     for place, each in extra.items():
-        if place in arrays:
+        if place in plan.arrays:
             raise UsageError(path=f"--with {place}", expected="an array that the source does not have", found=place)
         arrays[place] = Array(each.values, each.axes)
-    spec = dialect.document["target"]
-    for profile in dialect.document.get("profiles", ["trace"]):
+    if folder is not None:
+        return partial(write_linked, path, folder, links_of(plan), arrays, attributes, spec)
+    return lambda profile: write(path, arrays, attributes, profile=profile, container=container, spec=spec)
+
+
+def _written(writing: Callable[[str], Report], profiles: Sequence[str]) -> tuple[Report, str, tuple[Report, ...]]:
+    """The report on what was written, the first profile that it conforms to, and the reports of those before."""
+    refused: list[Report] = []
+    for profile in profiles:
         try:
-            return write(path, arrays, attributes, profile=profile, container=container, spec=spec), profile
+            return writing(profile), profile, tuple(refused)
         except NotConforming as error:
             refused.append(error.report)
             last = error

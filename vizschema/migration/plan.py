@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from vizschema.containers.values import dtype_of
 from vizschema.migration.answers import LOSE, MISSING, Answers
 from vizschema.migration.mapping import Dialect, filled, numbered
 from vizschema.migration.operations import Done, Unfit, apply
-from vizschema.sources.item import Item, Tree, Values, digest
+from vizschema.sources.item import Item, Tree, digest, in_memory
 from vizschema.sources.rows import measured_rows
 
 ALWAYS = ("/", "/metadata")
@@ -22,6 +23,9 @@ MAX_DIGITS = 9
 """Most digits of a number in a name, as in the specification's series."""
 
 Rule = Mapping[str, Any]
+
+Links = Callable[[Item, Sequence[Rule]], Any]
+"""How an array can be linked instead of read, given what is done with it; None where it cannot."""
 
 
 @dataclass(slots=True)
@@ -34,6 +38,7 @@ class Planned:
     steps: Sequence[Rule]
     axes: list[str]
     attributes: dict[str, Any] = field(default_factory=dict)
+    link: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Plan:
         lines: What happens to each node and attribute, in words.
     """
 
-    def __init__(self, dialect: Dialect, tree: Tree, answers: Answers) -> None:
+    def __init__(self, dialect: Dialect, tree: Tree, answers: Answers, links: Links | None = None) -> None:
         self.arrays: dict[str, Planned] = {}
         self.attributes: dict[str, dict[str, Any]] = {}
         self.losses: list[dict[str, str]] = []
@@ -69,6 +74,7 @@ class Plan:
         self._waiting: set[str] = set()
         self._dialect = dialect
         self._tree = tree
+        self._links = links
         self._lets = {name: self._number(how) for name, how in dialect.document.get("let", {}).items()}
         for why in dialect.document.get("lost_before", ()):
             self._lose("the source", why)
@@ -117,7 +123,7 @@ class Plan:
         """Every node that a rule takes; the others are lost by the user, or a problem."""
         parents = {path.rpartition("/")[0] or "/" for path in self._tree} | {"/"}
         for path, item in self._tree.items():
-            if item.kind == "array":
+            if item.kind == "array" and self._links is None:
                 self.digests[path] = digest(item.values())
             match = next(self._fitting(item), None)
             if self._given_up(path):
@@ -198,27 +204,30 @@ class Plan:
                 self._put(place, filled(rule["as"], match.groups, digits), match.item.plain(), path)
                 continue
             axes = [filled(axis, match.groups, digits) for axis in rule.get("axes", ())]
-            planned = self._add(place, path, match.item.values(), rule, axes)
+            planned = self._add(place, path, match.item, rule, axes)
             if planned is not None:
                 self._annotate(place, planned, match)
             groups.setdefault(place.rpartition("/")[0], {})[place] = match
         for group, members in groups.items():
             self._annotate_group(group, rule.get("group", {}), members)
 
-    def _add(self, place: str, source: str, values: Values, rule: Rule, axes: list[str]) -> Planned | None:
+    def _add(self, place: str, source: str, item: Item, rule: Rule, axes: list[str]) -> Planned | None:
         """Plan an array, or note why it cannot be one."""
         if place in self.arrays:
             self.problems.append(f"{source}: {place} is made of {self.arrays[place].source} already")
             return None
         try:
             steps = self._steps(rule)
+            link = self._links(item, steps) if self._links else None
+            values = item.values() if link is None else np.broadcast_to(np.zeros((), dtype_of(item.dtype)), item.shape)
             done = apply(values, steps)
             if len(axes) != done.values.ndim:
                 raise Unfit(f"expected {len(axes)} axes {axes}, found the shape {done.values.shape}")
         except Unfit as error:
             self.problems.append(f"{source}: {error}")
             return None
-        planned = self.arrays[place] = Planned(source, digest(done.base), done, steps, axes)
+        sha256 = digest(done.base) if link is None else ""
+        planned = self.arrays[place] = Planned(source, sha256, done, steps, axes, link=link)
         done.base = done.values
         self.lines.append(f"{source}: {place} {axes}")
         for lost in done.lost:
@@ -233,7 +242,9 @@ class Plan:
         for name, value in match.rule.get("attributes", {}).items():
             measured = None
             if isinstance(value, dict) and "measure" in self._dialect.asks.get(value.get("ask", ""), ()):
-                measured = measured_rows(planned.done.values, planned.axes)
+                measured = (
+                    ("", "values are not read") if planned.link else measured_rows(planned.done.values, planned.axes)
+                )
             self._put(place, name, self._value(value, place, match.groups, measured))
 
     def _annotate_group(self, group: str, values: Mapping[str, Any], members: Mapping[str, _Match]) -> None:
@@ -271,7 +282,7 @@ class Plan:
             return
         place = filled(rule["to"], groups, {})
         if "axes" in rule:
-            self._add(place, shown, np.asarray(value), rule, list(rule["axes"]))
+            self._add(place, shown, in_memory(shown, np.asarray(value)), rule, list(rule["axes"]))
             return
         if "text" in rule:
             keys = set(re.findall(r"\{(\w+)\}", rule["text"])) & self._dialect.document.get("ask", {}).keys()

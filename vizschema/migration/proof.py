@@ -22,7 +22,11 @@ RECORD = "/extra/migration"
 def record(plan: Plan, dialect: Dialect, tree: Tree, extra: Mapping[str, Beside]) -> dict[str, Any]:
     """The attributes of `/extra/migration`: where everything is from. Times and paths of a machine are not in it."""
     arrays = {
-        place: {"from": planned.source, "sha256": planned.sha256, "do": list(planned.steps)}
+        place: {
+            "from": planned.source,
+            **({"sha256": planned.sha256} if planned.link is None else {"linked": True}),
+            "do": list(planned.steps),
+        }
         for place, planned in plan.arrays.items()
     }
     found = {
@@ -40,9 +44,13 @@ def record(plan: Plan, dialect: Dialect, tree: Tree, extra: Mapping[str, Beside]
 
 
 def prove(path: Path, plan: Plan) -> int:
-    """How many arrays of the result, undone, are the source's by their SHA-256; raises `Refused` where one is not."""
+    """How many arrays of the result, undone, are the source's by their SHA-256; raises `Refused` where one is not.
+
+    Those that are linked are not read.
+    """
+    read = {place: planned for place, planned in plan.arrays.items() if planned.link is None}
     with open_archive(path) as archive:
-        for place, planned in plan.arrays.items():
+        for place, planned in read.items():
             if digest(planned.done.undone(np.asarray(archive[place]))) != planned.sha256:
                 raise Refused([f"{place}: read back and undone, it is not {planned.source}"])
-    return len(plan.arrays)
+    return len(read)

@@ -21,6 +21,7 @@ from vizschema.text import escape_name
 if TYPE_CHECKING:
     from vizschema.containers.bytes.sources import BufferPool, Source
     from vizschema.containers.values import Values
+    from vizschema.containers.zarr.metadata import ZarrArray
 
 
 _KEPT = 32
@@ -159,17 +160,27 @@ class ZarrDirectory:
         from vizschema.containers.zarr.values import ZarrValues, located
 
         self._pool = self._pool or BufferPool()
-        folders = self._folders = self._folders or FolderHandles(self._root.handle)
-
-        def at(steps: Sequence[str]) -> DirectoryFolder | None:
-            try:
-                return DirectoryFolder(folders.entered(tuple(steps)), "", (), self._limits)
-            except OSError:
-                return None  # said where each folder is entered
-
-        names, layout = located(self._walk, path, at)
+        folders = self._entered()
+        names, layout = located(self._walk, path, self._at)
         chunks = FileChunks(folders, names)
         return ZarrValues(layout, chunks, self._pool, lambda: chunks, chunks.size_of)
+
+    def stored(self, path: str) -> tuple[list[str], ZarrArray | None, FolderHandles]:
+        """Where an array lies, by the names of folders, what its documents say (None: nothing), and the folders.
+
+        Raises `Unreadable`.
+        """
+        return (*self._walk.array(path, self._at), self._entered())
+
+    def _entered(self) -> FolderHandles:
+        self._folders = self._folders or FolderHandles(self._root.handle)
+        return self._folders
+
+    def _at(self, steps: Sequence[str]) -> DirectoryFolder | None:
+        try:
+            return DirectoryFolder(self._entered().entered(tuple(steps)), "", (), self._limits)
+        except OSError:
+            return None  # said where each folder is entered
 
     def close(self) -> None:
         """Let go of the root and of the folders of chunks; every other one was let go of on the way."""

@@ -77,7 +77,7 @@ def verify(target: str, source: str, mapping: str | None, memory: int, *, isolat
     try:
         count = verified(target, source, mapping=mapping, memory=memory, isolated=isolated)
     except Refused as refused:
-        return _complain(target, refused)
+        return complain(target, refused)
     print(escape_text(f"{target}: {count} of {count} arrays read back, undone and equal to those of {source}"))
     return 0
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vizschema.reader.archive import Archive, open
     from vizschema.reader.arrays import Selection, StoredArray, StoredGroup
     from vizschema.reader.selection import Cost
+    from vizschema.recording.outputs import from_outputs, to_cache
     from vizschema.recording.record import record
     from vizschema.recording.recording import Recording
     from vizschema.validation import validate
@@ -64,6 +65,7 @@ _NAMES = {
     "vizschema.reader.archive": "Archive open",
     "vizschema.reader.arrays": "Selection StoredArray StoredGroup",
     "vizschema.reader.selection": "Cost",
+    "vizschema.recording.outputs": "from_outputs to_cache",
     "vizschema.recording.record": "record",
     "vizschema.recording.recording": "Recording",
     "vizschema.validation": "validate",
@@ -112,10 +114,12 @@ __all__ = [
     "describe",
     "diff",
     "digest",
+    "from_outputs",
     "join",
     "open",
     "record",
     "recover",
+    "to_cache",
     "validate",
     "validate_many",
     "write",

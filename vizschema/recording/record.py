@@ -12,6 +12,7 @@ from typing import Any
 
 from vizschema.errors import UsageError
 from vizschema.recording import tables, taps
+from vizschema.recording.given import given_attributes
 from vizschema.recording.recording import Recording
 from vizschema.writer.create import create
 
@@ -91,7 +92,10 @@ def record(
     number = rank()
     target = Path(path) if number is None else _of_rank(Path(path), number)
     used = profile or fit.profile
-    given = _given(metadata(modules[""], library, digest=digest), fit, plan, attributes or {})
+    absent = [f"{place}: {why}" for place, why in fit.not_captured.items()]
+    absent += [f"/{group}: not selected" for group in plan.not_selected]
+    described = metadata(modules[""], library, digest=digest) | {"recorder": chosen.label}
+    given = given_attributes(described, absent, attributes or {})
     casts = {"": cast} if isinstance(cast, str) else dict(cast or {})
     with ExitStack() as stack:
         trace = stack.enter_context(
@@ -129,19 +133,6 @@ def _named_modules(model: Any) -> tuple[dict[str, Any], str]:
 
 def _of_rank(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem}.rank_{number:02}{path.suffix}")
-
-
-def _given(
-    known: Mapping[str, Any], fit: tables.Fit, plan: taps.Plan, attributes: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Mapping[str, Any]]:
-    """The attributes of the groups from the start: what is known of the model, and what the caller says."""
-    absent = [f"{path}: {why}" for path, why in fit.not_captured.items()]
-    absent += [f"/{group}: not selected" for group in plan.not_selected]
-    root = {"not_captured": absent} if absent else {}
-    given = {path: dict(values) for path, values in attributes.items()}
-    own = {**given.pop("/", {}), **given.pop("", {})}
-    described = {**known, **given.pop("/metadata", {})}
-    return {"/": {**root, **own}, "/metadata": described, **given}
 
 
 def _failure(error: BaseException, modules: Mapping[str, Any]) -> str:

@@ -18,8 +18,9 @@ from vizschema.errors import UsageError
 from vizschema.recording import places
 from vizschema.recording.queued import Queue
 from vizschema.recording.recording import Recording
+from vizschema.recording.shapes import shaped
 from vizschema.recording.taps import Plan, Tap
-from vizschema.recording.tensors import Copies, dtype_named, require_plain, shaped
+from vizschema.recording.tensors import Copies, dtype_named, require_plain
 from vizschema.recording.weights import Watch, Weights, dropped, has_dropout, hidden
 from vizschema.writer.trace import Trace
 

@@ -75,6 +75,11 @@ class Table:
     fits: tuple[Fit, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def label(self) -> str:
+        """Name and version, as an archive has them: `gpt2 1`."""
+        return f"{self.name} {self.version}"
+
     def fit(self, name: str, library: str) -> Fit | None:
         """The entry for the class `name` of the package `library`; None where there is none."""
         if self.library is not None and self.library != library:

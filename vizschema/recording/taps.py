@@ -79,7 +79,7 @@ def plan(table: Table, modules: Mapping[str, str], select: Sequence[str] | None)
         named = ", ".join(tap.module or "the model" for tap in taps if tap.node == doubled[0])
         raise UsageError(f"table {table.name}: {doubled[0]} is filled by several modules: {named}")
     outer = {tap.node.split("/")[1] for tap in every if tap.row.default} - {tap.node.split("/")[1] for tap in taps}
-    return Plan(tuple(taps), _groups(every, taps), tuple(sorted(outer)))
+    return Plan(tuple(taps), groups_of(every, taps), tuple(sorted(outer)))
 
 
 def node_name(module: str, kind: str) -> str:
@@ -118,18 +118,18 @@ def _taps(row: Row, modules: Mapping[str, str]) -> Iterable[Tap]:
         words = {str(number): group or "" for number, group in enumerate(match.groups())}
         plain = {**words, "module": node_name(name, modules[name])}
         padded = {key: word.zfill(max(2, width)) if word.isdigit() else word for key, word in plain.items()}
-        word, place = _split(_filled(row.value, plain))
+        word, place = _split(filled(row.value, plain))
         other = row.generated
         yield Tap(
             name,
             row,
-            _filled(row.target.node, padded),
-            tuple(_filled(axis, padded) for axis in row.target.axes),
+            filled(row.target.node, padded),
+            tuple(filled(axis, padded) for axis in row.target.axes),
             word,
             place,
             None
             if other is None
-            else Target(_filled(other.node, padded), tuple(_filled(axis, padded) for axis in other.axes)),
+            else Target(filled(other.node, padded), tuple(filled(axis, padded) for axis in other.axes)),
         )
 
 
@@ -139,11 +139,12 @@ def _split(value: str) -> tuple[str, str]:
     return value[:end], value[end:]
 
 
-def _filled(template: str, words: Mapping[str, str]) -> str:
+def filled(template: str, words: Mapping[str, str]) -> str:
+    """Return a template with these words in place of its placeholders; one without a word stays."""
     return _PLACEHOLDER.sub(lambda match: words.get(match[1], match[0]), template)
 
 
-def _groups(every: Sequence[Tap], taps: Sequence[Tap]) -> dict[str, dict[str, Any]]:
+def groups_of(every: Sequence[Tap], taps: Sequence[Tap]) -> dict[str, dict[str, Any]]:
     """What the groups of numbered nodes say, by path: counts are the model's, whatever is recorded.
 
     A series that some modules only have (layers 3 and 11) lists them as `present`.

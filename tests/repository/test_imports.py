@@ -30,7 +30,7 @@ LAYERS = (
     "worker",
     "measure",
     "digests",
-    "validation project difference",
+    "validation project difference viewing",
     "writer fleet",
     "report migration recording",
     "cli",

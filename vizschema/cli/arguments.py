@@ -100,6 +100,14 @@ def look(parser: argparse.ArgumentParser) -> None:
     _add_reading_options(parser, clusters=False)
 
 
+def view(parser: argparse.ArgumentParser) -> None:
+    """Those of `view`."""
+    parser.add_argument("path", metavar="ARCHIVE", help="an archive on this machine")
+    parser.add_argument(
+        "--no-browser", action="store_false", dest="browser", help="print the address, and do not open a browser"
+    )
+
+
 def compare(parser: argparse.ArgumentParser) -> None:
     """Those of `diff`."""
     parser.add_argument("first", metavar="A", help="an archive")

@@ -136,6 +136,10 @@ def _archive_command(arguments: argparse.Namespace) -> int:
 
             asked = {"values": arguments.values, "sizes": arguments.sizes, "as_json": arguments.json}
             return show(arguments.path, arguments.place, _reading(arguments), **asked)
+        case "view":
+            from vizschema.cli.view import view
+
+            return view(arguments.path, browser=arguments.browser)
         case "digest":
             return commands.digest(arguments.paths, _reading(arguments), values_only=arguments.values_only)
         case "demo":

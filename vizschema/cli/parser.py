@@ -222,6 +222,13 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         arguments.look,
     ),
     (
+        "view",
+        "show an archive in the browser, served to this machine alone",
+        "vizschema view run.zarr",
+        "Ctrl-C ends it. A program of this machine that knows the printed address can read the archive.",
+        arguments.view,
+    ),
+    (
         "diff",
         "compare two archives: structure, attributes and all values, in any containers",
         "vizschema diff run.zarr other.h5 --relative 1e-6 --ignore created_at",

@@ -46,6 +46,9 @@ ITEM_BYTES: Mapping[str, int] = {
 }
 """Canonical dtypes and their sizes in bytes."""
 
+TEXTS = frozenset({"string", "bytes"})
+"""Canonical dtypes of what is read as text."""
+
 STORED_AS: Mapping[str, str] = {
     "bfloat16": "uint16",
     **dict.fromkeys(("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "int4", "uint4"), "uint8"),

@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from vizschema.description import ITEM_BYTES, NIBBLES, STORED_AS
+from vizschema.description import ITEM_BYTES, NIBBLES, STORED_AS, TEXTS
 
 Damage = Literal["truncated", "wrong-length", "checksum", "undecodable", "over-limit", "misplaced"]
 
@@ -317,9 +317,6 @@ def box_around(piece: Piece, grid: Grid) -> tuple[tuple[int, ...], tuple[int, ..
 
 
 _NIBBLE = 0x0F
-
-TEXTS = frozenset({"string", "bytes"})
-"""The canonical names of what is read as text."""
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

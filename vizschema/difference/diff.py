@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from vizschema.bounds import Reading
-from vizschema.containers.values import TEXTS
-from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.description import ITEM_BYTES, TEXTS, Description, Node
 from vizschema.difference.series import series_of
 from vizschema.difference.structure import differing, natural
 from vizschema.difference.values import TEXT_BYTES, Differences, Tolerance, boxes

@@ -19,9 +19,9 @@ import numpy as np
 from vizschema.containers.base import Container
 from vizschema.containers.formats import undecoded
 from vizschema.containers.opening import open_container
-from vizschema.containers.values import TEXTS, Ahead, ChunkDamaged, Values, dtype_of
+from vizschema.containers.values import Ahead, ChunkDamaged, Values, dtype_of
 from vizschema.describing import describe_open
-from vizschema.description import ITEM_BYTES, Description, Node, coordinate_of, coordinates_of, parent_of
+from vizschema.description import ITEM_BYTES, TEXTS, Description, Node, coordinate_of, coordinates_of, parent_of
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.outline.tree import tree_lines
 from vizschema.outline.words import headline

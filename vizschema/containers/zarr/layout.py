@@ -20,10 +20,10 @@ from vizschema.containers.codecs.filters import FILTERS, filter_of, packbits, st
 from vizschema.containers.codecs.stages import STAGES, Stage
 from vizschema.containers.stored import fill_stored, stored_v2, stored_v3
 from vizschema.containers.texts import fill_text
-from vizschema.containers.values import TEXTS, native, plain_dtype
+from vizschema.containers.values import native, plain_dtype
 from vizschema.containers.zarr.codecs import Codecs, order_of
 from vizschema.containers.zarr.metadata import ZarrArray
-from vizschema.description import ITEM_BYTES
+from vizschema.description import ITEM_BYTES, TEXTS
 from vizschema.text import escape_text
 
 Make = Callable[[Mapping[str, Any]], Stage]

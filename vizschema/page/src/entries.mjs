@@ -1,0 +1,50 @@
+// The files and folders of the archive that this server gives, as entries of the reference reader: nothing else is asked for.
+
+const CHUNK = 1 << 20;
+
+async function answer(address, read, headers = {}) {
+  const found = await fetch(address, { headers, credentials: "omit", redirect: "error", cache: "no-store" });
+  read();
+  if (!found.ok) throw new Error(`${address}: expected an answer, found the status ${found.status}`);
+  return found;
+}
+
+const encoded = (steps) => steps.map(encodeURIComponent).join("/");
+
+class Served {
+  constructor(base, steps, type, size, onRead) {
+    Object.assign(this, { base, steps, type, size, onRead, name: steps.at(-1) ?? "" });
+    this.kept = null;
+  }
+
+  /** Bytes of the file; the first ones of a large file are kept, as headers are read in small parts. */
+  async read(start = 0, length = this.size - start) {
+    const end = Math.min(this.size, start + Math.max(0, length));
+    if (start >= end) return new Uint8Array(0);
+    if (this.kept && end <= this.kept.length) return this.kept.subarray(start, end);
+    const head = start === 0 && end < CHUNK;
+    const last = head ? Math.min(this.size, CHUNK) : end;
+    const path = this.steps.length ? `archive/${encoded(this.steps)}` : "archive";
+    const found = await answer(new URL(path, this.base), this.onRead, { Range: `bytes=${start}-${last - 1}` });
+    const bytes = new Uint8Array(await found.arrayBuffer());
+    if (bytes.length !== last - start) throw new Error(`${path}: expected ${last - start} bytes, found ${bytes.length}`);
+    if (head) this.kept = bytes;
+    return bytes.subarray(0, end - start);
+  }
+
+  async list() {
+    const found = await (await answer(new URL(`list/${encoded(this.steps)}${this.steps.length ? "/" : ""}`, this.base), this.onRead)).json();
+    if (!found.whole) throw new Error(`${this.name}: expected fewer members in one folder`);
+    const at = (name, type, size) => new Served(this.base, [...this.steps, name], type, size, this.onRead);
+    const entries = new Map();
+    for (const name of found.folders) entries.set(name, at(name, "folder", 0));
+    for (const [name, size] of Object.entries(found.files)) entries.set(name, at(name, "file", size));
+    return entries;
+  }
+}
+
+/** The name of the archive, and its root as an entry; `onRead` is called whenever something was read. */
+export async function served(base, onRead) {
+  const about = await (await answer(new URL("archive.json", base), onRead)).json();
+  return { name: about.name, root: new Served(base, [], about.folder ? "folder" : "file", about.size ?? 0, onRead) };
+}

@@ -70,6 +70,7 @@ def test_outputs_of_a_model(tmp_path: Path) -> None:
         assert archive["/attention/self/layer_01"].attributes["source"] == "captured"
         assert np.array_equal(archive["/inputs/token"], TOKENS["input_ids"])
         assert archive["/metadata"].attributes["recorder"] == "gpt2 1"
+        assert "left_out" not in archive["/metadata"].attributes
 
 
 def test_what_the_outputs_lack_is_said(tmp_path: Path) -> None:
@@ -98,6 +99,7 @@ def test_a_cache_and_the_way_back_bit_for_bit(tmp_path: Path) -> None:
     with vizschema.open(tmp_path / "a.zarr") as archive:
         embedding = archive["/activations/embedding"][...]
         assert np.array_equal(embedding, given["hook_embed"] + given["hook_pos_embed"])
+        assert archive["/metadata"].attributes["left_out"] == ["blocks.{0}.ln1.hook_scale"]
         back = vizschema.to_cache(archive)
         assert vizschema.to_cache(archive, "gpt2").keys() == back.keys()
     assert back.keys() - {"tokens"} == {name for name in given if "embed" not in name and "scale" not in name}

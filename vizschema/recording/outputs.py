@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from vizschema.errors import UsageError
@@ -36,12 +35,13 @@ Values = Mapping[str, Any]
 class Found:
     """What a row has among the outputs: the array that it becomes, and the value; None for one that another row has.
 
-    `module` is the name of the module, where the outputs say it.
+    `names` are those of the outputs that it is made of, `module` the name of the module, where the outputs say it.
     """
 
     row: Row
     words: Mapping[str, str]
     value: Any
+    names: tuple[str, ...] = ()
     module: str = ""
 
 
@@ -76,7 +76,8 @@ def from_outputs(
         overwrite: As of `write`.
 
     Returns:
-        The report on the archive. The root's attribute `not_captured` lists what the table has and the outputs lack.
+        The report on the archive. The root's attribute `not_captured` lists what the table has and the outputs lack,
+        `left_out` of `/metadata` the names of the outputs that the table does not have (`blocks.{0}.ln1.hook_scale`).
 
     Raises:
         UsageError: No table fits, the outputs have none of it, the model's kernel hides what was asked for, or a value
@@ -98,6 +99,8 @@ def from_outputs(
     taps = [tap for tap, _ in taken]
     lacking = _lacking(chosen, fit, taps)
     described = {**known, "recorder": chosen.label}
+    if left := _left(outputs, computed):
+        described["left_out"] = left
     given = given_attributes(described, lacking, attributes or {}, groups_of(every, taps))
     return write(
         path,
@@ -151,13 +154,13 @@ def _by_output(table: Table, outputs: Any) -> Iterator[Found]:
     """By the column `output`; a value that a row without a number names is not that of a numbered one too."""
     taken: set[int] = set()
     for row in sorted((row for row in table.rows if row.output), key=lambda row: "{0}" in str(row.output)):
-        for number in count() if "{0}" in str(row.output) else [0]:
+        for number in range(_LAYERS) if "{0}" in str(row.output) else [0]:
             shifted = _SHIFT.sub(lambda match: str(number + int(match[1])), str(row.output))  # noqa: B023
             value = places.at(outputs, f".{filled(shifted, {'0': str(number)})}")
             if value is places.ABSENT or value is None:
                 _require_some(row, outputs)
                 break
-            yield Found(row, {"0": str(number)}, None if id(value) in taken else value)
+            yield Found(row, {"0": str(number)}, None if id(value) in taken else value, (_field(row),))
             if "{0}" not in str(row.output):
                 taken.add(id(value))
                 break
@@ -165,7 +168,7 @@ def _by_output(table: Table, outputs: Any) -> Iterator[Found]:
 
 def _require_some(row: Row, outputs: Any) -> None:
     """Raise `UsageError` where values were asked for, and the model gave an empty list of them."""
-    name = re.split(r"[.\[]", str(row.output))[0]
+    name = _field(row)
     given = places.at(outputs, f".{name}")
     if row.optional is None and isinstance(given, list | tuple) and all(each is None for each in given):
         raise UsageError(
@@ -174,6 +177,11 @@ def _require_some(row: Row, outputs: Any) -> None:
             found="none: the kernel of the model hides them",
             fix='load the model with attn_implementation="eager", or use vizschema.record, which computes them again',
         )
+
+
+def _field(row: Row) -> str:
+    """The field of the outputs that a row reads."""
+    return re.split(r"[.\[]", str(row.output))[0]
 
 
 def _by_cache(table: Table, values: Values) -> Iterator[Found]:
@@ -189,7 +197,8 @@ def _by_cache(table: Table, values: Values) -> Iterator[Found]:
             words = {"0": str(number)}
             parts: list[Any] = [values.get(filled(name, words)) for name in names]
             if all(part is not None for part in parts):
-                yield Found(row, words, functools.reduce(operator.add, parts))
+                used = tuple(filled(name, words) for name in names)
+                yield Found(row, words, functools.reduce(operator.add, parts), used)
             elif numbers:
                 yield Found(row, words, None)  # a layer that was not cached: the series is partial
 
@@ -208,7 +217,7 @@ def _by_module(table: Table, values: Values) -> Iterator[Found]:
             part = _part(row, side, place, value)
             if part is not None:
                 words = {str(number): group or "" for number, group in enumerate(found.groups())}
-                yield Found(row, words, part, module)
+                yield Found(row, words, part, (name,), module)
 
 
 def _part(row: Row, side: str, place: str, value: Any) -> Any:
@@ -279,6 +288,17 @@ def _lacking(table: Table, fit: Fit, taps: Sequence[Tap]) -> list[str]:
     groups = dict.fromkeys(_group(row) for row in rows if _group(row) not in there)
     lacking = [f"{path}: {why}" for path, why in fit.not_captured.items()]
     return lacking + [f"{path}: not among the outputs" for path in groups]
+
+
+def _left(outputs: Any, computed: Sequence[Found]) -> list[str]:
+    """The names of the outputs that no row has, with `{0}` for numbers between dots."""
+    used = {name for found in computed for name in found.names}
+    values = outputs if isinstance(outputs, Mapping) else getattr(outputs, "cache_dict", {})
+    given = [
+        str(name) for name, value in values.items() if not (value is None or (isinstance(value, tuple) and not value))
+    ]
+    left = (re.sub(r"(?<=[.])[0-9]+(?=[.]|$)", "{0}", name) for name in given if name not in used)
+    return list(dict.fromkeys(left))
 
 
 def _group(row: Row) -> str:

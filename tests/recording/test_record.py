@@ -1,61 +1,303 @@
-"""Recordings of models of transformers: each conforms with its values, and has the bits that hooks by hand see."""
+"""Recordings of real models: what is in them has the bits that hooks by hand see, and what is unsure is refused.
+
+They need torch: `.ci/torch` runs them. `python -m vizschema.conformance.recorded` records all models.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: .ci/run tests `record` in a step of its own")
+if not os.environ.get("VIZSCHEMA_TORCH"):
+    WHY = "is not installed: .ci/run tests `record` in a step of its own"
+    pytest.importorskip("torch", reason=f"torch {WHY}")
+    pytest.importorskip("transformers", reason=f"transformers {WHY}")
 
-from support import torch_models as models
-from support.torch_models import ByHand, first, same_bits
+import torch
+import transformers
 
 import vizschema
+from vizschema.conformance.recorded import models
+from vizschema.conformance.recorded.__main__ import faults, generated, one
+from vizschema.conformance.recorded.hand import ByHand
+from vizschema.recording.record import MEMORY
+from vizschema.recording.weights import recomputed
 
-torch = models.torch
+IDS = torch.tensor([[5, 9, 7, 8, 20, 11], [4, 6, 6, 13, 8, 9]])
+LEFT = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1]])
 
 
 @pytest.fixture(autouse=True)
-def without_gradients() -> None:
-    torch.set_grad_enabled(False)
+def without_gradients() -> Iterator[None]:
+    with torch.no_grad():
+        yield
 
 
-@pytest.mark.parametrize("kernel", ["eager", "sdpa"])
-def test_a_model_is_recorded_in_two_lines(tmp_path: Path, kernel: str) -> None:
-    model, inputs = models.gpt2(kernel), models.tokens(3, 6)
-    with ByHand(model) as hand, vizschema.record(model, tmp_path / "run.zarr") as run:
-        model(inputs)
-    assert (run.table, run.profile, run.passes) == ("gpt2", "lm", 1)
-    report = vizschema.validate(tmp_path / "run.zarr")
-    assert (report.verdict, report.profile) == ("conforms", "lm")
+def small(kernel: str = "eager") -> Any:
+    """The cheapest model that has all kinds of rows."""
+    return models.built("gpt2", kernel)
+
+
+def batch(model: Any, number: int) -> None:
+    model(torch.randint(4, 30, (2, 6), generator=torch.Generator().manual_seed(number)))
+
+
+def values(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    with vizschema.open(path) as archive:
+        return {each: node[...] for each, node in archive.items() if isinstance(node, vizschema.StoredArray)}
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel", "dtype", "samples"),
+    [
+        ("gpt2", "eager", torch.float32, 1),
+        ("llama", "sdpa", torch.bfloat16, 3),
+        ("mixtral", "eager", torch.bfloat16, 3),
+        ("t5", "sdpa", torch.float32, 3),
+        ("bert", "sdpa", torch.float32, 1),
+        ("vit", "sdpa", torch.bfloat16, 3),
+        ("mamba", "eager", torch.float32, 3),
+        ("esm2", "eager", torch.float32, 3),
+    ],
+)
+def test_two_lines_record_the_bits_that_hooks_by_hand_see(
+    tmp_path: Path, name: str, kernel: str, dtype: Any, samples: int
+) -> None:
+    assert one(name, kernel, dtype, samples, tmp_path) == []
+
+
+@pytest.mark.parametrize("name", models.CNNS)
+def test_a_cnn_without_a_table_of_its_own_has_axes_of_its_modules(tmp_path: Path, name: str) -> None:
+    with ByHand(model := models.CNNS[name]()) as hand, vizschema.record(model, tmp_path / "cnn.zarr") as run:
+        model(torch.rand(3, 1, 16, 16))
+    assert run.profile == "mnist"
+    assert faults(tmp_path / "cnn.zarr", hand) == []
+    with vizschema.open(tmp_path / "cnn.zarr") as archive:
+        first = archive["/activations/conv1" if name == "cnn, named" else "/activations/conv2d_0"]
+        assert first.axes == ("sample", *(f"{first.path[13:]}_{word}" for word in ("channel", "height", "width")))
+        assert (first[...] < 0).any()  # before the ReLU that changes it in place
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_a_generation_is_that_of_one_call_over_the_whole_text(tmp_path: Path, name: str) -> None:
+    assert generated(name, "sdpa", torch.float32, 2, tmp_path) == []
+    with vizschema.open(tmp_path / "generated.zarr") as archive:
+        assert archive["/outputs/token"].shape == (2, 5)
+        assert archive["/extra/generation/logits"].axes == ("sample", "new_token", "vocabulary")
+
+
+def test_padded_rows_are_masked_and_grouped_heads_are_heads_in_each_step(tmp_path: Path) -> None:
+    model = models.built("llama", "sdpa")
+    with vizschema.record(model, tmp_path / "run.zarr"):
+        model.generate(IDS, attention_mask=LEFT, max_new_tokens=3, do_sample=False)
     with vizschema.open(tmp_path / "run.zarr") as archive:
-        assert same_bits(archive["/inputs/token"][...], inputs)
-        for path, module in {
-            "/activations/embedding": "transformer.drop",
-            "/activations/layer_00": "transformer.h.0",
-            "/activations/layer_01": "transformer.h.1",
-            "/activations/final_norm": "transformer.ln_f",
-            "/outputs/logits": "lm_head",
-        }.items():
-            assert same_bits(archive[path][...], first(hand.outputs[module][0])), path
-            assert archive[path].attributes["module"] == module
-        weights = archive["/attention/self/layer_01"]
-        if kernel == "eager":
-            assert same_bits(weights[...], hand.outputs["transformer.h.1.attn"][0][1])
-            assert weights.attributes["source"] == "captured"
-        else:
-            assert weights.attributes["source"] == "recomputed"
-            assert weights.attributes["recomputed_error"] < 1e-6
-        assert archive["/activations"].attributes == {"num_layers": 2}
+        weights = archive["/attention/self/layer_00"]
+        assert weights.shape == (2, 4, 8, 8)
+        assert weights.attributes["normalization"] == "softmax_masked"
+        assert weights.attributes["mask"] == "/inputs/mask"
+        assert weights.attributes["kv_heads"] == 2
+        assert archive["/inputs/mask"][...].tolist() == [[True] * 8, [False] * 2 + [True] * 6]
+        assert not weights[1, :, :2].any()
+        assert np.allclose(weights[1, :, 2:].sum(-1), 1, atol=1e-5)
+        assert not np.triu(weights[0, 0], 1).any()
 
 
-def test_recomputed_weights_are_those_of_eager(tmp_path: Path) -> None:
-    found = []
-    for kernel in ("eager", "sdpa"):
-        with vizschema.record(model := models.gpt2(kernel), tmp_path / f"{kernel}.zarr"):
-            model(models.tokens(2, 7))
-        with vizschema.open(tmp_path / f"{kernel}.zarr") as archive:
-            found.append(archive["/attention/self/layer_00"][...])
-    assert np.abs(found[0] - found[1]).max() < 1e-5
+def test_calls_add_samples_and_a_recording_that_failed_goes_on(tmp_path: Path) -> None:
+    model = small()
+
+    def fails(*_: Any) -> None:
+        raise MemoryError("no memory")
+
+    with pytest.raises(MemoryError, match="no memory"), vizschema.record(model, tmp_path / "run.zarr"):  # noqa: PT012
+        batch(model, 0)
+        hook = model.transformer.h[1].mlp.register_forward_pre_hook(fails)
+        batch(model, 1)
+    hook.remove()
+    root = vizschema.describe(tmp_path / "run.zarr")["nodes"]["/"]["attributes"]
+    assert (root["complete"], root["failure"]) == (False, "MemoryError in transformer.h.1.mlp")
+    with vizschema.record(model, tmp_path / "run.zarr", resume=True):
+        batch(model, 1)
+    assert vizschema.validate(tmp_path / "run.zarr").conforms
+    with vizschema.record(model, tmp_path / "whole.zarr", append="sample", memory=1):
+        batch(model, 0)
+        batch(model, 1)
+    left, right = values(tmp_path / "run.zarr"), values(tmp_path / "whole.zarr")
+    assert left.keys() == right.keys()
+    assert all(np.array_equal(left[path], right[path]) for path in left)
+    assert left["/activations/layer_00"].shape == (4, 6, 32)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_a_writer_that_fails_reaches_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("disk full")
+
+    model = small()
+    with pytest.raises(OSError, match="disk full"), vizschema.record(model, tmp_path / "run.zarr"):  # noqa: PT012
+        monkeypatch.setattr(vizschema.Trace, "add", full)
+        batch(model, 0)
+    assert not vizschema.validate(tmp_path / "run.zarr").conforms
+
+
+def test_threads_that_call_one_model_keep_their_samples_together(tmp_path: Path) -> None:
+    model = small()
+    with vizschema.record(model, tmp_path / "run.zarr"):
+        threads = [threading.Thread(target=batch, args=(model, number)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    found = values(tmp_path / "run.zarr")
+    again = model(torch.tensor(found["/inputs/token"])).logits.numpy()
+    assert np.allclose(found["/outputs/logits"], again, atol=1e-5)
+
+
+def test_a_compiled_model_is_recorded_uncompiled_and_says_so(tmp_path: Path) -> None:
+    model = torch.compile(small(), backend="eager")
+    model(IDS)
+    with vizschema.record(model, tmp_path / "run.zarr"):
+        model(IDS)
+    with vizschema.open(tmp_path / "run.zarr") as archive:
+        assert archive["/metadata"].attributes["compiled"] is False
+        assert archive["/activations/layer_00"].attributes["module"] == "transformer.h.0"
+
+
+def test_what_is_selected_conforms_with_what_the_profile_requires(tmp_path: Path) -> None:
+    model = small()
+    with vizschema.record(
+        model, tmp_path / "run.zarr", select=["self/layer_01", "residual/mid"], cast="float16"
+    ) as run:
+        model(IDS)
+    mid = ["/residual/mid/layer_00", "/residual/mid/layer_01"]
+    assert run.nodes == ["/attention/self/layer_01", "/inputs/token", "/outputs/logits", *mid]
+    with vizschema.open(tmp_path / "run.zarr") as archive:
+        assert archive["/"].attributes["not_captured"] == ["/activations: not selected"]
+        assert archive["/attention/self"].attributes == {"num_layers": 2, "partial": True}
+        assert archive["/residual/mid/layer_00"].dtype == np.float16
+
+
+def test_metadata_name_no_place_of_this_machine(tmp_path: Path) -> None:
+    small().save_pretrained(tmp_path / "checkpoint")
+    model = transformers.GPT2LMHeadModel.from_pretrained(tmp_path / "checkpoint").eval()
+    with vizschema.record(model, tmp_path / "run.zarr", digest=True):
+        model(IDS)
+    with vizschema.open(tmp_path / "run.zarr") as archive:
+        known = archive["/metadata"].attributes
+    assert "checkpoint" not in str({key: value for key, value in known.items() if key != "checkpoint_sha256"})
+    assert re.fullmatch("[0-9a-f]{64}", known["checkpoint_sha256"])
+    assert known["configuration"]["n_layer"] == 2
+    assert (known["dtype"], known["device"], known["model_class"]) == ("float32", "cpu", "GPT2LMHeadModel")
+
+
+ROWS = [
+    {"module": "layers[.]([0-9]+)", "value": "out", "node": "/activations/layer_{0}", "axes": "sample token hidden"},
+    {
+        "module": "layers[.]([0-9]+)[.]self_attn",
+        "value": "weights",
+        "node": "/attention/self/layer_{0}",
+        "axes": "sample head token:query token:key",
+        "attributes": {"normalization": "softmax"},
+    },
+]
+
+
+def encoder() -> Any:
+    layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    return torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+
+def test_weights_of_multi_head_modules_are_those_that_they_give_when_asked(tmp_path: Path) -> None:
+    model, given = encoder().eval(), torch.randn(2, 5, 16)
+    with vizschema.record(model, tmp_path / "run.zarr", table=ROWS) as run:
+        model(given)
+    inner = model.layers[0].self_attn
+    asked = inner(given, given, given, need_weights=True, average_attn_weights=False)[1].numpy()
+    found = values(tmp_path / "run.zarr")["/attention/self/layer_00"]
+    assert run.profile == "trace"
+    assert np.abs(found - asked).max() < 1e-6
+    assert vizschema.validate(tmp_path / "run.zarr").conforms
+
+
+def test_the_axes_of_a_model_without_a_table_follow_from_its_shapes(tmp_path: Path) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    config = transformers.GPTNeoXConfig(**sizes, vocab_size=101, attn_implementation="sdpa")
+    model = transformers.GPTNeoXForCausalLM(config).eval()
+    with ByHand(model) as hand, vizschema.record(model, tmp_path / "run.zarr") as run:
+        model(IDS)
+    assert (run.table, run.profile) == ("drafted", "lm")
+    assert faults(tmp_path / "run.zarr", hand) == []
+    config = transformers.XLNetConfig(d_model=32, n_layer=2, n_head=4, d_inner=48, vocab_size=101)
+    with (
+        pytest.raises(vizschema.UsageError, match=r"layer\.0 returns token sample hidden, not sample token"),
+        vizschema.record(transformers.XLNetLMHeadModel(config).eval(), tmp_path / "other.zarr"),
+    ):
+        pass
+    assert not (tmp_path / "other.zarr").exists()
+
+
+REFUSED: dict[str, tuple[Callable[[Any], Any], dict[str, Any], str]] = {
+    "another call": (lambda model: [model(IDS), model(IDS)], {"append": None}, 'with append="sample"'),
+    "another length": (lambda model: [model(IDS), model(IDS[:, :4])], {}, "/inputs/token: expected values that fit"),
+    "a mask at times": (
+        lambda model: [model(IDS), model(IDS, attention_mask=LEFT)],
+        {},
+        "/inputs/mask: expected values",
+    ),
+    "no call": (lambda _: None, {}, "brought nothing: /inputs/token"),
+    "a part alone": (lambda model: model.transformer(IDS), {}, "brought nothing: .*/outputs/logits"),
+    "dropout": (lambda model: model.train()(IDS), {}, "call model.eval"),
+    "beams": (lambda model: model.generate(IDS, num_beams=2, max_new_tokens=2), {}, "beam search"),
+    "two generations": (
+        lambda model: [model.generate(IDS, max_new_tokens=2) for _ in range(2)],
+        {},
+        "each generation in an archive of its own",
+    ),
+    "a static cache": (
+        lambda model: model.generate(IDS, cache_implementation="static", max_new_tokens=2),
+        {},
+        "a cache of the kind static",
+    ),
+    "a wrong cast": (lambda model: model(IDS), {"cast": "float15"}, "expected the name of a dtype"),
+    "float8 under lm": (lambda model: model(IDS), {"cast": {"layer_00": "float8_e5m2"}}, "float-dtype"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_put_together_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    call, options, message = REFUSED[name]
+    model = small()
+    with (
+        pytest.raises(vizschema.VizschemaError, match=message),
+        vizschema.record(model, tmp_path / "run.zarr", **options),
+    ):
+        call(model)
+
+
+def test_recomputed_weights_that_do_not_give_the_output_are_refused() -> None:
+    query, key, value = torch.randn(3, 1, 2, 4, 8)
+    output = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+    found = recomputed("/a", output, query, key, value, is_causal=True)
+    assert found.error < 1e-6
+    assert torch.allclose(found.values @ value, output, atol=1e-6)
+    with pytest.raises(vizschema.UsageError, match="expected recomputed weights that give the kernel's output within"):
+        recomputed("/a", output, query, key, value)
+
+
+def test_a_query_without_a_key_has_a_row_of_zeros() -> None:
+    query, key, value = torch.randn(3, 1, 2, 3, 8)
+    mask = torch.tensor([[False, False, False], [True, True, False], [True, True, True]])
+    output = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    found = recomputed("/a", output, query, key, value, attn_mask=mask)
+    assert found.is_masked
+    assert found.values[0, 0].sum(-1).tolist() == pytest.approx([0, 1, 1], abs=1e-6)
+
+
+def test_the_queue_is_bounded_by_default() -> None:
+    assert MEMORY == 256 << 20

@@ -22,8 +22,11 @@ _DEPTH = 8
 _PRIVATE = frozenset({"_name_or_path", "name_or_path", "_commit_hash"})
 
 
-def metadata(model: Any, library: str, *, digest: bool) -> dict[str, Any]:
-    """Return attributes of `/metadata` for a model whose class is of the package `library`."""
+def metadata(model: Any, library: str, *, digest: bool, is_compiled: bool = False) -> dict[str, Any]:
+    """Return attributes of `/metadata` for a model whose class is of the package `library`.
+
+    Of a model that `is_compiled`, or has modules that are, they say that it was recorded uncompiled.
+    """
     config = getattr(model, "config", None)
     parameter = next(iter(model.parameters()), None)
     known: dict[str, Any] = {
@@ -36,6 +39,8 @@ def metadata(model: Any, library: str, *, digest: bool) -> dict[str, Any]:
         known["checkpoint_commit"] = str(commit)
     if parameter is not None:
         known |= {"dtype": str(parameter.dtype).removeprefix("torch."), "device": parameter.device.type}
+    if any(getattr(module, "_compiled_call_impl", None) is not None for module in model.modules()) or is_compiled:
+        known["compiled"] = False
     if not _is_one_of_many():
         known["seed"] = torch.initial_seed() % (1 << 63)
     if isinstance(settings := _settings(config), dict):

@@ -75,26 +75,24 @@ def record(
     """
     if find_spec("torch") is None:
         raise UsageError(path="record", expected="torch", found="none", fix="install vizschema[torch]")
+    from vizschema.recording.hooks import Hooks
     from vizschema.recording.metadata import metadata, rank
-    from vizschema.recording.run import Hooks, Run, Settings
+    from vizschema.recording.run import Run, Settings
 
     if append not in _APPEND:
         raise UsageError(path="append", expected=f"one of {_APPEND}", found=repr(append))
     modules, library = _named_modules(model)
     name = type(modules[""]).__name__
-    found = tables.chosen(table, name, library)
-    if found is None:
-        fix = "pass table=[…], a list of rows"
-        raise UsageError(path=name, expected="a table for this class", found="none", fix=fix)
-    chosen, fit = found
     kinds = {each: type(module).__name__ for each, module in modules.items()}
+    chosen, fit = tables.chosen(table, name, library, set(kinds.values())) or _drafted(modules, name)
     plan = taps.plan(chosen, kinds, [select] if isinstance(select, str) else select)
     number = rank()
     target = Path(path) if number is None else _of_rank(Path(path), number)
     used = profile or fit.profile
     absent = [f"{place}: {why}" for place, why in fit.not_captured.items()]
     absent += [f"/{group}: not selected" for group in plan.not_selected]
-    described = metadata(modules[""], library, digest=digest) | {"recorder": chosen.label}
+    known = metadata(modules[""], library, digest=digest, is_compiled=modules[""] is not model)
+    described = {**known, "recorder": chosen.label}
     given = given_attributes(described, absent, attributes or {})
     casts = {"": cast} if isinstance(cast, str) else dict(cast or {})
     with ExitStack() as stack:
@@ -109,7 +107,7 @@ def record(
                 attributes=given,
             )
         )
-        run = Run(target, trace, plan, Settings(append, casts, memory), table=chosen.name, profile=used)
+        run = Run(target, trace, plan, Settings(append, casts, memory, resume), table=chosen.name, profile=used)
         try:
             with Hooks(run, modules[""], plan.taps, modules):
                 yield run
@@ -129,6 +127,15 @@ def _named_modules(model: Any) -> tuple[dict[str, Any], str]:
     for name, module in model.named_modules():
         modules[_WRAPPERS.sub("", name).strip(".")] = module  # what is wrapped comes after its wrapper
     return modules, type(modules[""]).__module__.partition(".")[0]
+
+
+def _drafted(modules: Mapping[str, Any], name: str) -> tuple[tables.Table, tables.Fit]:
+    """A table made for a model that none is for."""
+    from vizschema.recording.drafted import draft
+
+    rows, profile = draft(modules[""], modules, name)
+    own = tables.own_table(rows, profile, "drafted")
+    return own, own.fits[0]
 
 
 def _of_rank(path: Path, number: int) -> Path:

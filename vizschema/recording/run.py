@@ -1,27 +1,21 @@
-"""Hooks on the modules of a model, and what becomes of the values that they see. Imports torch."""
+"""What becomes of the values that hooks see: calls of the model, and arrays that grow from one to the next."""
 
 from __future__ import annotations
 
-import inspect
-import math
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vizschema.errors import UsageError
-from vizschema.recording import places
 from vizschema.recording.queued import Queue
 from vizschema.recording.recording import Recording
 from vizschema.recording.shapes import shaped
 from vizschema.recording.taps import Plan, Tap
 from vizschema.recording.tensors import Copies, dtype_named, require_plain
-from vizschema.recording.weights import Watch, Weights, dropped, has_dropout, hidden
+from vizschema.recording.weights import Weights
 from vizschema.writer.trace import Trace
 
 SAMPLE, TOKEN = "sample", "token"
@@ -36,6 +30,7 @@ class Settings:
     append: Append
     cast: Mapping[str, str]
     memory: int
+    resume: bool = False
 
 
 @dataclass(slots=True)
@@ -51,7 +46,6 @@ class Pass:
     sizes: dict[str, int] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     calls: dict[str, int] = field(default_factory=dict)
-    masks: dict[str, Any] = field(default_factory=dict)
 
 
 class Run(Recording):
@@ -68,11 +62,38 @@ class Run(Recording):
         self._annotated: set[str] = set()
         self._seen: dict[str, dict[str, int]] = {}
         self._first: set[str] = set()
+        self._numbered_nodes: set[str] = set()
         self._errors: dict[str, float] = {}
         self._pass: Pass | None = None
         self._depth = 0
         self._lock = threading.RLock()
-        self.generation: Pass | None = None
+        self._named = {value for tap in plan.taps for value in tap.row.attributes.values()}
+        self._masks: dict[str, tuple[Any, tuple[str, ...]]] = {}
+        self._ahead = self._resumed() if settings.resume else {}
+        self._generated: int | None = None
+        self._has_generated = False
+
+    def _resumed(self) -> dict[str, int]:
+        """How many samples each array has that others lack, which a recording that failed left.
+
+        What all arrays have counts as recorded before.
+        """
+        sizes: dict[str, int] = {}
+        shapes: dict[str, dict[str, int]] = {}
+        for tap in self._plan.taps:
+            shape = self._trace.shape(tap.node)
+            names = [part for axis in tap.axes for part in axis.split("*") if part != "1"]
+            if shape is None and tap.row.optional != "value":
+                sizes[tap.node] = 0
+            elif shape is not None and SAMPLE in names:
+                sizes[tap.node] = shape[names.index(SAMPLE)]
+                shapes[tap.node] = dict(zip(names, shape, strict=True))
+        done = min(sizes.values(), default=0)
+        if done:
+            self.passes = 1
+            self._seen = {node: {**each, SAMPLE: done} for node, each in shapes.items()}
+            self._first = set(self._seen)
+        return {node: size - done for node, size in sizes.items() if size > done}
 
     # Passes
 
@@ -86,19 +107,38 @@ class Run(Recording):
             self._pass = self._next(is_root=is_root, continues=continues)
 
     def _next(self, *, is_root: bool, continues: bool) -> Pass:
-        append, again = self._settings.append, self.passes > 0
+        append = self._settings.append
+        generates = self._generated is not None
         grows = None
-        if again:
-            grows = TOKEN if continues or append == TOKEN else SAMPLE
-            if append is None or (append == SAMPLE and grows == TOKEN):
-                word = "continues the tokens of the one before" if grows == TOKEN else "is another one"
-                raise UsageError(f'this call of the model {word}; record with append="{grows}", or each in an archive')
-        if grows == SAMPLE and self.generation is not None:
-            raise UsageError("the archive has a generation already; record each one in an archive of its own")
+        if self.passes > 0:
+            grows = TOKEN if self._generated or (continues and not generates) or append == TOKEN else SAMPLE
+            if append is None or (append == SAMPLE and grows == TOKEN) or (grows == SAMPLE and self._has_generated):
+                what = "continues the tokens of the one before" if grows == TOKEN else "brings other samples"
+                fix = "record each in an archive of its own"
+                fix += "" if self._has_generated else f', or with append="{grows}"'
+                raise UsageError(f"call {self.passes + 1} of the model {what}", fix=fix)
         if is_root:
             self.passes += 1
-        begins = TOKEN if append == TOKEN or self.generation is not None else SAMPLE if append == SAMPLE else None
-        return Pass(grows, begins, self.generation is not None)
+            self._generated = None if self._generated is None else self._generated + 1
+        begins = TOKEN if append == TOKEN or generates else SAMPLE if append == SAMPLE else None
+        return Pass(grows, begins, generates)
+
+    def begin_generation(self) -> None:
+        """Take the passes that follow as those of one call of `generate`."""
+        if self.passes > 0 or self._settings.resume:
+            fix = "record each generation in an archive of its own"
+            raise UsageError("the archive has values of other calls already", path="generate", fix=fix)
+        self._generated, self._has_generated = 0, True
+
+    def end_generation(self, taps: Sequence[Tap], tokens: Callable[[int], Any] | None) -> None:
+        """End what `begin_generation` began; `tokens` gives the new tokens of so many passes (None: it failed)."""
+        passes, self._generated = self._generated or 0, None
+        if tokens is None or not passes:
+            return
+        self._pass = Pass()
+        for tap in taps:
+            self.put(tap, tokens(passes))
+        self._pass = None
 
     def end(self, *, is_root: bool, failed: bool) -> None:
         """End what `begin` began; of the whole model, check that it brought what the pass before did."""
@@ -145,8 +185,8 @@ class Run(Recording):
         own = own or tensor.untyped_storage().data_ptr() != value.untyped_storage().data_ptr()
         if tap.module == "" and tap.kind == "in":
             tensor = _spread(tensor, names, current.sizes)
-        if tap.row.attributes.get("normalization") is None and node.endswith("/mask"):
-            current.masks[node] = tensor
+        if node in self._named:
+            self._masks[node] = tensor, names
         tensor = self._new_part(current, tap, node, tensor, names)
         for axis, size in zip(names, tensor.shape, strict=True):
             current.sizes.setdefault(axis.partition(":")[0], size)
@@ -158,7 +198,9 @@ class Run(Recording):
         """The node with the number of the call; a second value of a node in one pass is refused."""
         if "{call}" in node:
             call = current.calls[tap.node] = current.calls.get(tap.node, -1) + 1
-            return node.replace("{call}", f"{call:02}")
+            node = node.replace("{call}", f"{call:02}")
+            self._numbered_nodes.add(node)
+            return node
         if node in current.seen:
             raise UsageError(
                 path=node,
@@ -211,26 +253,30 @@ class Run(Recording):
         """The attributes of a tap, without those that name a node which brought nothing."""
         known = self._seen.keys() | current.seen
         every = {**tap.attributes, **more}
-        nodes = {each.node for each in self._plan.taps}
-        return {key: value for key, value in every.items() if value not in nodes or value in known}
+        absent = self._plan.names - known
+        return {key: value for key, value in every.items() if value not in absent}
 
     def _store(
         self, current: Pass, node: str, tensor: Any, names: Sequence[str], attributes: Mapping[str, Any], *, own: bool
     ) -> None:
-        held, wait = self._copies.copy(tensor, own=own)
         before = self._seen.get(node)
+        if current.grows is not None and before is None and node not in self._numbered_nodes:
+            raise UsageError(
+                path=node,
+                expected="values in every call of the model",
+                found=f"none before call {self.passes}",
+                fix="pass the same arguments in each call (a mask, for example)",
+            )
+        if self._ahead.get(node, 0) > 0:
+            self._ahead[node] -= tensor.shape[list(names).index(SAMPLE)]
+            self._remember(node, names, tensor, [SAMPLE])
+            return
+        held, wait = self._copies.copy(tensor, own=own)
         grows = current.grows if before is not None else current.begins
         along = _along(grows, names) if grows else []
         if current.is_generated and "new_token" in names:
             along = ["new_token"]
-        lengths = dict(before or {})
-        for axis, size in zip(names, tensor.shape, strict=True):
-            lengths[axis] = lengths[axis] + size if before is not None and along[:1] == [axis] else size
-        if before is None:
-            self.nodes = sorted([*self.nodes, node])
-        if before is None:
-            self.nodes = sorted([*self.nodes, node])
-        self._seen[node] = lengths
+        self._remember(node, names, tensor, along)
 
         def job() -> None:
             if wait is not None:
@@ -243,22 +289,33 @@ class Run(Recording):
 
         self._queue.put(held.numel() * held.element_size(), job)
 
+    def _remember(self, node: str, names: Sequence[str], tensor: Any, along: Sequence[str]) -> None:
+        """Note the sizes that an array has after `tensor` was added to it."""
+        before = self._seen.get(node)
+        lengths = dict(before or {})
+        for axis, size in zip(names, tensor.shape, strict=True):
+            lengths[axis] = lengths[axis] + size if before is not None and along[:1] == [axis] else size
+        if before is None:
+            self.nodes = sorted([*self.nodes, node])
+        self._seen[node] = lengths
+
     def _annotate_above(self, node: str) -> None:
         for group, attributes in self._plan.groups.items():
             if group not in self._annotated and node.startswith(f"{group}/"):
                 self._annotated.add(group)
                 self._trace.annotate(group, attributes)
 
-    def put_weights(self, tap: Tap, found: Weights) -> None:
+    def put_weights(self, tap: Tap, found: Weights, given: Mapping[str, Any]) -> None:
         """Take weights that were computed again."""
-        more: dict[str, Any] = {"source": "recomputed", "recomputed": True, "recomputed_error": found.error}
+        more: dict[str, Any] = {"source": "recomputed", "recomputed": True, "recomputed_error": found.error, **given}
         if tap.row.attributes.get("normalization") == "softmax" and found.is_masked:
-            current = self._pass
-            mask = None if current is None else current.masks.get(str(tap.row.attributes.get("mask")))
-            if mask is None or not _any_left_out(found.values, mask):
+            mask = self._masks.get(str(tap.row.attributes.get("mask")))
+            if mask is None or not _any_left_out(found.values, tap.axes, *mask):
                 more["normalization"] = "softmax_masked"
+        current = self._pass
+        values = found.values if current is None else _unpacked(tap, found.values, current.sizes)
         self._errors[tap.node] = max(found.error, self._errors.get(tap.node, 0.0))
-        self.put(tap, found.values, own=True, more=more)
+        self.put(tap, values, own=True, more=more)
 
     # The end
 
@@ -278,6 +335,8 @@ class Run(Recording):
             more = f" and {len(lost) - 4} more" if len(lost) > 4 else ""
             fix = "call the model in the with block, or leave them out with select or a table of your own"
             raise UsageError(f"brought nothing: {named}{more}", fix=fix)
+        if self._settings.resume:
+            self._trace.annotate("/", failure=None)
 
     def stop(self, failure: str) -> None:
         """Write what is pending after an exception, and say in the archive what happened."""
@@ -298,123 +357,33 @@ def _spread(tensor: Any, names: Sequence[str], sizes: Mapping[str, int]) -> Any:
     return tensor
 
 
-def _any_left_out(weights: Any, mask: Any) -> bool:
-    """Whether weights [sample, head, query, key] are not 0 at a query or key where `mask` [sample, token] is false."""
-    rows = mask[:, -weights.shape[2] :] if mask.shape[1] >= weights.shape[2] else None
-    if rows is None or mask.shape[0] != weights.shape[0] or mask.shape[1] != weights.shape[3]:
-        return True
-    counts = rows[:, None, :, None] & mask[:, None, None, :]
-    return bool((weights.masked_fill(counts, 0) != 0).any())
+def _unpacked(tap: Tap, values: Any, sizes: Mapping[str, int]) -> Any:
+    """Weights with one row per token and head; of one token, a kernel may have been given the heads of a group as rows.
+
+    Raises `UsageError` where the rows are neither.
+    """
+    at = next((number for number, axis in enumerate(tap.axes) if axis.endswith(":query")), None)
+    count = None if at is None else sizes.get(tap.axes[at].partition(":")[0])
+    if at is None or count is None or values.shape[at] == count or values.ndim != len(tap.axes):
+        return values
+    if count == 1 and at == 2:
+        return values.reshape(values.shape[0], -1, 1, values.shape[3])
+    raise UsageError(
+        path=tap.node,
+        expected=f"{count} queries, one per token",
+        found=f"{values.shape[at]} in what the kernel was given",
+        fix='load the model with attn_implementation="eager"',
+    )
 
 
-class Hooks:
-    """The hooks of a run on a model, while it is entered."""
-
-    def __init__(self, run: Run, model: Any, taps: Sequence[Tap], modules: Mapping[str, Any]) -> None:
-        self._run = run
-        self._model = model
-        self._taps: dict[str, list[Tap]] = {}
-        for tap in taps:
-            self._taps.setdefault(tap.module, []).append(tap)
-        self._modules = {name: modules[name] for name in {"", *self._taps}}
-        self._stack = ExitStack()
-        self._watches: dict[str, list[Any]] = {}
-
-    def __enter__(self) -> Hooks:
-        for name, module in self._modules.items():
-            taps = self._taps.get(name, [])
-            self._stack.callback(
-                module.register_forward_pre_hook(self._before(name, module, taps), with_kwargs=True).remove
-            )
-            self._stack.callback(
-                module.register_forward_hook(self._after(name, module, taps), with_kwargs=True, always_call=True).remove
-            )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _before(self, name: str, module: Any, taps: Sequence[Tap]) -> Callable[..., None]:
-        order = tuple(inspect.signature(module.forward).parameters)
-        inputs = [tap for tap in taps if tap.kind == "in"]
-        weights = [tap for tap in taps if tap.kind == "weights"]
-
-        def hook(_module: Any, args: Any, kwargs: Any) -> None:
-            self._run.begin(is_root=name == "", continues=name == "" and _continues(kwargs))
-            for tap in inputs:
-                value = places.argument(tap.place, args, kwargs, order)
-                if value is not None and value is not places.ABSENT:
-                    self._run.put(tap, value)
-            if weights:
-                if has_dropout(module):
-                    raise dropped(weights[0].node)
-                seen: list[Weights] = []
-                watch = Watch(weights[0].node, seen.append)
-                watch.__enter__()
-                self._watches.setdefault(name, []).append((watch, seen))
-
-        return hook
-
-    def _after(self, name: str, module: Any, taps: Sequence[Tap]) -> Callable[..., None]:
-        outputs = [tap for tap in taps if tap.kind in ("out", "argmax")]
-        weights = [tap for tap in taps if tap.kind == "weights"]
-
-        def hook(_module: Any, _args: Any, _kwargs: Any, output: Any) -> None:
-            failed = output is None
-            try:
-                seen = self._leave(name) if weights else []
-                if not failed:
-                    for tap in weights:
-                        self._weights(tap, module, output, seen)
-                    for tap in outputs:
-                        value = places.at(output, tap.place)
-                        if value is not None and value is not places.ABSENT:
-                            self._run.put(tap, _first(value) if not tap.place else value)
-            finally:
-                self._run.end(is_root=name == "", failed=failed)
-
-        return hook
-
-    def _leave(self, name: str) -> list[Weights]:
-        watch, seen = self._watches[name].pop()
-        watch.__exit__(None, None, None)
-        found: list[Weights] = seen
-        return found
-
-    def _weights(self, tap: Tap, module: Any, output: Any, seen: Sequence[Weights]) -> None:
-        """Take the weights of a module: what it returns, else what was computed again of the one kernel in it."""
-        size = len(tap.axes)
-        given = list(output.values()) if isinstance(output, Mapping) else list(output) if _is_row(output) else []
-        captured = [each for each in given[1:] if isinstance(each, torch.Tensor) and each.ndim == size]
-        if len(seen) > 1:
-            found = f"{len(seen)} calls of one in {tap.module}"
-            raise UsageError(path=tap.node, expected="one kernel per module", found=found, fix="name an inner module")
-        if seen:
-            self._run.put_weights(tap, seen[0])
-        elif captured:
-            self._run.put(tap, captured[-1], more={"source": "captured"})
-        elif tap.row.optional != "value":
-            config = getattr(module, "config", None) or getattr(self._model, "config", None)
-            kernel = getattr(config, "_attn_implementation", None) or type(module).__name__
-            raise hidden(tap.node, f"{kernel}, of which {tap.module} returns none")
-
-
-def _is_row(value: Any) -> bool:
-    return isinstance(value, list | tuple)
-
-
-def _first(value: Any) -> Any:
-    """The first tensor of what a module returns: the value itself, or the first entry of a tuple or mapping."""
-    while not isinstance(value, torch.Tensor) and (_is_row(value) or isinstance(value, Mapping)) and value:
-        value = next(iter(value.values())) if isinstance(value, Mapping) else value[0]
-    return value
-
-
-def _continues(kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call is given a cache with earlier tokens."""
-    for key in ("past_key_values", "cache", "cache_params"):
-        length = getattr(kwargs.get(key), "get_seq_length", None)
-        if length is not None:
-            found = length()
-            return bool(found) and not math.isnan(float(found))
-    return False
+def _any_left_out(values: Any, names: Sequence[str], mask: Any, axes: Sequence[str]) -> bool:
+    """Whether any of `values` is not 0 where `mask` is false, read along each axis of its name."""
+    counts = mask.new_ones(values.shape)
+    for role in range(len(names)):
+        base = names[role].partition(":")[0]
+        if base not in axes[1:] or mask.ndim != 2:
+            continue
+        size = values.shape[role]
+        shape = [values.shape[0], *(size if each == role else 1 for each in range(1, values.ndim))]
+        counts = counts & mask[:, -size:].reshape(shape)
+    return bool((values.masked_fill(counts, 0) != 0).any())

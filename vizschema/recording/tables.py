@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Row:
     type: str | None = None
     each: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    read: Mapping[str, str] = field(default_factory=dict)
     optional: str | None = None
     default: bool = True
     always: bool = False
@@ -62,6 +63,15 @@ class Fit:
     profile: str
     spec: str | None = None
     not_captured: Mapping[str, str] = field(default_factory=dict)
+    has: str | None = None
+    without: str | None = None
+
+    def fits(self, name: str, kinds: Collection[str]) -> bool:
+        """Whether it is for a model of the class `name` that has modules of the classes `kinds`."""
+        if re.fullmatch(self.name, name) is None:
+            return False
+        has = self.has is None or any(re.fullmatch(self.has, kind) for kind in kinds)
+        return has and not any(re.fullmatch(self.without, kind) for kind in kinds if self.without is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +90,14 @@ class Table:
         """Name and version, as an archive has them: `gpt2 1`."""
         return f"{self.name} {self.version}"
 
-    def fit(self, name: str, library: str) -> Fit | None:
-        """The entry for the class `name` of the package `library`; None where there is none."""
+    def fit(self, name: str, library: str, kinds: Collection[str] = ()) -> Fit | None:
+        """The entry for the class `name` of the package `library`; None where there is none.
+
+        `kinds` are the classes of the model's modules.
+        """
         if self.library is not None and self.library != library:
             return None
-        return next((fit for fit in self.fits if re.fullmatch(fit.name, name)), None)
+        return next((fit for fit in self.fits if fit.fits(name, kinds)), None)
 
 
 def schema() -> Path:
@@ -110,7 +123,14 @@ def table_of(document: Mapping[str, Any], place: object) -> Table:
     if faults:
         raise SpecError(faults[0], path=place)
     fits = tuple(
-        Fit(each["class"], each["profile"], each.get("spec"), each.get("not_captured", {}))
+        Fit(
+            each["class"],
+            each["profile"],
+            each.get("spec"),
+            each.get("not_captured", {}),
+            each.get("has"),
+            each.get("without"),
+        )
         for each in document["models"]
     )
     rows = tuple(_row(row) for row in document["rows"])
@@ -124,29 +144,35 @@ def installed() -> Mapping[str, Table]:
     return {table.name: table for table in found}
 
 
-def chosen(asked: Any, name: str, library: str) -> tuple[Table, Fit] | None:
+def chosen(asked: Any, name: str, library: str, kinds: Collection[str] = ()) -> tuple[Table, Fit] | None:
     """Return the table for a model of the class `name` of the package `library`, and its entry there.
 
     Parameters:
         asked: The name of an installed table, the path of a file, a list of rows, or None: what fits the class.
         name: The name of the model's class.
         library: The package of the model's class.
+        kinds: The classes of the model's modules.
 
     Raises `UsageError` where several tables fit, or the one asked for is not there; None where no table fits.
     """
     if isinstance(asked, list | tuple):
-        document = {"recorder": LANGUAGE, "name": "own", "version": "1", "title": "rows of the caller"}
-        own = table_of({**document, "models": [{"class": ".*", "profile": "trace"}], "rows": list(asked)}, "table")
+        own = own_table(asked)
         return own, own.fits[0]
     if asked is not None:
         table = _named(os.fspath(asked))
-        return table, table.fit(name, library) or table.fits[0]
-    found = [(table, fit) for table in installed().values() if (fit := table.fit(name, library)) is not None]
+        return table, table.fit(name, library, kinds) or table.fits[0]
+    found = [(table, fit) for table in installed().values() if (fit := table.fit(name, library, kinds)) is not None]
     exact = [each for each in found if each[0].library is not None] or found
     if len(exact) > 1:
         names = ", ".join(table.name for table, _ in exact)
         raise UsageError(f"several tables fit {name}: {names}; choose one with table=NAME")
     return exact[0] if exact else None
+
+
+def own_table(rows: Sequence[Mapping[str, Any]], profile: str = "trace", name: str = "own") -> Table:
+    """Return a table of these rows, for any model; raise `SpecError` for a row that is malformed."""
+    document = {"recorder": LANGUAGE, "name": name, "version": "1", "title": "rows of the caller"}
+    return table_of({**document, "models": [{"class": ".*", "profile": profile}], "rows": list(rows)}, "table")
 
 
 def _named(asked: str) -> Table:
@@ -175,7 +201,8 @@ def _row(row: Mapping[str, Any]) -> Row:
 def _faults(document: Mapping[str, Any]) -> Iterator[str]:
     """Patterns that are none, and placeholders that nothing fills."""
     for fit in document["models"]:
-        yield from _pattern_faults("models", "class", fit["class"])
+        for key in ("class", "has", "without"):
+            yield from _pattern_faults("models", key, fit.get(key, ""))
     for row in document["rows"]:
         place = f"the row of {row['node']}"
         for key in _PATTERNS:

@@ -41,11 +41,15 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All taps of a model, and what their groups say: the count of a series, and what of it is left out."""
+    """All taps of a model, and what their groups say: the count of a series, and what of it is left out.
+
+    `names` are all arrays that the table has for the model, recorded or not.
+    """
 
     taps: tuple[Tap, ...]
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     not_selected: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
 
 
 def plan(table: Table, modules: Mapping[str, str], select: Sequence[str] | None) -> Plan:
@@ -79,7 +83,7 @@ def plan(table: Table, modules: Mapping[str, str], select: Sequence[str] | None)
         named = ", ".join(tap.module or "the model" for tap in taps if tap.node == doubled[0])
         raise UsageError(f"table {table.name}: {doubled[0]} is filled by several modules: {named}")
     outer = {tap.node.split("/")[1] for tap in every if tap.row.default} - {tap.node.split("/")[1] for tap in taps}
-    return Plan(tuple(taps), groups_of(every, taps), tuple(sorted(outer)))
+    return Plan(tuple(taps), groups_of(every, taps), tuple(sorted(outer)), frozenset(tap.node for tap in every))
 
 
 def node_name(module: str, kind: str) -> str:

@@ -15,6 +15,9 @@ from vizschema.errors import UsageError
 
 F = torch.nn.functional
 
+OWN_CACHE = "self_attention_cache"
+"""The part of the cache of an encoder with a decoder that has earlier tokens."""
+
 LIMITS = {torch.float64: 1e-4, torch.float32: 1e-4}
 """How far the recomputed weights times the values may be from the kernel's output; 1e-2 for narrower dtypes."""
 
@@ -78,6 +81,22 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]  # torch is not there wher
         return output, weights
 
 
+class Shapes(TorchFunctionMode):  # type: ignore[misc]  # torch is not there where types are checked
+    """While it is entered, calls `keep` with the shape of the weights of each call of a kernel."""
+
+    def __init__(self, keep: Callable[[tuple[int, ...]], None]) -> None:
+        super().__init__()
+        self._keep = keep
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call `func`."""
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            query, key = [*args, *(kwargs[name] for name in ("query", "key") if name in kwargs)][:2]
+            self._keep((*query.shape[:-1], key.shape[-2]))
+        return func(*args, **kwargs)
+
+
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def recomputed(
     place: str,
@@ -104,7 +123,7 @@ def recomputed(
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     limit = LIMITS.get(query.dtype, NARROW_LIMIT)
     heads, shared = query.shape[1], key.shape[1]
-    sizes = (query.shape[0], heads, query.shape[2], key.shape[2])
+    sizes = (output.shape[0], heads, query.shape[2], key.shape[2])  # of the output: samples are broadcast
     mask = None if attn_mask is None else attn_mask.expand(sizes)
     factor = 1 / math.sqrt(query.shape[3]) if scale is None else scale
     later = None

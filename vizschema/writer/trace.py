@@ -60,6 +60,15 @@ class Trace:
         """Whether there is an array or a group at `path`."""
         return plan.node_path(path) in self._known.nodes
 
+    def shape(self, path: str) -> tuple[int, ...] | None:
+        """Return the shape of an array that was added; None where there is none.
+
+        Parameters:
+            path: The path of the array in the archive.
+        """
+        node = self._known.nodes.get(plan.node_path(path))
+        return None if node is None or node["kind"] != "array" else tuple(node["shape"])
+
     def begin(self, root: Mapping[str, Any]) -> None:
         """Write the root; called by `create`."""
         attributes = plan.plain_attributes("/", root)
@@ -351,7 +360,8 @@ class Trace:
         given = with_axes(place, array, self._chosen.profile)
         planned = plan.plan_array(place, given, {}, self._form, self._layout)
         if along and given.chunks is None:
-            numbers = axis_numbers(place, planned, along)
+            units = plan.unit_axes(place, planned.axes or (), self._layout)
+            numbers = [number for number in axis_numbers(place, planned, along) if number not in units]
             itemsize = planned.stored_dtype.itemsize
             planned = replace(planned, chunks=growing_chunks(planned.shape, numbers, itemsize, planned.chunks))
         node = plan.plan_node(place, planned, self._form)

@@ -16,7 +16,7 @@ import torch
 from torch.func import functional_call
 
 from vizschema.errors import UsageError
-from vizschema.recording.weights import Shapes
+from vizschema.recording.weights import MASK, SELF, Shapes
 
 SIZES = ({"sample": 7, "token": 13}, {"sample": 11, "token": 13}, {"sample": 7, "token": 17})
 """Primes that no model has as a width: the first run, and one for each axis that moves."""
@@ -44,15 +44,7 @@ def draft(model: Any, modules: Mapping[str, Any], name: str) -> tuple[list[dict[
     axes = _Axes(name, model.config, runs)
     rows = [
         {"module": "", "value": "in.input_ids", "node": "/inputs/token", "axes": "sample token", "always": True},
-        {
-            "module": "",
-            "value": "in.attention_mask",
-            "node": "/inputs/mask",
-            "axes": "sample token",
-            "cast": "bool",
-            "whole": True,
-            "optional": "value",
-        },
+        dict(MASK),
     ]
     for block in blocks:
         axes.require(block, ("sample", "token", "hidden"))
@@ -131,11 +123,7 @@ def _weights(runs: Sequence[Seen], blocks: Sequence[str], pattern: str) -> list[
     if len(fitting) != 1:
         return []
     module = pattern + fitting[0].replace(".", "[.]")
-    own = {"normalization": "softmax", "mask": "/inputs/mask"}
-    axes = "sample head token:query token:key"
-    return [
-        {"module": module, "value": "weights", "node": "/attention/self/layer_{0}", "axes": axes, "attributes": own}
-    ]
+    return [{"module": module, **SELF}]
 
 
 def _is_weights(runs: Sequence[Seen], place: str) -> bool:

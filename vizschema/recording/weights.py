@@ -23,6 +23,25 @@ LIMITS = {torch.float64: 1e-4, torch.float32: 1e-4}
 
 NARROW_LIMIT = 1e-2
 
+MASK = {
+    "module": "",
+    "value": "in.attention_mask",
+    "node": "/inputs/mask",
+    "axes": "sample token",
+    "cast": "bool",
+    "whole": True,
+    "optional": "value",
+}
+"""The row of the mask of a model of transformers."""
+
+SELF = {
+    "value": "weights",
+    "node": "/attention/self/layer_{0}",
+    "axes": "sample head token:query token:key",
+    "attributes": {"normalization": "softmax", "mask": "/inputs/mask"},
+}
+"""The row of the weights in a block, without its module."""
+
 _MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
 
 

@@ -331,7 +331,7 @@ class TestPictures:
         assert len(drawn) == PICTURED
         page = rendered(judged, details=lambda _: Details({}, drawn))
         assert page.count("<img ") == PICTURED
-        assert "8 arrays without findings" in page
+        assert "Pictures of 8 arrays without findings" in page
 
     def test_where_no_values_were_read_there_are_no_pictures(self, tmp_path: Path) -> None:
         self.write(tmp_path / "a.zarr", np.zeros((1, 1, 4, 4)))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.chromium import Page, page
+from support.needed import built
 
 import vizschema
 from vizschema.conformance.examples import write_example
@@ -24,14 +25,11 @@ from vizschema.viewing.server import Viewer
 AXE = Path(str(importlib.util.find_spec("axe_core_python").submodule_search_locations[0])) / "axe.min.js"  # type: ignore[union-attr]
 HOSTILE = '<img src="x" onerror="window.hit=1">'
 
-pytestmark = pytest.mark.skipif(
-    not (FOLDER / "index.html").is_file(), reason="the page is not built: npm ci && npm run build in vizschema/page"
-)
-
 
 @contextmanager
 def viewed(path: Path, folder: Path, *, width: int = 1200) -> Iterator[tuple[Page, Viewer]]:
     """The page of an archive, once it has said what it is."""
+    built(FOLDER / "index.html", "npm ci && npm run build in vizschema/page")
     served = Served(str(path))
     with Viewer(served, page_files()) as viewer, page(folder / "browser") as opened:
         thread = threading.Thread(target=viewer.serve_forever, args=(0.02,), daemon=True)

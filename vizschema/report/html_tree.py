@@ -58,7 +58,7 @@ def gallery(archive: Archive) -> Iterator[str]:
     drawn = {path: picture for path, picture in archive.details.pictures.items() if path not in archive.findings}
     if not drawn:
         return
-    yield f"<h3>{count(len(drawn), 'array')} without findings</h3>"
+    yield f"<h3>Pictures of {count(len(drawn), 'array')} without findings</h3>"
     for path, picture in drawn.items():
         anchor = archive.anchor(path)
         name = f"<code>{text(path)}</code>"

@@ -231,7 +231,8 @@ class Inverse:
         self.questions += [each for each in self._answers.questions.values() if each not in self.questions]
         for (place, name), (groups, value) in found.items():
             path = path_of(rule["from"], back.get("node"), groups)
-            if path is None or not is_plain(path):
+            is_new = bool(self._past) and path not in self._past.source and name not in self._given
+            if path is None or not is_plain(path) or is_new:
                 continue
             shape, dtype = self._past.of(path)
             if rule.get("ndim") == 1 and isinstance(value, str):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vizschema.cli.hints import hints
-from vizschema.cli.migration import answered, complain, pairs, print_losses
-from vizschema.errors import Refused, Unanswered, UsageError
+from vizschema.cli.migration import answered, answering, pairs, print_losses
 from vizschema.migration.exporting.export import Exported
 from vizschema.migration.exporting.export import export as exported
 from vizschema.text import count, escape_text
@@ -26,7 +25,8 @@ def export(
 ) -> int:
     """0 after the layout was written and read back; 1 where it is refused, 2 where answers are missing."""
     answers = {**answered(file), **pairs("--set", given)}
-    try:
+
+    def work() -> int:
         with hints(archive):
             done = exported(
                 archive,
@@ -39,10 +39,8 @@ def export(
                 isolated=isolated,
             )
         return _show(done, target)
-    except (Refused, Unanswered) as error:
-        return complain(archive, error)
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
+
+    return answering(archive, target, answers, work)
 
 
 def _show(done: Exported, target: str) -> int:

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vizschema.errors import NotConforming, Refused, Unanswered, UsageError
-from vizschema.findings import Report
+from vizschema.findings import Question, Report
 from vizschema.migration.answers import Answers
 from vizschema.migration.linking.source import LinkedSource
 from vizschema.migration.linking.write import links_of, prove_linked, require_linkable, write_linked
@@ -44,6 +44,8 @@ class Migrated:
         answers: The answers by key: `value`, and `by`: given, measured, default.
         lines: What happens to each node and attribute, in words.
         linked: How many files of the source are files of the result too.
+        problems: After a dry run, what the mapping does not account for.
+        questions: After a dry run, what is still open.
     """
 
     mapping: str
@@ -55,6 +57,8 @@ class Migrated:
     answers: Mapping[str, Mapping[str, Any]]
     lines: tuple[str, ...]
     linked: int = 0
+    problems: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 def migrate(
@@ -80,7 +84,7 @@ def migrate(
         beside: Arrays that the source never had: the path, with axes in brackets where the profile names none, and
             the file, as `--with` takes them.
         container: The container of the result (None: by the suffix of `target`).
-        dry_run: Plan only, and write nothing.
+        dry_run: Plan only, and write nothing; problems and questions are in what is returned, and not raised.
         memory: Most bytes of all decoded arrays of the source together.
         isolated: Read the source in a sandboxed process, for untrusted sources.
         link: Make hard links to the chunks of a Zarr folder where no value changes, and do not read these.
@@ -108,13 +112,15 @@ def migrate(
             if created is not None:
                 plan.attributes.setdefault("/", {})["created_at"] = created
             extra = added(beside or {}, read)
+            losses, lines = tuple(plan.losses), tuple(plan.lines)
+            questions = tuple(plan.answers.questions.values())
+            if dry_run:
+                used, problems = plan.answers.used, tuple(plan.problems)
+                return Migrated(dialect.name, None, "", (), 0, losses, used, lines, 0, problems, questions)
             if plan.problems:
                 raise Refused(plan.problems)
-            if plan.answers.questions:
-                raise Unanswered(list(plan.answers.questions.values()))
-            done = Migrated(dialect.name, None, "", (), 0, tuple(plan.losses), plan.answers.used, tuple(plan.lines))
-            if dry_run:
-                return done
+            if questions:
+                raise Unanswered(questions)
             attributes = {**plan.attributes, RECORD: record(plan, dialect, tree, extra)}
             try:
                 with replacing(Path(target), overwrite=False) as temporary:
@@ -127,7 +133,8 @@ def migrate(
                 if folder is None or not folder.copy(links_of(plan), error.report):
                     raise
             else:
-                return replace(done, report=report, profile=profile, refused=refused, proved=proved, linked=linked)
+                used = plan.answers.used
+                return Migrated(dialect.name, report, profile, refused, proved, losses, used, lines, linked)
 
 
 def _writing(

@@ -22,6 +22,9 @@ MAX_NODES = 2000
 Steps = tuple[str, ...]
 """Names, `name_NN` for a series, `<word>` for any name; sets are chosen."""
 
+Within = tuple[Sequence[Steps], Sequence[str]]
+"""Groups, `()` for the root, and names of nodes that each of them may have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -112,15 +115,38 @@ def _step(step: str, digits: str = _DIGITS) -> str:
 
 def pattern(nodes: Sequence[Steps]) -> str:
     """A regular expression of the paths that `nodes` stand for, and of nothing else."""
-    parts = _joined([tuple(_step(step) for step in steps) for steps in nodes])
-    return f"^{parts[0]}$" if len(parts) == 1 else f"^({'|'.join(parts)})$"
+    return _only(_joined([tuple(_step(step) for step in steps) for steps in nodes]))
 
 
 def closed(arrays: Sequence[Steps], groups: Sequence[Steps]) -> list[str]:
     """Expressions of what a closed world holds: groups, arrays, and what is below arrays (`array-node` reports it)."""
     numbered = [tuple(_step(step, _NUMBER) for step in steps) for steps in groups]
-    within = [tuple(_step(step, _NUMBER) for step in steps) for steps in arrays]
-    return [*_joined(numbered), *(f"{part}(/.*)?" for part in _joined(within))]
+    named = [tuple(_step(step, _NUMBER) for step in steps) for steps in arrays]
+    return [*_joined(numbered), *(f"{part}(/.*)?" for part in _joined(named))]
+
+
+def within(places: Sequence[Within]) -> str:
+    """A regular expression of the nodes of these names in these groups, and of nothing else."""
+    return _only(_within(places, _DIGITS))
+
+
+def closed_within(places: Sequence[Within]) -> list[str]:
+    """Expressions of nodes of these names in these groups, and of what is below them, as in `closed`."""
+    return [f"{part}(/.*)?" for part in _within(places, _NUMBER)]
+
+
+def _within(places: Sequence[Within], digits: str) -> list[str]:
+    """Expressions `(|/a|/b)/(x|y)`: one for the groups that may have the same names; the root is the empty path."""
+    groups = [_joined([tuple(_step(step, digits) for step in steps) for steps in groups]) for groups, _ in places]
+    return [f"{_any_of(paths)}/{_any_of(names)}" for paths, (_, names) in zip(groups, places, strict=True)]
+
+
+def _only(parts: Sequence[str]) -> str:
+    return f"^{_any_of(parts)}$"
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"({'|'.join(words)})"
 
 
 def _joined(paths: Iterable[Steps]) -> list[str]:
@@ -133,7 +159,7 @@ def _joined(paths: Iterable[Steps]) -> list[str]:
             rest = path if end < 0 else (*path[:end], (), *path[end + 1 :])
             families.setdefault(rest, []).extend(() if end < 0 else path[end])
         merged = {tuple(step or tuple(dict.fromkeys(found)) for step in rest): None for rest, found in families.items()}
-    return ["".join(f"/{step[0]}" if len(step) == 1 else f"/({'|'.join(step)})" for step in path) for path in merged]
+    return ["".join(f"/{_any_of(step)}" for step in path) for path in merged]
 
 
 _Joined = tuple[tuple[str, ...], ...]

@@ -10,8 +10,10 @@ from vizschema.rules.tables.judges import CLOSED, MEASURED, SIZE, Check, Judge
 from vizschema.rules.tables.needs import needed
 from vizschema.rules.tables.paths import (
     Steps,
+    Within,
     above,
     closed,
+    closed_within,
     example,
     groups_of,
     is_fixed,
@@ -19,6 +21,7 @@ from vizschema.rules.tables.paths import (
     overlap,
     pattern,
     shown,
+    within,
 )
 from vizschema.rules.tables.relations import RELATIONS
 from vizschema.rules.tables.table import OWN, Node, Table
@@ -206,13 +209,18 @@ def _closed(table: Table) -> Iterator[Schema]:
     known = ["/", MISNAMED, f"/({'|'.join(tops)})", "/(extra|metadata)/.*"]
     inner = [group for group in groups if len(group) > 1 or not is_fixed(group)]
     free = _coordinates(arrays, groups, names_in(table.all_nodes()))
-    names = {"pattern": f"^({'|'.join([*known, *closed(arrays, inner), *closed(free, ())])})$"}
+    names = {"pattern": f"^({'|'.join([*known, *closed(arrays, inner), *closed_within(free)])})$"}
     yield {"properties": {"nodes": {"propertyNames": names}}}
-    yield from _of_nodes([(steps, {"not": {"properties": _NO_COORDINATE}}) for steps in free])
+    if free:
+        coordinate = {"not": {"properties": _NO_COORDINATE}}
+        yield {"properties": {"nodes": {"patternProperties": {within(free): coordinate}}}}
 
 
-def _coordinates(arrays: Sequence[Steps], groups: Sequence[Steps], axes: Sequence[str]) -> list[Steps]:
-    """Where a coordinate may be that no row has: below the root and each group, called after an axis."""
+def _coordinates(arrays: Sequence[Steps], groups: Sequence[Steps], axes: Sequence[str]) -> list[Within]:
+    """Where a coordinate may be that no row has: the root and groups, each with the axes that it may be called after."""
     taken = [*arrays, *groups]
-    places = [(*group, axis) for group in ((), *groups) for axis in axes]
-    return [place for place in places if not any(overlap(place, each) for each in taken)]
+    found: dict[tuple[str, ...], list[Steps]] = {}
+    for group in ((), *groups):
+        names = tuple(axis for axis in axes if not any(overlap((*group, axis), each) for each in taken))
+        found.setdefault(names, []).append(group)
+    return [(places, names) for names, places in found.items() if names]

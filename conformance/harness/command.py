@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         case "engines":
             return _engines(parsed)
         case _:
-            return _score(parsed.spec, every=parsed.survivors)
+            return _score(parsed.spec, parsed.only, every=parsed.survivors)
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add_oracle(actions)
     score = actions.add_parser("score", help="which mutants of the schemas the corpus tells from the released ones")
     score.add_argument("--survivors", action="store_true", help="list every survivor, not the first twenty")
+    score.add_argument("--only", default="", metavar="TEXT", help="only mutants with TEXT in their names")
     compare = actions.add_parser("compare", help="whether two folders of a version find the same in the corpus")
     compare.add_argument("old", metavar="OLD", help="a folder of a version")
     compare.add_argument("new", metavar="NEW", help="another one")
@@ -222,12 +223,12 @@ def _export(target: Path, spec: str, only: list[str]) -> int:
     return 0
 
 
-def _score(version: str, *, every: bool) -> int:
+def _score(version: str, only: str, *, every: bool) -> int:
     from vizschema.conformance.corpus.cases import corpus
     from vizschema.conformance.strength.score import lines_of, score
     from vizschema.rules import versions
 
-    result = score(versions.load(version), corpus(version))
+    result = score(versions.load(version), corpus(version), only=only)
     for line in lines_of(result, every=every):
         print(line)
     return 1 if result.survivors or result.stale else 0

@@ -94,6 +94,18 @@ def _replaced(value: Any, place: Path, new: Any) -> Any:
     return copy
 
 
+def pattern_of(schema: Schema, mutant: Mutant) -> tuple[str, str] | None:
+    """The pattern that `mutant` changes in its document `schema`, and what it changes it to; None of other mutants."""
+    if mutant.operator not in ("loosen", "narrow"):
+        return None
+    if isinstance(mutant.value, tuple):  # the key of `patternProperties`
+        return str(mutant.place[-1]), str(mutant.value[0])
+    value: Any = schema
+    for token in mutant.place:
+        value = value[token]
+    return str(value), str(mutant.value)
+
+
 class _Unconditional:
     def __repr__(self) -> str:
         return "always"

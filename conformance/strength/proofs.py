@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vizschema.conformance.generator.languages import Language
-from vizschema.conformance.strength.mutants import Mutant, Path
+from vizschema.conformance.strength.mutants import Mutant, Path, pattern_of
 from vizschema.rules.versions import NAMED_MEMBERS, Spec, read_json
 
 SAME = "The pattern matches the same texts: proved by automata (conformance/strength/proofs.py)."
@@ -16,7 +16,7 @@ _INWARDS = frozenset({"additionalProperties", "items", "contains"})
 
 def proved(spec: Spec, mutants: Iterable[Mutant]) -> dict[str, str]:
     """The reason, by name, for each of `mutants` whose pattern matches the same texts as the original."""
-    return {mutant.name: SAME for mutant in mutants if mutant.operator in ("loosen", "narrow") and _same(spec, mutant)}
+    return {mutant.name: SAME for mutant in mutants if _same(spec, mutant)}
 
 
 def same(pattern: str, other: str, *within: str) -> bool:
@@ -27,12 +27,8 @@ def same(pattern: str, other: str, *within: str) -> bool:
 
 def _same(spec: Spec, mutant: Mutant) -> bool:
     within = (PATHS,) if _named(mutant.place) == "nodes" else ()
-    if isinstance(mutant.value, tuple):  # the key of `patternProperties`
-        return same(str(mutant.place[-1]), mutant.value[0], *within)
-    pattern = read_json(spec.folder / mutant.document)
-    for token in mutant.place:
-        pattern = pattern[token]
-    return same(str(pattern), mutant.value, *within)
+    changed = pattern_of(read_json(spec.folder / mutant.document), mutant)
+    return changed is not None and same(*changed, *within)
 
 
 def _named(place: Path) -> str | int | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import multiprocessing
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from vizschema.conformance.corpus.ablation import engine_of, named
 from vizschema.conformance.corpus.cases import FOLDER, Case
 from vizschema.conformance.corpus.locator import Locator
-from vizschema.conformance.strength.mutants import Mutant, mutants, mutated
+from vizschema.conformance.strength.mutants import Mutant, mutants, mutated, pattern_of
 from vizschema.description import Description
 from vizschema.errors import SpecError
 from vizschema.rules import versions
@@ -49,42 +50,71 @@ class Corpus:
 
     def __init__(self, cases: Sequence[Case]) -> None:
         self.by_profile: dict[str, list[Held]] = {}
+        self._texts: dict[str, dict[str, list[int]]] = {}
         for case in cases:
             if case.has_document:
                 description = case.description(case.containers[0])
-                held = (case.rule, description, tuple(sorted(case.expected)))
-                self.by_profile.setdefault(case.profile, []).append(held)
+                held = self.by_profile.setdefault(case.profile, [])
+                texts = self._texts.setdefault(case.profile, {})
+                for text in texts_in(description):
+                    texts.setdefault(text, []).append(len(held))
+                held.append((case.rule, description, tuple(sorted(case.expected))))
 
-    def ordered(self, profile: str, rule: str | None) -> list[Held]:
-        """The cases of a profile, those about `rule` first."""
+    def ordered(self, profile: str, mutant: Mutant, pattern: tuple[str, str] | None) -> list[Held]:
+        """The cases of a profile that can tell a mutant, those about its rule first.
+
+        A changed `pattern` (it, and what it was) is told only by a case with a text in which one of both is found.
+        """
         cases = self.by_profile.get(profile, [])
-        return [case for case in cases if case[0] == rule] + [case for case in cases if case[0] != rule]
+        if pattern is not None:
+            texts = self._texts.get(profile, {})
+            numbers = {number for text, held in texts.items() if differ(text, *pattern) for number in held}
+            cases = [cases[number] for number in sorted(numbers)]
+        return sorted(cases, key=lambda case: case[0] != mutant.rule)
 
 
-def score(spec: Spec, cases: Sequence[Case], processes: int = 2) -> Score:
-    """The score of `cases` against every mutant of `spec`, in so many processes."""
+def texts_in(value: Any) -> Set[str]:
+    """Every text of a description: names of fields and values."""
+    if isinstance(value, str):
+        return {value}
+    parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {text for part in parts for text in texts_in(part)}
+
+
+def differ(text: str, pattern: str, other: str) -> bool:
+    """Whether one of both patterns alone is found in `text`; true of a line break, at which engines end a text."""
+    return "\n" in text or (re.search(pattern, text) is None) != (re.search(other, text) is None)
+
+
+def score(spec: Spec, cases: Sequence[Case], processes: int = 2, only: str = "") -> Score:
+    """The score of `cases` against the mutants of `spec` whose names have `only` in them, in so many processes."""
     from vizschema.conformance.strength.proofs import proved
 
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawn, _load, (spec.version, cases, processes)) as pool:
+    with ProcessPoolExecutor(processes, spawn, _load, (spec.version, cases, processes, only)) as pool:
         names = {name for part in pool.map(_killed, range(processes)) for name in part}
-    every = list(mutants(spec))
+    every = _named(spec, only)
     alive = [mutant for mutant in every if mutant.name not in names]
-    return tally(every, names, {**proved(spec, alive), **equivalents(spec)})
+    listed = {name: reason for name, reason in equivalents(spec).items() if only in name}
+    return tally(every, names, {**proved(spec, alive), **listed})
 
 
-_LOADED: dict[str, tuple[Spec, Corpus, int]] = {}
-"""What a process was told when it started: the version, the corpus, and how many processes there are."""
+def _named(spec: Spec, only: str) -> list[Mutant]:
+    return [mutant for mutant in mutants(spec) if only in mutant.name]
 
 
-def _load(version: str, cases: Sequence[Case], processes: int) -> None:
-    _LOADED["now"] = versions.load(version), Corpus(cases), processes
+_LOADED: dict[str, tuple[Spec, Corpus, int, str]] = {}
+"""What a process was told when it started: the version, the corpus, how many processes there are, and which mutants."""
+
+
+def _load(version: str, cases: Sequence[Case], processes: int, only: str) -> None:
+    _LOADED["now"] = versions.load(version), Corpus(cases), processes, only
 
 
 def _killed(start: int) -> list[str]:
     """The names of those that are killed, of every so many-th mutant."""
-    spec, held, step = _LOADED["now"]
-    return [mutant.name for mutant in itertools.islice(mutants(spec), start, None, step) if kills(spec, held, mutant)]
+    spec, held, step, only = _LOADED["now"]
+    return [mutant.name for mutant in _named(spec, only)[start::step] if kills(spec, held, mutant)]
 
 
 def tally(every: Sequence[Mutant], killed: Set[str], excused: Mapping[str, str]) -> Score:
@@ -106,12 +136,16 @@ def kills(spec: Spec, held: Corpus, mutant: Mutant) -> bool:
     for name in sorted(spec.profiles, key=lambda name: name != home):
         profile = spec.profile(name)
         url = f"{HOME}{spec.version}/{mutant.document}"
-        if url in profile.documents and _differs(profile, url, mutant, held.ordered(name, mutant.rule)):
-            return True
+        if url in profile.documents:
+            cases = held.ordered(name, mutant, pattern_of(profile.documents[url], mutant))
+            if _differs(profile, url, mutant, cases):
+                return True
     return False
 
 
 def _differs(profile: Profile, url: str, mutant: Mutant, cases: Sequence[Held]) -> bool:
+    if not cases:
+        return False
     document = mutated(profile.documents[url], mutant)
     documents = {**profile.documents, url: document}
     changed = _with(profile, documents)

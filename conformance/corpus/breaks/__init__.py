@@ -15,6 +15,7 @@ def all_breaks(spec: str = FIRST) -> list[Break]:
         axes,
         classifiers,
         conditions,
+        coordinates,
         guards,
         identity,
         instead,
@@ -52,4 +53,5 @@ def all_breaks(spec: str = FIRST) -> list[Break]:
         readings,
         conditions,
     )
-    return [each for table in (tables if spec == FIRST else (lm,)) for each in table.breaks()]
+    own = [each for table in (tables if spec == FIRST else (lm,)) for each in table.breaks()]
+    return [*own, *coordinates.breaks(spec)]

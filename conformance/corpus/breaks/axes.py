@@ -149,6 +149,8 @@ def _scopes() -> Iterator[Break]:
     yield valid("scope-shared", "trace", "two-arrays", "Two arrays share the scope.", add("/outputs/a/x", array("token")), add("/outputs/a/y", array("token")), add("/outputs/a", group(scope_token="a")))
     yield valid("scope-shared", "trace", "declared", "An array alone in its scope agrees with the size that is declared.", add("/outputs/x", {**array("token", scope_token="a", size_token=9), "shape": [9]}))
     yield broken("axis-term", "trace", "in-scope", "An axis tokens in a scope.", add("/outputs/x", array("tokens tokens:key", scope_tokens="a")))
+    indices = "/attention_topk/ipa/layer_00/indices"
+    yield broken("fixed-axis-size", "openfold", "end-in-scope", "Three ends of an entry, in a scope.", attribute(indices, "scope_end", "a"), attribute(indices, "size_end", 3), resize(indices, 2, 3))
     yield broken("fixed-axis-size", "openfold", "in-scope", "Four coordinates of a position, in a scope.", attribute("/outputs/coordinates", "scope_xyz", "a"), attribute("/outputs/coordinates", "size_xyz", 4), resize("/outputs/coordinates", 2, 4))
 
 

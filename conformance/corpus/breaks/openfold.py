@@ -149,6 +149,9 @@ def _kinds() -> Iterator[Break]:
             add(f"/attention_topk/{kind}", group(num_layers=1)),
             add(f"/attention_topk/{kind}/layer_00", array("residue")),
         )
+    first = "/msa_first_row/layer_00"
+    yield broken("array-node", "openfold", slug_of(first), f"A group stands for {first}.", add("/msa_first_row", group(num_layers=1)), add(first, group()), add(f"{first}/x", array("residue")))
+    yield broken("float-dtype", "openfold", slug_of(first), f"{first} as int8.", add("/msa_first_row", group(num_layers=1)), add(first, array("residue msa_channel", "int8", PLAIN)))
     for name in ("inputs", "outputs", "single", "pair", "msa", "attention", "attention_topk", "recycle"):
         yield broken("group-node", "openfold", name.replace("_", "-"), f"An array stands for /{name}.", without(f"/{name}"), *(unmasked() if name == "outputs" else ()), add(f"/{name}", array("residue:query residue:key", normalization="none", source="unknown")))
     yield broken(

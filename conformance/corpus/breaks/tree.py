@@ -62,6 +62,8 @@ def _root() -> Iterator[Break]:
     yield broken("data-present", "trace", "metadata-only", "There is no array of a trace.", without("/activations", "/attention"))
     yield broken("data-present", "trace", "extra-only", "Only /extra holds anything.", without("/activations", "/attention"), add("/extra/more", array("token")))
     yield broken("data-present", "trace", "inputs-only", "Inputs are not a trace.", without("/activations", "/attention"), add("/inputs/tokens", array("token")))
+    yield broken("data-present", "trace", "inputs-itself", "/inputs is an array itself, and the only one.", without("/activations", "/attention"), add("/inputs", array("token")))
+    yield broken("data-present", "trace", "below-metadata", "The only array is one of the metadata.", without("/activations", "/attention"), add("/metadata/x", array("token")), also=("metadata-attributes-only",))
     yield broken("data-present", "trace", "empty-array", "The only array has no values.", without("/activations", "/attention"), add("/outputs/x", {**array("none"), "shape": [0]}))
     yield broken("data-present", "trace", "empty-along-last", "The only array has no values.", without("/activations", "/attention"), add("/outputs/x", {**array("token none"), "shape": [5, 0]}))
     yield valid("data-present", "trace", "similar-name", "An array below a name that only begins like /inputs.", without("/activations", "/attention"), add("/inputs_of_model/x", array("token")))

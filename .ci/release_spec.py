@@ -1,4 +1,4 @@
-"""Release a version of the specification: enter the digests of its files in `spec/lock.json`, for ever.
+"""Release a version of the specification: enter the digests of its files in `spec/lock.json`, and of shared ones.
 
     python .ci/release_spec.py 1.0.0
 
@@ -22,6 +22,7 @@ def main(version: str) -> int:
         print(f"{version} is released already; a correction is a new version", file=sys.stderr)
         return 1
     document["released"][version] = dict(versions.load(version).files)
+    document["shared"][version] = dict(versions.shared(lock.parent))
     lock.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     print(f"{version} is locked: sha256 {versions.load(version).digest}")
     return 0

@@ -242,12 +242,13 @@ class TestLock:
         def git(*arguments: str) -> str:
             return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
 
-        locked: dict[str, Any] = {}
+        locked: dict[tuple[str, str], Any] = {}
         for commit in git("log", "--reverse", "--format=%H", "--", "spec/lock.json").split():
-            for version, files in json.loads(git("show", f"{commit}:spec/lock.json"))["released"].items():
-                assert locked.setdefault(version, files) == files
-        now = versions.released(versions.root())
-        assert all(now.get(version) == files for version, files in locked.items())
+            for part, versions_of in json.loads(git("show", f"{commit}:spec/lock.json")).items():
+                for version, files in versions_of.items() if part != "description" else ():
+                    assert locked.setdefault((part, version), files) == files
+        now = versions.read_json(versions.root() / "lock.json")
+        assert all(now[part].get(version) == files for (part, version), files in locked.items())
 
     @pytest.mark.parametrize(
         ("files", "expected"),
@@ -266,15 +267,26 @@ class TestLock:
     ) -> None:
         root = tmp_path / "spec"
         assert main(["spec", "export", os.fspath(root)]) == 0
-        lock = {"released": {"1.0.0": dict(versions.load("1.0.0").files)}}
+        lock = {
+            "released": {"1.0.0": dict(versions.load("1.0.0").files)},
+            "shared": {"1.0.0": dict(versions.shared(root))},
+        }
         (root / "lock.json").write_bytes(json.dumps(lock).encode())
         monkeypatch.setattr(versions, "root", lambda: root)
         versions.load.cache_clear()
         try:
             assert versions.load("1.0.0").released
+            kept = (root / "1.0.0" / "spec.md").read_bytes()
             (root / "1.0.0" / "spec.md").write_text("another")
             versions.load.cache_clear()
             with pytest.raises(SpecError, match=r"expected the files that were released, found that spec\.md changed"):
+                versions.load("1.0.0")
+            (root / "1.0.0" / "spec.md").write_bytes(kept)
+            versions.load.cache_clear()
+            assert versions.load("1.0.0").released
+            (root / "description.schema.json").write_text("{}")
+            versions.load.cache_clear()
+            with pytest.raises(SpecError, match=r"found that description\.schema\.json changed"):
                 versions.load("1.0.0")
             (root / "lock.json").write_text("[]")
             versions.released.cache_clear()

@@ -137,17 +137,36 @@ def layout_of(spec: Spec) -> Schema:
     return read_json(stated(root(), spec.version, "layout.json"))
 
 
+SHARED = ("description.schema.json", "keywords.schema.json")
+"""Documents that all versions share and the lock keeps: the form of descriptions, and the keywords of schemas."""
+
+
 @functools.cache
 def released(folder: Path) -> Mapping[str, Files]:
     """The files of every released version by `lock.json` in `folder`; raises `SpecError` where it says nothing."""
+    return _locked(folder, "released")
+
+
+def _locked(folder: Path, part: str) -> Mapping[str, Files]:
     path = folder / "lock.json"
     try:
-        locked = orjson.loads(path.read_bytes())["released"]
+        locked = orjson.loads(path.read_bytes())[part]
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise SpecError(
             path=path, expected="the lock of released versions", found=error, fix="install again"
         ) from error
     return {version: dict(files) for version, files in locked.items()}
+
+
+def shared(folder: Path) -> Files:
+    """The sha256 of each of the documents that all versions share, in `folder`."""
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in SHARED}
+
+
+def _shared_changes(folder: Path) -> list[str]:
+    """How the shared documents differ from those of the newest released version: a later release may add to them."""
+    locked = _locked(folder, "shared")
+    return changes(locked[max(locked, key=precedence)], shared(folder)) if locked else []
 
 
 def changes(locked: Files, found: Files) -> list[str]:
@@ -167,7 +186,7 @@ def require_unchanged(version: str, found: Files, folder: Path) -> bool:
     locked = released(folder).get(version)
     if locked is None:
         return False
-    differing = changes(locked, found)
+    differing = [*changes(locked, found), *_shared_changes(folder)]
     if differing:
         raise SpecError(
             path=f"spec {version}",

@@ -36,10 +36,18 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return re.sub(r"<!-- tree: ([a-z]+) -->", lambda match: f"```text\n{tree(match[1])}\n```", markdown)
 
 
-def rules() -> dict[str, Rule]:
-    """Every rule of the newest version by its id, sorted."""
-    spec = versions.newest()
-    found = {rule.id: rule for name in spec.profiles for rule in spec.profile(name).rules.values()}
+Stated = tuple[str, Rule]
+"""A rule, and the first version that has it."""
+
+
+def rules() -> dict[str, Stated]:
+    """Every rule of every version by its id, sorted: as the first version states it that has it."""
+    found: dict[str, Stated] = {}
+    for version in versions.versions():
+        spec = versions.load(version)
+        for name in spec.profiles:
+            for rule in spec.profile(name).rules.values():
+                found.setdefault(rule.id, (version, rule))
     return {name: found[name] for name in sorted(found)}
 
 
@@ -63,22 +71,23 @@ def _with_those_above(path: str) -> Iterator[str]:
 
 
 def _rule_pages() -> Iterator[tuple[str, str]]:
-    cases: dict[str, list[Case]] = {}
-    for case in corpus(versions.newest().version):
-        cases.setdefault(case.rule, []).append(case)
+    cases: dict[tuple[str, str], list[Case]] = {}
+    for case in (case for version in versions.versions() for case in corpus(version)):
+        cases.setdefault((case.spec, case.rule), []).append(case)
     named = rules()
     yield "rules/index.md", "\n".join(_table(named))
-    for rule in named.values():
-        yield f"rules/{rule.id}.md", "\n".join(_page(rule, cases.get(rule.id, [])))
+    for version, rule in named.values():
+        yield f"rules/{rule.id}.md", "\n".join(_page(version, rule, cases.get((version, rule.id), [])))
 
 
-def _table(named: dict[str, Rule]) -> Iterator[str]:
-    yield f"# Rules of {versions.newest().version}\n"
-    yield "A MUST is an error, a SHOULD a warning. A profile has the rules of `trace` and its own.\n"
-    yield "| rule | | profile | clause |"
-    yield "|---|---|---|---|"
-    for rule in named.values():
-        yield f"| [{rule.id}]({rule.id}.md) | {_level(rule)} | {rule.profile} | {_cell(rule.title)} |"
+def _table(named: dict[str, Stated]) -> Iterator[str]:
+    yield "# Rules\n"
+    yield "A MUST is an error, a SHOULD a warning. A profile has the rules of `trace` and its own; a version those"
+    yield "of the versions before it.\n"
+    yield "| rule | | profile | since | clause |"
+    yield "|---|---|---|---|---|"
+    for version, rule in named.values():
+        yield f"| [{rule.id}]({rule.id}.md) | {_level(rule)} | {rule.profile} | {version} | {_cell(rule.title)} |"
 
 
 def _level(rule: Rule) -> str:
@@ -89,9 +98,9 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _page(rule: Rule, cases: list[Case]) -> Iterator[str]:
+def _page(version: str, rule: Rule, cases: list[Case]) -> Iterator[str]:
     yield f"# {rule.id}\n"
-    yield f"**{_level(rule)}**, profile `{rule.profile}`, spec {versions.newest().version}.\n"
+    yield f"**{_level(rule)}**, profile `{rule.profile}`, since spec {version}.\n"
     yield f"{rule.title}\n"
     yield f"## Why\n\n{rule.reason}\n"
     yield f"## How to fix it\n\n{rule.fix}\n"
@@ -107,7 +116,7 @@ def _page(rule: Rule, cases: list[Case]) -> Iterator[str]:
         yield f"The archive `{broken[0].base}` of the corpus as it is, without that change."
     number = len(cases)
     yield f"\nThe corpus has {number} case{'s' if number != 1 else ''} of this rule: `conformance/cases/"
-    yield f"{versions.newest().version}/{rule.id}/`."
+    yield f"{version}/{rule.id}/`."
 
 
 def _example(case: Case) -> Iterator[str]:
@@ -129,25 +138,25 @@ def _example(case: Case) -> Iterator[str]:
 
 
 def _prose() -> Iterator[tuple[str, str]]:
-    spec = versions.newest()
-    prose = (spec.folder / "spec.md").read_text(encoding="utf-8")
-    linked = re.sub(r"\(`([a-z]+(?:-[a-z]+)*)`\)", _linked, prose)
-    yield f"spec/{spec.version}/index.md", _within_site(linked)
-    for path in sorted(spec.folder.glob("*.md")):
-        if path.name != "spec.md":
-            yield f"spec/{spec.version}/{path.name}", _within_site(path.read_text(encoding="utf-8"))
+    named = rules()
+
+    def linked(match: re.Match[str]) -> str:
+        return f"([`{match[1]}`](../../rules/{match[1]}.md))" if match[1] in named else match[0]
+
+    for spec in map(versions.load, versions.versions()):
+        prose = (spec.folder / "spec.md").read_text(encoding="utf-8")
+        yield f"spec/{spec.version}/index.md", _within_site(re.sub(r"\(`([a-z]+(?:-[a-z]+)*)`\)", linked, prose))
+        for path in sorted(spec.folder.glob("*.md")):
+            if path.name != "spec.md":
+                yield f"spec/{spec.version}/{path.name}", _within_site(path.read_text(encoding="utf-8"))
     yield "spec/index.md", _within_site((versions.root() / "README.md").read_text(encoding="utf-8"))
     yield "changelog.md", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def _linked(match: re.Match[str]) -> str:
-    return f"([`{match[1]}`](../../rules/{match[1]}.md))" if match[1] in rules() else match[0]
 
 
 def _within_site(text: str) -> str:
     """`text` with the links of the repository as those of the site."""
     return (
-        text.replace("](1.0.0/spec.md)", "](1.0.0/index.md)")
+        re.sub(r"\]\(((?:[.][.]/)?[0-9.]+/)spec[.]md\)", r"](\1index.md)", text)
         .replace("](../README.md)", "](../index.md)")
         .replace("](spec.md)", "](index.md)")
     )

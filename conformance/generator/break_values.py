@@ -169,11 +169,15 @@ def _left_over(target: Target) -> Iterator[Change]:
             yield change(mask, filled(target.path, pattern="listed", values=[1.5, 2.5, 3.5]), also=target.values)
 
 
-def _weighing(target: Target) -> Iterator[Change]:
-    """Values where a mask is false, as a description has them."""
-    if target.is_array:
-        found = target.path, {"left_out_nonzero": 1}
-        yield change(on_description(lambda parts: parts["nodes"][found[0]]["facts"].update(found[1])))
+def _counted(name: str) -> Callable[[Target], Iterator[Change]]:
+    """A fact that counts faults, as a description has it: of values where a mask is false, of starts."""
+
+    def changes(target: Target) -> Iterator[Change]:
+        if target.is_array:
+            found = target.path, {name: 1}
+            yield change(on_description(lambda parts: parts["nodes"][found[0]]["facts"].update(found[1])))
+
+    return changes
 
 
 def _grid(target: Target, chunks: list[int], **other: Any) -> Change:
@@ -279,7 +283,8 @@ BREAKS: dict[tuple[str, str], Breaker] = {
     (f"{FACT}/argmax_differs", "maximum"): _differs,
     (f"{FACT}/decode_differs", "maximum"): _differs,
     (f"{FACT}/masked_nonzero", "maximum"): _left_over,
-    (f"{FACT}/left_out_nonzero", "maximum"): _weighing,
+    (f"{FACT}/left_out_nonzero", "maximum"): _counted("left_out_nonzero"),
+    (f"{FACT}/starts_differ", "maximum"): _counted("starts_differ"),
     (FACT, "required"): _unmeasured,
     ("nodes/*", "required"): _unmeasured,
     (f"{STORAGE}/chunk_bytes", "maximum"): _large_chunk,

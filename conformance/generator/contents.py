@@ -36,6 +36,8 @@ SPECIAL: Mapping[str, tuple[float, ...]] = {
 }
 """Zero below zero, the least subnormal, the largest number."""
 _LARGE = 16
+_FEW = 200
+"""Whole numbers from 0 on that every dtype of floats holds, so many of them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -191,7 +193,8 @@ def _floating(draw: st.DrawFn, ask: Ask, low: float, high: float) -> Contents:
         names += ["uniform", *(["smooth", "normal"] if free else [])]
     name, seed = draw(st.sampled_from(names), label="pattern"), draw(st.integers(0, 9), label="seed")
     if name == "ramp":
-        return _ramp(ask, low, high) if not free else {"pattern": "ramp", "start": seed, "step": 1}
+        small = free and ask.count <= _FEW
+        return {"pattern": "ramp", "start": seed, "step": 1} if small else _ramp(ask, low, high)
     if name == "uniform":
         return {"pattern": name, "seed": seed, "low": low, "high": high}
     if name == "listed":

@@ -8,14 +8,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from hypothesis import event
 from hypothesis import strategies as st
 
 from vizschema import description
 from vizschema.conformance.corpus.documents import describe_document, write_document
 from vizschema.conformance.corpus.materialise import Document, materialise
+from vizschema.conformance.generator.broad import added, features, shown
 from vizschema.conformance.generator.constraints import Partial, holds
 from vizschema.conformance.generator.nodes import Draft, array_of, attributes_of, fill
-from vizschema.conformance.generator.tree import Need, Tree, declared, first, trees
+from vizschema.conformance.generator.tree import Need, Tree, declared, first, names_of, trees
 from vizschema.conformance.generator.values import merged
 from vizschema.description import Description
 from vizschema.rules import versions
@@ -31,8 +33,7 @@ class Archive:
     profile: Profile
 
     def __repr__(self) -> str:
-        nodes = "\n".join(f"  {path}: {node}" for path, node in self.document["nodes"].items())
-        return f"Archive of {self.profile.name} {self.profile.version}, sizes {self.document['sizes']}\n{nodes}"
+        return "\n".join([f"Archive of {self.profile.name} {self.profile.version}", *shown(self.document)])
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:
         """How Hypothesis shows it."""
@@ -76,14 +77,28 @@ def archives(profile: str | Profile, version: str = "1.0.0") -> st.SearchStrateg
     Neither a rule nor a recommendation is broken. Nothing is drawn and thrown away. Raises `SpecError` where there is
     no such profile, and `ValueError`, once drawn, where its schemas ask for what nothing obeys.
     """
-    return drawn(profile_of(profile, version), version, (), 1)
+    return _reported(profile_of(profile, version), version)
 
 
 @st.composite
-def drawn(draw: st.DrawFn, profile: Profile, version: str, needs: Sequence[Need], least: int) -> Archive:
-    """An archive with the nodes that are needed, too; axes and families are `least` long at the least."""
-    tree = draw(trees(profile, needs, least))
-    draft = Draft(draw, profile, wishes=needs, least=least)
+def _reported(draw: st.DrawFn, profile: Profile, version: str) -> Archive:
+    """An archive, with an event for each thing that it has of `AIMS`."""
+    archive: Archive = draw(drawn(profile, version, (), 1, broad=True))
+    for feature in sorted(features(archive.document)):
+        event(feature)
+    return archive
+
+
+@st.composite
+def drawn(
+    draw: st.DrawFn, profile: Profile, version: str, needs: Sequence[Need], least: int, *, broad: bool = False
+) -> Archive:
+    """An archive with the nodes that are needed, too; axes and families are `least` long at the least.
+
+    A `broad` one may have long series, large axes, and what its schemas do not speak of.
+    """
+    tree = draw(trees(profile, needs, least, broad=broad))
+    draft = Draft(draw, profile, wishes=needs, least=least, large=broad and len(tree.kinds) <= 24)
     nodes: dict[str, Any] = {"/": _group(draft, tree, "/", version)}
     for template, kind in sorted(tree.kinds.items()):
         path = first(template)
@@ -92,11 +107,23 @@ def drawn(draw: st.DrawFn, profile: Profile, version: str, needs: Sequence[Need]
             nodes[each] = {**node, "attributes": dict(node["attributes"])}
             if kind == "array":
                 draft.shapes[each] = draft.shapes[path]
-    for path, node in nodes.items():
-        if node["kind"] == "array":
-            fill(draft, path, node)
+    for template, kind in sorted(tree.kinds.items()):
+        if kind == "array":
+            _fill(draft, nodes, tree.paths(template))
     _declare_sizes(draft, nodes)
+    if broad:
+        added(draw, nodes, free=all(names_of(profile).holds(each) for each in ("/extra", "/extra/x/y")))
     return Archive({"profile": profile.name, "sizes": dict(draft.sizes), "nodes": nodes}, profile)
+
+
+def _fill(draft: Draft, nodes: dict[str, Any], paths: Sequence[str]) -> None:
+    """Give the members of a family contents of one kind, each by a seed of its own."""
+    for number, path in enumerate(paths):
+        if number < 2:
+            fill(draft, path, nodes[path])
+        else:
+            made = nodes[paths[1]]["contents"]
+            nodes[path]["contents"] = {**made, "seed": made["seed"] + number} if "seed" in made else made
 
 
 def _group(draft: Draft, tree: Tree, template: str, version: str) -> dict[str, Any]:
@@ -108,6 +135,8 @@ def _group(draft: Draft, tree: Tree, template: str, version: str) -> dict[str, A
     for family, count in tree.counts.items():
         if description.parent_of(family) == template and declared(draft.profile, family):
             attributes[f"num_{family.rpartition('/')[2].removesuffix('_#')}s"] = count
+    if template in tree.partial:
+        attributes["partial"] = True
     return {"kind": "group", "attributes": attributes}
 
 

@@ -281,6 +281,14 @@ def _onward(language: Language, place: Place) -> tuple[str, ...]:
     return tuple(each for each in language._open(place) if _next(language, place, each) in _distances(language))
 
 
+@functools.lru_cache(maxsize=1 << 14)
+def _nearer(language: Language, place: Place) -> tuple[str, ...]:
+    """The characters that lead nearer to an end."""
+    distances = _distances(language)
+    onward = _onward(language, place)
+    return tuple(each for each in onward if distances[_next(language, place, each)] < distances[place])
+
+
 @st.composite
 def _texts(draw: st.DrawFn, language: Language, longest: int) -> str:
     distances, place, text = _distances(language), language._start(), ""
@@ -289,10 +297,10 @@ def _texts(draw: st.DrawFn, language: Language, longest: int) -> str:
         if not distances[place] and (not spare or draw(st.booleans(), label="more") is False):
             return text
         onward = _onward(language, place)
-        nearer = [each for each in onward if distances[_next(language, place, each)] < distances[place]]
+        nearer = _nearer(language, place)
         if not onward:
             return text
-        choices = onward if spare > 0 or not nearer else tuple(nearer)
+        choices = onward if spare > 0 or not nearer else nearer
         character = choices[0] if len(choices) == 1 else draw(st.sampled_from(choices))
         spare -= character not in nearer
         place, text = _next(language, place, character), text + character

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from vizschema.conformance.generator.broad import LARGE, SIZES
 from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, Partial, asked, asked_of_node, holds
 from vizschema.conformance.generator.contents import Ask, contents, fillable
 from vizschema.conformance.generator.languages import Language
@@ -22,13 +24,14 @@ FACTS = (
     *("non_finite", "minimum", "maximum", "constant"),
     *("row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum"),
     *("duplicate_slices", "beyond_axis", "argmax_differs", "decode_differs", "masked_nonzero", "left_out_nonzero"),
+    "starts_differ",
 )
 RESERVED = Language(
     (),
     (
         "^(num|size|scope)_",
         "^(stored_dtype|json_attributes|class|name|reference_list|indices|present|not_captured|host|hostname)$",
-        "^(mask|scale|sink|all_equal)$",
+        "^(mask|scale|sink|starts|all_equal)$",
     ),
 )
 """Attributes about the tree, those that name another node, and those that containers keep for themselves."""
@@ -48,6 +51,8 @@ class Draft:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     wishes: Sequence[Need] = ()
     least: int = 1
+    large: bool = False
+    """Whether one axis may still be large."""
 
     def ask(self, path: str, node: Partial, *steps: str) -> list[Schema]:
         """What is asked of a part of the node at `path`."""
@@ -65,9 +70,15 @@ class Draft:
         if root not in self.sizes:
             wanted = merged(each.schema for each in asked(self.profile, ("axes", root, NAMES), UNKNOWN))
             fixed = [int(each) for each in wanted.allowed] if wanted.allowed is not None else None
-            choices = st.sampled_from(fixed) if fixed else st.integers(self.least, 4)
-            self.sizes[root] = self.draw(choices, label=f"size of {root}")
+            self.sizes[root] = self._drawn(root, fixed)
         return self.sizes[root]
+
+    def _drawn(self, root: str, fixed: list[int] | None) -> int:
+        if self.large and fixed is None and self.draw(st.integers(0, 7), label=f"{root} is large") == 1:
+            self.large = False
+            return int(self.draw(st.sampled_from(LARGE), label=f"size of {root}"))
+        small = SIZES if self.large else st.integers(self.least, 4)
+        return int(self.draw(st.sampled_from(fixed) if fixed else small, label=f"size of {root}"))
 
 
 def axes_of(draft: Draft, path: str) -> list[str]:
@@ -150,12 +161,21 @@ def array_of(draft: Draft, path: str) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": "array", "dtype": dtype, "axes": axes, "contents": {}, "attributes": attributes}
     most = [merged(draft.ask(path, node, "storage", "chunk_of", axis)).high for axis in axes]
     if any(each is not None for each in most) or draft.draw(st.booleans(), label=f"chunks of {path}"):
-        made["chunks"] = [_length(draft, axis, high) for axis, high in zip(axes, most, strict=True)]
+        large = math.prod(shape) * ITEM_BYTES[dtype] >= _LARGE
+        lengths = [_length(draft, axis, high, whole=large) for axis, high in zip(axes, most, strict=True)]
+        made["chunks"] = lengths
     return made
 
 
-def _length(draft: Draft, axis: str, most: float | None) -> Any:
+_LARGE = 1 << 16
+"""Bytes of an array from which on small chunks are advised against."""
+
+
+def _length(draft: Draft, axis: str, most: float | None, *, whole: bool) -> Any:
+    """The length of chunks along an axis; the `whole` axis, unless the schemas want it shorter."""
     size = max(1, draft.size(axis))
+    if whole:
+        return size if most is None else min(size, int(most))
     return draft.draw(st.integers(1, size if most is None else min(size, int(most))), label=f"chunk along {axis}")
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
+from vizschema.conformance.generator.broad import COUNTS, MOST
 from vizschema.conformance.generator.constraints import NAMES, UNKNOWN, Partial, asked, asked_of_node, holds
 from vizschema.conformance.generator.languages import Language
 from vizschema.conformance.generator.values import merged
@@ -33,14 +34,22 @@ class Tree:
 
     kinds: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    partial: set[str] = field(default_factory=set)
+    """Groups of which the families have gaps: of each, every other number and the last one are there."""
+
+    def numbers(self, family: str) -> list[str]:
+        """The digits of the members of a family, which are all equally long."""
+        count = self.counts.get(family, 1)
+        have = range(count - 1, -1, -2) if parent_of(family) in self.partial else range(count)
+        return [f"{index:0{max(2, len(str(count - 1)))}d}" for index in sorted(have)]
 
     def paths(self, template: str) -> list[str]:
         """Every path that a template stands for."""
         steps, choices = template.split("/"), []
         for number, step in enumerate(steps):
             family = "/".join(steps[: number + 1])
-            digits = [f"{index:02d}" for index in range(self.counts.get(family, 1))]
-            choices.append([step.replace("#", each) for each in digits] if step.endswith("_#") else [step])
+            numbered = step.endswith("_#")
+            choices.append([step.replace("#", each) for each in self.numbers(family)] if numbered else [step])
         return ["/".join(each) for each in itertools.product(*choices)]
 
 
@@ -139,12 +148,37 @@ def allows(profile: Profile, path: str, kind: str, extra: Sequence[Schema] = ())
     return inside and all(holds(schema, kind) is not False for schema in wanted)
 
 
+@functools.lru_cache(maxsize=32)
+def families_of(profile: Profile) -> tuple[Language, ...]:
+    """Families of numbered nodes that the schemas speak of, and others that they allow."""
+    found = [part & Language(("_[0-9]{2}$",)) for part in parts_of(profile)]
+    found += [each & names_of(profile) for each in _NUMBERED_NODES]
+    return tuple(each for each in dict.fromkeys(found) if not each.empty)
+
+
+_NUMBERED_NODES = tuple(
+    Language((pattern,))
+    for pattern in ("^/[a-z]+/(layer|block|step)_[0-9]{2}$", "^/[a-z]+/block_[0-9]{2}/head_[0-9]{2}$")
+)
+
+
+def _families(profile: Profile) -> st.SearchStrategy[Language]:
+    """A family; the last one, a series in a series where the schemas allow any, as often as all others."""
+    found = families_of(profile)
+    return st.one_of(st.sampled_from(found), st.just(found[-1]))
+
+
 @st.composite
-def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need], least: int) -> Tree:
-    """A tree with what is needed and some of what is optional."""
+def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need], least: int, *, broad: bool = False) -> Tree:
+    """A tree with what is needed and some of what is optional; a `broad` one with more of it, and with long series."""
     parts = parts_of(profile)
-    chosen = draw(st.lists(st.integers(0, len(parts) - 1), max_size=4), label="optional parts")
+    fewest = draw(st.sampled_from((0, 2, 5)), label="parts at least") if broad else 0
+    most = 12 if broad else 4
+    chosen = draw(st.lists(st.integers(0, len(parts) - 1), min_size=fewest, max_size=most), label="optional parts")
     optional = [parts[number] for number in chosen]
+    numbered: bool = draw(st.booleans(), label="a series") if broad and families_of(profile) else False
+    if numbered:
+        optional += draw(st.lists(_families(profile), min_size=1, max_size=2), label="series")
     tree = Tree()
     for need in (*needs_of(profile), *needs, *map(Need, optional)):
         path = draw((need.language & names_of(profile)).texts())
@@ -154,7 +188,24 @@ def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need], least: int) 
     for template in sorted(tree.kinds):
         if template.endswith("_#"):
             tree.counts[template] = draw(st.integers(least, 3), label=f"members of {template}")
+    if broad:
+        _lengthen(draw, tree)
     return tree
+
+
+def _lengthen(draw: st.DrawFn, tree: Tree) -> None:
+    """Give one family many members, and gaps to the families of one group, as far as the archive stays small."""
+    families = sorted(tree.counts)
+    long: bool = draw(st.booleans(), label="a long series") if families else False
+    if long:
+        family = draw(st.sampled_from(families), label="which")
+        count = draw(st.sampled_from(COUNTS), label=f"members of {family}")
+        have, tree.counts[family] = tree.counts[family], count
+        if sum(len(tree.paths(template)) for template in tree.kinds) > MOST:
+            tree.counts[family] = have
+    groups: list[str] = sorted({parent_of(family) for family in families if tree.counts[family] > 1} - {"/"})
+    if groups and draw(st.integers(0, 2), label="gaps") == 1:
+        tree.partial.add(draw(st.sampled_from(groups), label="group with gaps"))
 
 
 def _plant(profile: Profile, tree: Tree, path: str, schema: Schema) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,7 @@ from vizschema.conformance.generator import Archive, Broken, archives, broken_ar
 from vizschema.conformance.generator.__main__ import check, main
 from vizschema.conformance.generator.applied import pairs
 from vizschema.conformance.generator.breaking import BREAKS, can_be_broken, changes
+from vizschema.conformance.generator.broad import AIMS, MOST, features
 from vizschema.conformance.generator.changes import Base, Change
 from vizschema.conformance.generator.constraints import holds
 from vizschema.conformance.generator.languages import Language
@@ -60,6 +62,44 @@ def test_what_is_drawn_conforms(profile: str) -> None:
 
     conforms()
     assert len(seen) == 20
+
+
+def test_what_is_drawn_is_as_broad_as_it_aims_to_be() -> None:
+    seen: list[Archive] = []
+
+    @bounded(200)
+    @given(archives("trace"))
+    def drawn(archive: Archive) -> None:
+        seen.append(archive)
+
+    drawn()
+    counts = Counter(feature for archive in seen for feature in features(archive.document))
+    assert {name: counts[name] / len(seen) for name, least in AIMS.items() if counts[name] < least * len(seen)} == {}
+    sizes = sorted(len(archive.document["nodes"]) for archive in seen)
+    assert sizes[len(sizes) // 2] >= 12
+    assert sizes[-1] <= MOST + 30
+
+
+def test_a_long_archive_is_shown_in_a_screenful() -> None:
+    nodes = {f"/a/layer_{number:03}": _array(f"layer_{number}") for number in range(120)}
+    nodes |= {f"/b/x{chr(97 + number)}": _array("x" * 90) for number in range(26)}
+    shown_lines = repr(Archive({"sizes": {"token": 3}, "nodes": {"/": _GROUP, **nodes}}, _trace())).splitlines()
+    assert len(shown_lines) <= 26
+    assert max(map(len, shown_lines)) <= 112
+    assert "  /a/layer_# (120) float32 ['token'] (3) ramp note='layer_0'" in shown_lines
+    assert shown_lines[-1] == "  and 4 more (archive.document has all)"
+
+
+_GROUP: dict[str, Any] = {"kind": "group", "attributes": {"profile": "trace"}}
+
+
+def _array(note: str) -> dict[str, Any]:
+    contents = {"pattern": "ramp"}
+    return {"kind": "array", "dtype": "float32", "axes": ["token"], "contents": contents, "attributes": {"note": note}}
+
+
+def _trace() -> Profile:
+    return versions.load(VERSION).profile("trace")
 
 
 @bounded(12)

@@ -345,8 +345,8 @@ class _Scopes:
         return found
 
     def key(self, path: str, name: str) -> str:
-        """As `axis_key`."""
-        axis = name.partition(":")[0]
+        """As `axis_key`; empty of a name that is not an axis."""
+        axis = axis_of(name)
         holder = self.holder(path, axis) if axis else None
         return axis if holder is None else f"{axis}@{self._labels[holder, axis]}"
 
@@ -385,8 +385,14 @@ def _axes(nodes: Mapping[str, Node], scopes: _Scopes) -> Node:
     for (names, shape), paths in alike.items():
         for name, size in zip(names, shape, strict=True):
             if name is not None:
-                _sight(axes, name if scopes else name.partition(":")[0], size, paths)
+                _sight(axes, name if scopes else axis_of(name), size, paths)
     return {name: {key: axes[name][key] for key in sorted(axes[name])} for name in sorted(axes)}
+
+
+def axis_of(name: str) -> str:
+    """The axis of a name: without its role; empty where it has an `@`, which divides an axis from its scope."""
+    axis = name.partition(":")[0]
+    return "" if "@" in axis else axis
 
 
 def _declared_sizes(path: str, node: Node) -> Iterator[tuple[str, int]]:

@@ -234,6 +234,21 @@ def _masked_nonzero(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str
     return {"masked_nonzero": int((values[left_out] != 0).sum())}
 
 
+def _starts_differ(node: RawNode, entry: Mapping[str, Any], arrays: Mapping[str, RawNode], _: Any) -> Facts:
+    named = node.attributes.get(entry["starts_attribute"])
+    if not isinstance(named, str):
+        return {}
+    found = None if named not in arrays or arrays[named].dtype in STORED_AS else _values(arrays[named])
+    if found is None or found.dtype.kind not in "iu":
+        return {"starts_differ": None}
+    starts = [int(each) for each in found.ravel()]
+    if found.ndim != 1 or not starts:
+        return {"starts_differ": max(len(starts), 1)}
+    size = (*_values(node).shape, 1)[0]
+    falls = sum(later < earlier for earlier, later in itertools.pairwise(starts))
+    return {"starts_differ": (starts[0] != 0) + falls + (starts[-1] != size)}
+
+
 _MEASURES: Mapping[str, Any] = {
     "non_finite": _non_finite,
     "range": _range,
@@ -243,6 +258,7 @@ _MEASURES: Mapping[str, Any] = {
     "argmax_differs": _argmax_differs,
     "decode_differs": _decode_differs,
     "masked_nonzero": _masked_nonzero,
+    "starts_differ": _starts_differ,
 }
 _LOOKING: Mapping[str, Any] = {"row_sum": _row_sum, "left_out_nonzero": _left_out_nonzero}
 """What `measure` in `facts.json` may ask for: of the entries that count alone, or looking at mask and share."""

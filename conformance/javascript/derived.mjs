@@ -18,6 +18,7 @@ const numbers = (values) => [...new Set(values)].sort((a, b) => a - b);
 const parentOf = (path) => path.slice(0, path.lastIndexOf("/")) || "/";
 const nameOf = (path) => path.slice(path.lastIndexOf("/") + 1);
 const axisOf = (name) => (name ?? "").split(":")[0];
+const isAxis = (name) => axisOf(name) !== "" && !axisOf(name).includes("@");
 const attributesOf = (node) => node?.attributes ?? {};
 /** An object of entries that has no other names. */
 const table = (entries = []) => entries.reduce((found, [key, value]) => ((found[key] = value), found), Object.create(null));
@@ -70,7 +71,7 @@ function blocksOf({ axes, shape, attributes }) {
 
 /** Each axis of an array with its scope and its size, as one text for each of its names. */
 const sized = (nodes, path, names) => (nodes[path].axes ?? []).flatMap((axis, at) =>
-  names(axis).map((name) => JSON.stringify([name, axis && keyOf(nodes, path, axisOf(axis)), nodes[path].shape[at]])));
+  names(axis).map((name) => JSON.stringify([name, isAxis(axis) && keyOf(nodes, path, axisOf(axis)), nodes[path].shape[at]])));
 
 /** The key of an axis in `axes`: with the label of the scope in which it is at a path. */
 export const scopedKey = keyOf;
@@ -102,11 +103,11 @@ function axes(nodes) {
     if (seen.first.length < 2 && !seen.first.includes(path)) seen.first.push(path); // nodes come sorted
   };
   for (const [path, node] of Object.entries(nodes)) {
-    if (node.kind === "array") node.axes?.forEach((name, at) => axisOf(name) && see(path, axisOf(name), node.shape[at]));
+    if (node.kind === "array") node.axes?.forEach((name, at) => isAxis(name) && see(path, axisOf(name), node.shape[at]));
     for (const [key, size] of path === "/" ? [] : Object.entries(attributesOf(node))) {
       const axis = key.startsWith("size_") ? key.slice(5) : "";
       const declares = path === "/metadata" ? node.kind === "group" : isText(node.attributes[`scope_${axis}`]);
-      if (axis && declares && isWhole(size)) see(path, axis, size);
+      if (isAxis(axis) && declares && isWhole(size)) see(path, axis, size);
     }
   }
   return found;

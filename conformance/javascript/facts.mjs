@@ -21,6 +21,7 @@ const MEASURES = {
   argmax_differs: ({ dtype }) => isInteger(dtype),
   decode_differs: ({ dtype }) => isInteger(dtype),
   masked_nonzero: ({ dtype }) => isFloat(dtype),
+  starts_differ: ({ attributes }, { starts_attribute: name }) => typeof attributes[name] === "string",
 };
 
 /** The facts of the array at a path, by the entries of `facts.json`; `load(path)` gives another array, or null. */
@@ -38,7 +39,7 @@ export async function factsOf(path, own, entries, load, axes) {
 }
 
 const MEASURED = { non_finite: nonFinite, range, constant, row_sum: rowSum, left_out_nonzero: leftOut, duplicate_slices: duplicates,
-  beyond_axis: beyond, argmax_differs: argmax, decode_differs: decoding, masked_nonzero: maskedNonzero };
+  beyond_axis: beyond, argmax_differs: argmax, decode_differs: decoding, masked_nonzero: maskedNonzero, starts_differ: startsDiffer };
 
 /** The node that an attribute names, where it fits, and its values. */
 async function partnerOf({ node }, attribute, fits, load) {
@@ -232,4 +233,14 @@ async function maskedNonzero(array, entry, load) {
   let found = 0;
   each(array, (at) => (found += values[at] !== 0 && other.values[Math.floor(at / inner)] === 0 ? 1 : 0));
   return { masked_nonzero: found };
+}
+
+async function startsDiffer({ node }, { starts_attribute: name }, load) {
+  const other = await whole(node.attributes[name], load, () => true);
+  if (!other || !isInteger(other.dtype)) return { starts_differ: null };
+  const { shape, values } = other;
+  if (shape.length !== 1 || !shape[0]) return { starts_differ: Math.max(product(shape), 1) };
+  let found = (values[0] !== 0) + (values[shape[0] - 1] !== (node.shape[0] ?? 1));
+  for (let at = 1; at < shape[0]; at += 1) found += values[at] < values[at - 1];
+  return { starts_differ: found };
 }

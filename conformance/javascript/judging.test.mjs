@@ -4,23 +4,25 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import "./compile.mjs";
 import { derived } from "./derived.mjs";
-import { profiles, read } from "./documents.mjs";
+import { profiles, read, versions } from "./documents.mjs";
 import { judge } from "./judge.mjs";
 import { judge as judgeByHyperjump } from "./hyperjump.mjs";
 import { rowSums } from "./row_sums.mjs";
 import { equal, length } from "./runtime.mjs";
 
 const VERSION = "1.0.0";
-const built = (await import(`./built/${VERSION}.mjs`)).profiles;
-const { judged, derived: trees } = read(VERSION, "judging_vectors.json");
+const { derived: trees } = read(VERSION, "judging_vectors.json");
 const keyOf = ({ severity, rule, instance }) => `${severity} ${rule} ${instance}`;
 const inOrder = (findings) => [...findings].sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
 
-for (const { about, why, profile, findings, description } of judged) {
-  test(`${about}: ${why}`, async () => {
-    assert.deepEqual(inOrder(judge(description, built[profile])), inOrder(findings));
-    assert.deepEqual(inOrder(await judgeByHyperjump(description, profiles(VERSION)[profile])), inOrder(findings));
-  });
+for (const version of versions()) {
+  const built = (await import(`./built/${version}.mjs`)).profiles;
+  for (const { about, why, profile, findings, description } of read(version, "judging_vectors.json").judged) {
+    test(`${version}, ${about}: ${why}`, async () => {
+      assert.deepEqual(inOrder(judge(description, built[profile])), inOrder(findings));
+      assert.deepEqual(inOrder(await judgeByHyperjump(description, profiles(version)[profile])), inOrder(findings));
+    });
+  }
 }
 
 const DERIVED = ["members", "roles", "references", "coordinate", "unused_scopes"];

@@ -1,6 +1,7 @@
-"""Makes the vectors of "How to judge", `spec/1.0.0/judging_vectors.json`.
+"""Makes the vectors of "How to judge", `spec/<version>/judging_vectors.json`.
 
-The command is `python -m vizschema.conformance.strength.vectors > spec/1.0.0/judging_vectors.json`.
+The command is `python -m vizschema.conformance.strength.vectors 1.0.0 > spec/1.0.0/judging_vectors.json`. Those of 1.1.0
+are about what it adds, by the same chapter.
 
 Each is a base of the corpus with a few edits, and what the chapter says of it, written by hand: a wrong reading of a
 sentence fails at least one of the vectors about it (`tests/rules/test_judging_vectors.py`).
@@ -9,6 +10,7 @@ sentence fails at least one of the vectors about it (`tests/rules/test_judging_v
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +20,7 @@ from vizschema.conformance.corpus.cases import base
 from vizschema.conformance.corpus.documents import describe_document
 from vizschema.description import Description, Node, array, complete, fault, group
 
-VERSION = "1.0.0"
+FIRST, SECOND = "1.0.0", "1.1.0"
 _LAYER, _NEXT = "/activations/layer_00", "/activations/layer_01"
 _CONTAINER = {"format": "npz", "version": None, "store": "file", "consolidated": False}
 
@@ -32,10 +34,11 @@ class Vector(NamedTuple):
     edits: Sequence[Edit] = ()
     after: Sequence[Edit] = ()
     profile: str = "trace"
+    spec: str = FIRST
 
     def description(self) -> Description:
         """The description that is judged."""
-        document = json.loads(json.dumps(base(VERSION, self.profile)))
+        document = json.loads(json.dumps(base(self.spec, self.profile)))
         for edit in self.edits:
             edit.apply(document)
         parts = describe_document(document, "npz")
@@ -258,6 +261,7 @@ _DERIVED: Sequence[tuple[str, dict[str, Node]]] = (
             "/a/b/x": _measured([5, 8], ["token", "hidden"]),
             "/a/c": _measured([6, 8], ["token:query", "hidden"], scope_token="c", size_token=6),
             "/a/d": _measured([2, 3], [None, ":key"]),
+            "/a/e": _measured([7], ["token@a"]),
         },
     ),
     (
@@ -319,8 +323,62 @@ _DERIVED: Sequence[tuple[str, dict[str, Node]]] = (
     ),
 )
 
+_TOKENS = "/inputs/token"
+_OF_LM: tuple[Vector, ...] = (
+    Vector("rules", "the base of lm", [], profile="lm", spec=SECOND),
+    Vector(
+        "rules",
+        "a rule of lm, and one of trace in 1.0.0, by `$ref` over two versions",
+        [
+            "error integer-dtype /nodes/~1inputs~1token/dtype /inputs/token",
+            "error lm-axes /nodes/~1inputs~1token/axes /inputs/token",
+        ],
+        [edits.add(_TOKENS, edits.array("token sample", "float32"))],
+        profile="lm",
+        spec=SECOND,
+    ),
+    Vector(
+        "failures",
+        "`propertyNames`: at the name; a coordinate may stand beside it",
+        ["error lm-known-nodes /nodes/~1inputs~1tokens /inputs/tokens"],
+        [
+            edits.add("/inputs/tokens", edits.array("sample token", "int32")),
+            edits.add("/inputs/hidden", edits.array("hidden", "int32")),
+        ],
+        profile="lm",
+        spec=SECOND,
+    ),
+    Vector(
+        "failures",
+        "`maximum` and `minimum` of facts: two places, two findings of one rule",
+        [
+            "error lm-values /nodes/~1inputs~1token/facts/beyond_axis /inputs/token",
+            "error lm-values /nodes/~1inputs~1token/facts/minimum /inputs/token",
+        ],
+        after=[_set("nodes", _TOKENS, "facts", value={"beyond_axis": 3, "minimum": -1, "damaged_chunks": []})],
+        profile="lm",
+        spec=SECOND,
+    ),
+    Vector(
+        "paths",
+        "an axis that has no scope there",
+        ["error lm-scopes /nodes/~1sae~1one/attributes/scope_token /sae/one"],
+        [edits.attribute("/sae/one", "scope_token", "a"), edits.attribute("/sae/one", "size_token", 6)],
+        profile="lm",
+        spec=SECOND,
+    ),
+    Vector(
+        "rules",
+        "a version that 1.1.0 does not accept",
+        ["error spec-version /nodes/~1/attributes/spec_version /"],
+        [edits.attribute("/", "spec_version", "1.2.0")],
+        profile="lm",
+        spec=SECOND,
+    ),
+)
 
-def _json() -> dict[str, list[Any]]:
+
+def _json(version: str) -> dict[str, list[Any]]:
     judged = [
         {
             "about": each.about,
@@ -329,15 +387,16 @@ def _json() -> dict[str, list[Any]]:
             "findings": [dict(zip(_FIELDS, _fields(found), strict=True)) for found in each.findings],
             "description": each.description(),
         }
-        for each in VECTORS
+        for each in BY_VERSION[version]
     ]
     derived = []
-    for why, nodes in _DERIVED:
+    for why, nodes in _DERIVED if version == FIRST else ():
         whole = complete(_CONTAINER, {"/": group({}), "/metadata": group({}), **nodes})
         derived.append({"why": why, "description": whole})
     return {"judged": judged, "derived": derived}
 
 
+BY_VERSION = {FIRST: VECTORS, SECOND: _OF_LM}
 _FIELDS = ("severity", "rule", "instance", "path")
 
 
@@ -348,14 +407,14 @@ def _fields(found: str) -> list[str]:
     return [severity, rule, instance, f"/{path}"]
 
 
-def main() -> None:
-    """Print the vectors, one a line."""
+def main(version: str = FIRST) -> None:
+    """Print the vectors of a version, one per line."""
     lists = [
         f'"{name}": [\n' + ",\n".join(json.dumps(each, ensure_ascii=False) for each in vectors) + "\n]"
-        for name, vectors in _json().items()
+        for name, vectors in _json(version).items()
     ]
     print("{\n" + ",\n".join(lists) + "\n}")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from vizschema.cli.parser import whole_parser
+from vizschema.conformance.corpus.breaks import all_breaks
+from vizschema.conformance.corpus.hostile import BY_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page for folder in ("docs", "spec") for page in (ROOT / folder).rglob("*.md")] + list(ROOT.glob("*.md"))
@@ -90,6 +92,13 @@ def test_messages_and_docstrings_are_plain_english() -> None:
                 words = refused(re.sub(r"`[^`\n]+`", "`…`", node.value))
                 found += [f"{module.name}:{node.lineno}: {each}" for each in words]
     assert found == []
+
+
+def test_cases_say_in_plain_english_why() -> None:
+    whys = {each.why for spec in ("1.0.0", "1.1.0") for each in all_breaks(spec)}
+    whys |= {each.why for each in BY_NAME.values()}
+    assert len(whys) > 1000
+    assert [words for why in sorted(whys) for words in refused(why)] == []
 
 
 @pytest.mark.parametrize("text", ["Mend: copy it", "whoever reads", "a group is no\narray", "we go on with it", "Told"])

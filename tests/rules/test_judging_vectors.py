@@ -16,11 +16,20 @@ from vizschema.containers.zarr.metadata import RANK
 from vizschema.description import complete
 from vizschema.rules import versions
 from vizschema.rules.judge import judge
+from vizschema.rules.versions import Spec
 
 SPEC = versions.load("1.0.0")
-PATH = SPEC.folder / "judging_vectors.json"
-VECTORS = json.loads(PATH.read_bytes())
-JUDGED = pytest.mark.parametrize("vector", VECTORS["judged"], ids=lambda vector: f"{vector['about']}: {vector['why']}")
+PATHS = {version: versions.load(version).folder / "judging_vectors.json" for version in versions.versions()}
+EVERY = {version: json.loads(path.read_bytes()) for version, path in PATHS.items()}
+VECTORS = EVERY["1.0.0"]
+JUDGED = pytest.mark.parametrize(
+    ("spec", "vector"),
+    [
+        pytest.param(versions.load(version), vector, id=f"{version} {vector['about']}: {vector['why']}")
+        for version, vectors_of in EVERY.items()
+        for vector in vectors_of["judged"]
+    ],
+)
 DESCRIPTION = jsonschema.Draft202012Validator(versions.read_json(versions.root() / "description.schema.json"))
 
 
@@ -28,27 +37,30 @@ def expected(vector: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return sorted((each["severity"], each["rule"], each["path"], each["instance"]) for each in vector["findings"])
 
 
-def test_the_file_is_what_the_command_makes(capsys: pytest.CaptureFixture[str]) -> None:
-    vectors.main()
-    assert capsys.readouterr().out == PATH.read_text(encoding="utf-8")
+@pytest.mark.parametrize("version", PATHS)
+def test_the_file_is_what_the_command_makes(version: str, capsys: pytest.CaptureFixture[str]) -> None:
+    vectors.main(version)
+    assert capsys.readouterr().out == PATHS[version].read_text(encoding="utf-8")
 
 
-def test_the_file_is_as_its_schema_says() -> None:
+@pytest.mark.parametrize("version", EVERY)
+def test_the_file_is_as_its_schema_says(version: str) -> None:
     schema = versions.read_json(versions.root() / "judging_vectors.schema.json")
-    assert list(jsonschema.Draft202012Validator(schema).iter_errors(VECTORS)) == []
-    for vector in (*VECTORS["judged"], *VECTORS["derived"]):
+    found = EVERY[version]
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(found)) == []
+    for vector in (*found["judged"], *found["derived"]):
         assert list(DESCRIPTION.iter_errors(vector["description"])) == []
 
 
 @JUDGED
-def test_the_package_comes_to_the_findings(vector: dict[str, Any]) -> None:
-    found = judge(vector["description"], SPEC.profile(vector["profile"]))
+def test_the_package_comes_to_the_findings(spec: Spec, vector: dict[str, Any]) -> None:
+    found = judge(vector["description"], spec.profile(vector["profile"]))
     assert sorted((each.severity, each.rule, each.path, each.instance) for each in found) == expected(vector)
 
 
 @JUDGED
-def test_the_chapter_written_down_once_more_comes_to_them(vector: dict[str, Any]) -> None:
-    assert Plain(SPEC.profile(vector["profile"])).findings(vector["description"]) == expected(vector)
+def test_the_chapter_written_down_once_more_comes_to_them(spec: Spec, vector: dict[str, Any]) -> None:
+    assert Plain(spec.profile(vector["profile"])).findings(vector["description"]) == expected(vector)
 
 
 @pytest.mark.parametrize(("about", "wrong"), [(about, each) for about, readings in WRONG.items() for each in readings])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from vizschema.conformance.strength.slips import Witnesses, slips, toml
 from vizschema.rules import versions
 from vizschema.rules.profiles import table_at, words_of
 from vizschema.rules.tables.build import texts
+from vizschema.rules.tables.layout import laid_out
 from vizschema.rules.tables.prose import lines_of
 
 SPEC = versions.newest()
@@ -65,3 +67,9 @@ def test_the_prose_has_the_table_of_a_profile(profile: str) -> None:
     section = prose.partition(f"\n## The profile {profile}\n")[2].partition("\n## ")[0]
     said = [line for line in section.splitlines() if line.startswith("|")]
     assert said == lines_of(table_at(SPEC.folder / profile, SPEC.version), words_of(SPEC.version))
+
+
+@pytest.mark.parametrize("level", ["must", "should"])
+def test_schemas_by_hand_are_laid_out_as_those_that_are_built(level: str) -> None:
+    text = (SPEC.folder / "trace" / f"{level}.schema.json").read_text(encoding="utf-8")
+    assert text == laid_out(json.loads(text))

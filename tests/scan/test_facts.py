@@ -267,6 +267,14 @@ PAIRS: list[tuple[str, Any, dict[str, Any], int | None]] = [
     ("masked_nonzero", np.array([[[0.0, 1]], [[2, 3]]]), {"partner": np.array([[0], [1]])}, 1),
     ("masked_nonzero", np.array([[np.nan, -0.0]]), {"partner": np.array([0])}, 1),
     ("masked_nonzero", np.array([[1.0]]), {"partner": np.array([0, 1])}, None),
+    ("starts_differ", np.zeros(6, np.uint8), {"partner": np.array([0, 3, 3, 6])}, 0),
+    ("starts_differ", np.zeros((6, 2), np.uint8), {"partner": np.array([1, 4, 3, 2])}, 4),
+    ("starts_differ", np.zeros(6, np.uint8), {"partner": np.array([0, 200, 100, 6], np.uint8)}, 2),
+    ("starts_differ", np.zeros(6, np.uint8), {"partner": np.array([[0, 6]])}, 2),
+    ("starts_differ", np.zeros(6, np.uint8), {"partner": np.array([], np.int64)}, 1),
+    ("starts_differ", np.zeros(6, np.uint8), {"partner": np.array([0.0, 6.0])}, None),
+    ("starts_differ", np.zeros(6, np.uint8), {"partner": np.array([0, 6], ml_dtypes.int4)}, None),
+    ("starts_differ", np.zeros(6, np.uint8), {}, None),
 ]
 
 

@@ -167,6 +167,7 @@ _PARTS = {
     "ambiguous": "names that other systems confuse",
     "unused_scopes": "scopes of axes that no array has",
     "left_out_nonzero": "number of values that are not 0 where the mask is false",
+    "starts_differ": "number of starts that do not fit",
     "row_length": "values in a row",
     "row_sum_minimum": "smallest row sum",
     "row_sum_maximum": "largest row sum",

@@ -24,7 +24,7 @@ from vizschema.text import escape_name
 _OTHERS = ("with", "axis")
 """Keys of an entry by which a fact depends on other nodes."""
 
-_NAMING = ("with_attribute", "share_attribute")
+_NAMING = ("with_attribute", "share_attribute", "starts_attribute")
 """Keys of an entry that are the name of an attribute, which names another node where an array has it."""
 
 

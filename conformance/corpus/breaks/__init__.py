@@ -1,4 +1,4 @@
-"""Tables of breaks: what a rule is broken by, and what looks like a breach and is none. `freeze` makes cases of them."""
+"""Tables of breaks: what a rule is broken by, and what only looks like a breach. `freeze` makes cases of them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def all_breaks(spec: str = FIRST) -> list[Break]:
         series,
         sides,
         storage,
+        texts,
         tree,
         unmeasured,
         values,
@@ -52,6 +53,7 @@ def all_breaks(spec: str = FIRST) -> list[Break]:
         lookalikes,
         readings,
         conditions,
+        texts,
     )
     own = [each for table in (tables if spec == FIRST else (lm,)) for each in table.breaks()]
     return [*own, *coordinates.breaks(spec)]

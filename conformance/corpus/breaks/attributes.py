@@ -56,7 +56,7 @@ def _metadata() -> Iterator[Break]:
         yield broken("recommended-metadata", "trace", f"{name.replace('_', '-')}-absent", f"/metadata has no {name}.", no_attribute("/metadata", name))
     yield valid("recommended-metadata", "trace", "unknown", '"unknown" is an answer.', attribute("/metadata", "license", "unknown"))
     yield broken("metadata-group", "trace", "absent", "There is no /metadata.", without("/metadata"))
-    yield broken("metadata-group", "trace", "array", "An array stands for /metadata.", add("/metadata", array("token")))
+    yield broken("metadata-group", "trace", "array", "An array instead of /metadata.", add("/metadata", array("token")))
     yield valid("metadata-group", "trace", "more-attributes", "/metadata may say more.", attribute("/metadata", "temperature", 0.5))
     yield broken("metadata-attributes-only", "trace", "array", "A member of /metadata.", add("/metadata/sequence", array("token")))
     yield broken("metadata-attributes-only", "trace", "group", "A group of settings in /metadata.", add("/metadata/config", group(depth=3)))
@@ -79,9 +79,10 @@ def _counts() -> Iterator[Break]:
     yield valid("partial-attribute", "trace", "false", "false is what leaving it out says.", attribute("/activations", "partial", False))
     yield valid("partial-attribute", "trace", "true", "A series without gaps may call itself partial.", attribute("/activations", "partial", True))
     yield valid("partial-attribute", "trace", "of-array", "Only a group is partial.", attribute(LAYER, "partial", "yes"))
-    for slug, indices in (("repeated", [0, 2, 2]), ("negative", [-1, 0]), ("fraction", [0.5]), ("text", "0,1"), ("number", 3), ("texts", ["0"]), ("boolean", True), ("booleans", [True])):
+    for slug, indices in (("repeated", [0, 2, 2]), ("negative", [-1, 0]), ("fraction", [0.5]), ("text", "0,1"), ("number", 3), ("texts", ["0"]), ("boolean", True), ("booleans", [True]), ("beyond-doubles", [1 << 53]), ("two-beyond-doubles", [1 << 53, (1 << 53) + 1])):
         yield broken("indices-attribute", "trace", slug, f"indices is {indices!r}.", attribute(LAYER, "indices", indices))
     yield valid("indices-attribute", "trace", "from-zero", "Indices count from 0, in any order.", attribute(LAYER, "indices", [4, 0, 2]))
+    yield valid("indices-attribute", "trace", "largest", "The largest number that every reader has exactly.", attribute(LAYER, "indices", [(1 << 53) - 1, (1 << 53) - 2]))
     yield valid("indices-attribute", "trace", "of-group", "Only an array was filtered.", attribute("/activations", "indices", "all"))
 
 
@@ -107,9 +108,9 @@ def _references() -> Iterator[Break]:
         yield valid("reference-fits", "trace", name, f"{name} names an array that fits.", there, named)
         yield valid("reference-fits", "trace", f"{name}-whole", f"{name} over all axes.", add(at, {**array(WEIGHTS, dtype, ones)}), named)
         yield valid("reference-fits", "trace", f"{name}-of-group", "A group may have an attribute of that name.", attribute("/activations", name, "/nowhere"))
-        yield broken("reference-fits", "trace", f"{name}-absent", f"{name} leads nowhere.", named)
+        yield broken("reference-fits", "trace", f"{name}-absent", f"{name} names a path without a node.", named)
         yield broken("reference-fits", "trace", f"{name}-group", f"{name} leads to a group.", attribute(SELF, name, "/activations"))
-        yield broken("reference-fits", "trace", f"{name}-in-extra", f"{name} of an array below /extra leads nowhere.", attribute("/extra/Anything, even Größe", name, at))
+        yield broken("reference-fits", "trace", f"{name}-in-extra", f"{name} of an array below /extra names a path without a node.", attribute("/extra/Anything, even Größe", name, at))
         for wrong in ("window", "token:other", f"{axes} window"):
             yield broken("reference-fits", "trace", f"{name}-over-{wrong.replace(' ', '-').replace(':', '-')}", f"{name} over {wrong}.", add(at, array(wrong, dtype, ones)), named)
         for wrong in {"bool", "uint8", "int8", "float32", "float64", "complex64"} - ({"bool"} if name == "mask" else {"float32", "float64"}):
@@ -129,7 +130,7 @@ def _scales() -> Iterator[Break]:
             at = {**array(f"row {axis}", "float32", scale), "shape": [6, sizes]}
             make = valid if not slug else broken
             yield make("reference-fits", "trace", f"blocks-of-{blocks}-{name}{slug}", f"A scale for each {blocks} of 6 entries.", add("/extra/x", few), attribute("/extra/x", "scale", "/extra/scale"), attribute("/extra/x", "block_column", blocks), add("/extra/scale", at))
-    yield broken("reference-fits", "trace", "blocks-unknown", "Blocks of which nobody knows the length.", add("/extra/x", few), attribute("/extra/x", "scale", "/extra/scale"), add("/extra/scale", {**array("row column_block", "float32", scale), "shape": [6, 3]}))
+    yield broken("reference-fits", "trace", "blocks-unknown", "Blocks of unknown length.", add("/extra/x", few), attribute("/extra/x", "scale", "/extra/scale"), add("/extra/scale", {**array("row column_block", "float32", scale), "shape": [6, 3]}))
 
 
 def _portable() -> Iterator[Break]:
@@ -240,7 +241,7 @@ def _names() -> Iterator[Break]:
         "deep-host": "gpu-7.a1.lan",
     }
     for slug, text in texts.items():
-        yield broken("no-machine-names", "trace", slug, f"{text!r} means nothing elsewhere.", attribute("/metadata", "checkpoint", text))
+        yield broken("no-machine-names", "trace", slug, f"{text!r} is a name of one machine.", attribute("/metadata", "checkpoint", text))
     for slug, text in texts.items():
         yield broken("no-machine-names", "trace", f"list-{slug}", f"{text!r} in a list.", attribute("/metadata", "files", ["a.pt", text]))
     yield broken("no-machine-names", "trace", "host-attribute", "The name of a host.", attribute("/metadata", "host", "gpu7"))

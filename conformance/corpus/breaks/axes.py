@@ -48,7 +48,7 @@ def _names() -> Iterator[Break]:
     yield broken("axes-named", "trace", "like-extra", "A name that only begins like /extra.", add("/extras/x", {**array(""), "axes": None, "shape": [5]}))
     yield broken("axes-named", "trace", "within-extra", "/extra is at the root only.", add("/activations/extra/x", {**array(""), "axes": None, "shape": [5]}))
     yield valid("axes-named", "trace", "in-extra", "Below /extra no name is needed.", add("/extra/x", {**array(""), "axes": None, "shape": [5]}))
-    yield valid("axes-named", "trace", "scalar", "A single number has no dimension to name.", add("/outputs/loss", array("")))
+    yield valid("axes-named", "trace", "scalar", "A single number has no dimensions.", add("/outputs/loss", array("")))
     yield broken("axes-unique", "trace", "role-repeated", "Two dimensions are queries.", axis(SELF, 3, "token:query"))
     yield broken("axes-unique", "trace", "no-roles", "One name twice.", axis(SELF, 2, "token"), axis(SELF, 3, "token"))
     yield broken("axes-unique", "vit", "of-known-array", "Two dimensions of a known array are queries: one fault, not two.", axis(SELF, 3, "token:query"))
@@ -72,7 +72,7 @@ def _names() -> Iterator[Break]:
         ("accent", "größe"),
         ("slash", "unit/x"),
     ):
-        yield broken("axis-name", "trace", slug, f"{name!r} is no name of an axis.", add("/activations/gates", {**array(""), "axes": ["token", name], "shape": [5, 4]}))
+        yield broken("axis-name", "trace", slug, f"{name!r} is not a name of an axis.", add("/activations/gates", {**array(""), "axes": ["token", name], "shape": [5, 4]}))
     yield broken("axis-name", "vit", "of-known-array", "A known array with a capital: one fault, not two.", axis(LAYER, 1, "Token"))
     yield broken("axis-name", "mnist", "of-labels", "Labels with a capital: one fault, not two.", axis("/inputs/labels", 0, "Sample"))
     for name in ("h2", "x_", "hidden_unit", "gate:left_1", "n:x"):
@@ -98,7 +98,7 @@ def _sizes() -> Iterator[Break]:
     yield broken("fixed-axis-size", "openfold", "end-one", "One end of an entry.", sized("end", 1))
     yield broken("axis-one-size", "openfold", "xyz-of-two-sizes", "Two sizes of xyz: one fault, not two.", resize("/outputs/coordinates", 2, 4))
     yield broken("axis-one-size", "openfold", "end-of-two-sizes", "Two sizes of end: one fault, not two.", add("/extra/ends", {**array("end"), "shape": [3]}))
-    yield valid("fixed-axis-size", "openfold", "other-atoms", "Any number of atoms will do.", sized("atom", 14))
+    yield valid("fixed-axis-size", "openfold", "other-atoms", "Any number of atoms is allowed.", sized("atom", 14))
     yield valid("fixed-axis-size", "trace", "other-profile", "xyz means something else in another model.", add("/outputs/x", {**array("xyz"), "shape": [4]}))
 
 
@@ -124,7 +124,7 @@ def _scopes() -> Iterator[Break]:
     yield valid("axis-one-size", "trace", "size-without-scope", "A size on a group without a scope declares nothing.", attribute("/activations", "size_token", 99))
     yield broken("axis-one-size", "trace", "within-scope", "Two layers of one step have different numbers of tokens.", *_steps(), resized(f"{STEP}/layer_01", 4, 8))
     yield broken("axis-one-size", "trace", "shared-label", "Two groups of one label have different numbers of tokens.", *_steps(), add("/outputs/loss", {**array("token", scope_token="step_00"), "shape": [4]}))
-    yield broken("axis-one-size", "trace", "other-axis-of-scope", "A scope of tokens is none of hidden units.", *_steps(), resized(f"{STEP}/layer_01", 3, 9))
+    yield broken("axis-one-size", "trace", "other-axis-of-scope", "A scope of tokens is not one of hidden units.", *_steps(), resized(f"{STEP}/layer_01", 3, 9))
     yield broken("axis-one-size", "trace", "scope-declares-other", "The group of a scope declares another size.", *_steps(size_token=9))
     yield broken("axis-one-size", "trace", "out-of-scope", "An array outside the scopes has the tokens of one of them.", *_steps(), add("/outputs/loss", {**array("token"), "shape": [3]}))
     for slug, label in (("capital", "Step"), ("empty", ""), ("space", "step 0"), ("number", 3), ("list", ["step_00"]), ("digit-first", "0_step"), ("at", "a@b"), ("boolean", True)):
@@ -149,6 +149,8 @@ def _scopes() -> Iterator[Break]:
     yield valid("scope-shared", "trace", "two-arrays", "Two arrays share the scope.", add("/outputs/a/x", array("token")), add("/outputs/a/y", array("token")), add("/outputs/a", group(scope_token="a")))
     yield valid("scope-shared", "trace", "declared", "An array alone in its scope agrees with the size that is declared.", add("/outputs/x", {**array("token", scope_token="a", size_token=9), "shape": [9]}))
     yield broken("axis-term", "trace", "in-scope", "An axis tokens in a scope.", add("/outputs/x", array("tokens tokens:key", scope_tokens="a")))
+    inner, outer = {**array("token"), "shape": [9]}, {**array("token@p0"), "shape": [4]}
+    yield valid("axis-one-size", "trace", "like-a-scope", "An axis of another size whose name is like that of an axis in a scope, below /extra.", add("/outputs/p0", group(scope_token="p0", size_token=9)), add("/outputs/p0/x", inner), add("/extra/x", outer), add("/extra/y", {**outer, "shape": [5]}))
     indices = "/attention_topk/ipa/layer_00/indices"
     yield broken("fixed-axis-size", "openfold", "end-in-scope", "Three ends of an entry, in a scope.", attribute(indices, "scope_end", "a"), attribute(indices, "size_end", 3), resize(indices, 2, 3))
     yield broken("fixed-axis-size", "openfold", "in-scope", "Four coordinates of a position, in a scope.", attribute("/outputs/coordinates", "scope_xyz", "a"), attribute("/outputs/coordinates", "size_xyz", 4), resize("/outputs/coordinates", 2, 4))

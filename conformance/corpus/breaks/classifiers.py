@@ -55,13 +55,13 @@ def _classifier(profile: str) -> Iterator[Break]:
     for path in (IMAGES, LOGITS, PREDICTIONS):
         yield broken("classifier-nodes", profile, f"{_slug(path)}-absent-{profile}", f"There is no {path}.", without(path), *_alone(path))
     yield broken("labels-recommended", profile, f"absent-{profile}", "There are no labels.", without(LABELS))
-    yield broken("classifier-nodes", profile, f"inputs-absent-{profile}", "There is no /inputs at all.", without("/inputs"), also=("labels-recommended",))
+    yield broken("classifier-nodes", profile, f"inputs-absent-{profile}", "There is no /inputs.", without("/inputs"), also=("labels-recommended",))
     yield valid("classifier-nodes", profile, f"more-in-extra-{profile}", "What the profile has no name for lies below /extra.", add("/extra/patches", array("sample")))
     for path in (IMAGES, LABELS, LOGITS, PREDICTIONS):
         holder = (without(path), *_alone(path), add(path, group()), add(f"{path}/x", array("sample", "int64", PLAIN)))
-        yield broken("array-node", profile, f"{_slug(path)}-{profile}", f"A group stands for {path}.", *holder)
+        yield broken("array-node", profile, f"{_slug(path)}-{profile}", f"A group instead of {path}.", *holder)
     for path in ("/inputs", "/outputs", "/activations"):
-        yield broken("group-node", profile, f"{_slug(path)}-{profile}", f"An array stands for {path}.", without(path), add(path, array("sample")))
+        yield broken("group-node", profile, f"{_slug(path)}-{profile}", f"An array instead of {path}.", without(path), add(path, array("sample")))
     yield broken("axes-unique", profile, f"images-{profile}", "Two dimensions of one name: one fault, not two.", axes(IMAGES, "sample height height channel"))
     for names in ("sample height width channel", "sample channel width height", "height width", "sample channel height width color"):
         yield broken("classifier-axes", profile, f"images-{names.replace(' ', '-')}-{profile}", "The axes of the images.", axes(IMAGES, names))
@@ -145,12 +145,12 @@ def _mnist() -> Iterator[Break]:
         "prefixed": (add("/my_inputs", group()), add("/my_inputs/x", array("sample"))),
     }.items():
         yield broken("mnist-known-nodes", "mnist", slug, "A node that the profile has no name for.", *edits)
-    yield broken("activations-present", "mnist", "coordinate-only", "A coordinate is no activation.", without("/activations"), add("/activations", group()), add("/activations/sample", array("sample", "int64", {"pattern": "ramp"})))
-    yield valid("activation-axes", "mnist", "coordinate", "A coordinate beside activations is none.", add("/activations/conv1_channel", array("conv1_channel", "int64", {"pattern": "ramp"})))
+    yield broken("activations-present", "mnist", "coordinate-only", "A coordinate is not an activation.", without("/activations"), add("/activations", group()), add("/activations/sample", array("sample", "int64", {"pattern": "ramp"})))
+    yield valid("activation-axes", "mnist", "coordinate", "A coordinate beside activations is not an activation.", add("/activations/conv1_channel", array("conv1_channel", "int64", {"pattern": "ramp"})))
     yield valid("mnist-known-nodes", "mnist", "any-activation", "Activations may be of any layer.", add("/activations/pool2", array("sample fc1_unit")))
     yield valid("mnist-known-nodes", "mnist", "in-extra", "Below /extra any node may be.", add("/extra", group()), add("/extra/Weights", group()), add("/extra/Weights/W", array("sample")))
-    yield broken("node-name", "mnist", "capital", "A name that is no name: one fault, not two.", add("/inputs/Images", array("sample")))
-    yield broken("node-name", "mnist", "space-inside", "A name that is no name: one fault, not two.", add("/inputs/my images", array("sample")))
+    yield broken("node-name", "mnist", "capital", "An invalid name: one fault, not two.", add("/inputs/Images", array("sample")))
+    yield broken("node-name", "mnist", "space-inside", "An invalid name: one fault, not two.", add("/inputs/my images", array("sample")))
     for dtype in (*INTEGERS, *OTHERS):
         yield broken("float-dtype", "mnist", f"activation-{dtype}", f"An activation as {dtype}.", axes("/activations/conv1", "sample conv1_channel conv1_height conv1_width", dtype))
     for names in ("fc1_unit sample", "sample", ""):
@@ -160,7 +160,7 @@ def _mnist() -> Iterator[Break]:
         yield valid("activation-axes", "mnist", f"valid-{names.replace(' ', '-').replace('_', '-')}", "Samples first, and anything after.", add("/activations/x", array(names)))
     yield broken("axes-named", "mnist", "activation", "An activation without names: one fault, not two.", add("/activations/x", {**array(""), "axes": None, "shape": [3, 4]}))
     yield broken("activations-present", "mnist", "absent", "There is no /activations.", without("/activations"))
-    yield valid("activations-present", "mnist", "one", "One activation will do.", without("/activations/conv1"))
+    yield valid("activations-present", "mnist", "one", "One activation is enough.", without("/activations/conv1"))
 
 
 def _vit() -> Iterator[Break]:
@@ -177,11 +177,11 @@ def _vit() -> Iterator[Break]:
     }.items():
         yield broken("vit-known-nodes", "vit", slug, "A node that the profile has no name for.", *edits, **({"also": ("series-declared",)} if slug in ("cross-attention", "mlp") else {}))
     yield broken("vit-known-nodes", "vit", "axis-of-another", "An array that is called after an axis, and has another one.", add("/activations/token", array("sample", "int64", {"pattern": "ramp"})))
-    yield broken("vit-known-nodes", "vit", "group-called-after-an-axis", "A group that is called after an axis is no coordinate.", add("/activations/token", group()), add("/activations/token/token", array("token", "int64", {"pattern": "ramp"})))
+    yield broken("vit-known-nodes", "vit", "group-called-after-an-axis", "A group that is called after an axis is not a coordinate.", add("/activations/token", group()), add("/activations/token/token", array("token", "int64", {"pattern": "ramp"})))
     for place in ("", "/activations", "/attention", "/attention/self", "/inputs"):
         yield valid("vit-known-nodes", "vit", f"coordinate{place.replace('/', '-') or '-at-the-root'}", "A coordinate may stand anywhere.", add(f"{place}/token", array("token", "int64", {"pattern": "ramp"})))
     yield valid("vit-known-nodes", "vit", "in-extra", "Below /extra any node may be.", add("/extra", group()), add("/extra/cls_output", array("sample hidden")))
-    yield broken("node-name", "vit", "capital", "A name that is no name: one fault, not two.", add("/activations/CLS", array("sample hidden")))
+    yield broken("node-name", "vit", "capital", "An invalid name: one fault, not two.", add("/activations/CLS", array("sample hidden")))
     for path in ("/activations/embedding", LAYER):
         for names in ("token sample hidden", "sample hidden token", "sample token", "token hidden"):
             yield broken("hidden-state-axes", "vit", f"{_slug(path)}-{names.replace(' ', '-')}", f"The axes of {path}.", axes(path, names))
@@ -198,9 +198,9 @@ def _vit() -> Iterator[Break]:
         )
     for path in ("/activations/embedding", LAYER, SELF):
         also = ("series-kind",) if path != "/activations/embedding" else ()
-        yield broken("array-node", "vit", _slug(path) + ("-self" if path == SELF else ""), f"A group stands for {path}.", without(path), add(path, group()), add(f"{path}/x", array("sample token:query token:key", normalization="none", source="unknown")), also=also)
+        yield broken("array-node", "vit", _slug(path) + ("-self" if path == SELF else ""), f"A group instead of {path}.", without(path), add(path, group()), add(f"{path}/x", array("sample token:query token:key", normalization="none", source="unknown")), also=also)
     for path in ("/attention", "/attention/self"):
-        yield broken("group-node", "vit", path.strip("/").replace("/", "-"), f"An array stands for {path}.", without(path), add(path, array("token:query token:key", normalization="none", source="unknown")))
+        yield broken("group-node", "vit", path.strip("/").replace("/", "-"), f"An array instead of {path}.", without(path), add(path, array("token:query token:key", normalization="none", source="unknown")))
     yield valid("hidden-state-axes", "vit", "square", "As many hidden units as tokens: names tell them apart.", sized("hidden", 5))
     yield valid("self-attention-axes", "vit", "square", "As many heads and samples as tokens: names tell them apart.", sized("head", 5), sized("sample", 5), attribute("/metadata", "size_sample", 5))
     yield broken("embedding-present", "vit", "absent", "There is no embedding.", without("/activations/embedding"))

@@ -126,7 +126,7 @@ def _attributes() -> Iterator[Break]:
 def _series() -> Iterator[Break]:
     for stem in STEMS:
         yield broken("index-width", "trace", f"undeclared-{stem}", f"{stem} is a stem that is known, declared or not.", add("/outputs/a", group(partial=True)), add(f"/outputs/a/{stem}_0", array("token")), also=("series-declared",))
-        yield broken("series-declared", "trace", f"undeclared-{stem}", f"Nobody says how many {stem}s there are.", add("/outputs/a", group()), add(f"/outputs/a/{stem}_00", array("token")))
+        yield broken("series-declared", "trace", f"undeclared-{stem}", f"The number of {stem}s is not declared.", add("/outputs/a", group()), add(f"/outputs/a/{stem}_00", array("token")))
     yield valid("series-declared", "trace", "undeclared-other", "Another stem is a name like others.", add("/outputs/a", group()), add("/outputs/a/feature_8", array("token")))
     yield broken("series-gap", "trace", "declared-and-none", "A count, and no member at all: one fault.", add("/outputs/a", group(num_layers=2)))
 
@@ -153,4 +153,4 @@ def _facts() -> Iterator[Break]:
     yield broken("finite", "trace", "extra-within", "A name that only has the word within.", add("/outputs/extra/x", array("token")), fact("/outputs/extra/x", non_finite=1, nan=1, infinite=0, positive_infinite=0))
     yield valid("values-vary", "trace", "one-key", "Attention of one key: all weights and all sums are 1.", fact(SELF, constant=True, minimum=1, maximum=1, row_sum_minimum=1, row_sum_maximum=1))
     yield broken("values-vary", "trace", "ones-that-do-not-sum", "All values are 1, and no row sums to 1.", fact(LAYER, constant=True, minimum=1, maximum=1))
-    yield broken("data-present", "trace", "coordinates-alone", "A coordinate is no trace.", without("/attention", "/activations"), add("/outputs/token", array("token")))
+    yield broken("data-present", "trace", "coordinates-alone", "A coordinate alone is not a trace.", without("/attention", "/activations"), add("/outputs/token", array("token")))

@@ -52,7 +52,8 @@ def _nodes(spec: str, profile: str) -> list[Node]:
 
 
 def _coordinate(axis: str) -> dict[str, Any]:
-    return array(axis, "int64", {"pattern": "ramp"})
+    node: dict[str, Any] = array(axis, "int64", {"pattern": "ramp"})
+    return node
 
 
 def _families(nodes: Sequence[Node]) -> list[tuple[list[str], list[str]]]:
@@ -80,7 +81,7 @@ def _in_all(path: str, held: Mapping[str, Any], axis: str, node: dict[str, Any])
 
 
 def _missing(nodes: Sequence[Node], held: Mapping[str, Any], path: str) -> dict[str, Edit]:
-    """The group at `path` and those above it that the base does not have; a member of a series is whole, and declared."""
+    """The group at `path` and those above it that the base does not have; what belongs together is whole, and series declared."""
     edits: dict[str, Edit] = {}
     steps = path.split("/")
     for length in range(2, len(steps) + 1):
@@ -88,8 +89,8 @@ def _missing(nodes: Sequence[Node], held: Mapping[str, Any], path: str) -> dict[
         if place not in held:
             stem = inner.removesuffix("_00")
             edits[place] = add(place, group(**({f"num_{stem}s": 1} if stem != inner else {})))
-            if place.endswith("_00"):
-                edits |= {row: edit for node in nodes for row, edit in _row(node, place).items()}
+            rows = [node for node in nodes if place.endswith("_00") or node.row.need == "together"]
+            edits |= {row: edit for node in rows for row, edit in _row(node, place).items()}
     return edits
 
 

@@ -65,7 +65,7 @@ def broken(
 
 
 def valid(rule: str, profile: str, slug: str, why: str, *edits: Edit, values: bool = False) -> Break:
-    """A neighbour of `rule`: it looks like a breach, and is none."""
+    """A neighbour of `rule`: it looks like a breach, and conforms."""
     return Break(rule, profile, slug, why, edits, "neighbour", values, (), profile)
 
 

@@ -145,10 +145,10 @@ def _values() -> Iterator[Break]:
     for dtype in ("bool", "int8", "complex64"):
         contents = PLAIN if dtype != "complex64" else {"pattern": "listed", "values": [1.0, 2.0, 3.0]}
         node = array("token:query token:key", dtype, contents, normalization="none", source="proxy")
-        yield valid("attention-range", "trace", f"guarded-{dtype}", f"A proxy of {dtype} has no range to keep.", add("/attention/self/layer_00", node))
+        yield valid("attention-range", "trace", f"guarded-{dtype}", f"A proxy of {dtype} has no range.", add("/attention/self/layer_00", node))
     yield valid("attention-range", "trace", "no-facts-asked", "Without values read, nothing is asked.", on_description(_unread))
     for kind in ("proxy", "unknown"):
-        yield valid("attention-range", "trace", f"free-{kind}", f"A {kind} that is not normalised has no range to keep.", attribute(own, "normalization", "none"), attribute(own, "source", kind), fact(own, minimum=-9, maximum=9, row_sum_minimum=-3, row_sum_maximum=40))
+        yield valid("attention-range", "trace", f"free-{kind}", f"A {kind} that is not normalised has no range.", attribute(own, "normalization", "none"), attribute(own, "source", kind), fact(own, minimum=-9, maximum=9, row_sum_minimum=-3, row_sum_maximum=40))
     yield broken("finite", "trace", "half-and-range", "NaN, beside a range that is kept.", fact(own, non_finite=1))
     yield valid("finite", "trace", "integers", "An integer is finite.", add("/outputs/x", array("token", "int8", PLAIN)), measured("/outputs/x", "facts", "non_finite", value=3))
     yield broken("attention-normalization", "trace", "absent-with-sums", "Without a normalization, sums are not asked for.", fact(own, row_sum_minimum=0.3, minimum=-1), on_description(lambda parts: parts["nodes"][own]["attributes"].pop("normalization")))

@@ -78,14 +78,14 @@ def breaks() -> Iterator[Break]:
     for name, what in (("spec_version", "the version"), ("profile", "the profile"), ("created_at", "the time"), ("generator", "the software")):
         rule = {"spec_version": "spec-version", "profile": "profile-declared", "created_at": "creation-time", "generator": "generator"}[name]
         yield broken(rule, "trace", "absent", f"The root does not say {what}.", no_attribute("/", name))
-        yield broken(rule, "trace", "number", f"A number stands for {what}.", attribute("/", name, 3))
-        yield broken(rule, "trace", "boolean", f"A boolean stands for {what}.", attribute("/", name, True))
-        yield broken(rule, "trace", "list", f"A list stands for {what}.", attribute("/", name, ["1.0.0", "trace"]))
-        yield broken(rule, "trace", "empty", f"An empty text stands for {what}.", attribute("/", name, ""))
+        yield broken(rule, "trace", "number", f"A number instead of {what}.", attribute("/", name, 3))
+        yield broken(rule, "trace", "boolean", f"A boolean instead of {what}.", attribute("/", name, True))
+        yield broken(rule, "trace", "list", f"A list instead of {what}.", attribute("/", name, ["1.0.0", "trace"]))
+        yield broken(rule, "trace", "empty", f"An empty text instead of {what}.", attribute("/", name, ""))
     for slug, version in (("short", "1.0"), ("major-two", "2.0.0"), ("with-v", "v1.0.0"), ("later-minor", "1.1.0")):
         yield broken("spec-version", "trace", slug, f"{version} is not a version that this one accepts.", attribute("/", "spec_version", version))
     for slug, name in (("capital", "My_model"), ("space", "my model"), ("digit-first", "2layers"), ("underscore-first", "_model"), ("capital-inside", "gptTwo"), ("hyphen-first", "-model"), ("space-first", " model")):
-        yield broken("profile-declared", "trace", slug, f"{name!r} is no name of a profile.", attribute("/", "profile", name))
+        yield broken("profile-declared", "trace", slug, f"{name!r} is not a name of a profile.", attribute("/", "profile", name))
     for slug, name in (("of-another", "gpt2"), ("of-a-letter", "x"), ("longer", "trace_two"), ("misspelt", "vitt")):
         yield broken("profile-known", "trace", slug, f"{name!r} is not a profile of this version, so that only trace is judged.", attribute("/", "profile", name))
     for name in ("mnist", "vit", "openfold"):

@@ -72,7 +72,7 @@ def _unknown() -> Iterator[Break]:
 
 
 def _below_metadata() -> Iterator[Break]:
-    """Members of /metadata are one fault, and are not judged besides."""
+    """Members of /metadata are one fault, and are not judged."""
     settings = ("metadata-attributes-only", "trace")
     table = array("token", contents={"pattern": "zeros"})
     yield broken(*settings, "series", "A series in a group of /metadata.", add("/metadata/config/layer_0", table), add("/metadata/config/layer_2", table))
@@ -96,7 +96,7 @@ def _series(profile: str, path: str, rule: str) -> Iterator[Break]:
     """A group without its layers: meant or not, declared or not, alone or beside something else."""
     slug = path.strip("/").replace("/", "-")
     gone, base_also = on_document(lambda document: _emptied(document, path)), _alone(path)
-    yield broken(rule, profile, f"{slug}-alone-partial", "A part, it says, and it is not a layer at all.", gone, attribute(path, "num_layers", 2), attribute(path, "partial", True), also=base_also)
+    yield broken(rule, profile, f"{slug}-alone-partial", "A part, it says, and it is not a layer.", gone, attribute(path, "num_layers", 2), attribute(path, "partial", True), also=base_also)
     yield broken(rule, profile, f"{slug}-alone-declares-none", "It declares no layer, and has none.", gone, attribute(path, "num_layers", 0), also=base_also)
     for count in (1, 2):
         yield broken("series-gap", profile, f"{slug}-alone-declares-{count}", "It declares layers and has none: a gap, and one fault.", gone, attribute(path, "num_layers", count), also=base_also)
@@ -136,11 +136,11 @@ def _outside() -> Iterator[Break]:
 
 
 def _others() -> Iterator[Break]:
-    yield broken("array-node", "mnist", "activations", "A group stands for an array of activations.", add("/activations/block", group(num_heads=0)))
+    yield broken("array-node", "mnist", "activations", "A group instead of an array of activations.", add("/activations/block", group(num_heads=0)))
     for profile in ("mnist", "vit", "openfold"):
         yield broken("metadata-attributes-only", profile, f"member-{profile}", "A member of /metadata: one fault.", add("/metadata/x", array("window")))
         yield broken("recommended-metadata", profile, f"license-absent-{profile}", "/metadata has no license.", no_attribute("/metadata", "license"))
-    yield valid("no-machine-names", "trace", "hostname-number", "A number is no name of a machine.", attribute("/", "hostname", 3))
+    yield valid("no-machine-names", "trace", "hostname-number", "A number is not a name of a machine.", attribute("/", "hostname", 3))
     for kind in ("triangle_start", "triangle_end"):
         node = array("residue:query residue:key", contents={"pattern": "softmax", "seed": 6}, normalization="softmax", source="captured")
         yield broken("triangle-attention-axes", "openfold", f"{kind.replace('_', '-')}-flat-without-anchor", "Without heads it is not a triangle attention: an anchor is not asked for.", add(f"/attention/{kind}/layer_00", {**node, "chunks": [12, 12]}))

@@ -67,7 +67,7 @@ def _of_each_kind(profile: str, arrays: list[str]) -> Iterator[Break]:
                 yield broken(rule, profile, f"{slug_of(path)}-{slug}-group", f"{name} is nearly {path}, and a group.", add(name, group(num_parts=0)), also=_also(path, slug) if slug == "longer" else ())
         for match in NUMBER.finditer(path):
             stem, above = path[: match.start()], path[: match.end()]
-            yield broken(rule, profile, f"{slug_of(path)}-ten-digits", f"A number has nine digits at most: {stem}_0000000000 is none.", found_at(f"{stem}_0000000000", "damaged"), also=("damaged",))
+            yield broken(rule, profile, f"{slug_of(path)}-ten-digits", f"A number has nine digits at most: {stem}_0000000000 is not a member.", found_at(f"{stem}_0000000000", "damaged"), also=("damaged",))
             if above != path:
                 yield broken(rule, profile, f"{slug_of(above)}-no-letters", f"{stem}_ is nearly {above}, and an array.", add(f"{stem}_", array(ODD_AXES, "int8", ODD, normalization="none", source="unknown")))
 
@@ -115,7 +115,7 @@ def _deeper() -> Iterator[Break]:
     """`extra` and `metadata` below another group are groups like any other."""
     for name in ("extra", "metadata"):
         place = f"/activations/{name}"
-        yield broken("axes-named", "trace", f"below-{name}-of-a-group", f"{place} is no {name} of the archive.", add(f"{place}/x", NO_AXES))
+        yield broken("axes-named", "trace", f"below-{name}-of-a-group", f"{place} is not the {name} of the archive.", add(f"{place}/x", NO_AXES))
         yield broken("empty-group", "trace", f"below-{name}-of-a-group", f"{place} is a group like any other.", add(f"{place}/x", group()))
         yield broken("recommended-facts-measured", "trace", f"below-{name}-of-a-group", f"{place} is a group like any other.", add(f"{place}/x", array("token")), unmeasured(f"{place}/x", "facts", "absent_chunks"), values=True)
         yield broken("series-declared", "trace", f"below-{name}-of-a-group", f"{place} is a group like any other.", *(add(f"{place}/step_0{number}", array("token")) for number in range(2)))
@@ -132,9 +132,9 @@ def _elsewhere() -> Iterator[Break]:
     """What a rule asks for, or about, in another place, or under nearly its name."""
     for profile in ("mnist", "vit"):
         yield broken(f"{profile}-known-nodes", profile, f"extra-of-a-group-{profile}", "/extra is at the root only.", add("/inputs/extra", array("sample")))
-    yield broken("mnist-known-nodes", "mnist", "empty-step", "A step of a path that is empty is no name of an activation.", found_at("/activations//x", "damaged"), also=("damaged",))
+    yield broken("mnist-known-nodes", "mnist", "empty-step", "A step of a path that is empty is not a name of an activation.", found_at("/activations//x", "damaged"), also=("damaged",))
     members = (add("/activations/block", group()), add("/activations/block/inner", group(num_heads=0)), add("/activations/block/x", array(ODD_AXES)))
-    yield broken("array-node", "mnist", "activations-with-members", "A group stands for an array of activations: what is in it is not judged besides.", *members)
+    yield broken("array-node", "mnist", "activations-with-members", "A group instead of an array of activations: what is in it is not judged.", *members)
     yield broken("activations-present", "mnist", "in-extra", "Activations below /extra alone.", without("/activations"), add("/extra/activations/x", array("sample")))
     weights = array("residue:query residue:key", normalization="none", source="unknown")
     attention = (without("/attention"), add("/extra/attention/ipa/layer_00", weights), found_at("/extra/attention/msa_row", "damaged"))
@@ -154,7 +154,7 @@ def _elsewhere() -> Iterator[Break]:
         also = () if name == "num_s" else ("attribute-name",)
         yield broken("empty-group", "trace", f"declares-{name.lower().replace('_', '-')}", f"{name} is not a count of members.", add("/activations/more", group(**{name: 0})), also=also)
     heads = {**array("Sub_head frame:query frame:key", normalization="none", source="unknown"), "shape": [6, 64, 64], "chunks": [2, 64, 64]}
-    yield broken("axis-name", "trace", "no-head", "Sub_head is no name of an axis, and no axis of heads.", add("/attention/other", heads), also=("chunk-minimum",))
+    yield broken("axis-name", "trace", "no-head", "Sub_head is not a name of an axis, and not an axis of heads.", add("/attention/other", heads), also=("chunk-minimum",))
     node = on_description(lambda parts: parts["nodes"].update({"/activations/a\\u001bb": {**group(), "members": 1, "escaped": ["name"]}, "/activations/a\\u001bb/0x": parts["nodes"]["/activations/layer_00"]}))
     yield broken("node-name", "trace", "below-an-escaped-name", "A name that begins with a digit, in a group whose name has an escape sequence.", node, also=("printable-text",))
 

@@ -93,15 +93,15 @@ def _nodes() -> Iterator[Break]:
     yield valid("representation-axes", "openfold", "first-row-of-the-msa", "The first row of the MSA beside the single representation.", add("/msa_first_row", group(num_layers=1)), add("/msa_first_row/layer_00", array("residue msa_channel")))
     yield broken("representation-axes", "openfold", "first-row-of-the-msa-openfold", "The first row of the MSA has channels of the MSA.", add("/msa_first_row", group(num_layers=1)), add("/msa_first_row/layer_00", array("residue single_channel")))
     yield valid("openfold-known-nodes", "openfold", "many-layers", "Numbers of three digits.", *(move(f"/single/layer_0{i}", f"/single/layer_00{i}") for i in range(2)))
-    yield broken("node-name", "openfold", "capital", "A name that is no name: one fault, not two.", add("/outputs/PAE", array("residue:i residue:j")))
-    yield broken("node-name", "openfold", "hyphen", "A name that is no name: one fault, not two.", add("/outputs/p-tm", array("")))
+    yield broken("node-name", "openfold", "capital", "An invalid name: one fault, not two.", add("/outputs/PAE", array("residue:i residue:j")))
+    yield broken("node-name", "openfold", "hyphen", "An invalid name: one fault, not two.", add("/outputs/p-tm", array("")))
     for path in ("/inputs/sequence", "/inputs/msa", "/outputs/coordinates", "/outputs/atom_mask", "/outputs/confidence"):
         yield broken("openfold-nodes", "openfold", f"{slug_of(path)}-absent", f"There is no {path}.", without(path), *_alone(path))
     for path in ("/inputs/residue_index", "/inputs/aatype", "/outputs/predicted_aligned_error", "/outputs/ptm", "/msa", "/recycle", "/attention_topk"):
         yield valid("openfold-nodes", "openfold", f"{slug_of(path)}-optional", f"{path} is optional.", without(path))
     for kind in KINDS:
         others = [f"/attention/{each}" for each in KINDS if each != kind]
-        yield valid("attention-present", "openfold", f"only-{kind.replace('_', '-')}", "Attention of one kind will do.", without(*others))
+        yield valid("attention-present", "openfold", f"only-{kind.replace('_', '-')}", "Attention of one kind is enough.", without(*others))
     for path in ("/inputs/msa", "/outputs/confidence", "/single", "/pair", "/attention"):
         declared = attribute("/", "not_captured", [f"{path}: the model has none"])
         yield broken("declared-absence", "openfold", f"{slug_of(path)}-openfold", f"{path} is missing, and declared.", without(path), declared)
@@ -134,28 +134,28 @@ def _kinds() -> Iterator[Break]:
     for path in TABLE:
         holder = (without(path), *_alone(path), add(path, group()), add(f"{path}/x", array("residue")))
         also = ("series-kind",) if "/layer_" in path else ()
-        yield broken("array-node", "openfold", slug_of(path), f"A group stands for {path}.", *holder, also=also)
+        yield broken("array-node", "openfold", slug_of(path), f"A group instead of {path}.", *holder, also=also)
     for kind in KINDS:
         path = f"/attention/{kind}/layer_00"
-        yield broken("array-node", "openfold", slug_of(path), f"A group stands for {path}.", without(path), add(path, group()), add(f"{path}/x", array("residue:query residue:key", normalization="none", source="unknown")), also=("series-kind",))
-        yield broken("group-node", "openfold", f"attention-{kind.replace('_', '-')}", f"An array stands for /attention/{kind}.", without(f"/attention/{kind}"), add(f"/attention/{kind}", array("residue:query residue:key", normalization="none", source="unknown")))
-        yield broken("group-node", "openfold", f"topk-{kind.replace('_', '-')}", f"An array stands for /attention_topk/{kind}.", without("/attention_topk/ipa"), add(f"/attention_topk/{kind}", array("residue")))
+        yield broken("array-node", "openfold", slug_of(path), f"A group instead of {path}.", without(path), add(path, group()), add(f"{path}/x", array("residue:query residue:key", normalization="none", source="unknown")), also=("series-kind",))
+        yield broken("group-node", "openfold", f"attention-{kind.replace('_', '-')}", f"An array instead of /attention/{kind}.", without(f"/attention/{kind}"), add(f"/attention/{kind}", array("residue:query residue:key", normalization="none", source="unknown")))
+        yield broken("group-node", "openfold", f"topk-{kind.replace('_', '-')}", f"An array instead of /attention_topk/{kind}.", without("/attention_topk/ipa"), add(f"/attention_topk/{kind}", array("residue")))
         yield broken(
             "group-node",
             "openfold",
             f"topk-{kind.replace('_', '-')}-layer",
-            f"An array stands for a layer of /attention_topk/{kind}.",
+            f"An array instead of a layer of /attention_topk/{kind}.",
             without("/attention_topk/ipa"),
             add(f"/attention_topk/{kind}", group(num_layers=1)),
             add(f"/attention_topk/{kind}/layer_00", array("residue")),
         )
     first = "/msa_first_row/layer_00"
-    yield broken("array-node", "openfold", slug_of(first), f"A group stands for {first}.", add("/msa_first_row", group(num_layers=1)), add(first, group()), add(f"{first}/x", array("residue")))
+    yield broken("array-node", "openfold", slug_of(first), f"A group instead of {first}.", add("/msa_first_row", group(num_layers=1)), add(first, group()), add(f"{first}/x", array("residue")))
     yield broken("float-dtype", "openfold", slug_of(first), f"{first} as int8.", add("/msa_first_row", group(num_layers=1)), add(first, array("residue msa_channel", "int8", PLAIN)))
     for name in ("inputs", "outputs", "single", "pair", "msa", "attention", "attention_topk", "recycle"):
-        yield broken("group-node", "openfold", name.replace("_", "-"), f"An array stands for /{name}.", without(f"/{name}"), *(unmasked() if name == "outputs" else ()), add(f"/{name}", array("residue:query residue:key", normalization="none", source="unknown")))
+        yield broken("group-node", "openfold", name.replace("_", "-"), f"An array instead of /{name}.", without(f"/{name}"), *(unmasked() if name == "outputs" else ()), add(f"/{name}", array("residue:query residue:key", normalization="none", source="unknown")))
     yield broken(
-        "group-node", "openfold", "recycle-member", "An array stands for a recycle.", without("/recycle/recycle_00", "/recycle/recycle_01"), attribute("/recycle", "num_recycles", 1), add("/recycle/recycle_00", array("residue"))
+        "group-node", "openfold", "recycle-member", "An array instead of a recycle.", without("/recycle/recycle_00", "/recycle/recycle_01"), attribute("/recycle", "num_recycles", 1), add("/recycle/recycle_00", array("residue"))
     )
 
 

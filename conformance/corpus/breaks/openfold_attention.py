@@ -94,7 +94,7 @@ def _triangle(kind: str) -> Iterator[Break]:
     name = slug_of(kind)
     soft, last = {"pattern": "softmax", "seed": 6}, f"{kind}_head residue:query residue:key residue:anchor"
     yield broken("triangle-attention-axes", "openfold", f"{name}-anchor-last", "The anchors last.", add(path, array(last, contents=weights(last, 6), normalization="softmax", source="captured")))
-    yield broken("triangle-attention-anchor", "openfold", f"{name}-absent", "A map of one anchor, or a mean: nobody says.", add(path, array(flat, contents=soft, normalization="softmax", source="captured")))
+    yield broken("triangle-attention-anchor", "openfold", f"{name}-absent", "A map of one anchor, or a mean: the archive does not say which.", add(path, array(flat, contents=soft, normalization="softmax", source="captured")))
     for slug, value in (("text", "first"), ("negative", -1), ("fraction", 1.5), ("boolean", True), ("list", [1]), ("empty", ""), ("capital", "Mean")):
         yield broken("triangle-attention-anchor", "openfold", f"{name}-{slug}", f"anchor is {value!r}.", add(path, array(flat, contents=soft, normalization="softmax", source="captured", anchor=value)))
     yield broken("triangle-attention-anchor", "openfold", f"{name}-anchor-object", "anchor is an object.", add(path, array(flat, contents=soft, normalization="softmax", source="captured", anchor={"index": 1})))
@@ -115,6 +115,6 @@ def _topk() -> Iterator[Break]:
         for name in ("indices", "weights"):
             yield broken("top-k-pair", "openfold", f"{slug_of(kind)}-{name}-absent", f"There is no {path}/{name}.", *moved_topk(kind), without(f"{path}/{name}"))
             yield broken(
-                "array-node", "openfold", f"topk-{slug_of(kind)}-{name}", f"A group stands for {path}/{name}.", *moved_topk(kind), without(f"{path}/{name}"), add(f"{path}/{name}", group()), add(f"{path}/{name}/x", array("residue"))
+                "array-node", "openfold", f"topk-{slug_of(kind)}-{name}", f"A group instead of {path}/{name}.", *moved_topk(kind), without(f"{path}/{name}"), add(f"{path}/{name}", group()), add(f"{path}/{name}/x", array("residue"))
             )
     yield broken("empty-group", "openfold", "topk-layer", "A layer of top-k attention without anything: one fault, not two.", without(f"{TOPK}/indices", f"{TOPK}/weights"))

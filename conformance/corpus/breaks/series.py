@@ -71,9 +71,9 @@ def _numbers() -> Iterator[Break]:
     yield broken("series-undeclared", "trace", "partial", "A partial series has none past its end either.", attribute("/activations", "num_layers", 1), attribute("/activations", "partial", True))
     yield valid("series-undeclared", "trace", "in-extra", "Below /extra counts are free.", add("/extra/more", group(num_layers=1)), add("/extra/more/layer_03", array("token")))
     yield valid("series-undeclared", "trace", "embedding-beside", "The embedding is not a layer.", add("/activations/embedding", array("token hidden")))
-    yield broken("series-declared", "trace", "undeclared", "Nobody says how many layers there are.", no_attribute("/activations", "num_layers"))
+    yield broken("series-declared", "trace", "undeclared", "The number of layers is not declared.", no_attribute("/activations", "num_layers"))
     yield broken("series-declared", "trace", "in-metadata", "Only /metadata says how many layers there are.", no_attribute("/activations", "num_layers"), attribute("/metadata", "num_layers", 2))
-    yield broken("series-declared", "openfold", "recycles", "Nobody says how many recycles there are.", no_attribute("/recycle", "num_recycles"))
+    yield broken("series-declared", "openfold", "recycles", "The number of recycles is not declared.", no_attribute("/recycle", "num_recycles"))
     yield broken("series-declared", "trace", "like-extra", "A name that only begins like /extra.", add("/extras/layer_00", array("token")))
     yield valid("series-declared", "trace", "in-extra", "Below /extra nothing is declared.", add("/extra/x_00", array("token")))
     yield valid("series-declared", "trace", "declared-twice", "The group's own count wins over that of /metadata.", attribute("/metadata", "num_layers", 48))
@@ -150,7 +150,7 @@ def _ordinary() -> Iterator[Break]:
     yield broken("series-declared", "trace", "declared-stem", "Only /metadata says how many there are.", add("/activations/ln_00", array("token hidden")), attribute("/metadata", "num_lns", 1))
     yield broken("index-width", "trace", "known-stem", "block is a stem that is known, declared or not.", add("/activations/a", group(num_blocks=1)), add("/activations/a/block_0", array("token")))
     for slug, value in (("number", 3), ("empty", ""), ("list", ["h.0"]), ("boolean", True)):
-        yield broken("module-attribute", "trace", slug, f"{value!r} is no name of a module.", attribute(LAYER, "module", value))
+        yield broken("module-attribute", "trace", slug, f"{value!r} is not a name of a module.", attribute(LAYER, "module", value))
     yield broken("module-attribute", "trace", "of-group", "A group has a module whose name is not text.", attribute("/activations", "module", 0))
     yield valid("module-attribute", "trace", "dots", "The name that a module has in the model.", attribute(LAYER, "module", "blocks.0.hook_resid_pre"))
     yield valid("module-attribute", "trace", "of-group", "A group may be a module, too.", attribute("/activations", "module", "transformer"))
@@ -169,6 +169,9 @@ def _present() -> Iterator[Break]:
     yield broken("series-undeclared", "trace", "none-present", "No layer is listed, and two are there.", *hybrid, attribute("/activations", "present", []))
     for slug, value in (("number", 3), ("text", "3, 11"), ("negative", [-1]), ("fraction", [0.5]), ("twice", [0, 1, 1]), ("boolean", True), ("texts", ["0"])):
         yield broken("present-attribute", "trace", slug, f"{value!r} is not a list of numbers of members.", attribute("/activations", "present", value))
+    some = attribute("/activations", "partial", True)
+    yield broken("present-attribute", "trace", "beyond-doubles", "A number that not every reader has exactly.", some, attribute("/activations", "present", [0, 1, 1 << 53, (1 << 53) + 1]))
+    yield valid("present-attribute", "trace", "largest", "The largest number that every reader has exactly.", some, attribute("/activations", "present", [0, 1, (1 << 53) - 1]))
     yield valid("present-attribute", "trace", "of-array", "An array has no members.", attribute(LAYER, "present", "yes"))
     yield valid("present-attribute", "trace", "all", "All are listed.", attribute("/activations", "present", [0, 1]))
 

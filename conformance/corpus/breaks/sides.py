@@ -35,7 +35,7 @@ def _ranges() -> Iterator[Break]:
         name = f"{path.rpartition('/')[2].replace('_', '-')}-sides"
         yield broken(rule, profile, f"{name}-both", f"{path} is a little out of range on both sides.", fact(path, minimum=low - step, maximum=high + step))
         yield broken(rule, profile, f"{name}-highest", f"{path} begins at {low}, and ends too high.", fact(path, minimum=low, maximum=high + step))
-        yield valid(rule, profile, f"{name}-unknown", f"Where {path} begins is unknown; then nothing is said of where it ends.", fact(path, minimum=None, maximum=high + step))
+        yield valid(rule, profile, f"{name}-unknown", f"Where {path} begins is unknown; then nothing is asked of where it ends.", fact(path, minimum=None, maximum=high + step))
 
 
 def _sums() -> Iterator[Break]:
@@ -46,7 +46,7 @@ def _sums() -> Iterator[Break]:
         yield broken("attention-row-sum", "trace", f"{dtype}-sides-lowest", f"Rows of {dtype} that begin just in range, and end too high.", at, fact(SELF, row_sum_minimum=low + step / 10, row_sum_maximum=high + step))
         if dtype != "bfloat16":
             yield broken("attention-row-sum", "trace", f"{dtype}-sides-apart", f"Rows of {dtype} that begin where those of bfloat16 may, and end too high: one fault.", at, fact(SELF, row_sum_minimum=0.995, row_sum_maximum=1.05))
-        yield valid("attention-row-sum", "trace", f"{dtype}-sides-unknown", "Where the sums end is unknown; then nothing is said of where they begin.", at, fact(SELF, row_sum_minimum=low - step, row_sum_maximum=None))
+        yield valid("attention-row-sum", "trace", f"{dtype}-sides-unknown", "Where the sums end is unknown; then nothing is asked of where they begin.", at, fact(SELF, row_sum_minimum=low - step, row_sum_maximum=None))
     row = {"row_sum_minimum": 0.3, "row_sum_maximum": 1.4}
     yield broken("attention-range", "trace", "little-above-and-sums", "A weight a little above the bound, and sums too: one fault.", fact(SELF, maximum=1.015, **row))
     for dtype in ("uint8", "int32", "complex64"):

@@ -126,7 +126,7 @@ def _minimum() -> Iterator[Break]:
     yield valid("chunk-minimum", "trace", "small-array", "An array of less than 64 KiB may be cut.", *_storage(LAYER, chunk_bytes=100, split=["token"]), measured(LAYER, "bytes", value=65535))
     yield valid("chunk-minimum", "trace", "cut-small-array", "An array of less than 64 KiB may be cut.", put(LAYER, "chunks", [1, 8]))
     yield valid("chunk-minimum", "trace", "in-extra", "Below /extra chunks are free.", add("/extra/x", {**grid, "chunks": [32, 32]}))
-    yield valid("chunk-minimum", "trace", "unnamed-dimensions", "Without names nobody can say along what it is split.", add("/extra/y", {**grid, "axes": None, "chunks": [32, 32]}))
+    yield valid("chunk-minimum", "trace", "unnamed-dimensions", "Without names it is unknown along which axis it is split.", add("/extra/y", {**grid, "axes": None, "chunks": [32, 32]}))
     yield broken("axes-named", "trace", "cut-without-names", "Small chunks along dimensions without names: one fault, not two.", add("/outputs/x", {**grid, "axes": None, "chunks": [32, 32]}))
 
 

@@ -69,7 +69,7 @@ def _root() -> Iterator[Break]:
     yield valid("data-present", "trace", "similar-name", "An array below a name that only begins like /inputs.", without("/activations", "/attention"), add("/inputs_of_model/x", array("token")))
     yield valid("data-present", "trace", "deeper", "An array below a name that only ends like /extra.", without("/activations", "/attention"), add("/my/extra/x", array("token")))
     yield broken("data-present", "trace", "coordinate-only", "A coordinate alone was not captured.", without("/activations", "/attention"), add("/outputs/token", array("token")))
-    yield valid("attention-roles", "trace", "coordinate", "A coordinate beside attention is none.", add("/attention/self/token", array("token")))
+    yield valid("attention-roles", "trace", "coordinate", "A coordinate beside attention is not attention.", add("/attention/self/token", array("token")))
     yield broken("axis-one-size", "trace", "coordinate", "A coordinate has the size of its axis.", add("/activations/token", {**array("token"), "shape": [9]}))
     yield valid("data-present", "trace", "empty-before-scalar", "An array without values before one with a value.", without("/activations", "/attention"), add("/activations/x", {**array("none other"), "shape": [0, 4]}), add("/outputs/loss", array("")))
     for name in ("activations", "attention", "outputs", "single", "representations", "attention_topk", "predictions"):
@@ -102,7 +102,7 @@ def _names() -> Iterator[Break]:
     yield broken("node-name", "trace", "extra-below", "/extra is at the root only.", add("/activations/extra", group()), add("/activations/extra/A", array("token")))
     for name in ("a", "a1", "layer_x_", "conv2d"):
         yield valid("node-name", "trace", f"valid-{name.replace('_', '-').rstrip('-')}", f"{name!r} is lower_snake_case.", add(f"{below}/{name}", array("token")))
-    yield valid("node-name", "trace", "in-extra", "Below /extra any name will do.", add("/extra/Größe, 2", array("token")))
+    yield valid("node-name", "trace", "in-extra", "Below /extra any name is allowed.", add("/extra/Größe, 2", array("token")))
     yield valid("node-name", "trace", "group-in-extra", "Below /extra a group may be called anything.", add("/extra/My Group", group()), add("/extra/My Group/X", array("token")))
 
 
@@ -126,7 +126,7 @@ def _kinds() -> Iterator[Break]:
     yield valid("empty-group", "trace", "declared-of-digits", "Any stem may be counted.", add("/outputs", group(num_a1_bs=0)))
     yield valid("empty-group", "trace", "extra", "/extra may be empty.", without("/extra"), add("/extra", group()))
     yield valid("empty-group", "trace", "in-extra", "Below /extra a group may be empty.", add("/extra/later", group()))
-    yield broken("group-node", "trace", "extra", "An array stands for /extra.", without("/extra"), add("/extra", array("token")))
+    yield broken("group-node", "trace", "extra", "An array instead of /extra.", without("/extra"), add("/extra", array("token")))
     yield valid("group-node", "trace", "activations", "A trace may store activations in one array.", without("/activations"), add("/activations", array("token")))
     for dtype in ("string", "bytes", "datetime", "compound"):
         yield broken("portable-dtype", "trace", dtype, f"An array of {dtype}.", add("/inputs/x", array("token", dtype, {"pattern": "zeros"})))
@@ -197,7 +197,7 @@ def _reasons() -> Iterator[Break]:
         "printable-text",
         "vit",
         "escaped-name-in-profile",
-        "Likewise where a profile lists its nodes.",
+        "The same under a profile that lists its nodes.",
         on_description(lambda parts: parts["nodes"].__setitem__("/activations/a\\u001bb", {**parts["nodes"]["/activations/embedding"], "escaped": ["name"]})),
     )
     yield broken(
@@ -233,4 +233,4 @@ def _damage() -> Iterator[Break]:
     yield broken("damaged", "trace", "header", "The header of an array is overwritten.", damage("header-overwritten", "/activations/layer_01"))
     yield valid("metadata-missing", "trace", "unwritten-attributes", "A group without any attribute.", put("/attention", "attributes", {}))
     yield valid("internal-link", "trace", "equal-values", "Two arrays of the same values are two arrays.", add("/activations/copy", array("token hidden", contents={"pattern": "smooth", "seed": 1})))
-    yield valid("stray-file", "trace", "renamed", "A name that says nothing to us is an array all the same.", move("/extra/Anything, even Größe", "/extra/README.md"))
+    yield valid("stray-file", "trace", "renamed", "An array under an unknown name is an array.", move("/extra/Anything, even Größe", "/extra/README.md"))

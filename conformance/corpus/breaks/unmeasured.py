@@ -97,7 +97,7 @@ def _partners() -> Iterator[Break]:
 
 
 def _codecs() -> Iterator[Break]:
-    """Of what nobody decodes nothing is measured; what a plain reader decodes is."""
+    """What is in codecs that no reader has is not measured; what a plain reader decodes is."""
     for slug, (container, _, unsupported) in ENCODED.items():
         edits = (_in(*container), unmeasured(LAYER, "facts"))
         others = {f"of-{other}": codecs for other, codecs in OWN.items() if other != slug}

@@ -230,7 +230,7 @@ def _attention() -> Iterator[Break]:
     )
     yield valid("attention-row-sum", "trace", "none", "What is not normalised may sum to anything.", attribute(SELF, "normalization", "none"), filled(SELF, pattern="normal", seed=5))
     for source in ("recomputed", "proxy", "top_k", "unknown"):
-        yield broken("attention-row-sum", "trace", f"source-{source.replace('_', '-')}", "Where numbers come from says nothing of what rows obey.", attribute(SELF, "source", source), filled(SELF, pattern="uniform", seed=6, low=0.0, high=0.3))
+        yield broken("attention-row-sum", "trace", f"source-{source.replace('_', '-')}", "The source of numbers does not say what rows obey.", attribute(SELF, "source", source), filled(SELF, pattern="uniform", seed=6, low=0.0, high=0.3))
     yield from _normalizations()
     yield from _swapped()
     yield valid("attention-row-sum", "trace", "outside-attention", "Rows outside /attention.", add("/outputs/x", array("head token:query token:key", normalization="softmax", source="captured")))
@@ -328,7 +328,7 @@ def _measured() -> Iterator[Break]:
     yield broken("facts-measured", "trace", "no-facts", "Values were read, and an array has no facts.", unmeasured(LAYER, "facts"))
     yield broken("facts-measured", "trace", "no-facts-in-extra", "Values were read, and an array below /extra has no facts.", unmeasured(EXTRA, "facts"))
     for path, slug in ((LAYER, "layer"), (EXTRA, "extra")):
-        yield broken("facts-measured", "trace", f"{slug}-damaged-chunks", "Nobody looked for damaged chunks.", unmeasured(path, "facts", "damaged_chunks"))
+        yield broken("facts-measured", "trace", f"{slug}-damaged-chunks", "Damaged chunks were not counted.", unmeasured(path, "facts", "damaged_chunks"))
     for dtype in FLOATS:
         node = add("/outputs/x", array("token", dtype))
         for name in ("non_finite", "minimum", "maximum"):
@@ -339,7 +339,7 @@ def _measured() -> Iterator[Break]:
     for dtype in INTEGERS:
         for name in ("minimum", "maximum"):
             yield broken("facts-measured", "trace", f"{dtype}-{name}", f"{name} of {dtype} was not measured.", add("/outputs/x", array("token", dtype, RAMP)), unmeasured("/outputs/x", "facts", name))
-    yield broken("recommended-facts-measured", "trace", "absent-chunks", "Nobody looked for chunks that were never written.", unmeasured(LAYER, "facts", "absent_chunks"))
+    yield broken("recommended-facts-measured", "trace", "absent-chunks", "Chunks that were never written were not counted.", unmeasured(LAYER, "facts", "absent_chunks"))
     yield valid("recommended-facts-measured", "trace", "in-extra", "Below /extra nothing is recommended.", unmeasured(EXTRA, "facts", "absent_chunks"))
     yield valid("facts-measured", "trace", "row-sums-of-proxy", "Rows that need not sum to 1.", attribute(SELF, "normalization", "none"), unmeasured(SELF, "facts", "row_sum_minimum"))
     yield broken("facts-measured", "trace", "array-at-attention", "An array that is /attention itself.", _at_attention(), unmeasured("/attention", "facts", "row_sum_minimum"))

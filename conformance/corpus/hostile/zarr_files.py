@@ -36,7 +36,7 @@ _BOMB = 256 << 20
 
 
 def _link(name: str, target: str) -> Change:
-    """Puts a symbolic link at `name`; OUTSIDE stands for the folder beside the archive, ARCHIVE for the archive."""
+    """Puts a symbolic link at `name`; OUTSIDE instead of the folder beside the archive, ARCHIVE for the archive."""
 
     def change(archive: Path) -> None:
         outside = archive.parent / "outside"
@@ -183,7 +183,7 @@ CASES: tuple[Case, ...] = (
     broken(V3, "link-to-itself", "internal-link", "a link to itself", v3(_link("extra/x", "x"))),
     broken(V3, "link-to-root", "internal-link", "a link to the archive: a tree without end", v3(_link("extra/x", "ARCHIVE"))),
     broken(V3, "link-dangling", "internal-link", "a link to nothing", v3(_link("extra/x", "nothing"))),
-    broken(V3, "pipe", "special-file", "a FIFO, which blocks whoever opens it", v3(_special("extra/x", os.mkfifo))),
+    broken(V3, "pipe", "special-file", "a FIFO, which blocks its reader", v3(_special("extra/x", os.mkfifo))),
     broken(V3, "pipe-document", "special-file", "a document that is a FIFO", v3(_special("extra/x/zarr.json", os.mkfifo))),
     broken(V3, "pipe-root", "special-file", "a root document that is a FIFO", v3(_special("zarr.json", os.mkfifo))),
     broken(V2, "pipe-attributes", "special-file", "attributes that are a FIFO", v2(_special(f"{LAYER}/.zattrs", os.mkfifo))),

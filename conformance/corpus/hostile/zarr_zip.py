@@ -78,7 +78,7 @@ CASES: tuple[Case, ...] = (
     control(Z, "version-2", "an archive of version 2", packed(v2())),
     control(Z, "copy", "a consolidated copy", packed(c3())),
     control(Z, "absent-chunk", "a chunk that was never written", packed(v3(lambda archive: put(archive, _X, ARRAY)))),
-    control(Z, "wide-end", "a zip64 end record that nobody needs", packed(write_v3, wide=(0, 0, 0))),
+    control(Z, "wide-end", "a zip64 end record that is not needed", packed(write_v3, wide=(0, 0, 0))),
     control(Z, "descriptors", "a chunk with a data descriptor, as a pipe is given", packed(write_v3, Entry(_CHUNK, VALUES, flags=0x808, local_crc=0, local_size=0, behind=descriptor(VALUES)))),
     control(Z, "zeros-behind", "zeros behind the end", packed(write_v3, behind=bytes(999))),
     control(Z, "folders", "entries for folders", packed(write_v3, Entry("extra/", b""))),

@@ -217,7 +217,7 @@ def _closed(table: Table) -> Iterator[Schema]:
 
 
 def _coordinates(arrays: Sequence[Steps], groups: Sequence[Steps], axes: Sequence[str]) -> list[Within]:
-    """Where a coordinate may be that no row has: the root and groups, each with the axes that it may be called after."""
+    """Where a coordinate may be that no row has: the root and groups, with the axes that it may be called after."""
     taken = [*arrays, *groups]
     found: dict[tuple[str, ...], list[Steps]] = {}
     for group in ((), *groups):

@@ -15,7 +15,7 @@ from vizschema.errors import SpecError
 from vizschema.scan.facts.base import Accumulator, Context
 from vizschema.scan.facts.hashes import ValuesHash
 from vizschema.scan.facts.numbers import Constant, LeftOutNonzero, NonFinite, Range
-from vizschema.scan.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero
+from vizschema.scan.facts.pairs import ArgmaxDiffers, BeyondAxis, DecodeDiffers, MaskedNonzero, StartsDiffer
 from vizschema.scan.facts.rows import RowSum, cuts_rows
 from vizschema.scan.facts.slices import DuplicateSlices
 from vizschema.scan.hashing.array import ArrayHash
@@ -104,6 +104,14 @@ def _partner(entry: Entry, array: Subject) -> dict[str, Any]:
     return {"partner": array.partner(entry["with"]), "table": entry.get("table", "")}
 
 
+def _starts(entry: Entry, array: Subject) -> dict[str, Any]:
+    return {"partner": array.partner(array.node["attributes"][entry["starts_attribute"]])}
+
+
+def _has_starts(entry: Entry, node: Node) -> bool:
+    return isinstance(node.get("attributes", {}).get(entry["starts_attribute"]), str)
+
+
 FACTS: Mapping[str, Fact] = {
     "non_finite": Fact(NonFinite, FLOATS | _FLOATS_8 | _COMPLEX, masked=True),
     "range": Fact(Range, FLOATS | _FLOATS_8 | _INTEGERS | NIBBLES | _BOOLEANS, masked=True),
@@ -122,6 +130,7 @@ FACTS: Mapping[str, Fact] = {
     "argmax_differs": Fact(ArgmaxDiffers, _INTEGERS, ("with",), _partner),
     "decode_differs": Fact(DecodeDiffers, _INTEGERS, ("with", "table"), _partner),
     "masked_nonzero": Fact(MaskedNonzero, FLOATS, ("with",), _partner),
+    "starts_differ": Fact(StartsDiffer, _ALL, ("starts_attribute",), _starts, applies=_has_starts),
     HASH: Fact(ValuesHash, _ALL, context=lambda _, array: {"hash": array.hashed}, whole=_always),
 }
 """Every fact that can be asked for; `absent_chunks` and `damaged_chunks` are always measured, by `scan`."""

@@ -127,6 +127,36 @@ class MaskedNonzero(_Counted):
             self.count += int(np.count_nonzero(seen.values[hidden]))
 
 
+class StartsDiffer:
+    """Counts starts of parts along the first axis that do not fit.
+
+    The first one is 0, none is below the one before it, and the last one is the size of that axis. What is not a list
+    differs in every entry, and once at least.
+    """
+
+    def __init__(self, context: Context) -> None:
+        starts = context.partner
+        self._count = None if starts is None else _unlike_starts(starts, context.shape[0] if context.shape else 1)
+
+    def add(self, seen: Seen) -> None:
+        """Do nothing: the starts and the shape say all."""
+
+    def merge(self, other: StartsDiffer) -> None:
+        """Do nothing: the count is the same."""
+
+    def result(self) -> dict[str, Any]:
+        """The count; None without an array of integers that can be read."""
+        return {"starts_differ": self._count}
+
+
+def _unlike_starts(starts: Values, size: int) -> int | None:
+    if starts.dtype.kind not in "iu" or starts.dtype.name in STORED_AS:
+        return None
+    if starts.ndim != 1 or not starts.size:
+        return max(starts.size, 1)
+    return int(starts[0] != 0) + int(np.count_nonzero(starts[1:] < starts[:-1])) + int(starts[-1] != size)
+
+
 def _region(seen: Seen) -> tuple[slice, ...]:
     return tuple(slice(first, first + size) for first, size in zip(seen.start, seen.values.shape, strict=True))
 

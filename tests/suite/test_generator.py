@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,6 +81,18 @@ def test_what_is_drawn_is_as_broad_as_it_aims_to_be() -> None:
     sizes = sorted(len(archive.document["nodes"]) for archive in seen)
     assert sizes[len(sizes) // 2] >= 12
     assert sizes[-1] <= MOST + 30
+
+
+def test_the_example_of_the_docs_runs_in_the_repository_of_a_third_party(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+    text = page.partition('```python title="tests/test_archives.py"\n')[2].partition("\n```\n")[0]
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_archives.py").write_text(text.replace("max_examples=5", "max_examples=2"))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_a_long_archive_is_shown_in_a_screenful() -> None:

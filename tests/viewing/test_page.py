@@ -113,6 +113,20 @@ def test_hostile_names_stay_text_on_a_phone(suffix: str, tmp_path: Path) -> None
         assert opened.complaints == []
 
 
+def test_a_finding_has_its_fix_and_leads_to_its_array(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **{"attention/self/layer_00": np.eye(3)})
+    rules = vizschema.validate(tmp_path / "a.npz", values=False).findings
+    with viewed(tmp_path / "a.npz", tmp_path) as (opened, _):
+        until(opened, "!document.getElementById('verdict').hidden")
+        shown = words(opened, "findings")
+        assert rules
+        assert all(finding.rule in shown and finding.fix in shown for finding in rules)
+        opened.evaluate("document.querySelector('#findings button:not(:disabled)').click()")
+        until(opened, "document.querySelector('.map canvas')")
+        assert words(opened, "array-title") == "/attention/self/layer_00"
+        assert opened.complaints == []
+
+
 def test_what_the_page_does_not_read_it_says(tmp_path: Path) -> None:
     write_example("trace", tmp_path / "a.asdf")
     with viewed(tmp_path / "a.asdf", tmp_path) as (opened, _):

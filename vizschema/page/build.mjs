@@ -21,6 +21,7 @@ const result = await build({
   target: "es2022",
   charset: "utf8",
   legalComments: "none",
+  plugins: [{ name: "rules", setup }],
   metafile: true,
 });
 for (const name of ["index.html", "page.css"]) copyFileSync(join(here, "src", name), join(target, name));
@@ -29,6 +30,26 @@ writeFileSync(join(target, "licences.txt"), licences(Object.keys(result.metafile
 const size = readdirSync(target).reduce((sum, name) => sum + statSync(join(target, name)).size, 0);
 if (size > MOST) throw new Error(`expected at most ${MOST} bytes, found ${size}`);
 console.log(`${target}: ${size} bytes`);
+
+/** Lets a script import `rules:VERSION`: the clause and the fix of every rule of a version, by its id. */
+function setup(build) {
+  build.onResolve({ filter: /^rules:/ }, ({ path }) => ({ path, namespace: "rules" }));
+  build.onLoad({ filter: /.*/, namespace: "rules" }, ({ path }) => ({ contents: JSON.stringify(rulesOf(path.slice("rules:".length))), loader: "json" }));
+}
+
+function rulesOf(version) {
+  const rules = {};
+  const walk = (schema) => {
+    if (schema === null || typeof schema !== "object") return;
+    const { $anchor, title, description } = schema;
+    if (typeof $anchor === "string" && typeof title === "string" && typeof description === "string")
+      rules[$anchor] = { title, fix: description.split("Fix: ").at(-1) };
+    Object.values(schema).forEach(walk);
+  };
+  const folder = join(here, "../../spec", version);
+  for (const name of readdirSync(folder, { recursive: true })) if (name.endsWith(".schema.json")) walk(JSON.parse(readFileSync(join(folder, name), "utf8")));
+  return rules;
+}
 
 /** The licence of every package of which a file is in the scripts; an error where one has none. */
 function licences(inputs) {

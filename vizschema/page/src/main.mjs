@@ -1,10 +1,13 @@
 // The page: asks the worker, shows the verdict, the tree and slices of arrays. Text is only ever set as text.
 
+import rules from "rules:1.0.0";
 import { isNumber } from "./numbers.mjs";
 import { showArray } from "./array.mjs";
 import { showTree } from "./tree.mjs";
 
 const SILENT = 30_000;
+const PLACES = 100;
+const choose = new Map();
 const element = (id) => document.getElementById(id);
 const base = new URL(".", location.href).href;
 
@@ -60,20 +63,39 @@ class Reader {
 
 const reader = new Reader();
 
+function made(tag, ...parts) {
+  const found = document.createElement(tag);
+  found.append(...parts);
+  return found;
+}
+
+/** A broken rule: its clause, how to fix it, and the first places, of which arrays can be chosen. */
+function ruleItem(group) {
+  const { rule, severity } = group[0];
+  const { title = "", fix = "" } = rules[rule] ?? {};
+  const kind = made("span", severity);
+  kind.className = severity;
+  const places = group.slice(0, PLACES).map(({ path }) => {
+    const button = made("button", path);
+    button.type = "button";
+    button.disabled = !choose.has(path);
+    button.addEventListener("click", () => choose.get(path)());
+    return made("li", button);
+  });
+  if (group.length > PLACES) places.push(made("li", `${group.length - PLACES} more`));
+  const summary = made("summary", kind, ` ${rule} (${group.length})`);
+  return made("li", made("details", summary, made("p", title), made("p", made("strong", "Fix: "), fix), made("ul", ...places)));
+}
+
 function showVerdict({ profile, findings }, values) {
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const words = errors ? "does not conform" : values ? "conforms" : "structure conforms";
   const verdict = element("verdict-words");
   verdict.textContent = `${words}, by the profile ${profile} of 1.0.0${values ? "" : "; values not read"}`;
   verdict.className = errors ? "bad" : "good";
-  element("findings").replaceChildren(...findings.slice(0, 500).map(({ rule, severity, path }) => {
-    const item = document.createElement("li");
-    const kind = document.createElement("span");
-    kind.className = severity;
-    kind.textContent = severity;
-    item.append(kind, ` ${rule} at ${path}`);
-    return item;
-  }));
+  const groups = new Map();
+  for (const finding of findings) groups.set(finding.rule, [...(groups.get(finding.rule) ?? []), finding]);
+  element("findings").replaceChildren(...[...groups.values()].map(ruleItem));
   element("verdict").hidden = false;
 }
 
@@ -104,11 +126,13 @@ async function start() {
   element("look").hidden = false;
   const known = new Set(readable);
   const load = (path) => reader.ask("values", { path, dtype: nodes[path].dtype, bytes: nodes[path].bytes });
-  showTree(element("tree"), element("search"), nodes, (path) => {
+  const show = (path) => {
     element("array-title").textContent = path;
     showArray(element("shown"), nodes[path], known.has(path) && isNumber(nodes[path].dtype) ? () => load(path) : null);
     element("array").scrollIntoView?.({ block: "nearest" });
-  });
+  };
+  for (const [path, { kind }] of Object.entries(nodes)) if (kind === "array") choose.set(path, () => show(path));
+  showTree(element("tree"), element("search"), nodes, show);
   element("read-values").addEventListener("click", () => judge(true));
   await judge(false);
 }

@@ -19,7 +19,7 @@ function storedAs(orders, shape) {
 }
 
 /** Bytes after all codecs of bytes but the first ones were taken back; `size` is what the first one took. */
-function unpacked(packed, bytes, size) {
+export function unpacked(packed, bytes, size) {
   const sizes = [size];
   for (const codec of packed) sizes.push(sizes.at(-1) === null ? null : codec.grows(sizes.at(-1)));
   let found = bytes;

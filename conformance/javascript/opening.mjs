@@ -1,5 +1,6 @@
 // What is at a path, by its content.
 
+import { readHdf5 } from "./hdf5.mjs";
 import { isNpz, readNpz } from "./npz.mjs";
 import { isSafetensors, readSafetensors } from "./safetensors.mjs";
 import { readZarr, versionOf } from "./zarr.mjs";
@@ -11,6 +12,8 @@ export async function open(entry) {
   if (entry.type !== "file") return null;
   const head = await entry.read(0, 16);
   if (isSafetensors(head, entry.size)) return readSafetensors(entry);
+  const hdf5 = await readHdf5(entry);
+  if (hdf5) return hdf5;
   const zip = await readZip(entry);
   return zip ? inZip(entry, zip) : null;
 }

@@ -178,7 +178,7 @@ function attributeAt(cursor) {
   const shared = (part, flag, kind) => bodyOf(file, { ...part, type: kind, flags: version > 1 && flags & flag ? 2 : 0 });
   const found = { name: textOf(raw.subarray(0, raw.indexOf(0) < 0 ? raw.length : raw.indexOf(0))), type: typeAt(shared(type, 1, 3)), shape: spaceAt(shared(space, 2, 1)), at: cursor.at, end: cursor.end };
   found.count = found.shape?.reduce((all, size) => all * size, 1) ?? 0;
-  const small = found.count * found.type.size <= ATTRIBUTE * 16;
+  const small = found.count * found.type.size <= ATTRIBUTE;
   found.items = small && found.shape ? itemsOf(new Cursor(file, cursor.at, cursor.end), found.type, found.count) : null;
   found.large = !small;
   return found;

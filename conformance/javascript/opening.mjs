@@ -1,5 +1,7 @@
 // What is at a path, by its content.
 
+import { readAsdf } from "./asdf.mjs";
+import { isAsdf } from "./asdf_blocks.mjs";
 import { readHdf5 } from "./hdf5.mjs";
 import { isNpz, readNpz } from "./npz.mjs";
 import { isSafetensors, readSafetensors } from "./safetensors.mjs";
@@ -11,6 +13,7 @@ export async function open(entry) {
   if (entry.type === "folder") return (await versionOf(await entry.list())) ? readZarr(entry, "directory") : null;
   if (entry.type !== "file") return null;
   const head = await entry.read(0, 16);
+  if (isAsdf(head)) return readAsdf(entry);
   if (isSafetensors(head, entry.size)) return readSafetensors(entry);
   const hdf5 = await readHdf5(entry);
   if (hdf5) return hdf5;

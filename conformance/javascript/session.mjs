@@ -6,7 +6,7 @@ import { judge } from "./judge.mjs";
 import { open } from "./opening.mjs";
 import { sha256 } from "./sha256.mjs";
 
-export const CONTAINERS = ["zarr-v3", "zarr-v2", "zarr-v3-sharded", "zarr-v3-zip", "zarr-v2-zip", "npz", "hdf5"];
+export const CONTAINERS = ["zarr-v3", "zarr-v2", "zarr-v3-sharded", "zarr-v3-zip", "zarr-v2-zip", "npz", "hdf5", "asdf"];
 
 /** A session: `entryAt(path)` gives what is at a path, `load(version)` the built module of a version, `containers` those that it has. */
 export function session({ entryAt, load, containers = CONTAINERS }) {

@@ -1,6 +1,6 @@
 // Compiles the schemas of each version ahead, to `built/VERSION.mjs`, which needs no `eval`: node compile.mjs
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import standalone from "ajv/dist/standalone/index.js";
 import { documents, facts, profiles, versions } from "./documents.mjs";
@@ -33,4 +33,8 @@ export function moduleOf(version) {
 
 const folder = new URL("built/", import.meta.url);
 mkdirSync(folder, { recursive: true });
-for (const version of versions()) writeFileSync(new URL(`${version}.mjs`, folder), moduleOf(version));
+for (const version of versions()) {
+  const part = new URL(`${version}.${process.pid}.part`, folder);
+  writeFileSync(part, moduleOf(version));
+  renameSync(part, new URL(`${version}.mjs`, folder)); // whole at once: another process may read it
+}

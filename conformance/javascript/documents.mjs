@@ -1,6 +1,6 @@
 // The schemas of the specification, from the folder `spec`; the only module that reads files.
 
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -39,3 +39,10 @@ export function facts(version) {
 
 const folderOf = (name, version) =>
   [`${version}/${name}`, ...versions().map((each) => `${each}/${name}`)].find((path) => existsSync(join(SPEC, path, "facts.json")));
+
+/** When a file that built modules are made of was changed last, in milliseconds. */
+export function changed() {
+  const sources = readdirSync(SPEC, { recursive: true }).filter((path) => /(schema|facts)[.]json$/.test(path)).map((path) => join(SPEC, path));
+  const own = ["compile.mjs", "documents.mjs", "labelled.mjs"].map((name) => fileURLToPath(new URL(name, import.meta.url)));
+  return Math.max(...[...sources, ...own].map((path) => statSync(path).mtimeMs));
+}

@@ -70,6 +70,7 @@ function visit(state, { parent, name, address, depth, path }) {
     const attributes = attributesOf(file, messages);
     if (depth === 0) file.netcdf = Boolean(attributes.owned._NCProperties);
     found = { links: linksOf(file, messages), node: group(attributes.raw, attributes.refused) };
+    if (depth === DEPTH && found.links.length) throw new Unreadable("over-limit", "too deep");
   } catch (error) {
     return fail(failureOf(error));
   }

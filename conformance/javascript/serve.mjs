@@ -1,6 +1,7 @@
-// The implementation behind the conformance protocol: node serve.mjs [--containers zarr-v3,npz]
+// The implementation behind the conformance protocol: node serve.mjs [--containers zarr-v3,npz | none]
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { changed } from "./documents.mjs";
 import { entryAt } from "./files.mjs";
 import { CONTAINERS, session } from "./session.mjs";
 import { options, talk } from "./talk.mjs";
@@ -9,8 +10,8 @@ const { containers = CONTAINERS.join() } = options();
 
 async function load(version) {
   const built = new URL(`built/${version}.mjs`, import.meta.url);
-  if (!existsSync(built)) await import("./compile.mjs");
+  if (!existsSync(built) || statSync(built).mtimeMs < changed()) await import("./compile.mjs");
   return existsSync(built) ? import(built.href) : null;
 }
 
-await talk(session({ entryAt, load, containers: containers.split(",") }));
+await talk(session({ entryAt, load, containers: CONTAINERS.filter((name) => containers.split(",").includes(name)) }));

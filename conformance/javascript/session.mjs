@@ -21,7 +21,7 @@ export function session({ entryAt, load, containers = CONTAINERS }) {
     return { verdict: findings.some(({ severity }) => severity === "error") ? "invalid" : "valid", findings: findings.map(({ rule, path }) => ({ rule, path })) };
   };
   const answers = {
-    hello: () => ({ name: "vizschema in JavaScript", version: "1.0.0", roles: ["validator", "reader"], containers, values: true, judge: true }),
+    hello: () => ({ name: "vizschema in JavaScript", version: "1.0.0", roles: ["validator", "reader"], containers, values: true, judge: true, limits: "minimum" }),
     async spec({ version }) {
       spec = await load(version);
       return { ok: spec !== null };

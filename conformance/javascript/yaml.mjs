@@ -28,7 +28,7 @@ export function treeOf(text) {
     stack.at(-1).children.push({ node, result: state.result, start, end: state.position });
   };
   try {
-    yaml.load(text, { schema: SCHEMA, json: true, listener });
+    yaml.load(text, { schema: SCHEMA, json: true, listener, maxDepth: 2 * DEPTH + 10 });
   } catch (error) {
     if (error instanceof Unreadable) throw error;
     if (error instanceof RangeError) throw new Unreadable("over-limit", "a tree nested too deep");

@@ -5,7 +5,7 @@ import { axesOf } from "./accounts.mjs";
 import { blockValues } from "./block.mjs";
 import { Damaged } from "./damage.mjs";
 import { SIZES, viewOf } from "./dtypes.mjs";
-import { product, stridesOf } from "./grid.mjs";
+import { product } from "./grid.mjs";
 import { isText, isWhole, textOf, Unreadable } from "./json.mjs";
 import { array, DEPTH, failureOf, group, left, Tree, unreadable } from "./tree.mjs";
 import { followed, treeOf, valueOf } from "./yaml.mjs";
@@ -130,18 +130,18 @@ function inBlock(state, node) {
   if (Array.isArray(fields.shape) && fields.shape.includes("*")) throw unsupported("values in a stream");
   const shape = shapeOf(fields.shape);
   const type = typeOf(fields.datatype);
-  if (fields.byteorder !== "little" && fields.byteorder !== "big" && (fields.byteorder !== undefined || type.size > 1)) throw invalid("byteorder");
+  if (fields.byteorder !== "little" && fields.byteorder !== "big") throw invalid("byteorder");
   if (shape.reduce((all, size) => all * BigInt(size || 1), BigInt(type.size)) >= 2n ** 63n) throw invalid("more bytes than 2^63");
   const block = state.blocks.at(source);
   if (!block || source < -state.blocks.length) throw new Damaged("truncated", `no block ${source}`);
   if (block.damage) throw new Damaged("truncated", block.damage);
   if (block.streamed || !isKnown(block.packing)) throw unsupported(`a block that is packed as ${JSON.stringify(block.packing)}`);
-  const order = orderOf(fields.strides, shape, type.size);
-  const { offset = 0 } = fields;
-  const bytes = product(shape) * type.size;
-  if (!isWhole(offset) || offset + bytes > block.length) throw invalid("values beyond the block");
+  const { offset = 0, strides } = fields;
+  const bytes = strides === undefined ? product(shape) * type.size : extentOf(strides, shape, type.size);
+  if (!isWhole(offset) || offset > block.length) throw invalid("values beyond the block");
+  if (offset + bytes > block.length) throw strides === undefined ? invalid("values beyond the block") : unsupported("strides that leave the block");
   const load = async () => (await contentOf(block)).subarray(offset, offset + bytes);
-  return { shape, type: { ...type, big: fields.byteorder === "big" }, order, source, load };
+  return { shape, type: { ...type, big: fields.byteorder === "big" }, order: strides ?? "C", source, load };
 }
 
 const TYPES = /^(bool8|u?int(8|16|32|64)|float(16|32|64)|complex(64|128))$/;
@@ -159,13 +159,18 @@ function typeOf(datatype) {
   return { dtype: "compound", size: sizes.reduce((all, size) => all + size, 0) };
 }
 
-/** The order of entries that lie without gaps; other strides are not supported. */
-function orderOf(strides, shape, size) {
-  if (strides === undefined) return "C";
-  const isEqual = (expected) => Array.isArray(strides) && strides.length === shape.length && expected.every((step, axis) => shape[axis] < 2 || step * size === strides[axis]);
-  if (isEqual(stridesOf(shape))) return "C";
-  if (isEqual(stridesOf([...shape].reverse()).reverse())) return "F";
-  throw unsupported("strides with gaps");
+/** How many bytes entries take that lie `strides` bytes apart; no two may share bytes, and none run backwards. */
+function extentOf(strides, shape, size) {
+  if (!Array.isArray(strides) || strides.length !== shape.length || !strides.every((step) => Number.isInteger(step) && step)) throw invalid("strides");
+  if (strides.some((step) => step < 0)) throw unsupported("strides that run backwards");
+  if (shape.includes(0)) return 0;
+  const steps = strides.map((step, axis) => [step, shape[axis]]).filter(([, length]) => length > 1).sort(([one], [other]) => one - other);
+  let extent = size;
+  for (const [step, length] of steps) {
+    if (step < extent) throw unsupported("strides by which entries share bytes");
+    extent += step * (length - 1);
+  }
+  return extent;
 }
 
 /** Values in the tree: lists of numbers, of one type. */

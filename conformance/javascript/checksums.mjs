@@ -30,10 +30,11 @@ export function adler32(bytes) {
 
 /** Fletcher-32 over words of two bytes, the first byte the higher one, as HDF5 has it. */
 export function fletcher32(bytes) {
+  const folded = (sum) => (sum > 65535 ? sum - 65535 : sum); // 65535 stays, as a sum that is not 0
   let [low, high] = [0, 0];
   for (let at = 0; at < bytes.length; at += 2) {
-    low = (low + (bytes[at] << 8) + (bytes[at + 1] ?? 0)) % 65535;
-    high = (high + low) % 65535;
+    low = folded(low + (bytes[at] << 8) + (bytes[at + 1] ?? 0));
+    high = folded(high + low);
   }
   return ((high << 16) | low) >>> 0;
 }

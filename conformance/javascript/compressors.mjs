@@ -1,8 +1,8 @@
 // Compressed bytes, decoded into as many as are expected (null: any number, within `MOST`). Throws `Damaged`.
 
-import bz2 from "bz2";
 import { inflateSync } from "fflate";
 import { decompress, Decompress } from "fzstd";
+import { bzip2 as unpackBzip2 } from "./bzip2.mjs";
 import { adler32, crc32, xxh64 } from "./checksums.mjs";
 import { claimed, Damaged, decoded, MOST, sized, undecodable } from "./damage.mjs";
 import { lzma as unpackLzma } from "./lzma.mjs";
@@ -40,9 +40,7 @@ export function gzip(bytes, size) {
   return found;
 }
 
-export function bzip2(bytes, size) {
-  return sized(decoded(() => Uint8Array.from(bz2.decompress(bytes, true))), size);
-}
+export const bzip2 = (bytes, size) => sized(decoded(() => unpackBzip2(bytes, size ?? MOST)), size);
 
 export const lzma = (bytes, size, settings) => sized(decoded(() => unpackLzma(bytes, size ?? MOST, settings)), size);
 

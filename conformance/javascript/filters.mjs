@@ -86,13 +86,8 @@ const converted = typed(({ encode_dtype, decode_dtype }) => ({ to: numberType(de
 const CODECS = {
   blosc: packer(blosc), zstd: packer(zstd), gzip: packer(gzip), zlib: packer(zlib), bz2: packer(bzip2), lzma: packer(lzma), lz4: packer(lz4),
   shuffle, delta, packbits, fixedscaleoffset: scaled, quantize: quantized, astype: converted,
-  crc32: summed(crc32, true), crc32c: summed(crc32c, false), adler32: summed(adler32, true), fletcher32: summed(fletcher32Words, false),
+  crc32: summed(crc32, true), crc32c: summed(crc32c, false), adler32: summed(adler32, true), fletcher32: summed(fletcher32, false),
 };
-
-/** Fletcher-32 as numcodecs has it: over words in the order of this machine, that is little-endian. */
-function fletcher32Words(bytes) {
-  return fletcher32(swap(bytes.length % 2 ? Uint8Array.from([...bytes, 0]) : bytes.slice(), 2));
-}
 
 const isNumber = (value) => typeof value === "number" || typeof value === "bigint";
 const maybe = (check) => (value) => value === null || check(value);

@@ -4,7 +4,7 @@ import { unshuffled } from "./blosc.mjs";
 import { fletcher32 } from "./checksums.mjs";
 import { zlib } from "./compressors.mjs";
 import { Damaged, sized, undecodable } from "./damage.mjs";
-import { doublesOf, viewOf } from "./dtypes.mjs";
+import { doublesOf, swap, viewOf } from "./dtypes.mjs";
 
 const NAMES = { 1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf" };
 
@@ -79,7 +79,7 @@ function scaleOffset(bytes, size, [kind, factor, count, type, width, signed, ord
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const bits = view.getUint32(0, true);
   if (count * width !== size || bits > 8 * width) throw undecodable("scale and offset of another size");
-  if (bits === 8 * width) return sized(bytes.slice(21), size);
+  if (bits === 8 * width) return order === 1 ? swap(sized(bytes.slice(21), size), width) : sized(bytes.slice(21), size);
   const least = view.getBigUint64(5, true);
   const read = bitReader(bytes, 21);
   const found = new Uint8Array(size);

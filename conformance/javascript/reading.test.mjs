@@ -9,7 +9,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { crc32, crc32c, xxh64 } from "./checksums.mjs";
-import { gzip, lz4Block, zlib } from "./compressors.mjs";
+import { bzip2, gzip, lz4Block, zlib } from "./compressors.mjs";
 import { describe } from "./describe.mjs";
 import { canonical, parse } from "./json.mjs";
 import { lookup3 } from "./hdf5_bytes.mjs";
@@ -191,6 +191,9 @@ test("streams are bounded by what is expected, and their checksums are compared"
   changed[changed.length - 1] ^= 1;
   assert.throws(() => zlib(changed, content.length), { reason: "checksum" });
   assert.throws(() => lz4Block(Uint8Array.of(0x10, 97, 9, 0), 8), { reason: "undecodable" });
+  const bz = Buffer.from("QlpoOTFBWSZTWYClz3EAAA/BAAgAOAAgACComgzTSnZCjaROQ8XckU4UJCApc9xA", "base64");
+  assert.equal(Buffer.from(bzip2(bz, null)).toString(), "abcabcab".repeat(9) + "aaaaaaa");
+  assert.throws(() => bzip2(bz, 1), { reason: "wrong-length" });
   const xz = Buffer.from("/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQACYWJjAAAndicaSgnYLAABGwMLL7kQH7bzfQEAAAAABFla", "base64");
   assert.equal(Buffer.from(lzma(xz, 3)).toString(), "abc");
   assert.throws(() => lzma(xz, 2), { reason: "wrong-length" });

@@ -22,7 +22,7 @@ function escapedValue(value) {
   if (Array.isArray(value)) return value.map(escapedValue);
   if (!isObject(value)) return value;
   const copy = Object.create(null);
-  for (const key of Object.keys(value)) copy[key && escapedName(key)] = escapedValue(value[key]);
+  for (const key of Object.keys(value)) copy[escaped(key)] = escapedValue(value[key]);
   return copy;
 }
 

@@ -104,7 +104,7 @@ def _series(draw: st.DrawFn, case: Case, word: str, *, first: bool) -> None:
     """Numbered arrays, or one, with operations."""
     dtype = "float32" if first else draw(st.sampled_from(_DTYPES))
     shape = draw(st.lists(st.sampled_from(_SIZES), min_size=1 if first else 0, max_size=4))
-    steps, after = _steps(draw, dtype, shape)
+    steps, after = _steps(draw, dtype, shape, whole=first)
     is_numbered, shift = draw(st.booleans()), draw(st.sampled_from((0, 1)))
     width, style = draw(st.sampled_from((1, 2))), draw(st.sampled_from(("/{}/layer_{}", "/{}.{}", "/{}{}_x")))
     is_float = np.empty(0, after.dtype).dtype.kind == "f"
@@ -134,8 +134,8 @@ def _series(draw: st.DrawFn, case: Case, word: str, *, first: bool) -> None:
     case.nodes.append(rule)
 
 
-def _steps(draw: st.DrawFn, dtype: str, shape: Sequence[int]) -> tuple[list[dict[str, Any]], Values]:
-    """Operations that fit a shape, and what values of it are after them."""
+def _steps(draw: st.DrawFn, dtype: str, shape: Sequence[int], *, whole: bool) -> tuple[list[dict[str, Any]], Values]:
+    """Operations that fit a shape, and what values of it are after them; none that loses any if they stay `whole`."""
     steps: list[dict[str, Any]] = []
     values: Values = np.ones(shape, dtype)
     for _ in range(draw(st.integers(0, 3))):
@@ -149,7 +149,7 @@ def _steps(draw: st.DrawFn, dtype: str, shape: Sequence[int]) -> tuple[list[dict
             {"take": [draw(axes), 0]},
         ]
         step = draw(st.sampled_from(choices))
-        if ("take" in step and draw(st.booleans())) or ("squeeze" in step and not values.ndim):
+        if ("take" in step and (whole or draw(st.booleans()))) or ("squeeze" in step and not values.ndim):
             continue
         try:
             values = apply(values, [step]).values

@@ -155,8 +155,20 @@ def test_rows_that_sum_to_1_say_which_axis_holds_the_keys(tmp_path: Path) -> Non
 def test_equal_sizes_are_a_question_with_a_rule_for_each_answer(tmp_path: Path) -> None:
     dialect, _ = rules({"w_0": softmax(5, 5, 5), "w_1": softmax(5, 5, 5, seed=1)}, tmp_path)
     choices = dialect.asks["axes_w"]["choices"]
-    assert choices == ["token:query, head, token:key", "head, token:query, token:key"]
+    assert choices == ["head, token:query, token:key", "token:query, head, token:key"]
     assert [rule["when"] for rule in dialect.rules("nodes")] == [{"axes_w": choice} for choice in choices]
+
+
+def test_layers_that_are_stacked_are_an_axis_and_heads_are_no_samples(tmp_path: Path) -> None:
+    dialect, text = rules(
+        {"attn": softmax(3, 1, 2, 6, 6), "x.0.attn": softmax(4, 6, 6), "x.1.attn": softmax(4, 6, 6)}, tmp_path
+    )
+    axes = {rule["ndim"]: rule["axes"] for rule in dialect.rules("nodes")}
+    assert axes == {
+        5: ["layer", "sample", "head", "token:query", "token:key"],
+        3: ["x_head", "token:query", "token:key"],
+    }
+    assert "doubt: the first dimension is taken for the layers" in text
 
 
 def test_one_member_more_than_maps_of_weights_may_be_the_embedding(tmp_path: Path) -> None:
@@ -217,7 +229,7 @@ def test_the_command_prints_a_draft_or_writes_it_and_says_what_is_next(
     assert "cannot be written: File exists" in capsys.readouterr().err
     assert main(["migrate", str(source), str(tmp_path / "new.zarr"), "--mapping", str(out)]) == 2
     out_lines = capsys.readouterr().out
-    assert "--set 'axes_self=token:query, head, token:key|head, token:query, token:key'" in out_lines
+    assert "--set 'axes_self=head, token:query, token:key|token:query, head, token:key'" in out_lines
     assert "--set 'first_hidden=embedding|layer'" in out_lines
 
 

@@ -99,7 +99,7 @@ def measured(families: Sequence[Family], said: Sequence[Said]) -> tuple[Sizes, d
     leading = Counter(shape[0] for shape in shapes if len(shape) > 1)
     if leading:
         size, times = leading.most_common(1)[0]
-        is_common = times * 2 >= sum(leading.values()) and size not in (sizes.sequence, sizes.head)
+        is_common = times * 2 > sum(leading.values()) and size not in (sizes.sequence, sizes.head)
         sizes.sample = size if is_common else 1 if leading[1] else 0
     _hidden(sizes, [family for place, family in enumerate(families) if place not in keys], said)
     return sizes, keys
@@ -177,7 +177,8 @@ def _heads(sizes: Sizes, families: Sequence[Family], keys: Mapping[int, Sequence
         others = [
             size for number, size in enumerate(shape) if number not in dimensions and size != shape[dimensions[0]]
         ]
-        if len(others) >= 1 and len(dimensions) == 1:
+        is_square = shape.count(shape[dimensions[0]]) > 1
+        if others and is_square and len(dimensions) == 1:
             sizes.head = others[-1]
             return
 
@@ -274,12 +275,15 @@ def _weights(family: Family, name: str, keys: Sequence[int], sizes: Sizes) -> La
     else:
         return None
     others = len(shape) - 2
-    if not pairs or others not in (0, 1, 2):
+    if not pairs or not 0 <= others <= 3:
         return None
-    rest = {0: [], 1: [words["head"]], 2: [SAMPLE, words["head"]]}[others]
+    pairs.sort(key=lambda pair: abs(pair[1] - pair[0] - 1))
+    rest = [next(iter(hints()["series"])), SAMPLE, words["head"]][3 - others :]
+    if others == 3:
+        doubts.append(f"the first dimension is taken for the {rest[0]}s")
     if others == 1 and len(pairs) == 1:
         size = next(size for number, size in enumerate(shape) if number not in pairs[0])
-        rest = [SAMPLE] if size == sizes.sample and size != sizes.head else rest
+        rest = [SAMPLE] if size == 1 and sizes.head != 1 else rest
     order = [*rest, *_ends(shape, pairs[0], sizes)]
     readings = [_placed(pair, order, len(shape)) for pair in pairs]
     return Layout(readings, order, doubts, is_weights=True)
@@ -326,7 +330,13 @@ def _by_sizes(shape: Sequence[int], own: str, place: Mapping[str, Any], sizes: S
             axes[number] = _other(shape, number, own, sizes)
             if axes[number] not in (HIDDEN, hints()["weights"]["head"]):
                 unknown.append(number)
-            if sizes.sequence and shape[number] > sizes.sequence and shape[number] % sizes.sequence == 0:
+            is_last = number == len(shape) - 1 > 0
+            if (
+                sizes.sequence
+                and not is_last
+                and shape[number] > sizes.sequence
+                and shape[number] % sizes.sequence == 0
+            ):
                 times = shape[number] // sizes.sequence
                 doubts.append(f"dimension {number} is {times} times {sizes.axis}: flattened? Then do a reshape")
     if unknown:
@@ -353,7 +363,7 @@ def _equal(axes: Sequence[str | None], left: Sequence[int], runs: Sequence[int],
         options = [[sizes.axis, channel], [channel, sizes.axis], [first, second]]
     elif len(runs) == 2:
         rest = [f"{own}_{number}" for number in left if number not in runs]
-        options = [[first if number == runs[0] else second if number == runs[1] else rest.pop() for number in left]]
+        options = [[first if number == runs[0] else second if number == runs[1] else rest.pop(0) for number in left]]
     else:
         options = [
             list(found) for found in permutations([first, second, channel]) if found.index(first) < found.index(second)

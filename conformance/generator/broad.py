@@ -83,17 +83,16 @@ def added(draw: st.DrawFn, nodes: Nodes, *, free: bool) -> None:
 
 
 def _extra(draw: st.DrawFn, nodes: Nodes) -> None:
-    """Arrays of any dtype and shape, without names of axes or with them, up to eight groups deep."""
+    """Arrays of any dtype and shape, up to seven groups deep."""
     for number in range(draw(st.integers(1, 3), label="arrays below /extra")):
         depth = draw(st.sampled_from((1, 2, 3, 7)), label="depth")
         steps = draw(st.lists(st.sampled_from(NAMES), min_size=depth, max_size=depth), label="names")
         dtype = draw(st.sampled_from(sorted(ITEM_BYTES)), label="dtype")
         shape = draw(st.lists(st.sampled_from((0, 1, 2, 3, 257)), max_size=2), label="shape")
         axes = [f"extra{number}_{place}" for place in range(len(shape))]
-        named = draw(st.booleans(), label="named")
         ask = Ask("/extra/x", dtype, tuple(shape), {}, {}, {}, {})
         made = {"pattern": "zeros"} if 0 in shape else draw(contents(ask), label="contents")
-        node = {"kind": "array", "dtype": dtype, "axes": axes if named else None, "shape": shape}
+        node = {"kind": "array", "dtype": dtype, "axes": axes, "shape": shape}
         _place(nodes, "/".join(["/extra", *steps]), {**node, "contents": made, "attributes": {}})
 
 

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
         NotAnArchive,
         NotConforming,
         NotSupported,
+        Refused,
         SpecError,
+        Unanswered,
         UsageError,
         VizschemaError,
     )
-    from vizschema.findings import Accepted, Finding, Report, Rule
+    from vizschema.findings import Accepted, Finding, Question, Report, Rule
     from vizschema.fleet.many import validate_many
+    from vizschema.migration.migrate import migrate
+    from vizschema.migration.result import Migrated
     from vizschema.reader.archive import Archive, open
     from vizschema.reader.arrays import Selection, StoredArray, StoredGroup
     from vizschema.reader.selection import Cost
@@ -58,10 +62,13 @@ _NAMES = {
     "vizschema.difference.diff": "Comparison diff",
     "vizschema.digests": "digest",
     "vizschema.errors": (
-        "Damaged Interrupted NoDigest NotAnArchive NotConforming NotSupported SpecError UsageError VizschemaError"
+        "Damaged Interrupted NoDigest NotAnArchive NotConforming NotSupported Refused SpecError Unanswered "
+        "UsageError VizschemaError"
     ),
-    "vizschema.findings": "Accepted Finding Report Rule",
+    "vizschema.findings": "Accepted Finding Question Report Rule",
     "vizschema.fleet.many": "validate_many",
+    "vizschema.migration.migrate": "migrate",
+    "vizschema.migration.result": "Migrated",
     "vizschema.reader.archive": "Archive open",
     "vizschema.reader.arrays": "Selection StoredArray StoredGroup",
     "vizschema.reader.selection": "Cost",
@@ -93,11 +100,14 @@ __all__ = [
     "Interrupted",
     "Leftover",
     "Limits",
+    "Migrated",
     "NoDigest",
     "NotAnArchive",
     "NotConforming",
     "NotSupported",
+    "Question",
     "Recording",
+    "Refused",
     "Report",
     "Rule",
     "Selection",
@@ -106,6 +116,7 @@ __all__ = [
     "StoredArray",
     "StoredGroup",
     "Trace",
+    "Unanswered",
     "UsageError",
     "VizschemaError",
     "__version__",
@@ -116,6 +127,7 @@ __all__ = [
     "digest",
     "from_outputs",
     "join",
+    "migrate",
     "open",
     "record",
     "recover",

@@ -227,6 +227,15 @@ class Refused(VizschemaError):
 
     Attributes:
         problems: What is in the way, each with its place.
+
+    Examples:
+        >>> np.savez("old.npz", **{"outputs/logits": np.eye(2, 10), "notes": np.ones(3)})
+        >>> who = {"model_name": "cnn", "model_version": "1"}
+        >>> try:
+        ...     vizschema.migrate("old.npz", "new.zarr", mapping="mnist-batches", answers=who)
+        ... except vizschema.Refused as error:
+        ...     print(error.problems[0])
+        /notes: no rule of the mapping is about it; drop it with --set 'lose:/notes=REASON', or extend the mapping
     """
 
     exit_code = 1
@@ -241,6 +250,14 @@ class Unanswered(VizschemaError):
 
     Attributes:
         questions: The questions.
+
+    Examples:
+        >>> np.savez("old.npz", **{"outputs/logits": np.eye(2, 10)})
+        >>> try:
+        ...     vizschema.migrate("old.npz", "new.zarr", mapping="mnist-batches")
+        ... except vizschema.Unanswered as error:
+        ...     print([question.key for question in error.questions])
+        ['model_name', 'model_version']
     """
 
     exit_code = 2

@@ -242,6 +242,10 @@ class Question:
         kind: What else an answer is: TEXT, INTEGER, NUMBER or BOOLEAN, and words.
         place: The group in the result that it is about, or empty.
         found: What was measured, in words, or empty.
+
+    Examples:
+        >>> print(vizschema.Question("anchor", "which residue?", place="/attention/triangle_start"))
+        --set 'anchor:/attention/triangle_start=TEXT'  # which residue?
     """
 
     key: str

@@ -11,8 +11,9 @@ from support.old_layouts import LAYOUTS, RESIDUES, SEQUENCE, softmax, zarr_v2
 import vizschema
 from vizschema.errors import Refused, Unanswered
 from vizschema.migration.mapping import installed
-from vizschema.migration.migrate import Migrated, migrate
+from vizschema.migration.migrate import migrate
 from vizschema.migration.proof import RECORD
+from vizschema.migration.result import Migrated
 from vizschema.rules.documents import root
 
 FOLDER = root() / "dialects"

@@ -18,8 +18,9 @@ from vizschema.cli.main import main
 from vizschema.errors import Refused, UsageError
 from vizschema.migration.linking import write
 from vizschema.migration.linking.stored import Stored, moved_axes
-from vizschema.migration.migrate import Migrated, migrate
+from vizschema.migration.migrate import migrate
 from vizschema.migration.proof import RECORD
+from vizschema.migration.result import Migrated
 from vizschema.migration.verifying import verify
 
 MAPPING = """\

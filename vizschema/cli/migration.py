@@ -10,8 +10,8 @@ from typing import Any
 from vizschema.cli.hints import hints
 from vizschema.errors import NotConforming, Refused, Unanswered, UsageError
 from vizschema.findings import Question
-from vizschema.migration.migrate import Migrated
 from vizschema.migration.migrate import migrate as migrated
+from vizschema.migration.result import Migrated
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
 from vizschema.rules.tables.read import parsed

@@ -6,19 +6,19 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vizschema.errors import NotConforming, Refused, Unanswered, UsageError
-from vizschema.findings import Question, Report
+from vizschema.findings import Report
 from vizschema.migration.answers import Answers
 from vizschema.migration.linking.source import LinkedSource
 from vizschema.migration.linking.write import links_of, prove_linked, require_linkable, write_linked
 from vizschema.migration.mapping import chosen
 from vizschema.migration.plan import Plan
 from vizschema.migration.proof import RECORD, prove, record
+from vizschema.migration.result import Migrated
 from vizschema.sources.beside import Beside, added
 from vizschema.sources.item import Tree
 from vizschema.worker.source import opened
@@ -30,40 +30,9 @@ MEMORY = 4 << 30
 """Most bytes of all decoded arrays of a source, which are in memory together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Migrated:
-    """What `migrate` did.
-
-    Attributes:
-        mapping: The name of the mapping.
-        report: The report on the result, values read; None after a dry run.
-        profile: The profile that the result declares; empty after a dry run.
-        refused: The reports of the profiles that were tried before it.
-        proved: How many arrays of the source were read back from the result, undone, and found equal.
-        losses: What was left out: `what` and `why`.
-        answers: The answers by key: `value`, and `by`: given, measured, default.
-        lines: What happens to each node and attribute, in words.
-        linked: How many files of the source are files of the result too.
-        problems: After a dry run, what the mapping does not account for.
-        questions: After a dry run, what is still open.
-    """
-
-    mapping: str
-    report: Report | None
-    profile: str
-    refused: tuple[Report, ...]
-    proved: int
-    losses: tuple[Mapping[str, str], ...]
-    answers: Mapping[str, Mapping[str, Any]]
-    lines: tuple[str, ...]
-    linked: int = 0
-    problems: tuple[str, ...] = ()
-    questions: tuple[Question, ...] = ()
-
-
 def migrate(
-    source: str,
-    target: str,
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     *,
     mapping: str | None = None,
     answers: Mapping[str, Any] | None = None,
@@ -96,8 +65,17 @@ def migrate(
         NotAnArchive: The source cannot be read.
         UsageError: The target exists, or an answer is none.
         SpecError: The mapping is malformed.
+
+    Examples:
+        >>> old = {"activations/conv1": np.ones((2, 4, 3, 3), "float32"), "outputs/logits": np.eye(2, 10)}
+        >>> np.savez("old.npz", **old, **{"outputs/predictions": np.array([0, 1])})
+        >>> who = {"model_name": "cnn", "model_version": "1"}
+        >>> done = vizschema.migrate("old.npz", "new.zarr", mapping="mnist-batches", answers=who)
+        >>> done.profile, done.proved, done.report.verdict
+        ('trace', 3, 'conforms')
     """
     _require_free(Path(source), Path(target))
+    source = os.fspath(source)
     if link:
         require_linkable(Path(target), container)
     read = partial(opened, isolated=isolated, memory=memory)

@@ -229,10 +229,9 @@ class Refused(VizschemaError):
         problems: What is in the way, each with its place.
 
     Examples:
-        >>> np.savez("old.npz", **{"outputs/logits": np.eye(2, 10), "notes": np.ones(3)})
-        >>> who = {"model_name": "cnn", "model_version": "1"}
+        >>> np.savez("old.npz", act_0_single=np.ones((4, 8)), notes=np.ones(3))
         >>> try:
-        ...     vizschema.migrate("old.npz", "new.zarr", mapping="mnist-batches", answers=who)
+        ...     vizschema.migrate("old.npz", "new.zarr", mapping="benchmark-candidates-flat")
         ... except vizschema.Refused as error:
         ...     print(error.problems[0])
         /notes: no rule of the mapping is about it; drop it with --set 'lose:/notes=REASON', or extend the mapping
@@ -252,9 +251,9 @@ class Unanswered(VizschemaError):
         questions: The questions.
 
     Examples:
-        >>> np.savez("old.npz", **{"outputs/logits": np.eye(2, 10)})
+        >>> np.savez("old.npz", act_0_single=np.ones((4, 8)))
         >>> try:
-        ...     vizschema.migrate("old.npz", "new.zarr", mapping="mnist-batches")
+        ...     vizschema.migrate("old.npz", "new.zarr", mapping="benchmark-candidates-flat")
         ... except vizschema.Unanswered as error:
         ...     print([question.key for question in error.questions])
         ['model_name', 'model_version']

@@ -244,8 +244,8 @@ class Question:
         found: What was measured, in words, or empty.
 
     Examples:
-        >>> print(vizschema.Question("anchor", "which residue?", place="/attention/triangle_start"))
-        --set 'anchor:/attention/triangle_start=TEXT'  # which residue?
+        >>> print(vizschema.Question("anchor", "which residue?", place="/pair"))
+        --set 'anchor:/pair=TEXT'  # which residue?
     """
 
     key: str

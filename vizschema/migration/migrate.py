@@ -67,12 +67,12 @@ def migrate(
         SpecError: The mapping is malformed.
 
     Examples:
-        >>> old = {"activations/conv1": np.ones((2, 4, 3, 3), "float32"), "outputs/logits": np.eye(2, 10)}
-        >>> np.savez("old.npz", **old, **{"outputs/predictions": np.array([0, 1])})
-        >>> who = {"model_name": "cnn", "model_version": "1"}
-        >>> done = vizschema.migrate("old.npz", "new.zarr", mapping="mnist-batches", answers=who)
+        >>> pair = np.random.default_rng(0).normal(size=(4, 4, 8))
+        >>> np.savez("old.npz", act_0_single=pair[0], act_0_pair=pair)
+        >>> who = {"model_name": "net", "model_version": "1"}
+        >>> done = vizschema.migrate("old.npz", "new.zarr", mapping="benchmark-candidates-flat", answers=who)
         >>> done.profile, done.proved, done.report.verdict
-        ('trace', 3, 'conforms')
+        ('trace', 2, 'conforms')
     """
     _require_free(Path(source), Path(target))
     source = os.fspath(source)

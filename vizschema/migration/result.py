@@ -27,11 +27,12 @@ class Migrated:
         questions: After a dry run, what is still open.
 
     Examples:
-        >>> np.savez("old.npz", **{"outputs/logits": np.eye(2, 10, dtype="float32")})
-        >>> who = {"model_name": "cnn", "model_version": "1"}
-        >>> done = vizschema.migrate("old.npz", "new.h5", mapping="mnist-batches", answers=who, dry_run=True)
+        >>> np.savez("old.npz", act_0_single=np.ones((4, 8)))
+        >>> who = {"model_name": "net", "model_version": "1"}
+        >>> named = {"mapping": "benchmark-candidates-flat", "answers": who, "dry_run": True}
+        >>> done = vizschema.migrate("old.npz", "new.zarr", **named)
         >>> done.lines[0], done.answers["model_name"]
-        ("/outputs/logits: /outputs/logits ['sample', 'class']", {'by': 'given', 'value': 'cnn'})
+        ("/act_0_single: /single/layer_00 ['residue', 'single_channel']", {'by': 'given', 'value': 'net'})
     """
 
     mapping: str

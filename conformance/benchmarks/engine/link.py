@@ -1,7 +1,8 @@
 """What `migrate --link` costs beside decoding: bytes written, files linked, seconds, of one source in one run.
 
 The source is a Zarr v2 folder of attention with its heads last, so that axes move. Both results are proved, and that of
-`--link` is verified: its values are read, undone and compared. Linking and copying are run in turn.
+`--link` is verified: its values are read, undone and compared. Linking and copying are run in turn. Seconds are by the
+clock, rates by CPU seconds, since the machine may be shared.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -58,36 +61,40 @@ def written_bytes(archive: Path, source: Path) -> int:
     return sum(each.st_size for each in found if each.st_ino not in of_source)
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Seconds by the clock."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
+    """What a call gives, and its seconds: by the clock, and of the CPU."""
+    start, cpu = time.perf_counter(), time.process_time()
+    result = call()
+    return result, time.perf_counter() - start, time.process_time() - cpu
 
 
 def measure(folder: Path, layers: int, repeats: int) -> list[str]:
     """The rows of the table."""
     source, mapping = write_source(folder, layers), str(folder / "mapping.toml")
     results = {link: folder / f"{'linked' if link else 'copied'}.zarr" for link in (True, False)}
-    seconds: dict[bool, list[float]] = {True: [], False: []}
+    seconds: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     linked = 0
     for number in range(repeats):
         for link, target in results.items():
             if number:
                 target.rename(folder / f"{number}-{target.name}")
-            start = time.perf_counter()
-            done = migrate(str(source), str(target), mapping=mapping, link=link, memory=16 << 30)
-            seconds[link].append(time.perf_counter() - start)
+            call = partial(migrate, str(source), str(target), mapping=mapping, link=link, memory=16 << 30)
+            done, *taken = timed(call)
+            seconds[link].append((taken[0], taken[1]))
             linked = done.linked or linked
-    again = timed(lambda: verify(results[True], source, mapping=mapping, memory=16 << 30))
-    rows = [f"{'':22} {'seconds':>9} {'bytes written':>15} {'files linked':>13} {'chunks a second':>16}"]
-    for link, target in results.items():
-        middle = statistics.median(seconds[link])
-        name, files = ("migrate --link", linked) if link else ("migrate, decoding", 0)
-        rate = layers * CHUNKS / middle
-        rows.append(f"{name:22} {middle:9.2f} {written_bytes(target, source):15,} {files:13,} {rate:16,.0f}")
-    rows.append(f"{'migrate --verify':22} {again:9.2f} {0:15,} {0:13,} {layers * CHUNKS / again:16,.0f}")
-    return rows
+    _, *again = timed(partial(verify, results[True], source, mapping=mapping, memory=16 << 30))
+    middle = {link: [statistics.median(column) for column in zip(*rows, strict=True)] for link, rows in seconds.items()}
+    return [
+        f"{'':18} {'seconds':>9} {'CPU':>9} {'bytes written':>15} {'files linked':>13} {'chunks a CPU second':>20}",
+        *(
+            f"{name:18} {clock:9.2f} {cpu:9.2f} {size:15,} {files:13,} {layers * CHUNKS / cpu:20,.0f}"
+            for name, (clock, cpu), size, files in (
+                ("migrate --link", middle[True], written_bytes(results[True], source), linked),
+                ("migrate, decoding", middle[False], written_bytes(results[False], source), 0),
+                ("migrate --verify", again, 0, 0),
+            )
+        ),
+    ]
 
 
 def main(argv: Sequence[str]) -> int:

@@ -242,6 +242,31 @@ def test_the_axes_of_a_model_without_a_table_follow_from_its_shapes(tmp_path: Pa
     assert not (tmp_path / "other.zarr").exists()
 
 
+def test_blocks_that_are_called_again_are_numbered_by_recycle(tmp_path: Path) -> None:
+    heads = {"sequence_state_dim": 32, "pairwise_state_dim": 16, "sequence_head_width": 8, "pairwise_head_width": 4}
+    sizes = {"sequence_dim": 32, "pairwise_dim": 16, "ipa_dim": 4, "resnet_dim": 16, "num_heads_ipa": 2}
+    structure = {**sizes, "num_qk_points": 2, "num_v_points": 2, "num_blocks": 2, "num_resnet_blocks": 1}
+    trunk = {**heads, "num_blocks": 2, "position_bins": 8, "max_recycles": 2, "structure_module": structure}
+    config = transformers.EsmConfig(
+        **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48},
+        **{"vocab_size": 33, "pad_token_id": 1, "mask_token_id": 32, "position_embedding_type": "rotary"},
+        is_folding_model=True,
+        esmfold_config={"trunk": trunk, "fp16_esm": False, "lddt_head_hid_dim": 8},
+    )
+    model = transformers.EsmForProteinFolding(config).eval()
+    blocks: list[Any] = []
+    hook = model.trunk.blocks[1].register_forward_hook(lambda *given: blocks.append(given[2]))
+    with vizschema.record(model, tmp_path / "run.zarr") as run:
+        model(IDS[:1])
+    hook.remove()
+    assert (run.table, run.profile, len(blocks)) == ("esmfold", "trace", 2)
+    found = values(tmp_path / "run.zarr")
+    for number, (single, pair) in enumerate(blocks):
+        assert np.array_equal(found[f"/recycle/recycle_{number:02}/single/layer_01"], single.numpy())
+        assert np.array_equal(found[f"/recycle/recycle_{number:02}/pair/layer_01"], pair.numpy())
+    assert vizschema.validate(tmp_path / "run.zarr").conforms
+
+
 REFUSED: dict[str, tuple[Callable[[Any], Any], dict[str, Any], str]] = {
     "another call": (lambda model: [model(IDS), model(IDS)], {"append": None}, 'with append="sample"'),
     "another length": (lambda model: [model(IDS), model(IDS[:, :4])], {}, "/inputs/token: expected values that fit"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         case "freeze":
             return _freeze(Path(parsed.into), parsed.spec, encodings_only=parsed.encodings)
         case "export":
-            return _export(Path(parsed.path), parsed.spec, parsed.only)
+            return _export(parsed)
         case "oracle":
             from vizschema.conformance.oracle.command import oracle
 
@@ -54,6 +55,8 @@ def main(argv: Sequence[str]) -> int:
         case "engines":
             return _engines(parsed)
         case _:
+            if parsed.implementations:
+                return _implementations(parsed)
             return _score(parsed.spec, parsed.only, every=parsed.survivors)
 
 
@@ -75,12 +78,23 @@ def _parser() -> argparse.ArgumentParser:
     freeze.add_argument("--into", required=True, metavar="DIR", help="the folder of cases of a version, with its bases")
     freeze.add_argument("--encodings", action="store_true", help="only the rows of encodings; every other file is kept")
     export = actions.add_parser("export", help="write the cases out: archives, descriptions, and what is expected")
-    export.add_argument("path", metavar="DIR", help="a new folder")
+    export.add_argument("path", nargs="?", metavar="DIR", help="a new folder")
+    export.add_argument(
+        "--tar", metavar="FILE", help="a new file: the folder as one .tar.xz, the same bytes every time"
+    )
+    export.add_argument(
+        "--giants", action="store_true", help="also files above 16 MiB (sparse ones), pipes and devices"
+    )
     export.add_argument("--only", action="append", default=[], metavar="CASE", help="a case or a rule (repeatable)")
     add_oracle(actions)
     score = actions.add_parser("score", help="which mutants of the schemas the corpus tells from the released ones")
     score.add_argument("--survivors", action="store_true", help="list every survivor, not the first twenty")
     score.add_argument("--only", default="", metavar="TEXT", help="only mutants with TEXT in their names")
+    score.add_argument("--implementations", action="store_true", help="of wrong implementations instead of schemas")
+    score.add_argument(
+        "--record", action="store_true", help="write down three cases that kill each wrong implementation"
+    )
+    score.add_argument("--page", metavar="FILE", help="write the table of wrong implementations into a page")
     compare = actions.add_parser("compare", help="whether two folders of a version find the same in the corpus")
     compare.add_argument("old", metavar="OLD", help="a folder of a version")
     compare.add_argument("new", metavar="NEW", help="another one")
@@ -214,12 +228,22 @@ def _freeze_encodings(into: Path, spec: str) -> int:
     return 1 if problems else 0
 
 
-def _export(target: Path, spec: str, only: list[str]) -> int:
-    from vizschema.conformance.corpus.export import export
+def _export(parsed: argparse.Namespace) -> int:
+    from vizschema.conformance.corpus.export import export, export_tar
+    from vizschema.conformance.harness.roles import contents_with_values, roles_asked
 
-    if target.exists():
-        raise UsageError(f"{target}: is already there")
-    print(f"{export(target, spec, only)} written to {target}")
+    given = [Path(each) for each in (parsed.path, parsed.tar) if each]
+    if not given:
+        raise UsageError("conformance export: expected DIR or --tar FILE, found neither")
+    for each in given:
+        if each.exists():
+            raise UsageError(f"{each}: already exists; choose another path")
+    with tempfile.TemporaryDirectory(prefix="vizschema-export-") as scratch:
+        target = Path(parsed.path) if parsed.path else Path(scratch) / "corpus"
+        words = export(target, parsed.spec, parsed.only, roles_asked, contents_with_values, giants=parsed.giants)
+        if parsed.tar:
+            export_tar(Path(parsed.tar), target)
+    print(f"{words} written to {' and '.join(map(str, given))}")
     return 0
 
 
@@ -232,6 +256,28 @@ def _score(version: str, only: str, *, every: bool) -> int:
     for line in lines_of(result, every=every):
         print(line)
     return 1 if result.survivors or result.stale else 0
+
+
+def _implementations(parsed: argparse.Namespace) -> int:
+    """0 where each wrong implementation is killed by three cases or more; 1 where one is not."""
+    from vizschema.conformance.corpus.cases import corpus
+    from vizschema.conformance.strength.implementations import LEAST, paged, record, score, table
+    from vizschema.conformance.wrong.implementation import EVERY
+
+    chosen = [name for name in EVERY if parsed.only in name]
+    if not chosen:
+        raise UsageError(f"score --only {parsed.only}: expected a part of a name of {', '.join(EVERY)}")
+    kills = score(corpus(parsed.spec), chosen)
+    print("\n".join(table(kills)))
+    if parsed.record:
+        record(kills, parsed.spec)
+    if parsed.page:
+        page = Path(parsed.page)
+        _write(page, paged(page.read_text("utf-8"), kills))
+    alive = [name for name, each in kills.items() if len(each.cases) < LEAST]
+    for name in alive:
+        print(f"{name}: killed by {len(kills[name].cases)} cases, expected {LEAST} or more", file=sys.stderr)
+    return 1 if alive else 0
 
 
 def _compare(old: Path, new: Path, parsed: argparse.Namespace) -> int:

@@ -106,6 +106,20 @@ _CONCERNS: Mapping[str, Callable[[Case, Mapping[str, Any]], bool]] = {
 ROLES = tuple(_CONCERNS)
 
 
+def roles_asked(case: Case) -> list[str]:
+    """The roles that are asked a case, of an implementation that does everything."""
+    hello = {"values": True, "judge": True, "limits": "minimum"}
+    return [role for role, concerns in _CONCERNS.items() if concerns(case, hello)]
+
+
+def contents_with_values(case: Case) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The nodes of a case as a reader has to find them, and the bytes of the values of each hash."""
+    nodes = case.nodes()
+    found = {path: contents_of(node) for path, node in nodes.items()}
+    values = {found[path]["sha256"]: node.stored.tobytes() for path, node in nodes.items() if node.values is not None}
+    return found, values
+
+
 def prepare(role: str, item: Item, folder: Path) -> Path:
     """A path below `folder` without a hint of the verdict, with the archive that is to be validated or read."""
     name = uuid.uuid4().hex
@@ -130,9 +144,14 @@ def _check_validator(subject: Subject, item: Item, path: Path) -> str | None:
         reply = subject.ask("judge", "verdict", description=document, profile=case.profile)
     else:
         reply = subject.ask("validate", "verdict", path=str(path), profile=case.profile, values=case.values)
+    return verdict_problem(case, reply, exit_codes_only=subject.exit_codes_only)
+
+
+def verdict_problem(case: Case, reply: Mapping[str, Any], *, exit_codes_only: bool = False) -> str | None:
+    """What is wrong with a verdict and its findings; None where nothing is."""
     if reply["verdict"] != case.verdict:
         return f"expected {case.verdict}, found {reply['verdict']}"
-    if subject.exit_codes_only:
+    if exit_codes_only:
         return None
     rules = {finding["rule"] for finding in reply["findings"]}
     if rules != set(case.expected):
@@ -162,7 +181,7 @@ def _listed(rules: Any) -> str:
 
 def _check_reader(subject: Subject, item: Item, path: Path) -> str | None:
     reply = subject.ask("read", "contents", path=str(path))
-    return _difference(item.case.nodes(), reply["nodes"], added=False)
+    return difference(item.case.nodes(), reply["nodes"], added=False)
 
 
 def _check_writer(subject: Subject, item: Item, path: Path) -> str | None:
@@ -179,7 +198,7 @@ def _check_writer(subject: Subject, item: Item, path: Path) -> str | None:
     report = vizschema.validate(path, spec=case.spec, profile=case.profile, jobs=1)
     if not report.conforms:
         return f"what was written breaks {_listed({finding.rule for finding in report.errors})}"
-    return _difference(raw, Own().read({"path": str(path)})["nodes"], added=True)
+    return difference(raw, Own().read({"path": str(path)})["nodes"], added=True)
 
 
 def _logical(node: RawNode, file: Path) -> dict[str, Any]:
@@ -197,13 +216,13 @@ def _logical(node: RawNode, file: Path) -> dict[str, Any]:
     }
 
 
-def _difference(raw: Mapping[str, RawNode], nodes: Mapping[str, Any], *, added: bool) -> str | None:
+def difference(raw: Mapping[str, RawNode], nodes: Mapping[str, Any], *, added: bool) -> str | None:
     """The first difference between what a case holds and what was read; a writer may add attributes to the root."""
     if set(raw) != set(nodes):
         return f"expected the nodes {_listed(set(raw) - set(nodes))}, found {_listed(set(nodes) - set(raw))}"
     for path, node in raw.items():
         found = nodes[path]
-        expected = _expected(node)
+        expected = contents_of(node)
         if added and path == "/":
             found = {**found, "attributes": {key: found["attributes"].get(key) for key in expected["attributes"]}}
         for key, value in expected.items():
@@ -230,7 +249,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 90 else f"{text[:87]}…"
 
 
-def _expected(node: RawNode) -> dict[str, Any]:
+def contents_of(node: RawNode) -> dict[str, Any]:
+    """What a reader says of a node."""
     if node.values is None:
         return {"kind": "group", "attributes": dict(node.attributes)}
     return {

@@ -62,11 +62,11 @@ class Own:
         if report.error is not None:
             raise report.error
         rules = self._spec.profile(request["profile"]).rules
-        return _verdict(tuple(each for each in report.findings if each.rule in rules))
+        return verdict_of(tuple(each for each in report.findings if each.rule in rules))
 
     def judge(self, request: Mapping[str, Any]) -> Message:
         """The verdict on a description."""
-        return _verdict(judge(request["description"], self._spec.profile(request["profile"])))
+        return verdict_of(judge(request["description"], self._spec.profile(request["profile"])))
 
     def read(self, request: Mapping[str, Any]) -> Message:
         """Every node of an archive, with the SHA-256 of its values."""
@@ -100,7 +100,8 @@ class Own:
         return {"written": True}
 
 
-def _verdict(findings: tuple[Finding, ...]) -> Message:
+def verdict_of(findings: tuple[Finding, ...]) -> Message:
+    """The reply that these findings come to."""
     return {
         "verdict": "invalid" if any(finding.severity == "error" for finding in findings) else "valid",
         "findings": [{"rule": finding.rule, "path": finding.path} for finding in findings],

@@ -63,6 +63,7 @@ def _dataset(file: Any, place: str, node: RawNode, encoding: Encoding) -> Any:
     stored = node.stored
     values = stored.astype(stored.dtype.newbyteorder("<" if encoding["endian"] == "little" else ">"))
     creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)  # the same bytes every time
     cut = stored.ndim > 0 and stored.size > 0 and encoding["layout"] not in ("contiguous", "compact")
     if encoding["fill"] != "default" and node.fill is not None:
         creation.set_fill_value(node.fill.astype(values.dtype))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from vizschema.conformance.corpus.hostile import (
     asdf,
+    at_limits,
     hdf5,
     npz,
     zarr_consolidated,
@@ -30,6 +31,7 @@ CASES: tuple[Case, ...] = (
     *hdf5.CASES,
     *npz.CASES,
     *asdf.CASES,
+    *at_limits.CASES,
 )
 """Every case, each under a name of its own."""
 

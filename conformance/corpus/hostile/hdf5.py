@@ -87,7 +87,7 @@ def _deep_type(levels: int) -> Change:
             outer = h5t.create(h5t.COMPOUND, kind.get_size())
             outer.insert(b"a", 0, kind)
             kind = outer
-        h5d.create(file["extra"].id, b"x", kind, h5s.create_simple((1,)))
+        h5d.create(file["extra"].id, b"x", kind, h5s.create_simple((1,)), untimed())
 
     return change
 
@@ -98,7 +98,7 @@ def _odd_types(file: Any) -> None:
     lists = h5t.vlen_create(h5t.vlen_create(h5t.STD_I32LE))
     table = h5t.array_create(h5t.IEEE_F32LE, (3, 3))
     for number, kind in enumerate((h5t.STD_B32LE, h5t.UNIX_D32LE, seven, lists, table)):
-        h5d.create(file["extra"].id, b"x%d" % number, kind, h5s.create_simple((4,)))
+        h5d.create(file["extra"].id, b"x%d" % number, kind, h5s.create_simple((4,)), untimed())
 
 
 def _virtual(source: str) -> Change:
@@ -114,7 +114,7 @@ def _filtered(number: int, *, optional: bool = False) -> Change:
     """A dataset with a filter that is not there, whose chunk was written raw."""
 
     def change(file: Any) -> None:
-        creation = h5p.create(h5p.DATASET_CREATE)
+        creation = untimed()
         creation.set_chunk((4,))
         creation.set_filter(number, h5py.h5z.FLAG_OPTIONAL if not optional else 1, (1, 2, 3))
         dataset = h5d.create(file["extra"].id, b"x", h5t.STD_I32LE, h5s.create_simple((4,)), creation)
@@ -180,11 +180,18 @@ def _many_attributes(file: Any) -> None:
         file["extra"].attrs[f"a{number}"] = number
 
 
+def untimed() -> Any:
+    """Properties of a dataset without the time of its making: the same bytes every time."""
+    creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)
+    return creation
+
+
 def _named(*names: bytes) -> Change:
     def change(file: Any) -> None:
         for name in names:
             group = h5g.create(file["extra"].id, name)
-            h5d.create(group, b"x", h5t.NATIVE_INT8, h5s.create(h5s.SCALAR))
+            h5d.create(group, b"x", h5t.NATIVE_INT8, h5s.create(h5s.SCALAR), untimed())
 
     return change
 

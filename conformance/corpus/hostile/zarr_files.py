@@ -45,7 +45,12 @@ def _link(name: str, target: str) -> Change:
         place = archive / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
-        place.symlink_to(target.replace("OUTSIDE", str(outside)).replace("ARCHIVE", str(archive)))
+        found = target
+        beside = {"OUTSIDE": outside, "ARCHIVE": archive}
+        for word, path in beside.items():  # relative to the link, so that the whole can be moved
+            target_of = os.path.relpath(path, place.parent)
+            found = found.replace(word, target_of)
+        place.symlink_to(found)
 
     return change
 
@@ -221,7 +226,7 @@ CASES: tuple[Case, ...] = (
     damaged(V3, "chunk-cut", "a chunk that was not written to its end", v3(content(_CHUNK, VALUES[:9]))),
     damaged(V3, "chunk-long", "a chunk that is longer than declared", v3(content(_CHUNK, VALUES + b"more"))),
     damaged(V3, "chunk-empty", "a chunk of no bytes", v3(content(_CHUNK, b""))),
-    damaged(V3, "chunk-bomb-gzip", "256 MiB of zeros, compressed, for 24 bytes declared", _chunk3(gzip.compress(bytes(_BOMB), 1), _GZIP)),
+    damaged(V3, "chunk-bomb-gzip", "256 MiB of zeros, compressed, for 24 bytes declared", _chunk3(gzip.compress(bytes(_BOMB), 1, mtime=0), _GZIP)),
     damaged(V3, "chunk-bomb-zstd", "256 MiB of zeros, compressed, for 24 bytes declared", _chunk3(numcodecs.Zstd(1).encode(bytes(_BOMB)), _ZSTD)),
     damaged(V3, "chunk-zstd-claims", "a zstd frame that claims 2^62 bytes", _chunk3(b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 1 << 62) + b"\x01\x00\x00", _ZSTD)),
     damaged(V3, "chunk-blosc-claims", "a Blosc frame that claims 2 GiB", _chunk3(_blosc_claims((1 << 31) - 1), _BLOSC)),

@@ -1,0 +1,141 @@
+"""Wrong decoders: this package, before which the documents of an archive are made to say what a careless reader takes.
+
+Zarr in folders and NPZ; the archive is changed on disk.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vizschema.conformance.wrong.kinds import Wrong
+
+_LARGE = 16 << 20
+
+
+def _documents(path: Path, name: str, change: Callable[[dict[str, Any]], None]) -> bool:
+    """Whether a document of an array called `name` below `path` was changed; consolidated copies with it."""
+    changed = False
+    if path.is_dir():
+        for file in (*path.rglob(name), *([path / "zarr.json", path / ".zmetadata"] if path.is_dir() else [])):
+            if not file.is_file() or file.stat().st_size > _LARGE:
+                continue
+            text = file.read_text("utf-8", "surrogatepass")
+            try:
+                document = json.loads(text)
+            except ValueError:
+                continue  # not JSON, which is the fault of the archive
+            before = json.dumps(document)
+            for each in _arrays(document):
+                change(each)
+            if json.dumps(document) != before:
+                file.write_text(json.dumps(document), "utf-8")
+                changed = True
+    return changed
+
+
+def _arrays(document: Any) -> list[dict[str, Any]]:
+    """The documents of arrays in a document: itself, and those of a consolidated copy."""
+    if not isinstance(document, dict):
+        return []
+    copies = document.get("consolidated_metadata") or document
+    inner = copies.get("metadata") if isinstance(copies, dict) else None
+    nested = list(inner.values()) if isinstance(inner, dict) else []
+    return [each for each in (document, *nested) if isinstance(each, dict) and "shape" in each]
+
+
+def _codec_lists(array: dict[str, Any]) -> list[list[Any]]:
+    """The codecs of an array of version 3, and those within its shards."""
+    found = []
+    codecs = array.get("codecs")
+    while isinstance(codecs, list):
+        found.append(codecs)
+        inner = [each for each in codecs if isinstance(each, dict) and each.get("name") == "sharding_indexed"]
+        codecs = inner[0].get("configuration", {}).get("codecs") if inner else None
+    return found
+
+
+def _npy(path: Path, pattern: bytes, instead: bytes) -> bool:
+    """Whether a header of a member of the NPZ file `path` was changed."""
+    if path.suffix != ".npz":
+        return False
+    if not zipfile.is_zipfile(path) or path.stat().st_size > _LARGE:
+        return False
+    raw, changed = io.BytesIO(), False
+    with zipfile.ZipFile(path) as file, zipfile.ZipFile(raw, "w") as out:
+        for name in file.namelist():
+            data = file.read(name)
+            other = re.sub(pattern, instead, data[:128]) + data[128:] if name.endswith(".npy") else data
+            changed |= other != data
+            out.writestr(name, other)
+    if changed:
+        path.write_bytes(raw.getvalue())
+    return changed
+
+
+def _little(array: dict[str, Any]) -> None:
+    if isinstance(array.get("dtype"), str):
+        array["dtype"] = array["dtype"].replace(">", "<")
+    for codecs in _codec_lists(array):
+        for codec in codecs:
+            if isinstance(codec, dict) and codec.get("name") == "bytes" and codec.get("configuration"):
+                codec["configuration"] = {"endian": "little"}
+
+
+def _c_order(array: dict[str, Any]) -> None:
+    if array.get("order") == "F":
+        array["order"] = "C"
+    for codecs in _codec_lists(array):
+        codecs[:] = [each for each in codecs if not (isinstance(each, dict) and each.get("name") == "transpose")]
+
+
+def _zero(array: dict[str, Any]) -> None:
+    if "fill_value" in array:
+        fill = array["fill_value"]
+        array["fill_value"] = False if isinstance(fill, bool) else [0, 0] if isinstance(fill, list) else 0
+
+
+def _both(name: Callable[[dict[str, Any]], None]) -> Callable[[Path], bool]:
+    def change(path: Path) -> bool:
+        return _documents(path, "zarr.json", name) | _documents(path, ".zarray", name)
+
+    return change
+
+
+def _byte_order(path: Path) -> bool:
+    return _both(_little)(path) or _npy(path, rb"'descr': '>", b"'descr': '<")
+
+
+def _memory_order(path: Path) -> bool:
+    return _both(_c_order)(path) or _npy(path, rb"'fortran_order': True, ", b"'fortran_order': False,")
+
+
+def _believed(path: Path) -> bool:
+    """Whether documents of nodes were replaced by what a consolidated copy says of them."""
+    changed = False
+    for name, of in (("zarr.json", "consolidated_metadata"), (".zmetadata", "")):
+        try:
+            document = json.loads((path / name).read_bytes())
+            copies = (document[of] if of else document)["metadata"]
+            for key, copy in copies.items():
+                file = path / key / "zarr.json" if of else path / key
+                if file.parent.is_dir() and file.resolve().is_relative_to(path.resolve()):
+                    before = file.read_bytes() if file.is_file() else b""
+                    file.write_text(json.dumps(copy), "utf-8")
+                    changed |= not before or json.loads(before) != copy
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # no copy, or a malformed one
+    return changed
+
+
+DECODERS: tuple[Wrong, ...] = (
+    Wrong("byte_order_ignored", "validator", "byte order ignored", archive=_byte_order),
+    Wrong("memory_order_ignored", "validator", "memory order ignored", archive=_memory_order),
+    Wrong("absent_is_zero", "validator", "absent chunk is 0, not fill", archive=_both(_zero)),
+    Wrong("copy_believed", "validator", "consolidated copy believed", archive=_believed),
+)

@@ -1,0 +1,131 @@
+"""A wrong implementation behind the protocol, and the table of all of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import vizschema
+from vizschema.bounds import Reading
+from vizschema.conformance.corpus.raw.nodes import RawNode
+from vizschema.conformance.harness.serve import Message, Own
+from vizschema.conformance.wrong.decoders import DECODERS
+from vizschema.conformance.wrong.kinds import Wrong
+from vizschema.conformance.wrong.readers import READERS, WRITERS
+from vizschema.conformance.wrong.validators import VALIDATORS
+from vizschema.description import STORED_AS, Description
+from vizschema.errors import NotAnArchive
+from vizschema.measure import measured
+from vizschema.reader.arrays import StoredArray
+from vizschema.rules.judge import faults_of
+from vizschema.rules.versions import Profile
+from vizschema.rules.wording import place_of
+
+EVERY: Mapping[str, Wrong] = {wrong.name: wrong for wrong in (*VALIDATORS, *DECODERS, *READERS, *WRITERS)}
+"""Every wrong implementation by its name."""
+
+
+def verdict(description: Description, profile: Profile) -> Message:
+    """The verdict on a description that may contradict itself, so that no words are made for it."""
+    found = [
+        (fault.rule, place_of(description, fault.instance, fault.name)) for fault in faults_of(description, profile)
+    ]
+    return {
+        "verdict": "invalid" if any(rule.severity == "error" for rule, _ in found) else "valid",
+        "findings": [{"rule": rule.id, "path": path} for rule, path in found],
+    }
+
+
+class Implementation(Own):  # type: ignore[misc]
+    """This package with the fault of `wrong`, which changes a copy of the archive where it has to."""
+
+    def __init__(self, wrong: Wrong) -> None:
+        super().__init__()
+        self.wrong = wrong
+
+    def hello(self, request: Mapping[str, Any]) -> Message:
+        """Who it is, with its fault."""
+        return {**super().hello(request), "name": f"vizschema, but {self.wrong.fault}"}
+
+    def validate(self, request: Mapping[str, Any]) -> Message:
+        """The verdict on an archive, by what was measured wrongly."""
+        if self.wrong.archive is None:
+            return self._validated(Path(request["path"]), request)
+        with tempfile.TemporaryDirectory(prefix="vizschema-wrong-") as folder:
+            source, copy = Path(request["path"]), Path(folder) / Path(request["path"]).name
+            shutil.copytree(source, copy, symlinks=True) if source.is_dir() else shutil.copy(source, copy)
+            self.wrong.archive(copy)
+            return self._validated(copy, request)
+
+    def _validated(self, path: Path, request: Mapping[str, Any]) -> Message:
+        profile = self._spec.profile(request["profile"])
+        try:
+            with measured(path, Reading(jobs=1)) as archive:
+                read = archive.with_values(profile.facts) if request["values"] else archive.description
+        except NotAnArchive:
+            return {"verdict": "refused", "findings": []}
+        return self.judge({"description": read, "profile": request["profile"]})
+
+    def judge(self, request: Mapping[str, Any]) -> Message:
+        """The verdict on a description, with the fault."""
+        description: Description = request["description"]
+        if self.wrong.description is not None:
+            description = self.wrong.description(description)
+        reply = verdict(description, self._spec.profile(request["profile"]))
+        return reply if self.wrong.findings is None else self.wrong.findings(reply)
+
+    def read(self, request: Mapping[str, Any]) -> Message:
+        """Every node of an archive, with the fault."""
+        if self.wrong.nodes is None:
+            return super().read(request)
+        from vizschema.conformance.harness.roles import contents_of
+
+        with vizschema.open(request["path"]) as archive:
+            nodes = {path: _raw(archive[path]) for path in archive.paths()}
+        changed = self.wrong.nodes(nodes)
+        return {"nodes": json.loads(json.dumps({path: contents_of(node) for path, node in changed.items()}))}
+
+    def write(self, request: Mapping[str, Any]) -> Message:
+        """Whether the archive was written, with the fault."""
+        if self.wrong.written is not None:
+            return {"written": self.wrong.written}
+        if self.wrong.nodes is None:
+            return super().write(request)
+        nodes = {}
+        with tempfile.TemporaryDirectory(prefix="vizschema-wrong-") as folder:
+            given = {path: _given(node) for path, node in request["nodes"].items()}
+            for number, (path, node) in enumerate(self.wrong.nodes(given).items()):
+                nodes[path] = {"kind": "group", "attributes": dict(node.attributes)}
+                if node.values is not None:
+                    file = Path(folder) / str(number)
+                    file.write_bytes(node.stored.tobytes())
+                    told = {"dtype": node.dtype, "shape": list(node.values.shape), "axes": node.axes}
+                    nodes[path] |= {"kind": "array", **told, "values": str(file)}
+            return super().write({**request, "nodes": nodes})
+
+
+def _raw(node: Any) -> RawNode:
+    if not isinstance(node, StoredArray):
+        return RawNode(dict(node.attributes))
+    values = np.asarray(node[...])
+    chunks = node.chunks or () if hasattr(node, "chunks") else ()
+    return RawNode(dict(node.attributes), values, values.dtype.name, node.axes, chunks)
+
+
+def _given(node: Mapping[str, Any]) -> RawNode:
+    if node["kind"] == "group":
+        return RawNode(node["attributes"])
+    from vizschema.containers.values import dtype_of
+
+    dtype = dtype_of(node["dtype"])
+    stored = np.frombuffer(Path(node["values"]).read_bytes(), np.dtype(STORED_AS.get(node["dtype"], dtype)))
+    values = stored.reshape(node["shape"])
+    return RawNode(
+        node["attributes"], values.view(dtype) if node["dtype"] in STORED_AS else values, node["dtype"], node["axes"]
+    )

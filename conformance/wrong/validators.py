@@ -177,14 +177,12 @@ _BY_DESCRIPTION: tuple[Wrong, ...] = tuple(
         ("partial_always", "`partial` always true", _families(lambda _: {"partial": True})),
         ("groups_not_compared", "members of groups of a series not compared", _families(lambda family: {"members": {}} if family.get("members") else {})),
         ("first_dtype", "first dtype of a series only", _families(lambda family: {"dtypes": family.get("dtypes", [])[:1]})),
-        ("first_shape", "first shape of a series only", _families(lambda family: {"shapes": family.get("shapes", [])[:1]})),
         ("folded_alone", "case folding without NFC in `ambiguous`", _folded_alone),
         ("no_ambiguous", "no `ambiguous`", _each(_without("ambiguous"))),
         ("no_stray", "no `stray`", _each(_without("stray"))),
         ("slices_from_three", "equal slices counted only from three on", _facts(lambda _, facts: {"duplicate_slices": max(0, facts["duplicate_slices"] - 1)} if facts.get("duplicate_slices") else {})),
         ("shallow", "nodes deeper than 3 not seen", _again(lambda nodes: {path: node for path, node in nodes.items() if path.count("/") <= 3})),
         ("infinity_finite", "infinities not counted", _facts(lambda _, facts: {"non_finite": facts.get("nan"), "infinite": 0, "positive_infinite": 0} if "nan" in facts else {})),
-        ("references_exist", "attributes that name a path not followed", _each(lambda _, node: {**node, "references": {key: {**each, "exists": True} for key, each in node["references"].items()}} if node.get("references") and not all(each["exists"] for each in node["references"].values()) else node)),
     )
 )  # fmt: skip
 VALIDATORS: tuple[Wrong, ...] = (

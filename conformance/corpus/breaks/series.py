@@ -40,6 +40,8 @@ def breaks() -> Iterator[Break]:
 def _numbers() -> Iterator[Break]:
     yield broken("index-width", "trace", "one-digit", "One digit sorts 10 before 2.", move(LAYER, "/activations/layer_0"), move(NEXT, "/activations/layer_1"))
     yield broken("index-width", "trace", "two-widths", "Two and three digits in one family.", move(NEXT, "/activations/layer_001"))
+    yield broken("index-width", "trace", "four-digits", "Two and four digits in one family.", move(NEXT, "/activations/layer_0001"))
+    yield broken("index-width", "trace", "two-widths-of-outputs", "Two and three digits in a family of outputs.", add("/outputs", group(num_layers=2)), add("/outputs/layer_00", array("token")), add("/outputs/layer_001", array("token")))
     yield broken("index-width", "trace", "one-and-two", "One and two digits in one family: one fault.", move(LAYER, "/activations/layer_0"))
     yield broken(
         "index-width",
@@ -67,6 +69,8 @@ def _numbers() -> Iterator[Break]:
     yield valid("series-gap", "trace", "partial-none", "A partial group may hold none of its layers.", add("/outputs", group(num_layers=48, partial=True)))
     yield broken("series-undeclared", "trace", "one-past", "A layer at the declared count.", attribute("/activations", "num_layers", 1))
     yield broken("series-undeclared", "trace", "gap-and-past", "A gap and a layer past the count: one fault.", move(NEXT, "/activations/layer_07"))
+    yield broken("series-undeclared", "trace", "gap-and-past-of-outputs", "As many as declared, but one past the end.", add("/outputs", group(num_layers=2)), add("/outputs/layer_00", array("token")), add("/outputs/layer_02", array("token")))
+    yield broken("series-undeclared", "trace", "three-and-past", "Three layers as declared, the last one far past the end.", add("/outputs", group(num_layers=3)), *(add(f"/outputs/layer_{number}", array("token")) for number in ("00", "01", "09")))
     yield broken("series-undeclared", "trace", "zero-declared", "Layers where none was declared.", attribute("/activations", "num_layers", 0))
     yield broken("series-undeclared", "trace", "partial", "A partial series has none past its end either.", attribute("/activations", "num_layers", 1), attribute("/activations", "partial", True))
     yield valid("series-undeclared", "trace", "in-extra", "Below /extra counts are free.", add("/extra/more", group(num_layers=1)), add("/extra/more/layer_03", array("token")))

@@ -135,6 +135,8 @@ def _codecs() -> Iterator[Break]:
     yield broken("portable-codec", "trace", "plug-in-filter", "A filter of h5py's own.", put(LAYER, "codecs", ["shuffle", "lzf"]))
     yield broken("portable-codec", "trace", "version-two-plug-in", "A compressor of another library.", put(LAYER, "codecs", ["imagecodecs_jpeg"]))
     yield broken("portable-codec", "trace", "version-two-filter", "A filter of another library before a known compressor.", put(LAYER, "codecs", ["my_filter", "zlib"]))
+    yield broken("portable-codec", "trace", "plug-in-in-shards", "A codec that is a plug-in, within shards.", put(LAYER, "shards", [4, 8]), put(LAYER, "chunks", [2, 4]), put(LAYER, "codecs", ["bytes", "numcodecs.zlib"]))
+    yield broken("portable-codec", "trace", "plug-in-in-one-shard", "A codec of another library, within one shard for the whole.", put(LAYER, "shards", [6, 8]), put(LAYER, "chunks", [6, 8]), put(LAYER, "codecs", ["bytes", "imagecodecs_jpeg"]))
     yield broken("portable-codec", "trace", "in-extra", "A plug-in below /extra.", put("/extra/Anything, even Größe", "codecs", ["bytes", "numcodecs.zlib"]))
     for names in (["bytes"], ["bytes", "gzip"], ["bytes", "blosc"], ["transpose", "bytes", "zstd"], ["bytes", "zstd", "crc32c"]):
         yield valid("portable-codec", "trace", f"v-three-{'-'.join(names)}", "Codecs of every reader of Zarr v3.", put(LAYER, "codecs", names))

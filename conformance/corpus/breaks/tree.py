@@ -110,6 +110,8 @@ def _alike() -> Iterator[Break]:
     yield broken("distinct-names", "trace", "case", "Two names that differ in case only.", add("/extra/x", array("token")), add("/extra/X", array("token")))
     yield broken("distinct-names", "trace", "deeper", "Two names that differ in case only, deeper.", add("/extra/more", group()), add("/extra/more/Loss", array("token")), add("/extra/more/loss", array("token")))
     yield broken("distinct-names", "trace", "decomposed", "A name that is not in normal form C.", add("/extra/Gro\u0308ße", array("token")))
+    yield broken("distinct-names", "trace", "decomposed-group", "The name of a group that is not in normal form C.", add("/extra/cafe\u0301", group()), add("/extra/cafe\u0301/x", array("token")))
+    yield broken("distinct-names", "trace", "decomposed-kana", "A name of kana that is not in normal form C.", add("/extra/\u304b\u3099", array("token")))
     yield valid("distinct-names", "trace", "composed", "A name in normal form C.", add("/extra/Gr\u00f6ße", array("token")))
     yield valid("distinct-names", "trace", "two-groups", "Names in two groups are two names.", add("/extra/a/X", array("token")), add("/extra/b/x", array("token")))
     yield broken("node-name", "trace", "case-elsewhere", "Two names that differ in case only: elsewhere a capital is the fault.", add("/activations/Layer_norm", array("token")), add("/activations/layer_norm", array("token")))

@@ -107,6 +107,10 @@ def _both(name: Callable[[dict[str, Any]], None]) -> Callable[[Path], bool]:
     return change
 
 
+absent_zeroed = _both(_zero)
+"""Whether the fill value of an array below a path was made 0."""
+
+
 def _byte_order(path: Path) -> bool:
     return _both(_little)(path) or _npy(path, rb"'descr': '>", b"'descr': '<")
 
@@ -136,6 +140,6 @@ def _believed(path: Path) -> bool:
 DECODERS: tuple[Wrong, ...] = (
     Wrong("byte_order_ignored", "validator", "byte order ignored", archive=_byte_order),
     Wrong("memory_order_ignored", "validator", "memory order ignored", archive=_memory_order),
-    Wrong("absent_is_zero", "validator", "absent chunk is 0, not fill", archive=_both(_zero)),
+    Wrong("absent_is_zero", "validator", "absent chunk is 0, not fill", archive=absent_zeroed),
     Wrong("copy_believed", "validator", "consolidated copy believed", archive=_believed),
 )

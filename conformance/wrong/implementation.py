@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,20 @@ class Implementation(Own):  # type: ignore[misc]
 
     def validate(self, request: Mapping[str, Any]) -> Message:
         """The verdict on an archive, by what was measured wrongly."""
+        with self._changed(Path(request["path"])) as path:
+            return self._validated(path, request)
+
+    @contextmanager
+    def _changed(self, source: Path) -> Iterator[Path]:
+        """The archive, or where the fault changes it, a copy with the fault."""
         if self.wrong.archive is None:
-            return self._validated(Path(request["path"]), request)
+            yield source
+            return
         with tempfile.TemporaryDirectory(prefix="vizschema-wrong-") as folder:
-            source, copy = Path(request["path"]), Path(folder) / Path(request["path"]).name
+            copy = Path(folder) / source.name
             shutil.copytree(source, copy, symlinks=True) if source.is_dir() else shutil.copy(source, copy)
             self.wrong.archive(copy)
-            return self._validated(copy, request)
+            yield copy
 
     def _validated(self, path: Path, request: Mapping[str, Any]) -> Message:
         profile = self._spec.profile(request["profile"])
@@ -82,8 +90,9 @@ class Implementation(Own):  # type: ignore[misc]
 
     def read(self, request: Mapping[str, Any]) -> Message:
         """Every node of an archive, with the fault."""
-        if self.wrong.nodes is None:
-            return super().read(request)
+        if self.wrong.archive is not None or self.wrong.nodes is None:
+            with self._changed(Path(request["path"])) as path:
+                return super().read({**request, "path": str(path)})
         from vizschema.conformance.harness.roles import contents_of
 
         with vizschema.open(request["path"]) as archive:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vizschema.conformance.corpus.raw.nodes import RawNode, Values
+from vizschema.conformance.wrong.decoders import absent_zeroed
 from vizschema.conformance.wrong.kinds import Nodes, Wrong
 from vizschema.description import STORED_AS
 
@@ -223,8 +225,11 @@ _CHANGES: tuple[tuple[str, str, Change], ...] = (
     ("lists_as_text", "lists as text", _attributes(_as_text)),
 )
 
+_ON_DISK: Mapping[str, Callable[[Path], bool]] = {"absent_zeroed": absent_zeroed}
+"""Faults that a program has on the archive: nothing that it reads says which chunks are absent."""
+
 READERS: tuple[Wrong, ...] = tuple(
-    Wrong(f"read_{name}", "reader", fault, nodes=change) for name, fault, change in _CHANGES
+    Wrong(f"read_{name}", "reader", fault, nodes=change, archive=_ON_DISK.get(name)) for name, fault, change in _CHANGES
 )
 
 _NOT_WRITTEN = frozenset({"edges_zeroed", "absent_zeroed", "first_chunk_read"})

@@ -13,6 +13,9 @@ INTERRUPTED = 130
 
 Severity = Literal["error", "warning"]
 
+Fixable = Literal["yes", "no", "maybe"]
+"""Whether `vizschema fix` fixes a finding; `maybe` where only a look into the files of the archive can tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -54,6 +57,7 @@ class Finding:
         title: The clause.
         fix: How to fix it.
         level: The severity that the configuration of the project gives the rule, or None.
+        fixable: Whether `vizschema fix` fixes it: `yes`, `no`, or `maybe` (only a look into the files can tell).
 
     Examples:
         >>> finding = vizschema.validate("broken.zarr").errors[0]
@@ -72,6 +76,7 @@ class Finding:
     title: str
     fix: str
     level: Severity | None = None
+    fixable: Fixable = "no"
 
     @property
     def weight(self) -> Severity:

@@ -102,6 +102,10 @@ def judged(
             error=error,
         )
     report = report_of(description, archive, chosen)
+    if report.findings:
+        from vizschema.fixes.plan import marked
+
+        report = marked(report, description, chosen)
     report = replace(report, notes=(*report.notes, *notes))
     if not digest:
         return report

@@ -18,7 +18,7 @@ from support.traces import CONTAINERS, arrays, attributes, hidden, listing, valu
 
 import vizschema
 from vizschema import Array, NotConforming, SpecError, UsageError
-from vizschema.writer.plan import default_chunks
+from vizschema.rules.chunking import default_chunks
 
 container = pytest.mark.parametrize("container", CONTAINERS)
 

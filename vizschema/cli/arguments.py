@@ -280,6 +280,17 @@ def give_back(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def fix(parser: argparse.ArgumentParser) -> None:
+    """Those of `fix`."""
+    parser.add_argument("path", metavar="ARCHIVE", help="a file or a folder")
+    parser.add_argument("target", nargs="?", metavar="TARGET", help="where to write the fixed archive")
+    parser.add_argument("--in-place", action="store_true", help="replace the archive")
+    parser.add_argument("--spec", metavar="V", help="the version of the spec (default: declared by the archive)")
+    parser.add_argument("--profile", metavar="P", help="a profile, a table or a folder (default: the archive's)")
+    parser.add_argument("--all", action="store_true", help="list every place, not the first three of each rule")
+    _add_reading_options(parser, clusters=False)
+
+
 def benchmark(parser: argparse.ArgumentParser) -> None:
     """Those of `benchmark`."""
     parser.add_argument(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vizschema.cli.validation import Order
     from vizschema.project.choice import Choice
 
-_READING = ("describe", "diff", "digest", "migrate", "show", "validate")
+_READING = ("describe", "diff", "digest", "fix", "migrate", "show", "validate")
 """The commands by which a worker reads archives."""
 
 INTERRUPTED = 130
@@ -159,6 +159,8 @@ def _archive_command(arguments: argparse.Namespace) -> int:
             return _migrate(arguments)
         case "export":
             return _export(arguments)
+        case "fix":
+            return _fix(arguments)
         case "conformance":
             return commands.conformance(arguments.arguments)
         case _:
@@ -199,6 +201,21 @@ def _export(arguments: argparse.Namespace) -> int:
     paths = arguments.archive, arguments.target, arguments.layout
     options = {"dry_run": arguments.dry_run, "isolated": not arguments.trust}
     return export(*paths, given, file, container, memory, **options)
+
+
+def _fix(arguments: argparse.Namespace) -> int:
+    from vizschema.cli.fixing import fix
+
+    spec, profile, in_place, every_place = arguments.spec, arguments.profile, arguments.in_place, arguments.all
+    return fix(
+        arguments.path,
+        arguments.target,
+        _reading(arguments),
+        spec,
+        profile,
+        in_place=in_place,
+        every_place=every_place,
+    )
 
 
 def _choice(arguments: argparse.Namespace) -> Choice:

@@ -328,6 +328,13 @@ COMMANDS: Sequence[tuple[str, str, str, str, Fill]] = (
         arguments.give_back,
     ),
     (
+        "fix",
+        "fix what is mechanical and loses nothing, in a copy or in place; without either, say what would be fixed",
+        "vizschema fix run.zarr fixed.zarr\n  vizschema fix run.zarr --in-place",
+        "exit codes: 0 the fixed archive conforms, or would; 1 something is left; 2 wrong usage; 3 it cannot be read",
+        arguments.fix,
+    ),
+    (
         "conformance",
         "run the conformance suite against an implementation, in any language",
         "vizschema conformance run -- COMMAND …",

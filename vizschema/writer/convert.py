@@ -23,10 +23,10 @@ from vizschema.description import Description, Node
 from vizschema.digests import digest, require_portable
 from vizschema.errors import NoDigest, NotSupported, UsageError, VizschemaError
 from vizschema.rules import versions
+from vizschema.rules.chunking import default_chunks
 from vizschema.text import archive_name, local_path
 from vizschema.writer.forms import form_of
 from vizschema.writer.forms.base import Form, PlannedArray
-from vizschema.writer.plan import default_chunks
 from vizschema.writer.source import SourceValues, problems_of
 from vizschema.writer.target import replacing, require_free
 

@@ -21,12 +21,12 @@ from vizschema.digests import digest
 from vizschema.errors import UsageError
 from vizschema.findings import Report
 from vizschema.rules import versions
+from vizschema.rules.chunking import default_chunks
 from vizschema.rules.verdict import choose
 from vizschema.text import local_path
 from vizschema.writer.convert import supported
 from vizschema.writer.forms import form_of
 from vizschema.writer.forms.base import Form, PlannedArray, Region
-from vizschema.writer.plan import default_chunks
 from vizschema.writer.source import SourceValues
 from vizschema.writer.write import write_judged
 

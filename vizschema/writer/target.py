@@ -90,8 +90,11 @@ class Work:
             self.clear(keep_capture=keep_capture)
 
 
-def require_free(target: Path, *, overwrite: bool) -> None:
-    """Raise `UsageError` if the target must not be written."""
+def require_free(target: Path, *, overwrite: bool, whole: bool = False) -> None:
+    """Raise `UsageError` if the target must not be written.
+
+    With `whole`, the new archive will hold every file that the old one holds, whatever that is.
+    """
     if not target.parent.is_dir():
         url = str(target).replace(":/", "://", 1)  # as it was, before it became a path
         if scheme_of(url) is not None:
@@ -117,7 +120,8 @@ def require_free(target: Path, *, overwrite: bool) -> None:
         raise UsageError(
             "exists already; choose another name, or pass overwrite=True (--overwrite) to replace it", path=target
         )
-    _require_replaceable(target)
+    if not whole:
+        _require_replaceable(target)
 
 
 def _require_replaceable(target: Path) -> None:
@@ -159,16 +163,23 @@ def replacing(target: Path, *, overwrite: bool, take_over: bool = False) -> Iter
 
     What was at `target` stays there until then. Raises `UsageError` if the target must not be written.
     """
+    with reserved(target, overwrite=overwrite, take_over=take_over) as work:
+        yield work.made
+        exchange(work, work.made)
+
+
+@contextmanager
+def reserved(target: Path, *, overwrite: bool, take_over: bool = False, whole: bool = False) -> Iterator[Work]:
+    """The work folder of `target`, empty, for its only writer; removed at the end. Raises as `require_free`."""
     with ExitStack() as stack:
         if target.parent.is_dir():
             stack.enter_context(owned(target, take_over=take_over))
-        require_free(target, overwrite=overwrite)
+        require_free(target, overwrite=overwrite, whole=whole)
         work = Work(target)
         work.clear()
         try:
             work.made.parent.mkdir(parents=True)
-            yield work.made
-            exchange(work, work.made)
+            yield work
         finally:
             work.leave()
 

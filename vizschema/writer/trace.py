@@ -360,7 +360,7 @@ class Trace:
         given = with_axes(place, array, self._chosen.profile)
         planned = plan.plan_array(place, given, {}, self._form, self._layout)
         if along and given.chunks is None:
-            units = plan.unit_axes(place, planned.axes or (), self._layout)
+            units = unit_axes(place, planned.axes or (), self._layout)
             numbers = [number for number in axis_numbers(place, planned, along) if number not in units]
             itemsize = planned.stored_dtype.itemsize
             planned = replace(planned, chunks=growing_chunks(planned.shape, numbers, itemsize, planned.chunks))

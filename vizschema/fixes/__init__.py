@@ -1,0 +1,1 @@
+"""What `fix` may change, decided on descriptions: each fix proposes, and the judge says whether it helps."""

@@ -1,0 +1,270 @@
+"""What can be fixed in an archive: each fix proposes changes of its description, and the judge says whether they help.
+
+A change is taken where no MUST rule is broken in more places afterwards and something is better. Reads no archive.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vizschema.containers.formats import undecoded
+from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.findings import Finding, Fixable, Report
+from vizschema.fixes import attributes, axes, names, storage
+from vizschema.fixes.draft import Change, Draft
+from vizschema.fixes.proposal import Context, Proposal, Propose
+from vizschema.fixes.table import Entry, table
+from vizschema.rules.verdict import Chosen, choose, report_of
+
+Choose = Callable[[Description], Chosen]
+"""What a description is judged by."""
+
+MOST_NODES = 20_000
+"""Nodes up to which it is looked for what can be fixed, where nobody asked for a fix."""
+
+_ROUNDS = 4
+_SINGLY = 64
+"""Proposals of one fix that are tried one by one, where all together do not help."""
+
+FIXES: Mapping[str, Propose] = {
+    "metadata-arrays": storage.metadata_arrays,
+    "misplaced-attributes": attributes.misplaced_attributes,
+    "typed-values": attributes.typed_values,
+    "spelling": attributes.spelling,
+    "time-offset": attributes.time_offset,
+    "reference-slash": attributes.reference_slash,
+    "node-name": names.node_name,
+    "attribute-name": names.attribute_name,
+    "composed-names": names.composed_names,
+    "index-width": names.index_width,
+    "declared-count": attributes.declared_count,
+    "axis-names": axes.axis_names,
+    "axis-spelling": axes.axis_spelling,
+    "axis-term": axes.axis_term,
+    "chunks": storage.chunks,
+    "codecs": storage.codecs,
+}
+"""What proposes the changes of each fix of descriptions, by its name in the table."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """A draft in which all is fixed that can be; the changes, and what was found in it before and after.
+
+    With `structure`, the findings are those that need no values: others may be there. `blocked` says in words why
+    nothing can be fixed, where that is so.
+    """
+
+    draft: Draft
+    choose: Choose
+    structure: bool
+    values: Mapping[str, Any] | None = None
+    changes: list[Change] = field(default_factory=list)
+    blocked: str | None = None
+    before: Sequence[Finding] = ()
+    after: Sequence[Finding] = ()
+
+    def fixed(self) -> Iterator[Finding]:
+        """The findings of before that are gone."""
+        new_paths = self.draft.new_paths
+        left = Counter((finding.rule, finding.path) for finding in self.after)
+        for finding in self.before:
+            key = finding.rule, _moved(finding.path, new_paths)
+            if left[key]:
+                left[key] -= 1
+            else:
+                yield finding
+
+
+def _moved(path: str, new_paths: Mapping[str, str]) -> str:
+    """Where a place of the archive is in the draft: a node, or a series `<parent>/<stem>_*`."""
+    if path in new_paths:
+        return new_paths[path]
+    parent, _, name = path.rpartition("/")
+    return f"{new_paths[parent]}/{name}" if parent in new_paths else path
+
+
+def plan(
+    description: Description, choose: Choose, values: Mapping[str, Any] | None = None, *, structure: bool = False
+) -> Plan:
+    """What can be fixed of the archive of a description; with `structure`, its facts are not looked at.
+
+    `values` are those of `small_arrays`, as JSON; without them, it is not known whether these can be read.
+    """
+    found = Plan(Draft.of(description), choose, structure, values)
+    _Planner(found).run()
+    found.blocked = blocked(found.draft)
+    if found.blocked is not None:
+        found.draft, found.changes = Draft.of(description), []
+    structure = found.structure = structure or found.draft.renamed_axes
+    found.before = judged(Draft.of(description), choose, structure=structure)
+    found.after = judged(found.draft, choose, structure=structure)
+    return found
+
+
+def blocked(draft: Draft) -> str | None:
+    """In words why an archive cannot be written again without a loss; None where it can.
+
+    The files of a Zarr archive are kept as they are, so that only what readers disagree about is in the way.
+    """
+    container = draft.container
+    if container.get("readings"):
+        return "readers of the container disagree about it: which reading is right is unknown"
+    if container.get("store") == "remote":
+        return "an archive on the network is never written"
+    if container["format"] == "zarr":
+        return None
+    for path, node in draft.nodes.items():
+        why = _lost(container, node)
+        if why is not None:
+            return f"a file of this container is written as a whole, and {path} cannot be: {why}"
+    return None
+
+
+def _lost(container: Mapping[str, Any], node: Node) -> str | None:
+    """What of a node would be lost if its values were read and written again."""
+    if node["kind"] not in ("group", "array"):
+        return str(node["detail"])
+    odd = [*node.get("escaped", ()), *node.get("unsupported", ()), *node.get("stray", ())]
+    if odd:
+        return f"{odd[0]} has no form that can be written"
+    if node["kind"] == "group":
+        return None
+    facts = node.get("facts", {})
+    if node["dtype"] not in ITEM_BYTES or undecoded(container, node):
+        return f"its values ({node['dtype']}) are not read"
+    if "axes_detail" in node and node["axes"] is None:
+        return str(node["axes_detail"])
+    if facts.get("damaged_chunks"):
+        return f"chunk {facts['damaged_chunks'][0]['key']} is damaged"
+    return "a chunk of it was never written" if facts.get("absent_chunks") else None
+
+
+def again(chosen: Chosen) -> Choose:
+    """What chooses again for a description that has changed: what was asked for stays."""
+    spec = chosen.version.version if chosen.version_chosen == "requested" else None
+    profile = chosen.profile if chosen.profile_chosen == "requested" else None
+    return lambda description: choose(description, spec, profile)
+
+
+def judged(draft: Draft, choose: Choose, *, structure: bool) -> Sequence[Finding]:
+    """The findings about a draft; with `structure`, those that need no values."""
+    description = draft.description(structure=structure)
+    return report_of(description, "", choose(description)).findings
+
+
+def is_better(before: Iterable[Finding], after: Iterable[Finding]) -> bool:
+    """Whether findings are fewer, and no MUST rule is broken in more places.
+
+    Warnings may be more where errors are fewer: what could not be judged before is judged now.
+    """
+    before, after = list(before), list(after)
+    if is_worse(before, after):
+        return False
+    errors, fewer = (sum(each.severity == "error" for each in some) for some in (before, after))
+    return fewer < errors or (fewer == errors and len(after) < len(before))
+
+
+def is_worse(before: Iterable[Finding], after: Iterable[Finding]) -> bool:
+    """Whether a MUST rule is broken in more places, or, with as many errors as before, a SHOULD rule is."""
+    counts, more = (Counter((each.severity, each.rule) for each in some) for some in (list(before), list(after)))
+    rises = {severity for (severity, rule), count in more.items() if count > counts[severity, rule]}
+    errors, fewer = (sum(n for (severity, _), n in each.items() if severity == "error") for each in (counts, more))
+    return "error" in rises or ("warning" in rises and fewer == errors)
+
+
+class _Planner:
+    """Tries one fix after the other on the draft of a plan, until none helps."""
+
+    def __init__(self, found: Plan) -> None:
+        self._plan = found
+        self._entries = [entry for entry in table().fixes.values() if entry.name in FIXES]
+
+    def run(self) -> None:
+        """Change the draft."""
+        for _ in range(_ROUNDS):
+            if not sum([self._improve(entry) for entry in self._entries]):
+                return
+
+    def _improve(self, entry: Entry) -> bool:
+        """Whether a fix, tried for all that it is for, makes the draft better."""
+        proposals = list(self._proposals(self._plan.draft, entry))
+        if not proposals:
+            return False
+        if self._take(entry, proposals):
+            return True
+        singly = proposals[:_SINGLY] if len(proposals) > 1 else []
+        return sum([self._take(entry, [proposal]) for proposal in singly]) > 0
+
+    def _proposals(self, draft: Draft, entry: Entry) -> Iterator[tuple[str, Proposal]]:
+        """(rule, proposal) for each finding in the draft that the fix is for, each proposal once."""
+        plan = self._plan
+        structure = plan.structure or draft.renamed_axes
+        description = draft.description(structure=structure)
+        chosen = plan.choose(description)
+        context = Context(draft, description, chosen.profile, table().words, plan.values)
+        seen = set()
+        for finding in report_of(description, "", chosen).findings:
+            if finding.rule in entry.rules:
+                for proposal in FIXES[entry.name](context, finding):
+                    if proposal.key not in seen:
+                        seen.add(proposal.key)
+                        yield finding.rule, proposal
+
+    def _take(self, entry: Entry, proposals: Sequence[tuple[str, Proposal]]) -> bool:
+        """Whether the draft is better with these changes, or with those that they call for; it has them then."""
+        plan = self._plan
+        candidate, changes = plan.draft.copy(), list[Change]()
+        _apply(candidate, entry, proposals, changes)
+        if not self._is_better(candidate):
+            for other in self._entries:
+                if other is not entry:
+                    _apply(candidate, other, list(self._proposals(candidate, other)), changes)
+            if not self._is_better(candidate):
+                return False
+        plan.draft = candidate
+        plan.changes += changes
+        return True
+
+    def _is_better(self, candidate: Draft) -> bool:
+        plan = self._plan
+        structure = plan.structure or candidate.renamed_axes
+        before, after = (judged(each, plan.choose, structure=structure) for each in (plan.draft, candidate))
+        return is_better(before, after)
+
+
+def _apply(draft: Draft, entry: Entry, proposals: Sequence[tuple[str, Proposal]], changes: list[Change]) -> None:
+    for rule, proposal in proposals:
+        path = draft.origin.get(proposal.path, proposal.path)
+        proposal.apply(draft)
+        changes.append(Change(entry.name, rule, path, proposal.words))
+
+
+def marked(report: Report, description: Description, chosen: Chosen) -> Report:
+    """The report, each finding of which says whether `fix` fixes it: `yes`, `no`, or `maybe` where only it can tell."""
+    if not report.findings:
+        return report
+    entries = table()
+    by_files = {rule for entry in entries.fixes.values() if entry.files for rule in entry.rules}
+    by_draft = {rule for entry in entries.fixes.values() if not entry.files for rule in entry.rules}
+    if description["container"].get("store") == "remote":
+        return report
+    looked = len(description["nodes"]) <= MOST_NODES
+    concerned = any(finding.rule in by_draft for finding in report.findings)
+    fixed = Counter[tuple[str, str]]()
+    if looked and concerned:
+        found = plan(description, again(chosen))
+        fixed.update((finding.rule, finding.instance) for finding in found.fixed())
+    states = list[Fixable]()
+    for finding in report.findings:
+        if fixed[finding.rule, finding.instance]:
+            fixed[finding.rule, finding.instance] -= 1
+            states.append("yes")
+        else:
+            files = finding.rule in by_files and description["container"]["format"] in ("zarr", "npz")
+            states.append("maybe" if files or (finding.rule in by_draft and not looked) else "no")
+    pairs = zip(report.findings, states, strict=True)
+    return replace(report, findings=tuple(replace(finding, fixable=state) for finding, state in pairs))

@@ -1,0 +1,365 @@
+"""`fix`: measure, plan, write a copy, measure that, and only then put it in the place of the archive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from vizschema.bounds import MEMORY, Begin, Bounds, Reading
+from vizschema.canonical import canonical
+from vizschema.containers.formats import FORMATS
+from vizschema.description import Description
+from vizschema.digests import ENTRY
+from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.findings import Finding, Report
+from vizschema.fixes.draft import Change, Draft
+from vizschema.fixes.plan import Plan, again, is_worse, marked, plan
+from vizschema.fixes.table import table
+from vizschema.fixing.files import Files, files_of, store
+from vizschema.fixing.record import add_record
+from vizschema.fixing.staging import Staged, staged
+from vizschema.fixing.values import planned, small_values
+from vizschema.fixing.zarr import write_zarr
+from vizschema.fixing.zips import equal_members, has_duplicates, pack, top_of, unpack
+from vizschema.measure import Measured, measured
+from vizschema.rules.verdict import Chosen, choose, report_of
+from vizschema.rules.versions import Profile, version_for
+from vizschema.scan.facts import HASH
+from vizschema.text import archive_name, local_path, masked, scheme_of
+from vizschema.writer.forms import FORMS, form_of
+from vizschema.writer.forms.base import Form
+from vizschema.writer.target import Work, exchange, reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The result of `fix`.
+
+    Attributes:
+        archive: The path of the archive.
+        target: Where the fixed archive is, or None where nothing was written.
+        changes: What was changed, or would be.
+        before: The report on the archive as it was.
+        after: The report on the fixed archive; where nothing was written, on what it would be.
+        left: Pairs of a finding of `after` and why it is left.
+        arrays: The number of arrays of which the values were compared before and after.
+
+    Examples:
+        >>> fixed = vizschema.fix("unfixed.zarr")
+        >>> len(fixed.before.errors), len(fixed.after.errors), fixed.target
+        (1, 0, None)
+    """
+
+    archive: str
+    target: str | None
+    changes: tuple[Change, ...]
+    before: Report
+    after: Report
+    left: tuple[tuple[Finding, str], ...]
+    arrays: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the fixed archive conforms, else 1."""
+        return 0 if self.after.conforms else 1
+
+
+def fix(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    in_place: bool = False,
+    spec: str | None = None,
+    profile: str | None = None,
+    jobs: int | None = None,
+    memory: int = MEMORY,
+    progress: Begin | None = None,
+    isolated: bool = False,
+    bounds: Bounds | None = None,
+) -> Fixed:
+    """Fix what can be fixed without a loss, in a copy or in place; without either, say what would be.
+
+    The archive is replaced only once the fixed one was read again: the hash of the values of every array is the same,
+    and no rule is broken in more places.
+
+    Parameters:
+        path: A file or a folder.
+        target: Where to write the fixed archive, in the same container; nothing may be there.
+        in_place: Replace the archive.
+        spec: A released version (None: the one that the archive declares, else the newest).
+        profile: A profile (None: the one that the archive declares, else `trace`).
+        jobs: Threads that read values (None: one per CPU that this process may use).
+        memory: Maximum bytes of decoded values in memory.
+        progress: Called with the number of bytes to read; returns a function that is called with every number of
+            bytes that was read.
+        isolated: Read the archive in a sandboxed process, for untrusted archives.
+        bounds: Limits on that process (None: the defaults, with `memory`).
+
+    Returns:
+        What was changed, the reports before and after, and what is left.
+
+    Raises:
+        NotAnArchive: The archive cannot be read.
+        UsageError: The target exists, or an argument does not fit.
+
+    Examples:
+        >>> vizschema.fix("unfixed.zarr", "fixed.zarr").after.verdict
+        'conforms'
+    """
+    reading = Reading(jobs, bounds or Bounds(memory=memory), isolated, progress=progress)
+    return fix_by(path, target, reading, spec, profile, in_place=in_place)
+
+
+def fix_by(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
+    reading: Reading,
+    spec: str | None = None,
+    profile: str | None = None,
+    *,
+    in_place: bool = False,
+) -> Fixed:
+    """As `fix`, of an archive that is read by `reading`."""
+    place = local_path(os.fspath(path))
+    if scheme_of(place) is not None:
+        raise UsageError("cannot fix an archive at a URL; download it", path=masked(place))
+    source = Path(place)
+    if not os.path.lexists(source):
+        raise NotAnArchive("no such file or folder", path=archive_name(os.fspath(path)))
+    destination = _destination(source, target, in_place=in_place)
+    asked = None if profile is None else version_for(spec, profile).profile(profile)
+    with ExitStack() as stack:
+        if destination is None:
+            work, folder = None, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vizschema-")))
+        else:
+            work = stack.enter_context(reserved(destination, overwrite=in_place, whole=in_place))
+            folder = work.folder
+        job = _Job(source, reading, spec, asked, folder, link=in_place)
+        return job.run(stack, work)
+
+
+def _destination(source: Path, target: str | os.PathLike[str] | None, *, in_place: bool) -> Path | None:
+    """Where the fixed archive goes, None for nowhere; raises `UsageError`."""
+    shown = archive_name(os.fspath(source))
+    if in_place and target is not None:
+        raise UsageError("expected a target or --in-place, found both", path=shown)
+    if in_place:
+        if source.is_symlink():
+            raise UsageError("is a symbolic link; pass the archive that it leads to", path=shown)
+        return source
+    if target is None:
+        return None
+    place = Path(target)
+    if place.resolve().is_relative_to(source.resolve()):
+        fix = "pass --in-place to replace the archive"
+        raise UsageError(path=place, expected="a target outside the archive", found="one within it", fix=fix)
+    return place
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An archive as it was measured: open, its description with facts and hashes, and what it is judged by."""
+
+    archive: Measured
+    description: Description
+    chosen: Chosen
+    report: Report
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hash of the values of each array that has one."""
+        nodes = self.description["nodes"].items()
+        return {path: node["facts"][HASH] for path, node in nodes if node.get("facts", {}).get(HASH)}
+
+
+class _Job:
+    """One archive that is being fixed; what is unpacked goes to `folder`."""
+
+    def __init__(
+        self, source: Path, reading: Reading, spec: str | None, profile: Profile | None, folder: Path, *, link: bool
+    ) -> None:
+        self._source = source
+        self._reading = reading
+        self._asked = spec, profile
+        self._folder = folder
+        self._link = link
+
+    def run(self, stack: ExitStack, work: Work | None) -> Fixed:
+        """Fix the archive, or say what would be fixed where there is no `work`."""
+        first = now = self._read(stack, self._source)
+        source, changes = self._source, list[Change]()
+        container = first.description["container"]
+        if (
+            source.is_file()
+            and (container["format"] == "npz" or container["store"] == "zip")
+            and has_duplicates(source)
+        ):
+            copy = self._folder / f"unique{source.suffix}"
+            changes += equal_members(source, copy)
+            if changes:
+                source, now = copy, self._read(stack, copy)
+        files: Files | None = None
+        top, structure = "", False
+        if container["format"] == "zarr":
+            files, top = self._files(source, whole=work is not None)
+            found = staged(files, now.description, self._reading)
+            if found.changes:
+                changes += found.changes
+                files, now, structure = self._with_files(stack, found, now, whole=work is not None)
+        planning = plan(
+            now.description, again(now.chosen), small_values(now.archive, now.description), structure=structure
+        )
+        changes += planning.changes
+        if work is None or not changes:
+            return self._result(first, planning, changes)
+        add_record(planning.draft, changes, f"vizschema {version('vizschema')}")
+        self._write(work, now, planning.draft, files, top)
+        return self._replace(work, first, now, planning, changes)
+
+    def _read(self, stack: ExitStack, path: Path) -> _Read:
+        archive = stack.enter_context(measured(path, self._reading))
+        chosen = choose(archive.description, *self._asked)
+        description = archive.with_values((*chosen.profile.facts, ENTRY))
+        if description["values"] != "read":
+            raise VizschemaError("was interrupted; nothing was written", path=path)
+        report = report_of(description, archive_name(os.fspath(self._source)), chosen)
+        report = replace(report, notes=(*report.notes, *archive.notes))
+        return _Read(archive, description, chosen, report)
+
+    def _files(self, source: Path, *, whole: bool) -> tuple[Files, str]:
+        """The files of a Zarr archive, and the folder in a zip file in which it is; `whole` with those of chunks."""
+        if source.is_dir():
+            return files_of(source), ""
+        folder = self._folder / "unpacked"
+        documents = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+        unpack(source, folder, lambda name: whole or name.rpartition("/")[2] in documents)
+        files = files_of(folder)
+        top = top_of(files)
+        return {name.removeprefix(top): content for name, content in files.items() if name.startswith(top)}, top
+
+    def _with_files(self, stack: ExitStack, found: Staged, now: _Read, *, whole: bool) -> tuple[Files, _Read, bool]:
+        """The archive with other files: measured again where they are written, else as far as documents tell."""
+        if not whole:
+            chosen = choose(found.description, *self._asked)
+            report = report_of(found.description, now.report.archive, chosen)
+            return found.files, _Read(now.archive, found.description, chosen, report), found.structure
+        folder = self._folder / "staged.zarr"
+        store(found.files, folder, link=True)
+        return files_of(folder), self._read(stack, folder), False
+
+    def _write(self, work: Work, now: _Read, draft: Draft, files: Files | None, top: str) -> None:
+        """Write the draft to where it is made."""
+        if files is None:
+            _write_whole(work.made, now, draft, self._form(work.target, now.description))
+            if self._link:
+                shutil.copymode(self._source, work.made)
+            return
+        zipped = self._source.is_file()
+        folder = self._folder / "written" / top if zipped else work.made
+        form = FORMS["zarr-v2" if now.description["container"]["version"] == 2 else "zarr-v3"]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        link = self._link or any(self._folder in each.parents for each in files.values() if isinstance(each, Path))
+        write_zarr(
+            files,
+            now.description,
+            draft,
+            folder,
+            lambda path: planned(now.archive, now.description, draft, path, form),
+            link=link,
+        )
+        if zipped:
+            pack(self._folder / "written", work.made)
+
+    def _form(self, target: Path, description: Description) -> Form:
+        """The form of the container that the archive is in; raises `UsageError` for a target of another one."""
+        format_ = next(each for each in FORMATS if each.name == description["container"]["format"])
+        form = FORMS[next(iter(format_.writers))]
+        if target != self._source and target.suffix.lower() not in (*format_.suffixes, *format_.other_suffixes):
+            other = form_of(target, None)
+            fix = "convert the fixed archive with `vizschema convert`"
+            raise UsageError(path=target, expected=f"a target in {form.name}", found=other.name, fix=fix)
+        return form
+
+    def _replace(self, work: Work, first: _Read, now: _Read, planning: Plan, changes: list[Change]) -> Fixed:
+        """Prove what was made, and put it at the target."""
+        with ExitStack() as stack:
+            made = self._read(stack, work.made)
+        arrays = _prove(first, now, made, planning.draft)
+        if is_worse(now.report.findings, made.report.findings):
+            rules = sorted({each.rule for each in made.report.errors} - {each.rule for each in now.report.errors})
+            raise VizschemaError(
+                f"not fixed: it would break {', '.join(rules) or 'a rule'}; please report it", path=self._source
+            )
+        exchange(work, work.made)
+        after = replace(made.report, archive=archive_name(os.fspath(work.target)))
+        return Fixed(
+            first.report.archive,
+            os.fspath(work.target),
+            tuple(changes),
+            self._marked(first),
+            after,
+            _left(after, None),
+            arrays,
+        )
+
+    def _result(self, first: _Read, planning: Plan, changes: list[Change]) -> Fixed:
+        """What is said where nothing is written."""
+        description = planning.draft.description(structure=planning.structure)
+        after = report_of(description, first.report.archive, planning.choose(description)) if changes else first.report
+        return Fixed(
+            first.report.archive, None, tuple(changes), self._marked(first), after, _left(after, planning.blocked)
+        )
+
+    @staticmethod
+    def _marked(first: _Read) -> Report:
+        return marked(first.report, first.description, first.chosen)
+
+
+def _left(report: Report, blocked: str | None) -> tuple[tuple[Finding, str], ...]:
+    entries = table()
+    return tuple((finding, blocked or entries.why_left(finding.rule)) for finding in report.findings)
+
+
+def _write_whole(target: Path, now: _Read, draft: Draft, form: Form) -> None:
+    """Write every node of a draft, in a container that is one file."""
+    groups = {path: node["attributes"] for path, node in draft.nodes.items() if node["kind"] == "group"}
+    paths = [path for path, node in draft.nodes.items() if node["kind"] == "array"]
+    arrays = {path: planned(now.archive, now.description, draft, path, form) for path in paths}
+    with closing(form.begin(target)) as writer:
+        writer.outline(groups, arrays)
+        for path in sorted(groups):
+            writer.group(path, groups[path])
+        for path in sorted(arrays):
+            writer.array(path, arrays[path])
+        writer.finish()
+
+
+def _prove(first: _Read, now: _Read, made: _Read, draft: Draft) -> int:
+    """How many arrays have the values that they had, which are all; raises `VizschemaError` where one has others."""
+    hashes, found = {**now.hashes, **first.hashes}, made.hashes
+    nodes = made.description["nodes"]
+    compared = 0
+    for path, origin in draft.origin.items():
+        if draft.nodes[path]["kind"] != "array":
+            continue
+        if path not in nodes or found.get(path) != hashes.get(origin):
+            raise VizschemaError(
+                f"not fixed: the values of {origin} would differ; please report it", path=first.report.archive
+            )
+        compared += path in found
+    for path, node in draft.nodes.items():
+        if node["kind"] in ("group", "array") and _attributes(node) != _attributes(nodes.get(path, {})):
+            raise VizschemaError(
+                f"not fixed: the attributes of {path} would differ; please report it", path=first.report.archive
+            )
+    return compared
+
+
+def _attributes(node: Any) -> Any:
+    return canonical(node["attributes"]) if "attributes" in node else None

@@ -121,6 +121,12 @@ def _axis(context: Context, finding: Finding) -> str:
     match tokens_of(finding):
         case ["nodes", path, "axes", place, *_] if place.isdecimal():
             return str(context.nodes[path]["axes"][int(place)])
+        case ["nodes", path, "axes"]:
+            terms = context.words["axis_terms"]
+            named = (name for name in context.nodes[path].get("axes") or () if name)
+            return next((name for name in named if name.partition(":")[0] in terms), "")
+        case ["axes", key]:
+            return key.partition("@")[0]
         case _:
             return ""
 
@@ -128,7 +134,8 @@ def _axis(context: Context, finding: Finding) -> str:
 def _renamed(context: Context, axis: str, to: str, roles: dict[str, str]) -> Iterator[Proposal]:
     """Rename an axis in the names of axes, and in the attributes that end with it."""
     moves = {f"{start}{axis}": f"{start}{to}" for start in _BY_AXIS} if axis != to else {}
-    if any(new in node.get("attributes", {}) for node in context.nodes.values() for new in moves.values()):
+    named = [node.get("attributes", {}) for node in context.nodes.values()]
+    if any(old in each and new in each for each in named for old, new in moves.items()):
         return
 
     def apply(draft: Draft) -> None:

@@ -56,8 +56,8 @@ class Draft:
     """The nodes of an archive by their new paths.
 
     `origin` is the path of each in the archive; a node without one is new. `recut` has the new chunks of arrays whose
-    values are to be stored anew, `absorbed` the arrays that become attributes. `renamed_axes` is set once the facts of
-    the archive may no longer be those of the draft.
+    values are to be stored anew, `absorbed` the arrays that become attributes. `stale` is set once other facts may
+    be asked of the draft than those that are known.
     """
 
     container: Mapping[str, Any]
@@ -66,7 +66,7 @@ class Draft:
     origin: dict[str, str] = field(default_factory=dict)
     recut: dict[str, tuple[int, ...]] = field(default_factory=dict)
     absorbed: list[Absorbed] = field(default_factory=list)
-    renamed_axes: bool = False
+    stale: bool = False
 
     @classmethod
     def of(cls, description: Description) -> Draft:
@@ -106,6 +106,7 @@ class Draft:
 
         The new paths must be free, and none of the nodes below another one.
         """
+        self.stale = True
         moved = {path: _moved(path, moves) for path in self.nodes}
         self.nodes = {moved[path]: node for path, node in self.nodes.items()}
         self.origin = {moved[path]: old for path, old in self.origin.items()}
@@ -139,7 +140,7 @@ class Draft:
             )
         kept = {key: value for key, value in node.items() if key not in named and key != "axes_detail"}
         self.nodes[path] = {**named, **kept}
-        self.renamed_axes = True
+        self.stale = True
 
     def cut(self, path: str, chunks: Sequence[int], codecs: Sequence[str]) -> None:
         """Store the values of an array anew, in chunks of this shape, without shards, in `codecs`."""

@@ -99,7 +99,7 @@ def plan(
     found.blocked = blocked(found.draft)
     if found.blocked is not None:
         found.draft, found.changes = Draft.of(description), []
-    structure = found.structure = structure or found.draft.renamed_axes
+    structure = found.structure = structure or found.draft.stale
     found.before = judged(Draft.of(description), choose, structure=structure)
     found.after = judged(found.draft, choose, structure=structure)
     return found
@@ -202,7 +202,7 @@ class _Planner:
     def _proposals(self, draft: Draft, entry: Entry) -> Iterator[tuple[str, Proposal]]:
         """(rule, proposal) for each finding in the draft that the fix is for, each proposal once."""
         plan = self._plan
-        structure = plan.structure or draft.renamed_axes
+        structure = plan.structure or draft.stale
         description = draft.description(structure=structure)
         chosen = plan.choose(description)
         context = Context(draft, description, chosen.profile, table().words, plan.values)
@@ -231,7 +231,7 @@ class _Planner:
 
     def _is_better(self, candidate: Draft) -> bool:
         plan = self._plan
-        structure = plan.structure or candidate.renamed_axes
+        structure = plan.structure or candidate.stale
         before, after = (judged(each, plan.choose, structure=structure) for each in (plan.draft, candidate))
         return is_better(before, after)
 
@@ -250,8 +250,10 @@ def marked(report: Report, description: Description, chosen: Chosen) -> Report:
     entries = table()
     by_files = {rule for entry in entries.fixes.values() if entry.files for rule in entry.rules}
     by_draft = {rule for entry in entries.fixes.values() if not entry.files for rule in entry.rules}
-    if description["container"].get("store") == "remote":
+    container = description["container"]
+    if container["store"] == "remote":
         return report
+    files = container["format"] in ("zarr", "npz")
     looked = len(description["nodes"]) <= MOST_NODES
     concerned = any(finding.rule in by_draft for finding in report.findings)
     fixed = Counter[tuple[str, str]]()
@@ -259,12 +261,14 @@ def marked(report: Report, description: Description, chosen: Chosen) -> Report:
         found = plan(description, again(chosen))
         fixed.update((finding.rule, finding.instance) for finding in found.fixed())
     states = list[Fixable]()
+    uncertain = not looked or (files and any(finding.rule in by_files for finding in report.findings))
     for finding in report.findings:
         if fixed[finding.rule, finding.instance]:
             fixed[finding.rule, finding.instance] -= 1
             states.append("yes")
         else:
-            files = finding.rule in by_files and description["container"]["format"] in ("zarr", "npz")
-            states.append("maybe" if files or (finding.rule in by_draft and not looked) else "no")
+            states.append(
+                "maybe" if (files and finding.rule in by_files) or (finding.rule in by_draft and uncertain) else "no"
+            )
     pairs = zip(report.findings, states, strict=True)
     return replace(report, findings=tuple(replace(finding, fixable=state) for finding, state in pairs))

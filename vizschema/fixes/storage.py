@@ -52,7 +52,7 @@ def codecs(context: Context, finding: Finding) -> Iterator[Proposal]:
 
 def _readable(context: Context, path: str) -> Node | None:
     """The array at `path`, where all of its values can be read and every chunk is there; else None."""
-    node: Node = context.nodes[path]
+    node: Node = context.draft.nodes.get(path, {"kind": "series"})
     facts = node.get("facts", {})
     if node["kind"] != "array" or node["storage"] is None or node["dtype"] not in ITEM_BYTES:
         return None
@@ -84,7 +84,7 @@ def metadata_arrays(context: Context, finding: Finding) -> Iterator[Proposal]:
 
 def _value(context: Context, path: str) -> Any:
     """A JSON value of the form that the node becomes; None where it cannot become one."""
-    node = context.nodes[path]
+    node = context.draft.nodes[path]
     if node["kind"] == "group":
         if node.get("unsupported") or node.get("stray"):
             return None

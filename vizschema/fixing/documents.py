@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from vizschema.containers.base import Document, Unreadable
 from vizschema.containers.zarr.metadata import parse_v3
+from vizschema.containers.zarr.settings import separator_of
 from vizschema.description import Node
 from vizschema.fixes.draft import Change
 from vizschema.fixes.table import table
@@ -186,15 +187,13 @@ def _copies(archive: Archive) -> dict[str, dict[str, Document]]:
 
 
 def consolidation(archive: Archive) -> tuple[Files, list[Change]]:
-    """Take away the consolidated copies, which are made again once everything else is as it will be."""
+    """Say that consolidated copies are made again: the caller takes them away, and makes them from the documents."""
     conflicts = sorted(archive.at("metadata-conflict", "metadata-invalid", "metadata-malformed", "metadata-missing"))
-    if not conflicts:
+    if not conflicts or not without_copies(archive.files, archive.version)[1]:
         return archive.files, []
-    files, removed = without_copies(archive.files, archive.version)
     shown = f"{conflicts[0]}" + (f" and {len(conflicts) - 1} more" if len(conflicts) > 1 else "")
     words = f"consolidated the metadata again: the copy was not that of {shown}"
-    rule = archive.nodes[conflicts[0]]["reason"]
-    return files, [Change("consolidation", rule, conflicts[0], words)] if removed else []
+    return archive.files, [Change(CONSOLIDATION, archive.nodes[conflicts[0]]["reason"], conflicts[0], words)]
 
 
 def without_copies(files: Files, version: int) -> tuple[Files, list[str]]:
@@ -212,28 +211,34 @@ def without_copies(files: Files, version: int) -> tuple[Files, list[str]]:
 
 
 def chunk_separator(archive: Archive) -> tuple[Files, list[Change]]:
-    """Correct how the keys of chunks are made, where one way explains all files."""
+    """Correct how the keys of chunks are made, where no file is under such a key, and one way explains all files."""
     files, changes = dict(archive.files), list[Change]()
     name = ".zarray" if archive.version == 2 else ROOT_V3
-    for folder in [folder_of(each) for each in documents(files) if each.rpartition("/")[2] == name]:
+    listed = _keys(files)
+    for folder, keys in listed.items():
         path = path_of(folder)
-        damaged = archive.nodes.get(path, {}).get("facts", {}).get("damaged_chunks", ())
-        if not any(each["reason"] == "misplaced" for each in damaged):
-            continue
         place = f"{folder}/{name}" if folder else name
-        content = document(files, place)
-        counts = [-(-size // length) for size, length in zip(*_grid(archive.nodes[path]), strict=True)]
-        keys = _keys_in(files, folder)
-        fitting = [
-            each for each in _ENCODINGS[archive.version] if keys and all(_is_key(key, each, counts) for key in keys)
-        ]
-        if content is None or not fitting or (len(fitting) > 1 and len(counts) > 1):
+        node = archive.nodes.get(path, {"kind": "group"})
+        content = document(files, place) if node["kind"] == "array" else None
+        found = None if content is None else _other_encoding(content, node, keys, archive.version)
+        if content is None or found is None:
             continue
-        encoding, separator = fitting[0]
-        files[place] = dumped(_with_keys(content, archive.version, encoding, separator))
-        words = f"chunk keys are of the encoding {encoding} with the separator {separator}, as the files are"
+        files[place] = dumped(_with_keys(content, archive.version, *found))
+        words = f"chunk keys are of the encoding {found[0]} with the separator {found[1]}, as the files are"
         changes.append(Change("chunk-separator", "chunk-keys", path, words))
     return files, changes
+
+
+def _other_encoding(content: Document, node: Node, keys: Sequence[str], version: int) -> tuple[str, str] | None:
+    """The one encoding of which all keys are, where none is of that of the document; else None."""
+    counts = [-(-size // length) for size, length in zip(*_grid(node), strict=True)]
+    now = (
+        ("v2", content.get("dimension_separator", ".")) if version == 2 else separator_of(content["chunk_key_encoding"])
+    )
+    if not keys or any(_is_key(key, now, counts) for key in keys):
+        return None
+    fitting = [each for each in _ENCODINGS[version] if all(_is_key(key, each, counts) for key in keys)]
+    return fitting[0] if len(fitting) == 1 or (fitting and len(counts) < 2) else None
 
 
 def _grid(node: Node) -> tuple[Sequence[int], Sequence[int]]:
@@ -241,11 +246,17 @@ def _grid(node: Node) -> tuple[Sequence[int], Sequence[int]]:
     return node["shape"], node["storage"]["chunks"] if shards is None else shards["shape"]
 
 
-def _keys_in(files: Files, folder: str) -> list[str]:
-    """The names of the files below a folder that may be chunks."""
-    prefix = f"{folder}/" if folder else ""
-    names = (name[len(prefix) :] for name in files if name.startswith(prefix))
-    return [name for name in names if not _is_system_file(name) and name not in (ROOT_V3, *_V2_NAMES, COPY_V2)]
+def _keys(files: Files) -> dict[str, list[str]]:
+    """The folders of arrays, and the names of the files below each that may be chunks."""
+    found: dict[str, list[str]] = {folder_of(name): [] for name in documents(files)}
+    for name in files:
+        last = name.rpartition("/")[2]
+        if _is_system_file(name) or last in (ROOT_V3, *_V2_NAMES, COPY_V2):
+            continue
+        folder = next((above for above in _above(name) if above in found), None)
+        if folder is not None:
+            found[folder].append(name[len(folder) + 1 :] if folder else name)
+    return found
 
 
 def _is_key(key: str, encoding: tuple[str, str], counts: Sequence[int]) -> bool:
@@ -284,11 +295,13 @@ def _is_system_file(name: str) -> bool:
     return last in words["system_files"] or last.startswith(tuple(words["system_prefixes"]))
 
 
+CONSOLIDATION = "consolidation"
+
 FILE_FIXES: Mapping[str, FileFix] = {
     "document-text": document_text,
     "named-extensions": named_extensions,
     "group-documents": group_documents,
-    "consolidation": consolidation,
+    CONSOLIDATION: consolidation,
     "chunk-separator": chunk_separator,
     "system-files": system_files,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -82,9 +83,19 @@ def documents(files: Files) -> list[str]:
     return [name for name in files if name.rpartition("/")[2] in DOCUMENTS]
 
 
-def store(files: Files, folder: Path, *, link: bool, only: Callable[[str], bool] = lambda _: True) -> None:
-    """Write files into a new folder; with `link`, those that are kept are linked where the file system can."""
-    folder.mkdir(parents=True)
+def store(
+    files: Files,
+    folder: Path,
+    *,
+    link: bool,
+    own: Path | None = None,
+    only: Callable[[str], bool] = lambda _: True,
+) -> None:
+    """Write files into a folder; those that are kept are linked, with `link`, or where they are in the folder `own`.
+
+    A file system without links gets copies.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     made: set[PurePosixPath] = set()
     for name, content in files.items():
         if not only(name):
@@ -99,16 +110,14 @@ def store(files: Files, folder: Path, *, link: bool, only: Callable[[str], bool]
         elif content.is_symlink():
             path.symlink_to(content.readlink())
         else:
-            _copy(content, path, link=link)
+            _copy(content, path, link=link or (own is not None and own in content.parents))
 
 
 def _copy(source: Path, target: Path, *, link: bool) -> None:
     if link:
-        try:
+        with suppress(OSError):
             os.link(source, target, follow_symlinks=False)
-        except OSError:  # the file system has no links
-            shutil.copyfile(source, target, follow_symlinks=False)
-        return
+            return
     shutil.copyfile(source, target, follow_symlinks=False)
 
 

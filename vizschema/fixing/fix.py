@@ -6,14 +6,15 @@ import os
 import shutil
 import tempfile
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from vizschema.bounds import MEMORY, Begin, Bounds, Reading
 from vizschema.canonical import canonical
-from vizschema.containers.formats import FORMATS
+from vizschema.containers.formats import FORMATS, WRITTEN
+from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.description import Description
 from vizschema.digests import ENTRY
 from vizschema.errors import NotAnArchive, UsageError, VizschemaError
@@ -23,18 +24,21 @@ from vizschema.fixes.plan import Plan, again, is_worse, marked, plan
 from vizschema.fixes.table import table
 from vizschema.fixing.files import Files, files_of, store
 from vizschema.fixing.record import add_record
-from vizschema.fixing.staging import Staged, staged
+from vizschema.fixing.staging import staged
 from vizschema.fixing.values import planned, small_values
-from vizschema.fixing.zarr import write_zarr
+from vizschema.fixing.zarr import Writing
 from vizschema.fixing.zips import equal_members, has_duplicates, pack, top_of, unpack
 from vizschema.measure import Measured, measured
 from vizschema.rules.verdict import Chosen, choose, report_of
 from vizschema.rules.versions import Profile, version_for
 from vizschema.scan.facts import HASH
 from vizschema.text import archive_name, local_path, masked, scheme_of
-from vizschema.writer.forms import FORMS, form_of
+from vizschema.writer.forms import FORMS
 from vizschema.writer.forms.base import Form
 from vizschema.writer.target import Work, exchange, reserved
+
+_ROUNDS = 3
+"""How often files are fixed, since what can be read after one fix may need another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ def fix_by(
             work, folder = None, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vizschema-")))
         else:
             work = stack.enter_context(reserved(destination, overwrite=in_place, whole=in_place))
-            folder = work.folder
+            folder = work.stage
+            folder.mkdir()
         job = _Job(source, reading, spec, asked, folder, link=in_place)
         return job.run(stack, work)
 
@@ -156,10 +161,25 @@ def _destination(source: Path, target: str | os.PathLike[str] | None, *, in_plac
     if target is None:
         return None
     place = Path(target)
+    if os.path.lexists(place) and place.resolve() != source.resolve():
+        raise UsageError("exists already; choose another name, or remove it yourself", path=place)
     if place.resolve().is_relative_to(source.resolve()):
         fix = "pass --in-place to replace the archive"
         raise UsageError(path=place, expected="a target outside the archive", found="one within it", fix=fix)
     return place
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The files of a Zarr archive; in a zip file, below the folder `top` and with the files `beside` it.
+
+    `copies` are the folders of which the consolidated copy is to be made again.
+    """
+
+    files: Files
+    top: str = ""
+    beside: Files = field(default_factory=dict)
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +224,20 @@ class _Job:
             changes += equal_members(source, copy)
             if changes:
                 source, now = copy, self._read(stack, copy)
-        files: Files | None = None
-        top, structure = "", False
+        stored, structure = None, False
         if container["format"] == "zarr":
-            files, top = self._files(source, whole=work is not None)
-            found = staged(files, now.description, self._reading)
-            if found.changes:
+            stored = self._stored(source, whole=work is not None)
+            for _ in range(_ROUNDS):
+                found = staged(stored.files, now.description, self._reading)
+                if not found.changes:
+                    break
                 changes += found.changes
-                files, now, structure = self._with_files(stack, found, now, whole=work is not None)
+                stored = replace(stored, files=found.files, copies=(*stored.copies, *found.copies))
+                if work is None:
+                    now, structure = self._as_staged(now, found.description), found.structure
+                    break
+                stored = self._written(stored, len(changes))
+                now = self._read(stack, self._folder / f"staged_{len(changes)}.zarr")
         planning = plan(
             now.description, again(now.chosen), small_values(now.archive, now.description), structure=structure
         )
@@ -219,7 +245,7 @@ class _Job:
         if work is None or not changes:
             return self._result(first, planning, changes)
         add_record(planning.draft, changes, f"vizschema {version('vizschema')}")
-        self._write(work, now, planning.draft, files, top)
+        self._write(work, now, planning.draft, stored)
         return self._replace(work, first, now, planning, changes)
 
     def _read(self, stack: ExitStack, path: Path) -> _Read:
@@ -232,59 +258,57 @@ class _Job:
         report = replace(report, notes=(*report.notes, *archive.notes))
         return _Read(archive, description, chosen, report)
 
-    def _files(self, source: Path, *, whole: bool) -> tuple[Files, str]:
-        """The files of a Zarr archive, and the folder in a zip file in which it is; `whole` with those of chunks."""
+    def _stored(self, source: Path, *, whole: bool) -> _Stored:
+        """The files of a Zarr archive; of one in a zip file, `whole` with those of chunks."""
         if source.is_dir():
-            return files_of(source), ""
+            return _Stored(files_of(source))
         folder = self._folder / "unpacked"
-        documents = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
-        unpack(source, folder, lambda name: whole or name.rpartition("/")[2] in documents)
+        unpack(source, folder, lambda name: whole or name.rpartition("/")[2] in DOCUMENTS)
         files = files_of(folder)
         top = top_of(files)
-        return {name.removeprefix(top): content for name, content in files.items() if name.startswith(top)}, top
+        inner = {name.removeprefix(top): content for name, content in files.items() if name.startswith(top)}
+        return _Stored(inner, top, {name: content for name, content in files.items() if not name.startswith(top)})
 
-    def _with_files(self, stack: ExitStack, found: Staged, now: _Read, *, whole: bool) -> tuple[Files, _Read, bool]:
-        """The archive with other files: measured again where they are written, else as far as documents tell."""
-        if not whole:
-            chosen = choose(found.description, *self._asked)
-            report = report_of(found.description, now.report.archive, chosen)
-            return found.files, _Read(now.archive, found.description, chosen, report), found.structure
-        folder = self._folder / "staged.zarr"
-        store(found.files, folder, link=True)
-        return files_of(folder), self._read(stack, folder), False
+    def _as_staged(self, now: _Read, description: Description) -> _Read:
+        """The archive as its documents would describe it."""
+        chosen = choose(description, *self._asked)
+        return _Read(now.archive, description, chosen, report_of(description, now.report.archive, chosen))
 
-    def _write(self, work: Work, now: _Read, draft: Draft, files: Files | None, top: str) -> None:
+    def _written(self, stored: _Stored, number: int) -> _Stored:
+        """The same files, written to a folder of their own."""
+        folder = self._folder / f"staged_{number}.zarr"
+        store(stored.files, folder, link=self._link, own=self._folder)
+        return replace(stored, files=files_of(folder))
+
+    def _write(self, work: Work, now: _Read, draft: Draft, stored: _Stored | None) -> None:
         """Write the draft to where it is made."""
-        if files is None:
-            _write_whole(work.made, now, draft, self._form(work.target, now.description))
-            if self._link:
-                shutil.copymode(self._source, work.made)
-            return
-        zipped = self._source.is_file()
-        folder = self._folder / "written" / top if zipped else work.made
-        form = FORMS["zarr-v2" if now.description["container"]["version"] == 2 else "zarr-v3"]
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        link = self._link or any(self._folder in each.parents for each in files.values() if isinstance(each, Path))
-        write_zarr(
-            files,
-            now.description,
-            draft,
-            folder,
-            lambda path: planned(now.archive, now.description, draft, path, form),
-            link=link,
-        )
-        if zipped:
-            pack(self._folder / "written", work.made)
+        form = self._form(work.target, now.description)
+        if stored is None:
+            _write_whole(work.made, now, draft, form)
+        else:
+            zipped = self._source.is_file()
+            packed = self._folder / "written"
+            folder = packed / stored.top if zipped else work.made
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            writing = Writing(stored.files, now.description, draft, stored.copies, self._link, self._folder)
+            writing.to(folder, lambda path: planned(now.archive, now.description, draft, path, form))
+            if zipped:
+                store(stored.beside, packed, link=False, own=self._folder)
+                pack(packed, work.made)
+        if self._link and self._source.is_file():
+            shutil.copymode(self._source, work.made)
 
     def _form(self, target: Path, description: Description) -> Form:
         """The form of the container that the archive is in; raises `UsageError` for a target of another one."""
-        format_ = next(each for each in FORMATS if each.name == description["container"]["format"])
-        form = FORMS[next(iter(format_.writers))]
-        if target != self._source and target.suffix.lower() not in (*format_.suffixes, *format_.other_suffixes):
-            other = form_of(target, None)
+        container = description["container"]
+        format_ = next(each for each in FORMATS if (each.name, each.store) == (container["format"], container["store"]))
+        suffixes = (*format_.suffixes, *format_.other_suffixes)
+        others = {each for each in WRITTEN if each not in suffixes}
+        if target.suffix.lower() in others:
             fix = "convert the fixed archive with `vizschema convert`"
-            raise UsageError(path=target, expected=f"a target in {form.name}", found=other.name, fix=fix)
-        return form
+            raise UsageError(path=target, expected=f"a target like *{suffixes[0]}", found=target.suffix, fix=fix)
+        names = list(format_.writers)
+        return FORMS[next((name for name in names if f"v{container['version']}" in name), names[0])]
 
     def _replace(self, work: Work, first: _Read, now: _Read, planning: Plan, changes: list[Change]) -> Fixed:
         """Prove what was made, and put it at the target."""
@@ -323,19 +347,23 @@ class _Job:
 
 def _left(report: Report, blocked: str | None) -> tuple[tuple[Finding, str], ...]:
     entries = table()
-    return tuple((finding, blocked or entries.why_left(finding.rule)) for finding in report.findings)
+    return tuple(
+        (finding, blocked if blocked and entries.of(finding.rule) else entries.why_left(finding.rule))
+        for finding in report.findings
+    )
 
 
 def _write_whole(target: Path, now: _Read, draft: Draft, form: Form) -> None:
     """Write every node of a draft, in a container that is one file."""
-    groups = {path: node["attributes"] for path, node in draft.nodes.items() if node["kind"] == "group"}
-    paths = [path for path, node in draft.nodes.items() if node["kind"] == "array"]
+    nodes = dict(sorted(draft.nodes.items()))  # a group before what is in it
+    groups = {path: node["attributes"] for path, node in nodes.items() if node["kind"] == "group"}
+    paths = [path for path, node in nodes.items() if node["kind"] == "array"]
     arrays = {path: planned(now.archive, now.description, draft, path, form) for path in paths}
     with closing(form.begin(target)) as writer:
         writer.outline(groups, arrays)
-        for path in sorted(groups):
+        for path in groups:
             writer.group(path, groups[path])
-        for path in sorted(arrays):
+        for path in arrays:
             writer.array(path, arrays[path])
         writer.finish()
 

@@ -14,7 +14,7 @@ from vizschema.description import Description, Node, complete
 from vizschema.errors import NotAnArchive
 from vizschema.fixes.draft import Change
 from vizschema.fixes.table import table
-from vizschema.fixing.documents import FILE_FIXES, Archive
+from vizschema.fixing.documents import CONSOLIDATION, FILE_FIXES, Archive, without_copies
 from vizschema.fixing.files import Files, folder_of, store
 from vizschema.measure import measured
 
@@ -25,11 +25,15 @@ _HELD = 1000
 
 @dataclass(slots=True)
 class Staged:
-    """Files after the fixes that change them, what was changed, and the description; `structure` where facts lack."""
+    """Files after the fixes that change them, what was changed, and the description; `structure` where facts lack.
+
+    `copies` are the folders whose consolidated copies were taken away, and are to be made again.
+    """
 
     files: Files
     description: Description
     changes: list[Change] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
     structure: bool = False
 
 
@@ -37,16 +41,30 @@ def staged(files: Files, description: Description, reading: Reading) -> Staged:
     """The files with every fix that helps: fewer nodes cannot be read, and those that could be are the same."""
     found = Staged(files, description)
     for name in table().fixes:
-        if name not in FILE_FIXES:
-            continue
-        archive = Archive(found.files, found.description["nodes"], description["container"]["version"])
-        changed, changes = FILE_FIXES[name](archive)
-        after = _described(changed, found.description, reading) if changes else None
+        if name in FILE_FIXES:
+            found = _tried(name, found, reading)
+    return found
+
+
+def _tried(name: str, found: Staged, reading: Reading) -> Staged:
+    """The files with one fix, where it helps; with consolidated copies made again where it helps only then."""
+    version = found.description["container"]["version"]
+    changed, changes = FILE_FIXES[name](Archive(found.files, found.description["nodes"], version))
+    plain, copies = without_copies(changed, version)
+    trials = [(plain, copies)] if name == CONSOLIDATION else [(changed, list[str]()), (plain, copies)]
+    for trial, gone in trials if changes else ():
+        after = _described(trial, found.description, reading)
         if after is not None and _helps(name, found.description, after):
             lacking = any(node["kind"] == "array" and "facts" not in node for node in after["nodes"].values())
-            structure = found.structure or (lacking and description["values"] == "read")
-            found = Staged(changed, after, [*found.changes, *changes], structure)
+            structure = found.structure or (lacking and after["values"] == "read")
+            again = [_again(changes[0])] if gone and name != CONSOLIDATION else []
+            return Staged(trial, after, [*found.changes, *changes, *again], [*found.copies, *gone], structure)
     return found
+
+
+def _again(change: Change) -> Change:
+    """That the consolidated copy is made again, since another document changed."""
+    return Change(CONSOLIDATION, change.rule, change.path, "consolidated the metadata again, since this node changed")
 
 
 def _helps(name: str, before: Description, after: Description) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +24,42 @@ Plan = Callable[[str], PlannedArray]
 """An array of a draft, by its path there, ready to be written."""
 
 
-def write_zarr(
-    files: Files, description: Description, draft: Draft, target: Path, planned: Plan, *, link: bool
-) -> None:
-    """Write the archive of `files`, which `description` describes, to `target` as the draft has it."""
-    version = description["container"]["version"]
-    files, copies = without_copies(files, version)
-    here = {path_of(folder_of(name)): folder_of(name) for name in documents(files)}
-    new_paths = draft.new_paths
-    gone = {here[path] for path in description["nodes"].keys() - new_paths.keys() if path in here}
-    files = _moved(files, gone, new_paths)
-    folders = {path_of(folder): folder for folder in (_moved_folder(each, new_paths) for each in here.values())}
-    for path, node in draft.nodes.items():
-        if node["kind"] in ("group", "array"):
-            before = description["nodes"].get(draft.origin.get(path, ""))
-            files.update(_edited(files, folders.get(path, path[1:]), before, node, version))
-    scratch = target.with_name(f"{target.name}.arrays")
-    for path in sorted(draft.recut):
-        files = _cut_anew(files, folders[path], planned(path), version, scratch / str(len(files)))
-    store(files, target, link=link)
-    shutil.rmtree(scratch, ignore_errors=True)
-    for folder in copies:
-        place = target / _moved_folder(folder, new_paths)
-        if place.is_dir():
-            consolidate(place, version)
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """An archive of `files`, which `description` describes, that is written as the draft has it.
+
+    The folders in `copies` had consolidated copies, which are made again, as those that are there. Files are linked
+    with `link`, and where they are in the folder `own`.
+    """
+
+    files: Files
+    description: Description
+    draft: Draft
+    copies: Sequence[str]
+    link: bool
+    own: Path
+
+    def to(self, target: Path, planned: Plan) -> None:
+        """Write it to `target`, which must not exist; `planned` gives the arrays that are stored anew."""
+        version, draft = self.description["container"]["version"], self.draft
+        files, there = without_copies(self.files, version)
+        here = {path_of(folder_of(name)): folder_of(name) for name in documents(files)}
+        new_paths = draft.new_paths
+        gone = {here[path] for path in self.description["nodes"].keys() - new_paths.keys() if path in here}
+        files = _moved(files, gone, new_paths)
+        folders = {path_of(folder): folder for folder in (_moved_folder(each, new_paths) for each in here.values())}
+        for path, node in draft.nodes.items():
+            if node["kind"] in ("group", "array"):
+                before = self.description["nodes"].get(draft.origin.get(path, ""))
+                files.update(_edited(files, folders.get(path, path[1:]), before, node, version))
+        for number, path in enumerate(sorted(draft.recut)):
+            scratch = self.own / f"array_{number}.zarr"
+            files = _cut_anew(files, folders[path], planned(path), version, scratch)
+        store(files, target, link=self.link, own=self.own)
+        for folder in {*self.copies, *there}:
+            place = target / _moved_folder(folder, new_paths)
+            if place.is_dir():
+                consolidate(place, version)
 
 
 def _moved_folder(folder: str, new_paths: Mapping[str, str]) -> str:
@@ -115,7 +127,6 @@ def _edited(files: Files, folder: str, before: Node | None, node: Node, version:
 
 def _cut_anew(files: Files, folder: str, planned: PlannedArray, version: int, scratch: Path) -> Files:
     """The files with those of one array written anew; its attributes stay as they are stored."""
-    scratch.parent.mkdir(parents=True, exist_ok=True)
     form = FORMS["zarr-v2" if version == 2 else "zarr-v3"]
     with closing(form.begin(scratch)) as writer:
         writer.group("/", {})

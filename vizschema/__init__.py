@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from vizschema.recording.outputs import from_outputs, to_cache
     from vizschema.recording.record import record
     from vizschema.recording.recording import Recording
+    from vizschema.rules.fixes.draft import Change
     from vizschema.validation import validate
     from vizschema.writer.convert import Converted, convert
     from vizschema.writer.create import create
+    from vizschema.writer.fixing.fix import Fixed, fix
     from vizschema.writer.growing import Slot
     from vizschema.writer.join import join
     from vizschema.writer.plan import Array
@@ -66,6 +68,8 @@ _NAMES = {
         "UsageError VizschemaError"
     ),
     "vizschema.findings": "Accepted Finding Question Report Rule",
+    "vizschema.rules.fixes.draft": "Change",
+    "vizschema.writer.fixing.fix": "Fixed fix",
     "vizschema.fleet.many": "validate_many",
     "vizschema.migration.migrate": "migrate",
     "vizschema.migration.result": "Migrated",
@@ -92,11 +96,13 @@ __all__ = [
     "Archive",
     "Array",
     "Bounds",
+    "Change",
     "Comparison",
     "Converted",
     "Cost",
     "Damaged",
     "Finding",
+    "Fixed",
     "Interrupted",
     "Leftover",
     "Limits",

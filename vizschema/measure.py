@@ -115,6 +115,14 @@ def measured(path: str | os.PathLike[str], reading: Reading, *, values: bool = T
         yield Measured(description, (), scanned, drawn, taken, weighed)
 
 
+def closed_in(description: Description) -> frozenset[str]:
+    """The paths of the arrays in codecs that are not decoded here: no value of them is read."""
+    from vizschema.containers.formats import undecoded
+
+    nodes, container = description["nodes"].items(), description["container"]
+    return frozenset(path for path, node in nodes if node["kind"] == "array" and undecoded(container, node))
+
+
 def _selectable(container: Container, path: str) -> Any:
     """The array at `path`, to be indexed."""
     from vizschema.reader.selection import Kept, Selectable

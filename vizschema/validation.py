@@ -10,7 +10,7 @@ from vizschema.bounds import MEMORY, Begin, Bounds, Reading
 from vizschema.description import Description
 from vizschema.errors import SpecError, VizschemaError
 from vizschema.findings import Report
-from vizschema.measure import measured
+from vizschema.measure import closed_in, measured
 from vizschema.rules.verdict import BASE_PROFILE, Chosen, choose, report_of
 from vizschema.rules.versions import Profile, version_for
 from vizschema.text import archive_name, local_path
@@ -103,9 +103,9 @@ def judged(
         )
     report = report_of(description, archive, chosen)
     if report.findings:
-        from vizschema.fixes.plan import marked
+        from vizschema.rules.fixes.plan import marked
 
-        report = marked(report, description, chosen)
+        report = marked(report, description, chosen, closed_in(description))
     report = replace(report, notes=(*report.notes, *notes))
     if not digest:
         return report

@@ -72,7 +72,7 @@ def test_the_schema_turns_down_what_is_no_report(change: dict[str, Any]) -> None
 def test_the_whole_report_of_one_archive() -> None:
     document = rendered(report(finding("axes-named", "/a/x")))
     assert document == {
-        "report_version": "1.0.0",
+        "report_version": "1.1.0",
         "vizschema": vizschema.__version__,
         "exit_code": 1,
         "archives": [

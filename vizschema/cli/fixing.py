@@ -11,11 +11,11 @@ from vizschema.cli.hints import hints
 from vizschema.cli.progress import bar
 from vizschema.errors import UsageError, reported_as_bug
 from vizschema.findings import Finding
-from vizschema.fixes.draft import Change
-from vizschema.fixing.fix import Fixed, fix_by
 from vizschema.report.options import terminal_width
 from vizschema.report.text import wrapped
+from vizschema.rules.fixes.draft import Change
 from vizschema.text import count, escape_text, local_path
+from vizschema.writer.fixing.fix import Fixed, fix_by
 
 _SHOWN = 3
 

@@ -20,7 +20,7 @@ from vizschema.report.html_style import STYLE
 from vizschema.report.html_tree import Archive, gallery, tree
 from vizschema.report.options import Options
 from vizschema.report.tally import Tally
-from vizschema.report.text import grounds, passed
+from vizschema.report.text import by_command, grounds, passed
 from vizschema.text import count
 
 PICTURED = 20
@@ -171,6 +171,9 @@ def _rule(archive: Archive, group: Sequence[Finding], options: Options) -> Itera
     yield f'<h3><span class="{first.weight}">{first.weight}{configured}</span> {rule}</h3>'
     yield f"<p>{_prose(first.title)}</p>"
     yield f"<p><strong>Fix:</strong> {_prose(first.fix)}</p>"
+    command = by_command(group)
+    if command is not None:
+        yield f"<p>{_prose(command)}</p>"
     yield f"<details{' open' if len(group) <= _OPEN else ''}>"
     yield f"<summary>{count(len(group), 'place')}</summary>"
     yield "<ul>"

@@ -13,7 +13,7 @@ from vizschema.report.options import Options, overall_exit_code
 from vizschema.report.tally import Tally
 from vizschema.text import escape_text
 
-REPORT_VERSION = "1.0.0"
+REPORT_VERSION = "1.1.0"
 
 
 def render(reports: Iterable[Report], options: Options) -> Iterator[str]:
@@ -101,4 +101,5 @@ def _finding(finding: Finding) -> dict[str, str]:
         "found": escape_text(finding.found),
         "title": finding.title,
         "fix": finding.fix,
+        "fixable": finding.fixable,
     }

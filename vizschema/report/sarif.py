@@ -85,6 +85,7 @@ def _results(report: Report, rules: list[str]) -> Iterator[dict[str, Any]]:
             "message": {"text": escape_text(f"{finding.message}. Fix: {finding.fix}")},
             "locations": [_location(report.archive, finding)],
             "partialFingerprints": {"vizschemaFinding/v1": _fingerprint(report.archive, finding)},
+            "properties": {"fixable": finding.fixable},
         }
         if accepted is not None:
             justification = f"{accepted.by}: {escape_text(accepted.reason)}"

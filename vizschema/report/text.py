@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -201,6 +201,20 @@ def _rule(group: list[Finding], options: Options) -> Iterator[str]:
             yield f"    …{more}"
     if first.fix:
         yield wrap(f"fix: {first.fix}", "    ", "      ")
+    command = by_command(group)
+    if command is not None:
+        yield wrap(command, "    ", "      ")
+
+
+def by_command(group: Sequence[Finding]) -> str | None:
+    """In words whether `vizschema fix` fixes these findings of one rule; None where it fixes none of them."""
+    states = Counter(finding.fixable for finding in group)
+    if states["maybe"]:
+        return "`vizschema fix` may do this: run it to see"
+    if not states["yes"]:
+        return None
+    part = "" if states["yes"] == len(group) else f" at {states['yes']} of {count(len(group), 'place')}"
+    return f"`vizschema fix` does this{part}"
 
 
 def passed(tally: Tally) -> str:

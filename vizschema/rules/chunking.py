@@ -1,4 +1,4 @@
-"""How an array is cut where nobody chose chunks: by the layout of a version, from path, shape and axes alone."""
+"""How an array is cut without chosen chunks: by the layout of a version, from path, shape and axes alone."""
 
 from __future__ import annotations
 

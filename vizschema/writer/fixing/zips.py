@@ -15,8 +15,8 @@ from vizschema.containers.values import ChunkDamaged
 from vizschema.containers.zips.directory import DEFLATED, Member
 from vizschema.containers.zips.members import Zip
 from vizschema.errors import UsageError
-from vizschema.fixes.draft import Change
-from vizschema.fixing.files import LIMITS, Files
+from vizschema.rules.fixes.draft import Change
+from vizschema.writer.fixing.files import LIMITS, Files
 
 _SPARE, _DENSEST = 1 << 30, 16
 """Bytes that the members of a zip file may unpack to: these, and so many times its size."""

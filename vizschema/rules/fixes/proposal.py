@@ -9,7 +9,7 @@ from typing import Any
 
 from vizschema.description import Description
 from vizschema.findings import Finding
-from vizschema.fixes.draft import Draft
+from vizschema.rules.fixes.draft import Draft
 from vizschema.rules.versions import Profile
 
 _BETWEEN = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -31,7 +31,8 @@ class Proposal:
 class Context:
     """What a fix may look at: the draft, its description, what it is judged by, and the words of the table of fixes.
 
-    `values` are those of small arrays, as JSON, by their paths in the archive; None where none were read.
+    `values` are those of small arrays, as JSON, by their paths in the archive; None where none were read. `closed` are
+    the paths of the arrays in codecs that are not decoded.
     """
 
     draft: Draft
@@ -39,6 +40,7 @@ class Context:
     profile: Profile
     words: Mapping[str, Any]
     values: Mapping[str, Any] | None = None
+    closed: frozenset[str] = frozenset()
 
     @property
     def nodes(self) -> Mapping[str, Any]:

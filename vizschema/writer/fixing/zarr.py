@@ -1,4 +1,4 @@
-"""A draft written as a Zarr folder: files are kept as they are, but for documents that change and arrays cut anew."""
+"""A draft written as a Zarr folder: files are kept, but for documents that change and arrays that are stored again."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from vizschema.containers.base import Document
 from vizschema.description import Description, Node
 from vizschema.errors import UsageError
-from vizschema.fixes.draft import Draft
-from vizschema.fixing.documents import ROOT_V3, without_copies
-from vizschema.fixing.files import Files, document, documents, dumped, files_of, folder_of, path_of, store
+from vizschema.rules.fixes.draft import Draft
+from vizschema.writer.fixing.documents import ROOT_V3, without_copies
+from vizschema.writer.fixing.files import Files, document, documents, dumped, files_of, folder_of, path_of, store
 from vizschema.writer.forms import FORMS
 from vizschema.writer.forms.base import PlannedArray
 from vizschema.writer.forms.zarr_documents import consolidate
@@ -29,7 +29,7 @@ class Writing:
     """An archive of `files`, which `description` describes, that is written as the draft has it.
 
     The folders in `copies` had consolidated copies, which are made again, as those that are there. Files are linked
-    with `link`, and where they are in the folder `own`.
+    with `link`, and where they are in the folder `own`. Arrays are written below `scratch` first.
     """
 
     files: Files
@@ -38,9 +38,10 @@ class Writing:
     copies: Sequence[str]
     link: bool
     own: Path
+    scratch: Path
 
     def to(self, target: Path, planned: Plan) -> None:
-        """Write it to `target`, which must not exist; `planned` gives the arrays that are stored anew."""
+        """Write it to `target`, which must not exist; `planned` gives the arrays that are stored again."""
         version, draft = self.description["container"]["version"], self.draft
         files, there = without_copies(self.files, version)
         here = {path_of(folder_of(name)): folder_of(name) for name in documents(files)}
@@ -53,7 +54,8 @@ class Writing:
                 before = self.description["nodes"].get(draft.origin.get(path, ""))
                 files.update(_edited(files, folders.get(path, path[1:]), before, node, version))
         for number, path in enumerate(sorted(draft.recut)):
-            scratch = self.own / f"array_{number}.zarr"
+            scratch = self.scratch / f"array_{number}.zarr"
+            scratch.parent.mkdir(exist_ok=True)
             files = _cut_anew(files, folders[path], planned(path), version, scratch)
         store(files, target, link=self.link, own=self.own)
         for folder in {*self.copies, *there}:
@@ -126,7 +128,7 @@ def _edited(files: Files, folder: str, before: Node | None, node: Node, version:
 
 
 def _cut_anew(files: Files, folder: str, planned: PlannedArray, version: int, scratch: Path) -> Files:
-    """The files with those of one array written anew; its attributes stay as they are stored."""
+    """The files with those of one array written again; its attributes stay as they are stored."""
     form = FORMS["zarr-v2" if version == 2 else "zarr-v3"]
     with closing(form.begin(scratch)) as writer:
         writer.group("/", {})

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from vizschema.containers.formats import undecoded
 from vizschema.description import ITEM_BYTES, Description, Node, join
 from vizschema.findings import Finding
-from vizschema.fixes.draft import item_bytes
-from vizschema.fixes.proposal import Context, Proposal, tokens_of
 from vizschema.rules import versions
 from vizschema.rules.chunking import default_chunks
+from vizschema.rules.fixes.draft import item_bytes
+from vizschema.rules.fixes.proposal import Context, Proposal, tokens_of
 
 MOST_VALUES = 1024
 """Values of an array that becomes an attribute."""
@@ -57,7 +56,7 @@ def _readable(context: Context, path: str) -> Node | None:
     if node["kind"] != "array" or node["storage"] is None or node["dtype"] not in ITEM_BYTES:
         return None
     whole = not facts.get("damaged_chunks") and not facts.get("absent_chunks")
-    return node if whole and not undecoded(context.description["container"], node) else None
+    return node if whole and context.draft.origin[path] not in context.closed else None
 
 
 def _recut(context: Context, path: str, shape: tuple[int, ...]) -> Proposal:
@@ -92,7 +91,7 @@ def _value(context: Context, path: str) -> Any:
         if None in inner.values() or inner.keys() & node["attributes"].keys():
             return None
         return {**node["attributes"], **inner}
-    if not _is_small(context.description, node):
+    if not _is_small(node) or (node["dtype"] != "string" and context.draft.origin[path] in context.closed):
         return None
     if context.values is not None:
         return context.values.get(context.draft.origin[path])
@@ -104,18 +103,17 @@ def small_arrays(description: Description) -> list[str]:
     """The arrays of which the values are needed, since they may become attributes."""
     below = f"{_METADATA}/"
     nodes = description["nodes"].items()
-    return [path for path, node in nodes if path.startswith(below) and _is_small(description, node)]
+    return [path for path, node in nodes if path.startswith(below) and _is_small(node)]
 
 
-def _is_small(description: Description, node: Node) -> bool:
-    """Whether a node is an array of so few values, of such types, that it can be an attribute, and can be read."""
+def _is_small(node: Node) -> bool:
+    """Whether a node is an array of so few values, of such types, that it can be an attribute."""
     if node["kind"] != "array" or node["attributes"] or node.get("unsupported") or len(node["shape"]) > 1:
         return False
     facts = node.get("facts", {})
     if node["dtype"] not in _IN_JSON or facts.get("damaged_chunks") or facts.get("non_finite"):
         return False
-    few = sum(node["shape"]) <= MOST_VALUES and node["bytes"] <= MOST_BYTES
-    return few and (node["dtype"] == "string" or not undecoded(description["container"], node))
+    return sum(node["shape"]) <= MOST_VALUES and node["bytes"] <= MOST_BYTES
 
 
 def _members(context: Context, path: str) -> list[str]:

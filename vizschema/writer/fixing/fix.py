@@ -17,22 +17,22 @@ from vizschema.containers.formats import FORMATS, WRITTEN
 from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.description import Description
 from vizschema.digests import ENTRY
-from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.errors import Interrupted, NotAnArchive, UsageError, VizschemaError
 from vizschema.findings import Finding, Report
-from vizschema.fixes.draft import Change, Draft
-from vizschema.fixes.plan import Plan, again, is_worse, marked, plan
-from vizschema.fixes.table import table
-from vizschema.fixing.files import Files, files_of, store
-from vizschema.fixing.record import add_record
-from vizschema.fixing.staging import staged
-from vizschema.fixing.values import planned, small_values
-from vizschema.fixing.zarr import Writing
-from vizschema.fixing.zips import equal_members, has_duplicates, pack, top_of, unpack
-from vizschema.measure import Measured, measured
+from vizschema.measure import Measured, closed_in, measured
+from vizschema.rules.fixes.draft import Change, Draft
+from vizschema.rules.fixes.plan import FIXES, Plan, again, is_worse, marked, plan
+from vizschema.rules.fixes.table import table
 from vizschema.rules.verdict import Chosen, choose, report_of
 from vizschema.rules.versions import Profile, version_for
 from vizschema.scan.facts import HASH
 from vizschema.text import archive_name, local_path, masked, scheme_of
+from vizschema.writer.fixing.files import Files, files_of, store
+from vizschema.writer.fixing.record import add_record
+from vizschema.writer.fixing.staging import staged
+from vizschema.writer.fixing.values import planned, small_values
+from vizschema.writer.fixing.zarr import Writing
+from vizschema.writer.fixing.zips import equal_members, has_duplicates, pack, top_of, unpack
 from vizschema.writer.forms import FORMS
 from vizschema.writer.forms.base import Form
 from vizschema.writer.target import Work, exchange, reserved
@@ -212,48 +212,74 @@ class _Job:
 
     def run(self, stack: ExitStack, work: Work | None) -> Fixed:
         """Fix the archive, or say what would be fixed where there is no `work`."""
-        first = now = self._read(stack, self._source)
-        source, changes = self._source, list[Change]()
-        container = first.description["container"]
-        if (
-            source.is_file()
-            and (container["format"] == "npz" or container["store"] == "zip")
-            and has_duplicates(source)
-        ):
-            copy = self._folder / f"unique{source.suffix}"
-            changes += equal_members(source, copy)
-            if changes:
-                source, now = copy, self._read(stack, copy)
-        stored, structure = None, False
-        if container["format"] == "zarr":
-            stored = self._stored(source, whole=work is not None)
-            for _ in range(_ROUNDS):
-                found = staged(stored.files, now.description, self._reading)
-                if not found.changes:
-                    break
-                changes += found.changes
-                stored = replace(stored, files=found.files, copies=(*stored.copies, *found.copies))
-                if work is None:
-                    now, structure = self._as_staged(now, found.description), found.structure
-                    break
-                stored = self._written(stored, len(changes))
-                now = self._read(stack, self._folder / f"staged_{len(changes)}.zarr")
-        planning = plan(
-            now.description, again(now.chosen), small_values(now.archive, now.description), structure=structure
-        )
-        changes += planning.changes
-        if work is None or not changes:
-            return self._result(first, planning, changes)
-        add_record(planning.draft, changes, f"vizschema {version('vizschema')}")
-        self._write(work, now, planning.draft, stored)
-        return self._replace(work, first, now, planning, changes)
+        first = self._read(stack, self._source)
+        now, source, changes = self._unique(stack, first)
+        stored, blocked, structure = None, None, False
+        if now.description["container"].get("readings"):
+            blocked = "readers of the container disagree about it: which reading is right is unknown"
+        elif now.description["container"]["format"] == "zarr":
+            try:
+                stored = self._stored(source, whole=work is not None)
+            except UsageError as error:
+                blocked = error.reason
+        if stored is not None:
+            now, stored, structure = self._staged(stack, now, stored, changes, whole=work is not None)
+        without = frozenset(FIXES) if blocked else frozenset[str]()
+        values = small_values(now.archive, now.description)
+        while True:
+            closed = closed_in(now.description)
+            planning = plan(now.description, again(now.chosen), closed, values, structure=structure, without=without)
+            planning.blocked = blocked or planning.blocked
+            made = [*changes, *planning.changes]
+            if work is None or not made:
+                return self._result(first, planning, made)
+            add_record(planning.draft, made, f"vizschema {version('vizschema')}")
+            self._write(work, now, planning.draft, stored)
+            bad = self._worse(stack, work, now, planning)
+            if not bad:
+                return self._replace(work, first, now, planning, made)
+            without |= bad
+            _remove(work.made)
+
+    def _unique(self, stack: ExitStack, first: _Read) -> tuple[_Read, Path, list[Change]]:
+        """The archive without equal members of a zip file, where it is, and that change."""
+        container, source = first.description["container"], self._source
+        zipped = source.is_file() and (container["format"] == "npz" or container["store"] == "zip")
+        if not zipped or not has_duplicates(source):
+            return first, source, []
+        copy = self._folder / f"unique{source.suffix}"
+        changes = equal_members(source, copy)
+        return (self._read(stack, copy), copy, changes) if changes else (first, source, [])
+
+    def _staged(
+        self, stack: ExitStack, now: _Read, stored: _Stored, changes: list[Change], *, whole: bool
+    ) -> tuple[_Read, _Stored, bool]:
+        """The archive after fixes of its files, which are added to `changes`; whether facts of it are lacking.
+
+        With `whole`, the files are written and measured again; else what their documents say is described.
+        """
+        for number in range(_ROUNDS):
+            found = staged(stored.files, now.description, self._reading)
+            if not found.changes:
+                break
+            changes += found.changes
+            stored = replace(stored, files=found.files, copies=(*stored.copies, *found.copies))
+            if not whole:
+                return self._as_staged(now, found.description), stored, found.structure
+            folder = self._folder / f"staged_{number}.zarr"
+            store(stored.files, folder, link=self._link, own=self._folder)
+            stored = replace(stored, files=files_of(folder))
+            now = self._read(stack, folder)
+        return now, stored, False
 
     def _read(self, stack: ExitStack, path: Path) -> _Read:
         archive = stack.enter_context(measured(path, self._reading))
         chosen = choose(archive.description, *self._asked)
         description = archive.with_values((*chosen.profile.facts, ENTRY))
+        if description["values"] == "partial":
+            raise Interrupted("interrupted: nothing was written", path=path)
         if description["values"] != "read":
-            raise VizschemaError("was interrupted; nothing was written", path=path)
+            raise NotAnArchive(f"its values cannot be read: {'; '.join(archive.notes)}", path=self._source)
         report = report_of(description, archive_name(os.fspath(self._source)), chosen)
         report = replace(report, notes=(*report.notes, *archive.notes))
         return _Read(archive, description, chosen, report)
@@ -274,12 +300,6 @@ class _Job:
         chosen = choose(description, *self._asked)
         return _Read(now.archive, description, chosen, report_of(description, now.report.archive, chosen))
 
-    def _written(self, stored: _Stored, number: int) -> _Stored:
-        """The same files, written to a folder of their own."""
-        folder = self._folder / f"staged_{number}.zarr"
-        store(stored.files, folder, link=self._link, own=self._folder)
-        return replace(stored, files=files_of(folder))
-
     def _write(self, work: Work, now: _Read, draft: Draft, stored: _Stored | None) -> None:
         """Write the draft to where it is made."""
         form = self._form(work.target, now.description)
@@ -287,10 +307,11 @@ class _Job:
             _write_whole(work.made, now, draft, form)
         else:
             zipped = self._source.is_file()
-            packed = self._folder / "written"
+            scratch = Path(tempfile.mkdtemp(dir=self._folder))
+            packed = scratch / "written"
             folder = packed / stored.top if zipped else work.made
             folder.parent.mkdir(parents=True, exist_ok=True)
-            writing = Writing(stored.files, now.description, draft, stored.copies, self._link, self._folder)
+            writing = Writing(stored.files, now.description, draft, stored.copies, self._link, self._folder, scratch)
             writing.to(folder, lambda path: planned(now.archive, now.description, draft, path, form))
             if zipped:
                 store(stored.beside, packed, link=False, own=self._folder)
@@ -310,16 +331,22 @@ class _Job:
         names = list(format_.writers)
         return FORMS[next((name for name in names if f"v{container['version']}" in name), names[0])]
 
+    def _worse(self, stack: ExitStack, work: Work, now: _Read, planning: Plan) -> frozenset[str]:
+        """The fixes after which the archive that was made is worse than before; none where it is not."""
+        self._made = self._read(stack, work.made)
+        before, after = now.report.findings, self._made.report.findings
+        if not is_worse(before, after):
+            return frozenset()
+        known = {(finding.rule, finding.path) for finding in before}
+        places = {finding.path for finding in after if (finding.rule, finding.path) not in known}
+        origins = {planning.draft.origin.get(place, place) for place in places}
+        near = frozenset(change.fix for change in planning.changes if change.path in origins)
+        return near or frozenset(change.fix for change in planning.changes)
+
     def _replace(self, work: Work, first: _Read, now: _Read, planning: Plan, changes: list[Change]) -> Fixed:
         """Prove what was made, and put it at the target."""
-        with ExitStack() as stack:
-            made = self._read(stack, work.made)
+        made = self._made
         arrays = _prove(first, now, made, planning.draft)
-        if is_worse(now.report.findings, made.report.findings):
-            rules = sorted({each.rule for each in made.report.errors} - {each.rule for each in now.report.errors})
-            raise VizschemaError(
-                f"not fixed: it would break {', '.join(rules) or 'a rule'}; please report it", path=self._source
-            )
         exchange(work, work.made)
         after = replace(made.report, archive=archive_name(os.fspath(work.target)))
         return Fixed(
@@ -342,7 +369,15 @@ class _Job:
 
     @staticmethod
     def _marked(first: _Read) -> Report:
-        return marked(first.report, first.description, first.chosen)
+        return marked(first.report, first.description, first.chosen, closed_in(first.description))
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder with all in it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _left(report: Report, blocked: str | None) -> tuple[tuple[Finding, str], ...]:

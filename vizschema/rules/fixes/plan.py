@@ -10,20 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vizschema.containers.formats import undecoded
 from vizschema.description import ITEM_BYTES, Description, Node
 from vizschema.findings import Finding, Fixable, Report
-from vizschema.fixes import attributes, axes, names, storage
-from vizschema.fixes.draft import Change, Draft
-from vizschema.fixes.proposal import Context, Proposal, Propose
-from vizschema.fixes.table import Entry, table
+from vizschema.rules.fixes import attributes, axes, names, storage
+from vizschema.rules.fixes.draft import Change, Draft
+from vizschema.rules.fixes.proposal import Context, Proposal, Propose
+from vizschema.rules.fixes.table import Entry, table
 from vizschema.rules.verdict import Chosen, choose, report_of
 
 Choose = Callable[[Description], Chosen]
 """What a description is judged by."""
 
 MOST_NODES = 20_000
-"""Nodes up to which it is looked for what can be fixed, where nobody asked for a fix."""
+"""Nodes up to which it is looked for what can be fixed, without a request for a fix."""
 
 _ROUNDS = 4
 _SINGLY = 64
@@ -62,6 +61,7 @@ class Plan:
     choose: Choose
     structure: bool
     values: Mapping[str, Any] | None = None
+    closed: frozenset[str] = frozenset()
     changes: list[Change] = field(default_factory=list)
     blocked: str | None = None
     before: Sequence[Finding] = ()
@@ -88,15 +88,22 @@ def _moved(path: str, new_paths: Mapping[str, str]) -> str:
 
 
 def plan(
-    description: Description, choose: Choose, values: Mapping[str, Any] | None = None, *, structure: bool = False
+    description: Description,
+    choose: Choose,
+    closed: frozenset[str],
+    values: Mapping[str, Any] | None = None,
+    *,
+    structure: bool = False,
+    without: frozenset[str] = frozenset(),
 ) -> Plan:
     """What can be fixed of the archive of a description; with `structure`, its facts are not looked at.
 
-    `values` are those of `small_arrays`, as JSON; without them, it is not known whether these can be read.
+    `closed` are the arrays in codecs that are not decoded. `values` are those of `small_arrays`, as JSON; without them,
+    it is not known whether these can be read. Fixes of the names in `without` are left out.
     """
-    found = Plan(Draft.of(description), choose, structure, values)
-    _Planner(found).run()
-    found.blocked = blocked(found.draft)
+    found = Plan(Draft.of(description), choose, structure, values, closed)
+    _Planner(found, without).run()
+    found.blocked = blocked(found.draft, closed)
     if found.blocked is not None:
         found.draft, found.changes = Draft.of(description), []
     structure = found.structure = structure or found.draft.stale
@@ -105,7 +112,7 @@ def plan(
     return found
 
 
-def blocked(draft: Draft) -> str | None:
+def blocked(draft: Draft, closed: frozenset[str]) -> str | None:
     """In words why an archive cannot be written again without a loss; None where it can.
 
     The files of a Zarr archive are kept as they are, so that only what readers disagree about is in the way.
@@ -118,13 +125,13 @@ def blocked(draft: Draft) -> str | None:
     if container["format"] == "zarr":
         return None
     for path, node in draft.nodes.items():
-        why = _lost(container, node)
+        why = _lost(node, closed=draft.origin.get(path) in closed)
         if why is not None:
             return f"a file of this container is written as a whole, and {path} cannot be: {why}"
     return None
 
 
-def _lost(container: Mapping[str, Any], node: Node) -> str | None:
+def _lost(node: Node, *, closed: bool) -> str | None:
     """What of a node would be lost if its values were read and written again."""
     if node["kind"] not in ("group", "array"):
         return str(node["detail"])
@@ -134,7 +141,7 @@ def _lost(container: Mapping[str, Any], node: Node) -> str | None:
     if node["kind"] == "group":
         return None
     facts = node.get("facts", {})
-    if node["dtype"] not in ITEM_BYTES or undecoded(container, node):
+    if node["dtype"] not in ITEM_BYTES or closed:
         return f"its values ({node['dtype']}) are not read"
     if "axes_detail" in node and node["axes"] is None:
         return str(node["axes_detail"])
@@ -179,9 +186,9 @@ def is_worse(before: Iterable[Finding], after: Iterable[Finding]) -> bool:
 class _Planner:
     """Tries one fix after the other on the draft of a plan, until none helps."""
 
-    def __init__(self, found: Plan) -> None:
+    def __init__(self, found: Plan, without: frozenset[str]) -> None:
         self._plan = found
-        self._entries = [entry for entry in table().fixes.values() if entry.name in FIXES]
+        self._entries = [entry for entry in table().fixes.values() if entry.name in FIXES.keys() - without]
 
     def run(self) -> None:
         """Change the draft."""
@@ -205,7 +212,7 @@ class _Planner:
         structure = plan.structure or draft.stale
         description = draft.description(structure=structure)
         chosen = plan.choose(description)
-        context = Context(draft, description, chosen.profile, table().words, plan.values)
+        context = Context(draft, description, chosen.profile, table().words, plan.values, plan.closed)
         seen = set()
         for finding in report_of(description, "", chosen).findings:
             if finding.rule in entry.rules:
@@ -243,32 +250,33 @@ def _apply(draft: Draft, entry: Entry, proposals: Sequence[tuple[str, Proposal]]
         changes.append(Change(entry.name, rule, path, proposal.words))
 
 
-def marked(report: Report, description: Description, chosen: Chosen) -> Report:
-    """The report, each finding of which says whether `fix` fixes it: `yes`, `no`, or `maybe` where only it can tell."""
-    if not report.findings:
-        return report
-    entries = table()
-    by_files = {rule for entry in entries.fixes.values() if entry.files for rule in entry.rules}
-    by_draft = {rule for entry in entries.fixes.values() if not entry.files for rule in entry.rules}
+def marked(report: Report, description: Description, chosen: Chosen, closed: frozenset[str]) -> Report:
+    """The report, each finding of which says whether `fix` fixes it: `yes`, `no`, or `maybe` where only it can tell.
+
+    `closed` are the arrays in codecs that are not decoded.
+    """
     container = description["container"]
-    if container["store"] == "remote":
+    if not report.findings or container["store"] == "remote":
         return report
-    files = container["format"] in ("zarr", "npz")
+    by_files = table().rules(files=True) if container["format"] in ("zarr", "npz") else frozenset[str]()
+    by_draft = table().rules(files=False)
+    broken = {finding.rule for finding in report.findings}
     looked = len(description["nodes"]) <= MOST_NODES
-    concerned = any(finding.rule in by_draft for finding in report.findings)
-    fixed = Counter[tuple[str, str]]()
-    if looked and concerned:
-        found = plan(description, again(chosen))
-        fixed.update((finding.rule, finding.instance) for finding in found.fixed())
-    states = list[Fixable]()
-    uncertain = not looked or (files and any(finding.rule in by_files for finding in report.findings))
+    fixed = _fixed(plan(description, again(chosen), closed)) if looked and broken & by_draft else {}
+    unsure = by_files | (by_draft if not looked or broken & by_files else frozenset())
+    findings = []
     for finding in report.findings:
-        if fixed[finding.rule, finding.instance]:
-            fixed[finding.rule, finding.instance] -= 1
-            states.append("yes")
-        else:
-            states.append(
-                "maybe" if (files and finding.rule in by_files) or (finding.rule in by_draft and uncertain) else "no"
-            )
-    pairs = zip(report.findings, states, strict=True)
-    return replace(report, findings=tuple(replace(finding, fixable=state) for finding, state in pairs))
+        states = fixed.get((finding.rule, finding.instance))
+        state: Fixable = states.pop() if states else ("maybe" if finding.rule in unsure else "no")
+        findings.append(replace(finding, fixable=state))
+    return replace(report, findings=tuple(findings))
+
+
+def _fixed(found: Plan) -> dict[tuple[str, str], list[Fixable]]:
+    """What is said of the findings that a plan fixes, by rule and instance."""
+    by_values = {change.rule for change in found.changes if table().fixes[change.fix].values}
+    states: dict[tuple[str, str], list[Fixable]] = {}
+    for finding in found.fixed():
+        state: Fixable = "maybe" if finding.rule in by_values else "yes"
+        states.setdefault((finding.rule, finding.instance), []).append(state)
+    return states

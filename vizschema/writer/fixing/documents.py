@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vizschema.containers.base import Document, Unreadable
+from vizschema.containers.base import Document, Unreadable, parse
 from vizschema.containers.zarr.metadata import parse_v3
 from vizschema.containers.zarr.settings import separator_of
 from vizschema.description import Node
-from vizschema.fixes.draft import Change
-from vizschema.fixes.table import table
-from vizschema.fixing.files import LIMITS, Files, document, documents, dumped, folder_of, path_of, raw, without
+from vizschema.rules.fixes.draft import Change
+from vizschema.rules.fixes.table import table
+from vizschema.writer.fixing.files import LIMITS, Files, document, documents, dumped, folder_of, path_of, raw, without
 
 ROOT_V3, COPY_V2, COPY = "zarr.json", ".zmetadata", "consolidated_metadata"
 _V2_NAMES = (".zarray", ".zgroup", ".zattrs")
@@ -49,7 +49,7 @@ def document_text(archive: Archive) -> tuple[Files, list[Change]]:
         data = raw(files, name) if path in malformed and document(files, name) is None else None
         found = None if data is None else _read_again(data)
         if found is not None:
-            files[name] = dumped(found)
+            files[name] = found
             words = f"wrote {name.rpartition('/')[2]} again as one JSON object in UTF-8"
             changes.append(Change("document-text", "metadata-malformed", path, words))
     return files, changes
@@ -59,15 +59,15 @@ class _NotFinite(str):
     """A number that JSON lacks, as it was spelt."""
 
 
-def _read_again(data: bytes) -> Document | None:
-    """The object of a document with faults that leave one reading; None with any other fault."""
+def _read_again(data: bytes) -> bytes | None:
+    """A document with faults that leave one reading, without them; None with any other fault."""
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         found = json.loads(data.decode(encoding), object_pairs_hook=_object, parse_constant=_NotFinite)
-        text = json.dumps(found, allow_nan=False)
-    except (ValueError, RecursionError):
+        text = dumped(found)
+        return text if parse(text, "document", LIMITS) == found else None
+    except (ValueError, RecursionError, Unreadable):
         return None
-    return found if isinstance(found, dict) and json.loads(text) == found else None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Draft:
     """The nodes of an archive by their new paths.
 
     `origin` is the path of each in the archive; a node without one is new. `recut` has the new chunks of arrays whose
-    values are to be stored anew, `absorbed` the arrays that become attributes. `stale` is set once other facts may
+    values are to be stored again, `absorbed` the arrays that become attributes. `stale` is set once other facts may
     be asked of the draft than those that are known.
     """
 
@@ -119,6 +119,7 @@ class Draft:
 
     def set(self, path: str, key: str, value: Any) -> None:
         """Set an attribute."""
+        self.stale = self.stale or key in _LINKS
         node = self._changed(path)
         node["attributes"] = {**node["attributes"], key: value}
 
@@ -143,7 +144,7 @@ class Draft:
         self.stale = True
 
     def cut(self, path: str, chunks: Sequence[int], codecs: Sequence[str]) -> None:
-        """Store the values of an array anew, in chunks of this shape, without shards, in `codecs`."""
+        """Store the values of an array again, in chunks of this shape, without shards, in `codecs`."""
         node = self._changed(path)
         node["storage"] = storage(
             node["shape"], node["axes"], item_bytes(node), chunks=chunks, shard=None, codecs=codecs

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from vizschema.description import parent_of
 from vizschema.findings import Finding
-from vizschema.fixes.draft import Draft
-from vizschema.fixes.proposal import Context, Proposal, attribute_of, tokens_of
+from vizschema.rules.fixes.draft import Draft
+from vizschema.rules.fixes.proposal import Context, Proposal, attribute_of, tokens_of
 from vizschema.text import shorten
 
 _IDENTITY = {"/": "/metadata", "/metadata": "/"}

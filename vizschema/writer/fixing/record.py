@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vizschema.errors import UsageError
-from vizschema.fixes.draft import Change, Draft
+from vizschema.rules.fixes.draft import Change, Draft
 
 RECORD = "/extra/fixes"
 MOST_BYTES = 900_000

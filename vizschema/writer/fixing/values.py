@@ -1,4 +1,4 @@
-"""The values of an archive that is being fixed, as a writer asks for them: read by whoever measured the archive."""
+"""The values of an archive that is being fixed, as a writer asks for them: read as the archive was measured."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import numpy.typing as npt
 from vizschema.containers.values import dtype_of
 from vizschema.description import Description, Node
 from vizschema.errors import NotAnArchive
-from vizschema.fixes.draft import Draft
-from vizschema.fixes.storage import small_arrays
 from vizschema.measure import Measured
 from vizschema.rules import versions
 from vizschema.rules.chunking import default_chunks
+from vizschema.rules.fixes.draft import Draft
+from vizschema.rules.fixes.storage import small_arrays
 from vizschema.writer.forms.base import Form, PlannedArray
 
 MOST_BYTES = 16 << 20

@@ -15,13 +15,17 @@ FILE = "fixes.toml"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A fix: its name, the rules that it is for, what it changes and only where; `files` where it changes documents."""
+    """A fix: its name, the rules that it is for, what it changes and only where.
+
+    `files` is set where it changes files, `values` where values decide afterwards whether the archive is better.
+    """
 
     name: str
     rules: tuple[str, ...]
     change: str
     only: str
     files: bool
+    values: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,10 @@ class Table:
     def of(self, rule: str) -> list[Entry]:
         """The fixes for a rule."""
         return [entry for entry in self.fixes.values() if rule in entry.rules]
+
+    def rules(self, *, files: bool) -> frozenset[str]:
+        """The rules of the fixes that change files, or of those that do not."""
+        return frozenset(rule for entry in self.fixes.values() if entry.files is files for rule in entry.rules)
 
     def why_left(self, rule: str) -> str:
         """Why a finding of the rule is left, in a sentence without its full stop."""
@@ -50,7 +58,14 @@ def table() -> Table:
     path = root() / FILE
     document = parsed(path.read_bytes(), path)
     entries = [
-        Entry(each["name"], tuple(each["rules"]), each["change"], each["only"], each.get("stage") == "files")
+        Entry(
+            each["name"],
+            tuple(each["rules"]),
+            each["change"],
+            each["only"],
+            each.get("stage") == "files",
+            each.get("values", False),
+        )
         for each in document["fix"]
     ]
     return Table({entry.name: entry for entry in entries}, document["words"], document["left"])

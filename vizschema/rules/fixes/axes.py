@@ -7,8 +7,8 @@ from typing import Any
 
 from vizschema.description import NUMBERED, Node, parent_of
 from vizschema.findings import Finding
-from vizschema.fixes.draft import Draft
-from vizschema.fixes.proposal import Context, Proposal, snake, tokens_of
+from vizschema.rules.fixes.draft import Draft
+from vizschema.rules.fixes.proposal import Context, Proposal, snake, tokens_of
 from vizschema.rules.versions import axes_at
 
 _BY_AXIS = ("size_", "scope_", "block_")

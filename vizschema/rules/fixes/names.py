@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from vizschema.description import NUMBERED, join, parent_of
 from vizschema.findings import Finding
-from vizschema.fixes.draft import Draft
-from vizschema.fixes.proposal import Context, Proposal, attribute_of, snake, tokens_of
+from vizschema.rules.fixes.draft import Draft
+from vizschema.rules.fixes.proposal import Context, Proposal, attribute_of, snake, tokens_of
 
 LEAST_DIGITS = 2
 

@@ -12,11 +12,11 @@ from vizschema.bounds import Reading
 from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.description import Description, Node, complete
 from vizschema.errors import NotAnArchive
-from vizschema.fixes.draft import Change
-from vizschema.fixes.table import table
-from vizschema.fixing.documents import CONSOLIDATION, FILE_FIXES, Archive, without_copies
-from vizschema.fixing.files import Files, folder_of, store
 from vizschema.measure import measured
+from vizschema.rules.fixes.draft import Change
+from vizschema.rules.fixes.table import table
+from vizschema.writer.fixing.documents import CONSOLIDATION, FILE_FIXES, Archive, without_copies
+from vizschema.writer.fixing.files import Files, folder_of, store
 
 _DERIVED = ("members", "ambiguous", "coordinate", "roles", "references", "unused_scopes", "stray", "facts")
 _HELD = 1000
@@ -84,7 +84,7 @@ def _own(node: Node) -> Node:
 
 
 def _described(files: Files, before: Description, reading: Reading) -> Description | None:
-    """The description of files, with the facts that are known of nodes that stay; None where they are no archive."""
+    """The description of files, with the facts of nodes that stay; None where they are not an archive."""
     arrays = {folder_of(name) for name in files if name.rpartition("/")[2] == ".zarray"}
     arrays |= {path.lstrip("/") for path, node in before["nodes"].items() if node["kind"] == "array"}
     held = {name for name in files if not _is_document(name) and _loose(name, arrays)}

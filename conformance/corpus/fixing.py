@@ -1,0 +1,110 @@
+"""What `fix` does to the broken archives of the corpus: a table, a row for each rule, as `docs/fix.md` has it.
+
+    python -m vizschema.conformance.corpus.fixing [--write docs/fix.md]
+
+Of each case, the archive is written in one of its containers, fixed, and fixed again, which must change nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import vizschema
+from vizschema.conformance.corpus.cases import Case, corpus
+from vizschema.rules import versions
+from vizschema.rules.fixes.table import table
+
+MARKS = "<!-- {}: begin -->", "<!-- {}: end -->"
+FIXED, LEFT, UNREADABLE = "fixed", "left", "not read"
+
+
+def outcome(case: Case, folder: Path, container: str) -> str:
+    """Whether `fix` removes the findings of the rule of a case; `folder` must be empty.
+
+    Raises `AssertionError` where a second run changes something, or something is worse.
+    """
+    path = case.write_in(folder, "broken", container)
+    try:
+        fixed = vizschema.fix(path, folder / f"fixed{path.suffix}", profile=case.profile)
+    except vizschema.NotAnArchive:
+        return UNREADABLE
+    if fixed.target is not None:
+        again = vizschema.fix(fixed.target, profile=case.profile)
+        assert not again.changes, f"{case.name} in {container}: changed twice: {again.changes}"  # noqa: S101
+    before, after = ({finding.rule for finding in report.findings} for report in (fixed.before, fixed.after))
+    return FIXED if case.rule in before - after else LEFT
+
+
+def broken(spec: str) -> list[Case]:
+    """The broken archives of a version."""
+    return [case for case in corpus(spec) if case.kind == "broken" and case.level == "archive"]
+
+
+def counts(cases: Iterable[Case]) -> dict[str, Counter[str]]:
+    """How many cases of each rule `fix` fixes, in one container each."""
+    found: dict[str, Counter[str]] = {}
+    for number, case in enumerate(cases):
+        container = case.containers[number % len(case.containers)]
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = outcome(case, Path(folder), container)
+        found.setdefault(case.rule, Counter())[result] += 1
+    return found
+
+
+def rows(found: dict[str, Counter[str]]) -> Iterator[str]:
+    """The table, in Markdown: every rule of every version, by name."""
+    yield "| rule | cases | fixed | by | why a case is left |"
+    yield "|---|---|---|---|---|"
+    for rule in rules():
+        result = found.get(rule, Counter())
+        by = ", ".join(f"`{entry.name}`" for entry in table().of(rule)) or "–"
+        whole = result.total() and result[FIXED] == result.total()
+        why = "–" if whole else table().why_left(rule)
+        yield f"| `{rule}` | {result.total() or '–'} | {result[FIXED] or '–'} | {by} | {why} |"
+
+
+def rules() -> list[str]:
+    """The rules of every profile of every version."""
+    specs = [versions.load(name) for name in versions.versions()]
+    return sorted({rule for spec in specs for name in spec.profiles for rule in spec.profile(name).rules})
+
+
+def fixes() -> Iterator[str]:
+    """The table of fixes, in Markdown."""
+    yield "| fix | what it does | only |"
+    yield "|---|---|---|"
+    yield from (f"| `{entry.name}` | {entry.change} | {entry.only} |" for entry in table().fixes.values())
+
+
+def written(page: str, name: str, lines: Iterable[str]) -> str:
+    """The page with the lines in the place of the table of this name."""
+    begin, end = (mark.format(name) for mark in MARKS)
+    head, _, rest = page.partition(begin)
+    _, _, tail = rest.partition(end)
+    return "\n".join([f"{head}{begin}", "", *lines, "", f"{end}{tail}"])
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table, or write it into a page."""
+    parser = argparse.ArgumentParser(prog="python -m vizschema.conformance.corpus.fixing", description=__doc__)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table into this page")
+    given = parser.parse_args(argv)
+    cases = [case for spec in versions.versions() for case in broken(spec)]
+    lines = list(rows(counts(cases)))
+    if given.write is None:
+        print("\n".join(lines))
+    else:
+        page = written(given.write.read_text(encoding="utf-8"), "fixes", fixes())
+        given.write.write_text(written(page, "rules", lines), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

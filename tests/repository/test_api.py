@@ -30,10 +30,12 @@ PUBLIC = {
     "Archive": "vizschema.reader.archive",
     "Array": "vizschema.writer.plan",
     "Bounds": "vizschema.bounds",
+    "Change": "vizschema.rules.fixes.draft",
     "Comparison": "vizschema.difference.diff",
     "Converted": "vizschema.writer.convert",
     "Damaged": "vizschema.errors",
     "Finding": "vizschema.findings",
+    "Fixed": "vizschema.writer.fixing.fix",
     "Limits": "vizschema.containers.base",
     "NoDigest": "vizschema.errors",
     "NotAnArchive": "vizschema.errors",
@@ -66,6 +68,7 @@ PUBLIC = {
     "describe": "vizschema.describing",
     "diff": "vizschema.difference.diff",
     "digest": "vizschema.digests",
+    "fix": "vizschema.writer.fixing.fix",
     "from_outputs": "vizschema.recording.outputs",
     "open": "vizschema.reader.archive",
     "to_cache": "vizschema.recording.outputs",
@@ -160,13 +163,17 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The archives of the examples, in the working directory."""
     monkeypatch.chdir(tmp_path)
     write_example("trace", "run.zarr")
-    for name in ("broken", "damaged", "malformed"):
+    for name in ("broken", "damaged", "malformed", "unfixed"):
         shutil.copytree("run.zarr", f"{name}.zarr")
-    root = Path("broken.zarr/zarr.json")
-    document = json.loads(root.read_bytes())
-    del document["attributes"]["created_at"]
-    document.pop("consolidated_metadata", None)
-    root.write_text(json.dumps(document))
+    for name in ("broken", "unfixed"):
+        root = Path(f"{name}.zarr/zarr.json")
+        document = json.loads(root.read_bytes())
+        document.pop("consolidated_metadata", None)
+        if name == "broken":
+            del document["attributes"]["created_at"]
+        root.write_text(json.dumps(document))
+    for layer in list(Path("unfixed.zarr/activations").glob("layer_0*")):
+        layer.rename(layer.with_name(f"layer_{int(layer.name[-2:])}"))
     chunk = Path("damaged.zarr/outputs/logits/c/0/0/0")
     chunk.write_bytes(chunk.read_bytes()[:-9])
     Path("malformed.zarr/metadata/zarr.json").write_text("{")

@@ -191,7 +191,7 @@ def _offset(zone: str, clock: str) -> str | None:
         return None
     try:
         local = datetime.fromisoformat(clock[:19]).replace(tzinfo=ZoneInfo(zone))
-    except (ValueError, OSError):  # no time, or no such zone
+    except (ValueError, OSError, KeyError):  # no time, or no such zone
         return None
     first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
     back = local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None)

@@ -131,6 +131,7 @@ __all__ = [
     "describe",
     "diff",
     "digest",
+    "fix",
     "from_outputs",
     "join",
     "migrate",

@@ -101,6 +101,7 @@ def test_the_whole_report_of_one_archive() -> None:
                         "found": "none",
                         "title": "The clause of axes-named.",
                         "fix": "Do what axes-named says.",
+                        "fixable": "no",
                     }
                 ],
                 "accepted": [],

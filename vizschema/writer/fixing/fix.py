@@ -213,6 +213,7 @@ class _Job:
     def run(self, stack: ExitStack, work: Work | None) -> Fixed:
         """Fix the archive, or say what would be fixed where there is no `work`."""
         first = self._read(stack, self._source)
+        self._container = first.description["container"]
         now, source, changes = self._unique(stack, first)
         stored, blocked, structure = None, None, False
         if now.description["container"].get("readings"):
@@ -302,7 +303,7 @@ class _Job:
 
     def _write(self, work: Work, now: _Read, draft: Draft, stored: _Stored | None) -> None:
         """Write the draft to where it is made."""
-        form = self._form(work.target, now.description)
+        form = self._form(work.target)
         if stored is None:
             _write_whole(work.made, now, draft, form)
         else:
@@ -319,12 +320,12 @@ class _Job:
         if self._link and self._source.is_file():
             shutil.copymode(self._source, work.made)
 
-    def _form(self, target: Path, description: Description) -> Form:
+    def _form(self, target: Path) -> Form:
         """The form of the container that the archive is in; raises `UsageError` for a target of another one."""
-        container = description["container"]
+        container = self._container
         format_ = next(each for each in FORMATS if (each.name, each.store) == (container["format"], container["store"]))
         suffixes = (*format_.suffixes, *format_.other_suffixes)
-        others = {each for each in WRITTEN if each not in suffixes}
+        others = {each for each in WRITTEN if each not in suffixes} - {self._source.suffix.lower()}
         if target.suffix.lower() in others:
             fix = "convert the fixed archive with `vizschema convert`"
             raise UsageError(path=target, expected=f"a target like *{suffixes[0]}", found=target.suffix, fix=fix)

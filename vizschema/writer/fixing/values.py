@@ -19,6 +19,7 @@ from vizschema.rules import versions
 from vizschema.rules.chunking import default_chunks
 from vizschema.rules.fixes.draft import Draft
 from vizschema.rules.fixes.storage import small_arrays
+from vizschema.text import escape_text
 from vizschema.writer.forms.base import Form, PlannedArray
 
 MOST_BYTES = 16 << 20
@@ -66,15 +67,17 @@ def small_values(archive: Measured, description: Description) -> dict[str, Any]:
             continue
         node = description["nodes"][path]
         with suppress(NotAnArchive):  # what cannot be read stays an array
-            if node["dtype"] == "string":
-                texts = archive.texts(path)
-                if len(texts) == math.prod(node["shape"]):
-                    found[path] = texts if node["shape"] else texts[0]
-            else:
-                values = archive.take(path, [(0, size) for size in node["shape"]])
-                if np.isfinite(values).all():
-                    found[path] = values.tolist()
+            values = archive.take(path, [(0, size) for size in node["shape"]]).tolist()
+            if _is_plain(values):
+                found[path] = values
     return found
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value, or each of a list, is a finite number or printable text, as an attribute has to be."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return escape_text(value) == value if isinstance(value, str) else math.isfinite(value)
 
 
 def planned(archive: Measured, description: Description, draft: Draft, path: str, form: Form) -> PlannedArray:

@@ -21,6 +21,9 @@ from vizschema.rules import versions
 from vizschema.rules.fixes.table import table
 
 MARKS = "<!-- {}: begin -->", "<!-- {}: end -->"
+MOST = 4
+"""Cases of a rule that are tried in each version."""
+
 FIXED, LEFT, UNREADABLE = "fixed", "left", "not read"
 
 
@@ -42,8 +45,12 @@ def outcome(case: Case, folder: Path, container: str) -> str:
 
 
 def broken(spec: str) -> list[Case]:
-    """The broken archives of a version."""
-    return [case for case in corpus(spec) if case.kind == "broken" and case.level == "archive"]
+    """Broken archives of a version, at most `MOST` of each rule, from all over its cases."""
+    cases: dict[str, list[Case]] = {}
+    for case in corpus(spec):
+        if case.kind == "broken" and case.level == "archive":
+            cases.setdefault(case.rule, []).append(case)
+    return [each for some in cases.values() for each in some[:: -(-len(some) // MOST)]]
 
 
 def counts(cases: Iterable[Case]) -> dict[str, Counter[str]]:

@@ -135,11 +135,13 @@ def _counts(context: Context, group: str, stem: str, name: str) -> set[int]:
     names = [each.format(stem=stem) for each in context.words["count_attributes"]]
     here = [context.nodes[group]["attributes"].get(each) for each in names]
     everywhere = [context.nodes.get("/metadata", {}).get("attributes", {}).get(each) for each in (name, *names)]
-    others = [
-        other["declared"]
-        for key, other in context.description["series"].items()
-        if other["stem"] == stem and other["declared_by"] == parent_of(key)
-    ]
+    if "counts" not in context.memo:
+        declared: dict[str, set[Any]] = {}
+        for key, other in context.description["series"].items():
+            if other["declared_by"] == parent_of(key):
+                declared.setdefault(other["stem"], set()).add(other["declared"])
+        context.memo["counts"] = declared
+    others = context.memo["counts"].get(stem, ())
     found = {value for value in (*here, *everywhere, *others) if type(value) is int}
     return found if len(found) == 1 else set()
 

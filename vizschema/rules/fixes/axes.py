@@ -8,7 +8,7 @@ from typing import Any
 from vizschema.description import NUMBERED, Node, parent_of
 from vizschema.findings import Finding
 from vizschema.rules.fixes.draft import Draft
-from vizschema.rules.fixes.proposal import Context, Proposal, snake, tokens_of
+from vizschema.rules.fixes.proposal import Context, Proposal, members_of, snake, tokens_of
 from vizschema.rules.versions import axes_at
 
 _BY_AXIS = ("size_", "scope_", "block_")
@@ -63,19 +63,22 @@ def _of_siblings(context: Context, path: str, node: Node) -> list[str] | None:
     match = NUMBERED.fullmatch(path.rpartition("/")[2])
     if match is None:
         return None
-    prefix = f"{parent_of(path).rstrip('/')}/{match[1]}_"
-    alike = {
-        tuple(other["axes"])
-        for place, other in context.nodes.items()
-        if place.startswith(prefix)
-        and NUMBERED.fullmatch(place[len(parent_of(path).rstrip("/")) + 1 :])
-        and other["kind"] == "array"
-        and other["axes"]
-        and None not in other["axes"]
-        and (other["shape"], other["dtype"]) == (node["shape"], node["dtype"])
-    }
-    names = list(alike.pop()) if len(alike) == 1 else None
+    key = parent_of(path), match[1]
+    if key not in context.memo:
+        context.memo[key] = _named(context, *key)
+    alike = context.memo[key].get((tuple(node["shape"]), node["dtype"]), set())
+    names = list(next(iter(alike))) if len(alike) == 1 else None
     return names if names is not None and _certain(node["shape"], names) else None
+
+
+def _named(context: Context, group: str, stem: str) -> dict[tuple[tuple[int, ...], str], set[tuple[str, ...]]]:
+    """The axes that arrays of a series have, by shape and dtype."""
+    found: dict[tuple[tuple[int, ...], str], set[tuple[str, ...]]] = {}
+    for path, _ in members_of(context, group).get(stem, ()):
+        node = context.nodes[path]
+        if node["kind"] == "array" and node["axes"] and None not in node["axes"]:
+            found.setdefault((tuple(node["shape"]), node["dtype"]), set()).add(tuple(node["axes"]))
+    return found
 
 
 def _of_profile(context: Context, path: str, node: Node) -> list[str] | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-from vizschema.description import NUMBERED, join, parent_of
+from vizschema.description import join, parent_of
 from vizschema.findings import Finding
 from vizschema.rules.fixes.draft import Draft
-from vizschema.rules.fixes.proposal import Context, Proposal, attribute_of, snake, tokens_of
+from vizschema.rules.fixes.proposal import Context, Proposal, attribute_of, members_of, snake, tokens_of
 
 LEAST_DIGITS = 2
 
@@ -23,12 +23,10 @@ def index_width(context: Context, finding: Finding) -> Iterator[Proposal]:
         return
     width = max(LEAST_DIGITS, *(len(str(index)) for index in indices), *series["digits"][1:])
     moves = {}
-    for path in context.nodes:
-        match = NUMBERED.fullmatch(path.rpartition("/")[2]) if path != "/" and parent_of(path) == parent else None
-        if match is not None and match[1] == stem:
-            to = join(parent, f"{stem}_{int(match[2]):0{width}}")
-            if to != path:
-                moves[path] = to
+    for path, number in members_of(context, parent).get(stem, ()):
+        to = join(parent, f"{stem}_{int(number):0{width}}")
+        if to != path:
+            moves[path] = to
     if not moves or any(to in context.nodes for to in moves.values()):
         return
     first = next(iter(moves))

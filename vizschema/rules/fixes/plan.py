@@ -21,11 +21,11 @@ from vizschema.rules.verdict import Chosen, choose, report_of
 Choose = Callable[[Description], Chosen]
 """What a description is judged by."""
 
-MOST_NODES = 20_000
+MOST_NODES = 2_000
 """Nodes up to which it is looked for what can be fixed, without a request for a fix."""
 
 _ROUNDS = 4
-_SINGLY = 64
+_SINGLY = 16
 """Proposals of one fix that are tried one by one, where all together do not help."""
 
 FIXES: Mapping[str, Propose] = {
@@ -188,6 +188,8 @@ class _Planner:
 
     def __init__(self, found: Plan, without: frozenset[str]) -> None:
         self._plan = found
+        self._known: tuple[Draft, Context, Sequence[Finding]] | None = None
+        self._before: dict[bool, Sequence[Finding]] = {}
         self._entries = [entry for entry in table().fixes.values() if entry.name in FIXES.keys() - without]
 
     def run(self) -> None:
@@ -208,18 +210,27 @@ class _Planner:
 
     def _proposals(self, draft: Draft, entry: Entry) -> Iterator[tuple[str, Proposal]]:
         """(rule, proposal) for each finding in the draft that the fix is for, each proposal once."""
-        plan = self._plan
-        structure = plan.structure or draft.stale
-        description = draft.description(structure=structure)
-        chosen = plan.choose(description)
-        context = Context(draft, description, chosen.profile, table().words, plan.values, plan.closed)
+        context, findings = self._judged(draft)
         seen = set()
-        for finding in report_of(description, "", chosen).findings:
+        for finding in findings:
             if finding.rule in entry.rules:
                 for proposal in FIXES[entry.name](context, finding):
                     if proposal.key not in seen:
                         seen.add(proposal.key)
                         yield finding.rule, proposal
+
+    def _judged(self, draft: Draft) -> tuple[Context, Sequence[Finding]]:
+        """What fixes may look at in a draft, and the findings; of the draft of the plan, judged once."""
+        plan = self._plan
+        if self._known is not None and self._known[0] is draft:
+            return self._known[1], self._known[2]
+        description = draft.description(structure=plan.structure or draft.stale)
+        chosen = plan.choose(description)
+        context = Context(draft, description, chosen.profile, table().words, plan.values, plan.closed)
+        findings = report_of(description, "", chosen).findings
+        if draft is plan.draft:
+            self._known = draft, context, findings
+        return context, findings
 
     def _take(self, entry: Entry, proposals: Sequence[tuple[str, Proposal]]) -> bool:
         """Whether the draft is better with these changes, or with those that they call for; it has them then."""
@@ -232,15 +243,16 @@ class _Planner:
                     _apply(candidate, other, list(self._proposals(candidate, other)), changes)
             if not self._is_better(candidate):
                 return False
-        plan.draft = candidate
+        plan.draft, self._known, self._before = candidate, None, {}
         plan.changes += changes
         return True
 
     def _is_better(self, candidate: Draft) -> bool:
         plan = self._plan
         structure = plan.structure or candidate.stale
-        before, after = (judged(each, plan.choose, structure=structure) for each in (plan.draft, candidate))
-        return is_better(before, after)
+        if structure not in self._before:
+            self._before[structure] = judged(plan.draft, plan.choose, structure=structure)
+        return is_better(self._before[structure], judged(candidate, plan.choose, structure=structure))
 
 
 def _apply(draft: Draft, entry: Entry, proposals: Sequence[tuple[str, Proposal]], changes: list[Change]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from vizschema.description import Description
+from vizschema.description import NUMBERED, Description
 from vizschema.findings import Finding
 from vizschema.rules.fixes.draft import Draft
 from vizschema.rules.versions import Profile
@@ -41,12 +41,28 @@ class Context:
     words: Mapping[str, Any]
     values: Mapping[str, Any] | None = None
     closed: frozenset[str] = frozenset()
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What was looked up already, by what asked for it."""
 
     @property
     def nodes(self) -> Mapping[str, Any]:
         """The nodes of the description."""
         nodes: Mapping[str, Any] = self.description["nodes"]
         return nodes
+
+
+def members_of(context: Context, group: str) -> dict[str, list[tuple[str, str]]]:
+    """The numbered members of a group, by stem: the path of each, and its number as it is written."""
+    if "members" not in context.memo:
+        found: dict[str, dict[str, list[tuple[str, str]]]] = {}
+        for path in context.nodes:
+            parent, _, name = path.rpartition("/")
+            match = NUMBERED.fullmatch(name)
+            if match is not None:
+                found.setdefault(parent or "/", {}).setdefault(match[1], []).append((path, match[2]))
+        context.memo["members"] = found
+    members: dict[str, list[tuple[str, str]]] = context.memo["members"].get(group, {})
+    return members
 
 
 Propose = Callable[[Context, Finding], Iterator[Proposal]]

@@ -14,6 +14,7 @@ from vizschema.description import Node
 from vizschema.errors import NotConforming, UsageError
 from vizschema.findings import Report
 from vizschema.rules import versions
+from vizschema.rules.chunking import unit_axes
 from vizschema.rules.verdict import Chosen, report_of
 from vizschema.writer import plan
 from vizschema.writer.axes import with_axes

@@ -20,15 +20,24 @@ from vizschema.conformance.examples import example
 from vizschema.findings import Rule
 from vizschema.rules import versions
 from vizschema.rules.judge import judge
+from vizschema.viewing.pages import FOLDER, page_files
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The files of the site, with those that are made here."""
-    for path, content in (*_rule_pages(), *_prose(), *_schemas()):
+    for path, content in (*_rule_pages(), *_prose(), *_schemas(), *_page_of_archives()):
         files.append(File.generated(config, path, content=content))
     return files
+
+
+def _page_of_archives() -> Iterator[tuple[str, bytes]]:
+    """The page that opens an archive in the browser, below `page/`, where it was built."""
+    if (FOLDER / "index.html").is_file():
+        for name, file in page_files().items():
+            if name != "index.html":
+                yield f"page/{'index.html' if name == 'site.html' else name}", file.data
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

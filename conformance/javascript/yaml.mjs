@@ -50,8 +50,9 @@ function nodeOf(state, children, start, anchors) {
     if (name !== undefined && state.result !== null) return { kind: "alias", tag: null, target: anchors.get(name) ?? null };
     return scalar("", tag, true);
   }
-  if (state.kind === "scalar") return scalar(state.result ?? "", tag, state.tag === "?");
   const last = children.at(-1);
+  // An item of a block sequence was read as a key first, which forgets the tag of a plain scalar.
+  if (state.kind === "scalar") return scalar(state.result ?? "", tag, state.tag === "?" || (state.tag === null && last?.end === state.position && last.node.plain === true));
   if (children.length === 1 && last.result === state.result && last.node.kind !== "alias") return { ...last.node, tag: last.node.tag ?? tag };
   const nodes = children.map(({ node }) => node);
   return state.kind === "sequence" ? { kind: "seq", tag, items: nodes } : { kind: "map", tag, ...pairsOf(nodes) };

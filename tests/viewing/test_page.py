@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from support.chromium import Page, page
 from support.needed import built
 
@@ -27,8 +28,8 @@ HOSTILE = '<img src="x" onerror="window.hit=1">'
 
 
 @contextmanager
-def viewed(path: Path, folder: Path, *, width: int = 1200) -> Iterator[tuple[Page, Viewer]]:
-    """The page of an archive, once it has said what it is."""
+def viewed(path: Path, folder: Path, *, width: int = 1200, name: str = "") -> Iterator[tuple[Page, Viewer]]:
+    """The page of an archive, or another page of its server by `name`, once it has said what it is."""
     built(FOLDER / "index.html", "npm ci && npm run build in vizschema/page")
     served = Served(str(path))
     with Viewer(served, page_files()) as viewer, page(folder / "browser") as opened:
@@ -38,7 +39,7 @@ def viewed(path: Path, folder: Path, *, width: int = 1200) -> Iterator[tuple[Pag
             opened.call(
                 "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
             )
-            opened.call("Page.navigate", url=viewer.url)
+            opened.call("Page.navigate", url=viewer.url + name)
             until(opened, "location.href.startsWith('http') && document.readyState === 'complete'")
             until(opened, "document.getElementById('summary').textContent !== 'Opening the archive'")
             yield opened, viewer
@@ -127,7 +128,31 @@ def test_a_finding_has_its_fix_and_leads_to_its_array(tmp_path: Path) -> None:
         assert opened.complaints == []
 
 
-def test_what_the_page_does_not_read_it_says(tmp_path: Path) -> None:
-    write_example("trace", tmp_path / "a.asdf")
-    with viewed(tmp_path / "a.asdf", tmp_path) as (opened, _):
-        assert words(opened, "summary") == "This page does not read archives in this container yet: use vizschema show."
+def test_dropped_archives_are_judged_without_a_server(tmp_path: Path) -> None:
+    for name in ("a.zarr", "a.zarr.zip", "a.npz", "a.h5", "a.asdf"):
+        write_example("vit", tmp_path / name)
+    save_file({"/outputs/logits": np.eye(3)}, tmp_path / "a.safetensors")
+    with viewed(tmp_path / "a.zarr", tmp_path, name="site.html") as (opened, viewer):
+        assert words(opened, "summary") == "Nothing is open."
+        for path in sorted(tmp_path.glob("a.*")):
+            drop(opened, path)
+            until(opened, f"document.getElementById('name').textContent === '{path.name}'")
+            until(opened, "!document.getElementById('verdict').hidden")
+            profile = "trace" if path.suffix == ".safetensors" else "vit"
+            words_before = "does not conform" if profile == "trace" else "structure conforms"
+            found = f"{words_before}, by the profile {profile} of 1.0.0; values not read"
+            assert words(opened, "verdict-words") == found, path
+            if profile == "vit":
+                chosen(opened, "attention/self/layer_00")
+        (tmp_path / "b.txt").write_bytes(b"text")
+        drop(opened, tmp_path / "b.txt")
+        until(opened, "document.getElementById('summary').textContent.startsWith('This is not an archive')")
+        assert opened.complaints == []
+        assert not [url for url in opened.requests if "archive" in url.removeprefix(viewer.url)]
+
+
+def drop(opened: Page, path: Path) -> None:
+    """Drop a file or a folder onto the page."""
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        opened.call("Input.dispatchDragEvent", type=kind, x=40, y=40, data=data)

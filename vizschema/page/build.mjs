@@ -1,4 +1,4 @@
-// Builds the page into built/: two scripts, the style sheet, the page itself, and the licences of what is in the scripts.
+// Builds the page into built/: scripts, the style sheet, the page itself, and the licences of what is in the scripts.
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +7,10 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "built");
+const spec = join(here, "../../spec");
+const versions = readdirSync(spec).filter((name) => /^[0-9]+[.][0-9]+[.][0-9]+$/.test(name));
 const MOST = 2_500_000;
+const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self' http: https:; worker-src 'self'; base-uri 'none'; form-action 'none'";
 
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target);
@@ -16,6 +19,8 @@ const result = await build({
   entryPoints: { main: "src/main.mjs", worker: "src/worker.mjs" },
   outdir: target,
   bundle: true,
+  splitting: true,
+  chunkNames: "part-[hash]",
   format: "esm",
   minify: true,
   target: "es2022",
@@ -24,17 +29,30 @@ const result = await build({
   plugins: [{ name: "rules", setup }],
   metafile: true,
 });
-for (const name of ["index.html", "page.css"]) copyFileSync(join(here, "src", name), join(target, name));
+copyFileSync(join(here, "src", "page.css"), join(target, "page.css"));
+const page = readFileSync(join(here, "src", "index.html"), "utf8");
+// The page that `vizschema view` serves, with a policy in its headers, and the one of a site, which carries its own.
+writeFileSync(join(target, "index.html"), page.replace("<!-- policy -->\n", "").replace("<html ", "<html data-served "));
+writeFileSync(join(target, "site.html"), page.replace("<!-- policy -->", `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`));
 writeFileSync(join(target, "licences.txt"), licences(Object.keys(result.metafile.inputs)));
 
 const size = readdirSync(target).reduce((sum, name) => sum + statSync(join(target, name)).size, 0);
 if (size > MOST) throw new Error(`expected at most ${MOST} bytes, found ${size}`);
 console.log(`${target}: ${size} bytes`);
 
-/** Lets a script import `rules:VERSION`: the clause and the fix of every rule of a version, by its id. */
+/** Lets a script import `rules:all`, the clause and the fix of every rule by version and id, and `versions:all`, what judges by each version. */
 function setup(build) {
-  build.onResolve({ filter: /^rules:/ }, ({ path }) => ({ path, namespace: "rules" }));
-  build.onLoad({ filter: /.*/, namespace: "rules" }, ({ path }) => ({ contents: JSON.stringify(rulesOf(path.slice("rules:".length))), loader: "json" }));
+  build.onResolve({ filter: /^(rules|versions):all$/ }, ({ path }) => ({ path, namespace: path.split(":")[0] }));
+  build.onLoad({ filter: /.*/, namespace: "rules" }, () => ({ contents: JSON.stringify(Object.fromEntries(versions.map((version) => [version, rulesOf(version)]))), loader: "json" }));
+  const built = (version) => JSON.stringify(join(here, "../../conformance/javascript/built", `${version}.mjs`));
+  const contents = `export const newest = "${newest()}"; export default {${versions.map((version) => `"${version}": () => import(${built(version)})`).join(", ")}};`;
+  build.onLoad({ filter: /.*/, namespace: "versions" }, () => ({ contents, resolveDir: here }));
+}
+
+/** The newest released version, else the first. */
+function newest() {
+  const { released } = JSON.parse(readFileSync(join(spec, "lock.json"), "utf8"));
+  return versions.filter((version) => Object.hasOwn(released, version)).at(-1) ?? versions[0];
 }
 
 function rulesOf(version) {
@@ -46,7 +64,7 @@ function rulesOf(version) {
       rules[$anchor] = { title, fix: description.split("Fix: ").at(-1) };
     Object.values(schema).forEach(walk);
   };
-  const folder = join(here, "../../spec", version);
+  const folder = join(spec, version);
   for (const name of readdirSync(folder, { recursive: true })) if (name.endsWith(".schema.json")) walk(JSON.parse(readFileSync(join(folder, name), "utf8")));
   return rules;
 }

@@ -2,9 +2,8 @@
 
 const CHUNK = 1 << 20;
 
-async function answer(address, read, headers = {}) {
+async function answer(address, headers = {}) {
   const found = await fetch(address, { headers, credentials: "omit", redirect: "error", cache: "no-store" });
-  read();
   if (!found.ok) throw new Error(`${address}: expected an answer, found the status ${found.status}`);
   return found;
 }
@@ -25,15 +24,17 @@ class Served {
     const head = start === 0 && end < CHUNK;
     const last = head ? Math.min(this.size, CHUNK) : end;
     const path = this.steps.length ? `archive/${encoded(this.steps)}` : "archive";
-    const found = await answer(new URL(path, this.base), this.onRead, { Range: `bytes=${start}-${last - 1}` });
+    const found = await answer(new URL(path, this.base), { Range: `bytes=${start}-${last - 1}` });
     const bytes = new Uint8Array(await found.arrayBuffer());
+    this.onRead(bytes.length);
     if (bytes.length !== last - start) throw new Error(`${path}: expected ${last - start} bytes, found ${bytes.length}`);
     if (head) this.kept = bytes;
     return bytes.subarray(0, end - start);
   }
 
   async list() {
-    const found = await (await answer(new URL(`list/${encoded(this.steps)}${this.steps.length ? "/" : ""}`, this.base), this.onRead)).json();
+    const found = await (await answer(new URL(`list/${encoded(this.steps)}${this.steps.length ? "/" : ""}`, this.base))).json();
+    this.onRead(0);
     if (!found.whole) throw new Error(`${this.name}: expected fewer members in one folder`);
     const at = (name, type, size) => new Served(this.base, [...this.steps, name], type, size, this.onRead);
     const entries = new Map();
@@ -45,6 +46,6 @@ class Served {
 
 /** The name of the archive, and its root as an entry; `onRead` is called whenever something was read. */
 export async function served(base, onRead) {
-  const about = await (await answer(new URL("archive.json", base), onRead)).json();
+  const about = await (await answer(new URL("archive.json", base))).json();
   return { name: about.name, root: new Served(base, [], about.folder ? "folder" : "file", about.size ?? 0, onRead) };
 }

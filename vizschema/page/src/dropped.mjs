@@ -1,0 +1,32 @@
+// Files that were chosen or dropped, as entries of the reference reader: parts of them are read when they are asked for.
+
+class Local {
+  constructor(name, file, onRead) {
+    Object.assign(this, { name, file, onRead, type: file ? "file" : "folder", size: file?.size ?? 0, members: new Map() });
+  }
+
+  async read(start = 0, length = this.size - start) {
+    const bytes = new Uint8Array(await this.file.slice(start, Math.max(start, start + length)).arrayBuffer());
+    this.onRead(bytes.length);
+    return bytes;
+  }
+
+  async list() {
+    return this.members;
+  }
+}
+
+/** The root of the files, each given as [path, File]; of a folder without files, the path ends with "/". */
+export function dropped(files, onRead) {
+  const top = new Local("", null, onRead);
+  for (const [path, file] of files) {
+    const steps = path.split("/").filter(Boolean);
+    let folder = top;
+    steps.forEach((step, at) => {
+      const own = at === steps.length - 1 ? file : null;
+      if (!folder.members.has(step)) folder.members.set(step, new Local(step, own, onRead));
+      folder = folder.members.get(step);
+    });
+  }
+  return [...top.members.values()][0];
+}

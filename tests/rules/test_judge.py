@@ -533,3 +533,14 @@ def test_faults_are_settled_by_place_and_rule_errors_first() -> None:
     assert [each.name for each in settle(apart)] == ["/A", "/A/c", "/A/b"]
     missing = [fault(error, "nodes", name="/A", keyword="required"), fault(error, "nodes", name="/A/b")]
     assert [each.name for each in settle(missing)] == ["/A", "/A/b"]
+
+
+def test_a_reference_that_a_description_contradicts_leads_to_no_array() -> None:
+    """A worker, or another program, may say that an array is there which no node is."""
+    nodes = descriptions.trace()
+    node = nodes["/attention/self/layer_00"]
+    node["attributes"] = {**node["attributes"], "mask": "/inputs/none"}
+    node["references"] = {"mask": {"path": "/inputs/none", "exists": True, "dtype": "bool", "axes_fit": False}}
+    described = description.complete({"format": "zarr", "version": 3, "store": "directory"}, nodes)
+    found = [finding.found for finding in judge(described, SPEC.profile("trace")) if "/inputs/none" in finding.expected]
+    assert found == ["no array"]

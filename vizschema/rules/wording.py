@@ -85,9 +85,9 @@ def _reference_words(description: Description, instance: Tokens, rule: Rule) -> 
     """What an attribute that names an array leads to."""
     reference = _at(description, instance[:4])
     path = reference["path"]
-    if not reference["exists"]:
+    node = description["nodes"].get(path, {})
+    if not reference["exists"] or "axes" not in node:
         return f"an array at {path}, which `{instance[3]}` names", "no array"
-    node = description["nodes"][path]
     if not reference["axes_fit"]:
         own = _at(description, instance[:2])["axes"]
         return f"{path}, which `{instance[3]}` names, to have axes of {_show(own)}", _show(node["axes"])

@@ -207,8 +207,8 @@ def test_every_array_rule_of_the_installed_mappings_spells_a_path(tmp_path: Path
     for name, dialect in installed().items():
         for rule in dialect.rules("nodes"):
             if "to" in rule and "node" not in rule.get("back", {}):
-                groups = dict.fromkeys(("i", "a"), "17") | {"m": "conv1", "place": "inputs/labels"}
-                kinds = ("triangle_start", "msa_row", "model_version")
+                groups = dict.fromkeys(("i", "a"), "17") | {"m": "conv1", "place": "inputs/labels", "file": "query"}
+                kinds = ("triangle_start", "msa_row", "model_version", "aatype", "start")
                 found = [spelled(rule["from"], {**groups, "k": kind}) for kind in kinds]
                 assert any(found), (name, rule["from"])
 

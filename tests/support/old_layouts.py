@@ -235,6 +235,38 @@ def texts(folder: Path) -> Path:
     return folder / "old"
 
 
+def flat_pass(folder: Path) -> Path:
+    """A pass under flat names, with its sequence, alignment and description beside it."""
+    arrays: Arrays = {
+        "input/aatype": np.array(["ARNDCQEGHILKMFPSTWYV".index(letter) for letter in SEQUENCE], "int32"),
+        "input/residue_index": np.arange(RESIDUES, dtype="int32"),
+        "input/msa": np.ones((3, RESIDUES), "int32"),
+        "block_01/attn_tri_start_residue_4": softmax(4, RESIDUES, RESIDUES),
+        "output/final_atom_positions": random(RESIDUES, 37, 3),
+        "output/final_atom_mask": np.ones((RESIDUES, 37), "float32"),
+        "output/plddt": np.linspace(50, 90, RESIDUES, dtype="float32"),
+        "output/predicted_aligned_error": np.full((RESIDUES, RESIDUES), 14, "float32"),
+        "output/ptm_score": np.array(0.2, "float32"),
+        "output/lddt_logits": random(RESIDUES, 6),
+        "output/num_recycles": np.array(2),
+    }
+    for block in range(2):
+        arrays[f"block_{block:02}/m_first_row"] = random(RESIDUES, 6, seed=block)
+        arrays[f"block_{block:02}/s"] = random(RESIDUES, 8, seed=block)
+        arrays[f"block_{block:02}/z"] = random(RESIDUES, RESIDUES, 2, dtype="float16", seed=block)
+        arrays[f"recycle_{block}/single"] = random(RESIDUES, 8, seed=block)
+        arrays[f"recycle_{block}/pair"] = random(RESIDUES, RESIDUES, 2, dtype="float16", seed=block)
+        arrays[f"recycle_{block}/final_atom_positions"] = random(RESIDUES, 37, 3, seed=block)
+        for kind in ("msa_row", "tri_start", "tri_end"):
+            arrays[f"block_{block:02}/attn_{kind}_mean"] = softmax(4, RESIDUES, RESIDUES, seed=block)
+    (folder / "old").mkdir()
+    np.savez(folder / "old" / "pass.npz", **arrays)  # type: ignore[arg-type]
+    (folder / "old" / "query.fasta").write_text(f">query\n{SEQUENCE}\n")
+    (folder / "old" / "hits.a3m").write_text(f">query\n{SEQUENCE}\n>hit\nMQ-aaFV\n")
+    (folder / "old" / "pass.json").write_text('{"meta": {"weights": "random"}, "arrays": {}}')
+    return folder / "old"
+
+
 MADE = {**WHO, "source": "unknown"}
 NAMED = {"model_name": "net", "source": "captured", "anchor": "mean"}
 FLAT = {**MADE, "kind": "self", "atom": "CA", "confidence_scale": "unknown"}
@@ -253,6 +285,7 @@ LAYOUTS: Mapping[str, Old] = {
         attributes_for_metadata, {**NAMED, "source": "unknown", "normalization": "softmax_truncated"}, "trace", 8, 0
     ),
     "openfold-text": Old(texts, {**WHO, "num_layers": "48", "num_residues": "5"}, "trace", 4, 2),
+    "openfold-pass": Old(flat_pass, WHO, "openfold", 31, 1),
     "openfold-npz": Old(files, {**WHO, "num_layers": "48"}, "trace", 6, 0),
 }
 """A source for each installed mapping that migrates, by the mapping's name."""

@@ -17,6 +17,7 @@ from vizschema.containers.values import plain_dtype
 from vizschema.errors import NotAnArchive
 from vizschema.sources.item import Item, Values, in_memory
 from vizschema.sources.pickled.files import pickled
+from vizschema.sources.sequences import sequences
 from vizschema.sources.shelf import Shelf
 from vizschema.text import shorten
 
@@ -105,6 +106,7 @@ READERS: Mapping[str, Callable[[Path, str, Shelf], Iterable[Item]]] = {
     ".npy": npy,
     ".json": attributes,
     ".txt": weights,
+    **dict.fromkeys((".fasta", ".fa", ".a3m"), sequences),
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".pkl", ".pickle"), pickled),
 }
 """What reads a file of a folder, by its suffix; archives are recognised by their content."""

@@ -195,6 +195,19 @@ def _txt(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
+def _sequences(path: Path, arrays: Arrays, attributes: Attributes) -> None:
+    """Sequences as text, each after a line with its name, of which the attribute `names` has one for each."""
+    rows = np.atleast_2d(_only(path, arrays, "/"))
+    said = dict(attributes.get("/", {}))
+    names = said.pop("names", None)
+    _refuse_attributes(path, {"/": said})
+    wanted = f"uint8 codes, and the attribute names with {len(rows)} texts of one line"
+    if rows.ndim != 2 or rows.dtype != np.uint8 or not isinstance(names, list) or len(names) != len(rows):
+        raise UsageError(path=path, expected=wanted, found=f"{rows.dtype.name} {list(rows.shape)}, names {names!r:.80}")
+    records = zip(names, rows, strict=True)
+    path.write_bytes(b"".join(f">{name}\n".encode() + row.tobytes() + b"\n" for name, row in records))
+
+
 def _decimal(weight: float) -> str:
     short = f"{weight:.6f}"
     return short if float(short) == weight else repr(weight)
@@ -253,6 +266,7 @@ SUFFIXES: Mapping[str, str] = {
 
 _FILES: Mapping[str, Write] = {
     **{".npy": _npy, ".json": _json, ".txt": _txt},
+    **dict.fromkeys((".fasta", ".a3m"), _sequences),
     **{suffix: LAYOUTS[name] for suffix, name in SUFFIXES.items() if suffix != ".zip"},
 }
 

@@ -10,13 +10,14 @@ const SHOWN = 16;
 const DOCUMENTS = new Set(["zarr.json", ".zarray", ".zattrs", ".zgroup"]);
 const CHUNK = /^(c|(c[./])?[0-9]+([./][0-9]+)*)$/;
 
-/** What reads the values of an array: {readable, read()}. */
+/** What reads the values of an array: {readable, read(), found, entries}: all of it, or by what it is, and the entries of its folder, parts of it. */
 export function valuesOf(found, entries) {
   const readable = found.chain.known && Object.hasOwn(SIZES, found.type.dtype);
-  return { readable, read: () => readAll(found, entries) };
+  return { readable, read: () => readAll(found, entries), found, entries };
 }
 
-function keyOf({ name, separator }, index) {
+/** The key of a chunk by its index. */
+export function keyOf({ name, separator }, index) {
   if (name === "v2") return index.length ? index.join(separator) : "0";
   return ["c", ...index].join(separator);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 import threading
 import time
@@ -75,15 +76,16 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, b"nothing here")
             return
         data = path.read_bytes()
+        kind = {"Content-Type": mimetypes.guess_type(path.name)[0] or "application/octet-stream"}
         match = re.fullmatch(r"bytes=([0-9]+)-([0-9]+)", self.headers.get("Range", ""))
         if match is None or not self.server.ranges:
-            self.answer(200, data)
+            self.answer(200, data, kind)
             return
         first, last = int(match[1]), min(int(match[2]), len(data) - 1)
         if first >= len(data):
             self.answer(416, b"", {"Content-Range": f"bytes */{len(data)}"})
         else:
-            self.answer(206, data[first : last + 1], {"Content-Range": f"bytes {first}-{last}/{len(data)}"})
+            self.answer(206, data[first : last + 1], {**kind, "Content-Range": f"bytes {first}-{last}/{len(data)}"})
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         """Sends all of it; `headers` may lie about the length."""

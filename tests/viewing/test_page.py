@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 from support.chromium import Page, page
 from support.needed import built
+from support.servers import Handler, StaticServer, static
 
 import vizschema
 from vizschema.conformance.examples import write_example
@@ -68,6 +71,17 @@ def chosen(opened: Page, path: str) -> None:
     until(opened, "document.querySelector('.map canvas')")
 
 
+def faults(opened: Page, *schemes: str) -> list[Any]:
+    """What axe finds in the page as it is, by colour scheme."""
+    opened.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    found = []
+    for scheme in schemes:
+        opened.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        result = json.loads(opened.evaluate("axe.run(document).then(found => JSON.stringify(found))"))
+        found += [(each["id"], [node["html"] for node in each["nodes"]]) for each in result["violations"]]
+    return found
+
+
 def test_an_archive_is_opened_judged_and_looked_at(tmp_path: Path) -> None:
     write_example("vit", tmp_path / "run.zarr")
     with viewed(tmp_path / "run.zarr", tmp_path) as (opened, viewer):
@@ -85,11 +99,7 @@ def test_an_archive_is_opened_judged_and_looked_at(tmp_path: Path) -> None:
         assert shown == f"sample 0, head 0, token:query 1, token:key 0: {values[0, 0, 1, 0]:.6g}"
         opened.evaluate("document.getElementById('read-values').click()")
         until(opened, "document.getElementById('verdict-words').textContent.startsWith('conforms')")
-        opened.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-        for scheme in ("light", "dark"):
-            opened.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-            result = json.loads(opened.evaluate("axe.run(document).then(found => JSON.stringify(found))"))
-            assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in result["violations"]] == []
+        assert faults(opened, "light", "dark") == []
         assert opened.complaints == []
         assert all(url.startswith((viewer.url, "data:")) for url in opened.requests)
 
@@ -125,6 +135,8 @@ def test_a_finding_has_its_fix_and_leads_to_its_array(tmp_path: Path) -> None:
         opened.evaluate("document.querySelector('#findings button:not(:disabled)').click()")
         until(opened, "document.querySelector('.map canvas')")
         assert words(opened, "array-title") == "/attention/self/layer_00"
+        opened.evaluate("document.querySelectorAll('#findings details').forEach(it => { it.open = true })")
+        assert faults(opened, "light") == []
         assert opened.complaints == []
 
 
@@ -156,3 +168,96 @@ def drop(opened: Page, path: Path) -> None:
     data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):
         opened.call("Input.dispatchDragEvent", type=kind, x=40, y=40, data=data)
+
+
+@contextmanager
+def hosted(root: Path, **how: Any) -> Iterator[tuple[Page, StaticServer]]:
+    """A page of a browser, and a server that has the page for sites below /page/ and the files of `root`."""
+    built(FOLDER / "index.html", "npm ci && npm run build in vizschema/page")
+    shutil.copytree(FOLDER, root / "page")
+    with static(root, **how) as server, page(root / "browser") as opened:
+        yield opened, server
+
+
+def opened_by_url(opened: Page, server: StaticServer, url: str) -> str:
+    """What the page says once it has opened a URL by a link."""
+    opened.call("Page.navigate", url=f"{server.url}/page/site.html?{urlencode({'url': url})}")
+    until(opened, "document.getElementById('summary')?.textContent.match(/^(?!Opening|Nothing)./)")
+    return words(opened, "summary")
+
+
+def paths_of(server: StaticServer) -> list[str]:
+    return [request.path for request in server.requests if not request.path.startswith("/page/")]
+
+
+def test_by_url_only_the_chunks_that_are_looked_at_are_read(tmp_path: Path) -> None:
+    write_example("vit", tmp_path / "run.zarr")
+    write_example("vit", tmp_path / "run.npz")
+    with hosted(tmp_path) as (opened, server):
+        assert opened_by_url(opened, server, f"{server.url}/run.zarr").startswith(
+            "zarr v3 (directory), 9 arrays; 1 requests"
+        )
+        until(opened, "!document.getElementById('verdict').hidden")
+        assert words(opened, "verdict-words") == "structure conforms, by the profile vit of 1.0.0; values not read"
+        assert paths_of(server) == ["/run.zarr/zarr.json"]
+        assert opened.evaluate("new URLSearchParams(location.search).get('url')") == f"{server.url}/run.zarr"
+        chosen(opened, "attention/self/layer_00")
+        until(opened, "document.querySelector('[aria-live]').textContent")
+        with vizschema.open(tmp_path / "run.zarr") as archive:
+            cost = archive["/attention/self/layer_00"].isel(sample=0, head=0).cost()
+            value = np.asarray(archive["/attention/self/layer_00"])[0, 0, 0, 0]
+        assert words(opened, "shown").count(f": {value:.6g}") == 1
+        assert len(paths_of(server)) - 1 == cost.requests
+        opened.evaluate("document.getElementById('read-values').click()")
+        until(opened, "document.getElementById('verdict-words').textContent.startsWith('conforms')")
+        assert opened_by_url(opened, server, f"{server.url}/run.npz").startswith("npz (file), 9 arrays")
+        assert {request.status for request in server.requests if request.path == "/run.npz"} == {206}
+        assert opened.complaints == []
+
+
+def test_what_cannot_be_read_by_url_says_why(tmp_path: Path) -> None:
+    write_example("vit", tmp_path / "run.zarr")
+    document = json.loads((tmp_path / "run.zarr" / "zarr.json").read_bytes())
+    del document["consolidated_metadata"]
+    (tmp_path / "run.zarr" / "zarr.json").write_text(json.dumps(document))
+
+    def large(handler: Handler) -> bool:
+        if not handler.path.startswith("/large"):
+            return False
+        handler.answer(200, b"", {"Content-Length": str(100 << 20)})
+        handler.close_connection = True
+        return True
+
+    with hosted(tmp_path, misbehave=large) as (opened, server):
+        assert "cannot be listed over HTTP" in opened_by_url(opened, server, f"{server.url}/run.zarr")
+        assert "expected at most 64 MiB, found 100 MiB" in opened_by_url(opened, server, f"{server.url}/large.npz")
+        secret = server.url.replace("://", "://user:word@")
+        assert "without a user and a password" in opened_by_url(opened, server, f"{secret}/run.zarr")
+        assert "word" not in str(opened.evaluate("location.href"))
+        opened_by_url(opened, server, f"{server.url}/run.zarr?token=secret")
+        assert "secret" not in str(opened.evaluate("location.href"))
+
+
+def test_views_series_multiples_and_bounds(tmp_path: Path) -> None:
+    write_example("vit", tmp_path / "run.zarr")
+    with viewed(tmp_path / "run.zarr", tmp_path) as (opened, _):
+        chosen(opened, "attention/self/layer_00")
+        with vizschema.open(tmp_path / "run.zarr") as archive:
+            values = np.asarray(archive["/attention/self/layer_01"])
+        until(opened, "document.querySelector('.histogram .bound')")
+        assert "Rules: at least 0 (" in str(opened.evaluate("document.querySelector('.histogram').textContent"))
+        heads = values.shape[1]
+        assert opened.evaluate("document.querySelectorAll('.multiples button').length") == heads
+        opened.call("Emulation.setDeviceMetricsOverride", width=390, height=900, deviceScaleFactor=1, mobile=False)
+        assert opened.evaluate("document.documentElement.scrollWidth") == 390
+        opened.evaluate("document.querySelectorAll('.multiples button')[1].click()")
+        opened.evaluate(
+            "{ const it = document.querySelector('#series input'); it.value = 1; it.dispatchEvent(new Event('input')) }"
+        )
+        until(opened, "document.getElementById('array-title').textContent.endsWith('layer_01')")
+        told = "document.querySelector('[aria-live]')?.textContent"
+        until(opened, told)
+        assert f"head 1, token:query 0, token:key 0: {values[0, 1, 0, 0]:.6g}" in str(opened.evaluate(told))
+        chosen(opened, "outputs/logits")
+        until(opened, "document.querySelector('canvas.curve')")
+        assert opened.complaints == []

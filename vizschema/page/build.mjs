@@ -45,8 +45,19 @@ function setup(build) {
   build.onResolve({ filter: /^(rules|versions):all$/ }, ({ path }) => ({ path, namespace: path.split(":")[0] }));
   build.onLoad({ filter: /.*/, namespace: "rules" }, () => ({ contents: JSON.stringify(Object.fromEntries(versions.map((version) => [version, rulesOf(version)]))), loader: "json" }));
   const built = (version) => JSON.stringify(join(here, "../../conformance/javascript/built", `${version}.mjs`));
-  const contents = `export const newest = "${newest()}"; export default {${versions.map((version) => `"${version}": () => import(${built(version)})`).join(", ")}};`;
+  const contents = `export const newest = "${newest()}"; export const views = ${JSON.stringify(viewsOfAll())}; export default {${versions.map((version) => `"${version}": () => import(${built(version)})`).join(", ")}};`;
   build.onLoad({ filter: /.*/, namespace: "versions" }, () => ({ contents, resolveDir: here }));
+}
+
+/** How the tables of all profiles show arrays: version → profile → [{at, view}], those of what it extends last. */
+function viewsOfAll() {
+  const read = (version, name) => {
+    const file = [version, ...versions].map((each) => join(spec, each, name, "facts.json")).find(existsSync);
+    const { extends: others = [], views = [] } = JSON.parse(readFileSync(file, "utf8"));
+    return [...views, ...others.flatMap((other) => read(version, other))];
+  };
+  const names = (version) => readdirSync(join(spec, version)).filter((name) => existsSync(join(spec, version, name, "must.schema.json")));
+  return Object.fromEntries(versions.map((version) => [version, Object.fromEntries(names(version).map((name) => [name, read(version, name)]))]));
 }
 
 /** The newest released version, else the first. */

@@ -1,187 +1,208 @@
-// One array: its facts, and its values as slices along two of its axes, with a slider for each of the others.
+// One array: its facts, and its values as slices along two of its axes, as a map, a curve or points, with a slider for each other axis.
 
-import { paint, paintLegend } from "./paint.mjs";
+import { showHistogram } from "./histogram.mjs";
+import { axisName, labelled, made, shown, slider } from "./made.mjs";
+import { paint, paintCurve, paintLegend, paintPoints } from "./paint.mjs";
+import { ofBoxes, ofWhole, rangeOf, sides } from "./slices.mjs";
 import { wordsOf } from "./tree.mjs";
 
 const WIDTH = 560;
-
-function made(tag, text, more = {}) {
-  const found = document.createElement(tag);
-  if (text !== undefined) found.textContent = text;
-  return Object.assign(found, more);
-}
-
-function labelled(text, control) {
-  const label = made("label", `${text} `);
-  label.append(control);
-  return label;
-}
-
-const axisName = (node, axis) => node.axes?.[axis] ?? `axis ${axis}`;
-const shown = (number) => (Number.isFinite(number) ? String(+number.toPrecision(6)) : String(number));
+const MULTIPLES = 16;
+const VIEWS = { map: "a map", curve: "a curve", points: "points" };
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 function facts(node) {
   const table = made("table");
   const { storage } = node;
-  const rows = { dtype: node.dtype, bytes: node.bytes.toLocaleString("en") };
-  node.shape.forEach((size, axis) => (rows[axisName(node, axis)] = size));
-  if (storage) Object.assign(rows, { chunks: `${storage.chunk_count} of ${storage.chunks.join(" × ")}`, codecs: storage.codecs.join(", ") });
-  for (const [name, value] of Object.entries(node.attributes)) rows[`attribute ${name}`] = JSON.stringify(value).slice(0, 200);
-  for (const [name, value] of Object.entries(rows)) {
-    const row = table.insertRow();
-    row.append(made("th", name, { scope: "row" }), made("td", value));
-  }
+  const rows = [["dtype", node.dtype], ["bytes", node.bytes.toLocaleString("en")], ...node.shape.map((size, axis) => [axisName(node, axis), size])];
+  if (storage) rows.push(["chunks", `${storage.chunk_count} of ${storage.chunks.join(" × ")}`], ["codecs", storage.codecs.join(", ")]);
+  for (const [name, value] of Object.entries(node.attributes)) rows.push([`attribute ${name}`, JSON.stringify(value).slice(0, 200)]);
+  for (const [name, value] of rows) table.insertRow().append(made("th", name, { scope: "row" }), made("td", value));
   return table;
 }
 
-/** Shows an array in `place`; `load` reads its values, null where they are not read here. */
-export function showArray(place, node, load) {
-  place.replaceChildren(made("p", wordsOf(node), { className: "quiet" }));
+/** Shows an array in `place`. `load` reads its values, null where they are not read here; `more` is {view, bounds, kept}. */
+export function showArray(place, node, load, more = {}) {
   const status = made("p", load ? "Reading the values" : "The values of this array are not shown here.", { className: "quiet" });
   status.setAttribute("role", "status");
-  place.append(status);
   const details = made("details");
   details.append(made("summary", "Facts"), facts(node));
-  place.append(details);
+  place.replaceChildren(made("p", wordsOf(node), { className: "quiet" }), status, details);
   if (!load || node.shape.includes(0)) return;
-  load().then(
-    ({ numbers, damage }) => {
+  const say = (words) => (status.textContent = words);
+  Promise.resolve(load()).then(
+    ({ numbers, damage = [], box }) => {
       if (!status.isConnected) return;
-      status.textContent = damage.length ? `Damaged: ${damage[0].key}, ${damage[0].detail}` : "";
-      details.before(slices(node, numbers));
+      say(damageWords(damage));
+      if (!node.shape.length && numbers) details.before(made("p", shown(numbers[0])));
+      else details.before(new Slices(node, numbers ? ofWhole(node.shape, numbers) : ofBoxes(node.shape, box), more, say).box);
     },
-    (error) => (status.textContent = error.message),
+    (error) => say(error.message),
   );
 }
 
-/** The axes that run down and across: two roles of one axis where there are some, else the last two. */
-function sides(node) {
-  const names = (node.axes ?? []).map((name) => (name?.includes(":") ? name.split(":")[0] : null));
-  const down = names.findIndex((name, axis) => name !== null && names.indexOf(name, axis + 1) > axis);
-  if (down >= 0) return { down, across: names.indexOf(names[down], down + 1) };
-  return { down: Math.max(0, node.shape.length - 2), across: node.shape.length - 1 };
-}
+const damageWords = (damage) => (damage.length ? `Damaged: ${damage[0].key}, ${damage[0].detail}` : "");
 
-/** The lowest and the highest finite number of a slice. */
-function rangeOf(rows, columns, numberAt) {
-  let [low, high] = [Infinity, -Infinity];
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) {
-      const number = numberAt(row, column);
-      if (Number.isFinite(number)) [low, high] = [Math.min(low, number), Math.max(high, number)];
-    }
-  return [low, high];
-}
-
-function slices(node, numbers) {
-  const box = made("div");
-  const rank = node.shape.length;
-  let low = Infinity;
-  let high = -Infinity;
-  for (const number of numbers) {
-    if (!Number.isFinite(number)) continue;
-    if (number < low) low = number;
-    if (number > high) high = number;
+class Slices {
+  constructor(node, values, { view, bounds, kept = {} }, say) {
+    const rank = node.shape.length;
+    const same = kept.shape?.length === rank;
+    Object.assign(this, { node, values, rank, say, kept, bounds: [] });
+    this.at = node.shape.map((size, axis) => (same ? Math.min(kept.at[axis], size - 1) : 0));
+    this.chosen = same ? kept.chosen : sides(node);
+    this.view = same ? kept.view : rank === 1 || view === "curve" ? "curve" : view === "points" ? "points" : "map";
+    this.cursor = { row: 0, column: 0 };
+    this.ofSlice = false;
+    this.drawn = 0;
+    this.build();
+    this.controls();
+    this.draw();
+    bounds?.().then((found) => ((this.bounds = found), this.slice && showHistogram(this.histogram, this.slice.numbers, found)), () => {});
   }
-  if (rank === 0) return made("p", shown(numbers[0]));
-  const strides = node.shape.map((_, axis) => node.shape.slice(axis + 1).reduce((product, size) => product * size, 1));
-  const at = node.shape.map(() => 0);
-  const chosen = sides(node);
-  const canvas = made("canvas", undefined, { tabIndex: 0 });
-  canvas.setAttribute("role", "img");
-  const told = made("p", "", { className: "quiet" });
-  told.setAttribute("aria-live", "polite");
-  const controls = made("div", undefined, { className: "controls" });
-  const cursor = { row: 0, column: 0 };
-  const numberAt = (row, column) => {
-    let place = 0;
-    for (let axis = 0; axis < rank; axis++) {
-      const index = axis === chosen.across ? column : axis === chosen.down ? row : at[axis];
-      place += strides[axis] * index;
+
+  build() {
+    this.canvas = made("canvas", undefined, { tabIndex: 0 });
+    this.canvas.setAttribute("role", "img");
+    this.canvas.addEventListener("pointermove", (event) => this.point(event));
+    this.canvas.addEventListener("keydown", (event) => {
+      if (!STEPS[event.key]) return;
+      event.preventDefault();
+      this.move(this.cursor.row + STEPS[event.key][0], this.cursor.column + STEPS[event.key][1]);
+    });
+    this.told = made("p", "", { className: "quiet" });
+    this.told.setAttribute("aria-live", "polite");
+    this.panel = made("div", undefined, { className: "controls" });
+    this.multiples = made("div", undefined, { className: "multiples" });
+    this.histogram = made("div", undefined, { className: "histogram" });
+    this.caption = made("p", "", { className: "quiet" });
+    this.ends = [made("span"), made("span")];
+    const legend = made("canvas", undefined, { className: "legend" });
+    legend.setAttribute("aria-hidden", "true");
+    paintLegend(legend);
+    this.scale = made("div", undefined, { className: "scale" });
+    this.scale.append(this.ends[0], legend, this.ends[1]);
+    const map = made("div", undefined, { className: "map" });
+    map.append(this.canvas);
+    this.box = made("div");
+    this.box.append(this.panel, this.caption, map, this.told, this.scale, this.multiples, this.histogram);
+  }
+
+  controls() {
+    this.sliders = new Map();
+    const parts = [];
+    if (this.rank > 1) parts.push(labelled("shown as", this.choice(Object.entries(VIEWS), this.view, (value) => (this.view = value))));
+    const axes = this.node.shape.map((_, axis) => [axis, axisName(this.node, axis)]);
+    if (this.rank > 2) for (const side of ["down", "across"]) parts.push(labelled(side, this.choice(axes, this.chosen[side], (value) => this.choose(side, +value))));
+    if (this.rank > 2 && this.values.range) {
+      const own = made("input", undefined, { type: "checkbox", checked: this.ofSlice });
+      own.addEventListener("change", () => ((this.ofSlice = own.checked), this.draw()));
+      parts.push(labelled("colours of this slice alone", own));
     }
-    return numbers[place];
-  };
-  const ends = [made("span"), made("span")];
-  let ofSlice = false;
-  const draw = () => {
-    const rows = rank > 1 ? node.shape[chosen.down] : 1;
-    const columns = node.shape[chosen.across];
-    const [from, to] = ofSlice ? rangeOf(rows, columns, numberAt) : [low, high];
-    ends.forEach((end, at) => (end.textContent = shown([from, to][at])));
-    paint(canvas, rows, columns, numberAt, from, to);
-    const scale = Math.max(1, Math.floor(WIDTH / Math.max(columns, rows)));
-    canvas.style.width = `${columns * scale}px`;
-    canvas.style.height = rank > 1 ? "auto" : "48px";
-    if (rank === 1 && columns > WIDTH) canvas.style.width = "100%";
-    canvas.setAttribute("aria-label", `${axisName(node, chosen.down)} down, ${axisName(node, chosen.across)} across; arrow keys read values`);
-  };
-  const tell = () => {
-    const places = node.shape.map((_, axis) => `${axisName(node, axis)} ${axis === chosen.across ? cursor.column : axis === chosen.down ? cursor.row : at[axis]}`);
-    told.textContent = `${places.join(", ")}: ${shown(numberAt(cursor.row, cursor.column))}`;
-  };
-  const sliders = () => {
-    controls.replaceChildren();
-    const own = made("input", undefined, { type: "checkbox", checked: ofSlice });
-    own.addEventListener("change", () => {
-      ofSlice = own.checked;
-      draw();
+    this.node.shape.forEach((size, axis) => {
+      if (axis === this.chosen.down || axis === this.chosen.across || size < 2) return;
+      const one = slider(axisName(this.node, axis), size - 1, this.at[axis], (value) => ((this.at[axis] = value), this.draw()));
+      this.sliders.set(axis, one);
+      parts.push(one.label);
     });
-    if (rank > 2) controls.append(labelled("colours of this slice alone", own));
-    if (rank > 2) for (const part of ["down", "across"]) controls.append(labelled(part, axisChoice(part)));
-    node.shape.forEach((size, axis) => {
-      if (axis === chosen.down || axis === chosen.across || size < 2) return;
-      const output = made("output", at[axis]);
-      const slider = made("input", undefined, { type: "range", min: 0, max: size - 1, value: at[axis] });
-      slider.addEventListener("input", () => {
-        at[axis] = +slider.value;
-        output.textContent = slider.value;
-        draw();
-        tell();
-      });
-      const label = labelled(axisName(node, axis), slider);
-      label.append(output);
-      controls.append(label);
-    });
-  };
-  const axisChoice = (part) => {
+    this.panel.replaceChildren(...parts);
+  }
+
+  choice(options, current, change) {
     const select = made("select");
-    node.shape.forEach((_, axis) => select.append(made("option", axisName(node, axis), { value: axis, selected: chosen[part] === axis })));
+    for (const [value, text] of options) select.append(made("option", text, { value, selected: String(value) === String(current) }));
     select.addEventListener("change", () => {
-      const other = part === "down" ? "across" : "down";
-      if (chosen[other] === +select.value) chosen[other] = chosen[part];
-      chosen[part] = +select.value;
-      Object.assign(cursor, { row: 0, column: 0 });
-      sliders();
-      draw();
-      tell();
+      change(select.value);
+      this.draw();
     });
     return select;
-  };
-  const move = (row, column) => {
-    cursor.row = Math.max(0, Math.min(canvas.height - 1, row));
-    cursor.column = Math.max(0, Math.min(canvas.width - 1, column));
-    tell();
-  };
-  canvas.addEventListener("pointermove", (event) => {
-    const area = canvas.getBoundingClientRect();
-    move(Math.floor(((event.clientY - area.top) / area.height) * canvas.height), Math.floor(((event.clientX - area.left) / area.width) * canvas.width));
-  });
-  canvas.addEventListener("keydown", (event) => {
-    const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!steps) return;
-    event.preventDefault();
-    move(cursor.row + steps[0], cursor.column + steps[1]);
-  });
-  const legend = made("canvas", undefined, { className: "legend" });
-  legend.setAttribute("aria-hidden", "true");
-  paintLegend(legend);
-  const scale = made("div", undefined, { className: "scale" });
-  scale.append(ends[0], legend, ends[1]);
-  const map = made("div", undefined, { className: "map" });
-  map.append(canvas);
-  sliders();
-  draw();
-  tell();
-  box.append(controls, map, told, scale);
-  return box;
+  }
+
+  choose(side, axis) {
+    const other = side === "down" ? "across" : "down";
+    if (this.chosen[other] === axis) this.chosen[other] = this.chosen[side];
+    this.chosen[side] = axis;
+    this.cursor = { row: 0, column: 0 };
+    this.controls();
+  }
+
+  /** Reads the slice and shows it, unless another one was asked for meanwhile. */
+  async draw() {
+    const number = ++this.drawn;
+    Object.assign(this.kept, { shape: this.node.shape, at: this.at, chosen: this.chosen, view: this.view });
+    let slice;
+    try {
+      slice = this.values.now ? this.values.now(this.at, this.chosen) : await this.values.slice(this.at, this.chosen);
+    } catch (error) {
+      return void this.say(error.message);
+    }
+    if (number !== this.drawn) return;
+    if (slice.damage) this.say(damageWords(slice.damage));
+    this.slice = slice;
+    this.range = this.ofSlice || !this.values.range ? rangeOf(slice.numbers) : this.values.range;
+    this.move(this.cursor.row, this.cursor.column);
+    this.show();
+    this.showMultiples();
+    showHistogram(this.histogram, slice.numbers, this.bounds);
+  }
+
+  show() {
+    const { canvas, slice, node, chosen } = this;
+    const { rows, columns } = slice;
+    const [down, across] = [axisName(node, chosen.down), axisName(node, chosen.across)];
+    this.ends.forEach((end, at) => (end.textContent = shown(this.range[at])));
+    this.scale.hidden = this.view === "points";
+    canvas.className = this.view;
+    const scale = Math.max(1, Math.floor(WIDTH / Math.max(columns, rows)));
+    canvas.style.width = this.view === "map" ? `${columns * scale}px` : `${WIDTH}px`;
+    canvas.style.height = this.view === "map" && this.rank === 1 ? "48px" : "auto";
+    if (this.view === "map") paint(canvas, slice, this.range);
+    else if (this.view === "curve") paintCurve(canvas, slice, this.range, this.cursor.row);
+    else paintPoints(canvas, slice);
+    const words = { map: `${down} down, ${across} across`, curve: `along ${across}${this.rank > 1 ? `; arrows up and down: ${down}` : ""}`, points: `a point for each ${down}, at the first two numbers of ${across}` }[this.view];
+    this.caption.textContent = words;
+    canvas.setAttribute("aria-label", `${words}; arrow keys read values`);
+  }
+
+  /** Small maps along the axis before the two that are shown, of which each leads to its slice. */
+  showMultiples() {
+    const axis = this.node.shape.findLastIndex((size, each) => this.sliders.has(each) && size <= MULTIPLES);
+    this.multiples.hidden = axis < 0 || this.view !== "map" || !this.values.now;
+    if (this.multiples.hidden) return;
+    const name = axisName(this.node, axis);
+    const items = Array.from({ length: this.node.shape[axis] }, (_, index) => {
+      const button = made("button", undefined, { type: "button" });
+      button.setAttribute("aria-label", `${name} ${index}`);
+      button.setAttribute("aria-pressed", String(index === this.at[axis]));
+      const canvas = made("canvas");
+      const at = this.at.with(axis, index);
+      paint(canvas, this.values.now(at, this.chosen), this.range);
+      button.append(canvas, made("span", index));
+      button.addEventListener("click", () => {
+        this.at[axis] = index;
+        this.sliders.get(axis).set(index);
+        this.draw().then(() => this.multiples.children[index + 1]?.focus());
+      });
+      return button;
+    });
+    this.multiples.replaceChildren(made("p", name, { className: "quiet" }), ...items);
+  }
+
+  point(event) {
+    if (!this.slice || this.view === "points") return;
+    const area = this.canvas.getBoundingClientRect();
+    const share = (value, length) => Math.floor(value * length);
+    const row = this.view === "map" ? share((event.clientY - area.top) / area.height, this.slice.rows) : this.cursor.row;
+    this.move(row, share((event.clientX - area.left) / area.width, this.slice.columns));
+  }
+
+  move(row, column) {
+    if (!this.slice) return;
+    const { rows, columns, numbers } = this.slice;
+    const before = this.cursor.row;
+    this.cursor = { row: Math.max(0, Math.min(rows - 1, row)), column: Math.max(0, Math.min(columns - 1, column)) };
+    if (this.view === "curve" && before !== this.cursor.row) this.show();
+    const place = (axis) => (axis === this.chosen.across ? this.cursor.column : axis === this.chosen.down ? this.cursor.row : this.at[axis]);
+    const places = this.node.shape.map((_, axis) => `${axisName(this.node, axis)} ${place(axis)}`);
+    this.told.textContent = `${places.join(", ")}: ${shown(numbers[this.cursor.row * columns + this.cursor.column])}`;
+  }
 }

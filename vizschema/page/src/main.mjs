@@ -5,15 +5,18 @@ import { isNumber } from "./numbers.mjs";
 import { showArray } from "./array.mjs";
 import { droppedFiles, picked } from "./picking.mjs";
 import { Reader } from "./reader.mjs";
+import { showSeries } from "./series.mjs";
 import { showTree } from "./tree.mjs";
 
 const PLACES = 100;
+const LARGE = 64 << 20;
 const choose = new Map();
 const element = (id) => document.getElementById(id);
 const served = document.documentElement.dataset.served !== undefined;
 
-let counted = { requests: 0, bytes: 0 };
-const reader = new Reader((alive) => (counted = alive));
+const reader = new Reader((alive) => {
+  if (element("read-values").disabled) element("progress").textContent = `Reading: ${alive.bytes.toLocaleString("en")} bytes in ${alive.requests} parts`;
+});
 
 function made(tag, ...parts) {
   const found = document.createElement(tag);
@@ -68,10 +71,10 @@ async function judge(values) {
 async function open(source) {
   for (const id of ["look", "verdict"]) element(id).hidden = true;
   choose.clear();
-  element("shown").replaceChildren();
+  for (const id of ["shown", "series"]) element(id).replaceChildren();
   element("array-title").textContent = "Choose an array";
   element("summary").textContent = "Opening the archive";
-  const { name, description, readable } = await reader.open(source);
+  const { name, description, readable, views, counted: first } = await reader.open(source);
   element("name").textContent = name;
   document.title = `${name} – vizschema`;
   if (!description) {
@@ -83,11 +86,19 @@ async function open(source) {
   element("summary").textContent = `${container.format}${container.version === null ? "" : ` v${container.version}`} (${container.store}), ${arrays} arrays`;
   element("look").hidden = false;
   element("read-values").hidden = false;
-  const known = new Set(readable);
-  const load = (path) => reader.ask("values", { path, dtype: nodes[path].dtype, bytes: nodes[path].bytes });
-  const show = (path) => {
+  if (source.url) element("summary").textContent += `; ${first.requests} requests, ${first.bytes.toLocaleString("en")} bytes`;
+  const known = new Map(readable);
+  const load = (path) => accessOf(nodes[path], path, known.get(path), source);
+  let kept = {};
+  const showOne = (path) => {
     element("array-title").textContent = path;
-    showArray(element("shown"), nodes[path], known.has(path) && isNumber(nodes[path].dtype) ? () => load(path) : null);
+    const bounds = () => reader.ask("bounds", { path }).then((found) => found.bounds);
+    showArray(element("shown"), nodes[path], known.has(path) && isNumber(nodes[path].dtype) ? () => load(path) : null, { view: views[path], bounds, kept });
+  };
+  const show = (path) => {
+    kept = {};
+    showSeries(element("series"), path, nodes, showOne);
+    showOne(path);
     element("array").scrollIntoView?.({ block: "nearest" });
   };
   for (const [path, { kind }] of Object.entries(nodes)) if (kind === "array") choose.set(path, () => show(path));
@@ -95,15 +106,46 @@ async function open(source) {
   await judge(false);
 }
 
-const told = (error) => (element("summary").textContent = error.message);
-const opened = async (source) => open(await source).catch(told);
+/** How the values of an array are read: all at once, or, where that is much, slice by slice. */
+function accessOf(node, path, chunked, source) {
+  const { dtype, bytes, shape } = node;
+  if (chunked && (source.url || bytes > LARGE)) return { box: (start, size) => reader.ask("box", { path, dtype, start, size }), shape };
+  return reader.ask("values", { path, dtype, bytes });
+}
 
-/** Lets files be chosen and dropped. */
+/** A URL to share: none where it has a user, a password or a query, which may be a credential. */
+function linkOf(text) {
+  const url = new URL(text);
+  return url.username || url.password || url.search ? null : `?${new URLSearchParams({ url: url.href })}`;
+}
+
+const told = (error) => (element("summary").textContent = error.message);
+const opened = async (source) => {
+  history.replaceState(null, "", location.pathname);
+  await open(await source);
+};
+
+async function openUrl(text) {
+  element("url").value = "";
+  history.replaceState(null, "", location.pathname);
+  const link = linkOf(text);
+  await open({ url: text });
+  if (link) history.replaceState(null, "", link);
+  else element("summary").textContent += "; the address has a query, so that no link is kept";
+}
+
+/** Lets files be chosen and dropped, and URLs be given. */
 function offer() {
   element("source").hidden = false;
   element("summary").textContent = "Nothing is open.";
   for (const id of ["pick-file", "pick-folder"])
     element(id).addEventListener("change", ({ target }) => opened(attempt(() => ({ files: picked(target) }))).catch(told));
+  element("by-url").addEventListener("submit", (event) => {
+    event.preventDefault();
+    openUrl(element("url").value).catch(told);
+  });
+  const given = new URLSearchParams(location.search).get("url");
+  if (given) openUrl(given).catch(told);
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
@@ -114,5 +156,5 @@ function offer() {
 const attempt = async (make) => make();
 
 element("read-values").addEventListener("click", () => judge(true));
-if (served) opened({ base: new URL(".", location.href).href });
+if (served) open({ base: new URL(".", location.href).href }).catch(told);
 else offer();

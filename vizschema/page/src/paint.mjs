@@ -1,8 +1,10 @@
-// Numbers painted pixel by pixel. The colours go from dark blue over green to yellow, as viridis does: their lightness
-// rises evenly, so that they can be told apart without red and green. What is not finite is grey.
+// Numbers painted pixel by pixel, as a line, or as points. The colours go from dark blue over green to yellow, as viridis does: their
+// lightness rises evenly, so that they can be told apart without red and green. What is not finite is grey.
 
 const STOPS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
 const NONE = [128, 128, 128];
+const [WIDE, HIGH] = [640, 240];
+const EDGE = 8;
 
 export function colourOf(share) {
   if (!Number.isFinite(share)) return NONE;
@@ -11,19 +13,57 @@ export function colourOf(share) {
   return STOPS[low].map((from, part) => Math.round(from + (STOPS[low + 1][part] - from) * (at - low)));
 }
 
-/** Paints `rows` × `columns` numbers, given by their place, onto a canvas. */
-export function paint(canvas, rows, columns, numberAt, low, high) {
+/** Paints a slice onto a canvas, a pixel for each number. */
+export function paint(canvas, { rows, columns, numbers }, [low, high]) {
   canvas.width = columns;
   canvas.height = rows;
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
-  for (let row = 0, at = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++, at += 4) {
-      const [red, green, blue] = colourOf(high > low ? (numberAt(row, column) - low) / (high - low) : numberAt(row, column) - low + 0.5);
-      image.data.set([red, green, blue, 255], at);
-    }
+  for (let at = 0; at < numbers.length; at++) {
+    const [red, green, blue] = colourOf(high > low ? (numbers[at] - low) / (high - low) : numbers[at] - low + 0.5);
+    image.data.set([red, green, blue, 255], 4 * at);
+  }
   context.putImageData(image, 0, 0);
 }
 
+/** Draws the first rows of a slice as lines. */
+export function paintCurve(canvas, { rows, columns, numbers }, [low, high], row) {
+  canvas.width = WIDE;
+  canvas.height = HIGH;
+  const context = canvas.getContext("2d");
+  context.strokeStyle = getComputedStyle(canvas).color;
+  context.lineWidth = 2;
+  context.beginPath();
+  let pen = false;
+  for (let column = 0; column < columns; column++) {
+    const number = numbers[Math.min(row, rows - 1) * columns + column];
+    const x = EDGE + (columns > 1 ? column / (columns - 1) : 0.5) * (WIDE - 2 * EDGE);
+    const y = HIGH - EDGE - (high > low ? (number - low) / (high - low) : 0.5) * (HIGH - 2 * EDGE);
+    if (Number.isFinite(number)) pen ? context.lineTo(x, y) : context.moveTo(x, y);
+    if (Number.isFinite(number) && columns === 1) context.fillRect(x - 2, y - 2, 4, 4);
+    pen = Number.isFinite(number);
+  }
+  context.stroke();
+}
+
+/** Draws each row of a slice as a point, by its first two numbers on one scale; colours go along the rows. */
+export function paintPoints(canvas, { rows, columns, numbers }) {
+  canvas.width = canvas.height = WIDE;
+  const context = canvas.getContext("2d");
+  const points = Array.from({ length: rows }, (_, row) => [numbers[row * columns], columns > 1 ? numbers[row * columns + 1] : row]);
+  const finite = points.filter((point) => point.every(Number.isFinite));
+  if (!finite.length) return;
+  const ends = [0, 1].map((part) => finite.reduce(([low, high], point) => [Math.min(low, point[part]), Math.max(high, point[part])], [Infinity, -Infinity]));
+  const span = Math.max(...ends.map(([low, high]) => high - low)) || 1;
+  points.forEach((point, row) => {
+    if (!point.every(Number.isFinite)) return;
+    const [x, y] = point.map((value, part) => EDGE + ((value - ends[part][0]) / span) * (WIDE - 2 * EDGE));
+    context.fillStyle = `rgb(${colourOf(row / Math.max(1, rows - 1)).join(" ")})`;
+    context.beginPath();
+    context.arc(x, WIDE - y, 5, 0, 2 * Math.PI);
+    context.fill();
+  });
+}
+
 /** Paints the colours from the lowest to the highest. */
-export const paintLegend = (canvas) => paint(canvas, 1, 256, (_, column) => column, 0, 255);
+export const paintLegend = (canvas) => paint(canvas, { rows: 1, columns: 256, numbers: Float64Array.from({ length: 256 }, (_, at) => at) }, [0, 255]);

@@ -5,25 +5,30 @@ import { describe } from "../../../conformance/javascript/describe.mjs";
 import { rounded } from "../../../conformance/javascript/json.mjs";
 import { judge } from "../../../conformance/javascript/judge.mjs";
 import { open } from "../../../conformance/javascript/opening.mjs";
-import versions, { newest } from "versions:all";
+import versions, { newest, views } from "versions:all";
+import { forget, readBox } from "./boxes.mjs";
 import { dropped } from "./dropped.mjs";
 import { served } from "./entries.mjs";
 import { numbersOf } from "./numbers.mjs";
+import { remote } from "./remote.mjs";
 
 const MOST = 256 << 20;
 const BASE = "trace";
+const FAR = 1e300;
 let tree = null;
+let description = null;
 const counted = { requests: 0, bytes: 0 };
 
 /** Counts what was read, and says so. */
-function onRead(bytes) {
-  counted.requests += 1;
+function onRead(bytes, whole = true) {
+  counted.requests += whole ? 1 : 0;
   counted.bytes += bytes;
   postMessage({ alive: counted });
 }
 
-async function rootOf({ base, files }) {
+async function rootOf({ base, files, url }) {
   if (base) return served(base, onRead);
+  if (url) return remote(url, onRead);
   const root = dropped(files, onRead);
   return { name: root.name, root };
 }
@@ -37,34 +42,82 @@ async function groundsOf({ spec_version, profile: declared }) {
     const { facts, profiles } = await versions[version]();
     const own = Object.hasOwn(profiles, declared);
     const profile = own ? declared : BASE;
-    if (own || !found) found = { version, profile, validators: profiles[profile], entries: facts[profile] };
+    if (own || !found) found = { version, profile, validators: profiles[profile], entries: facts[profile], views: views[version][profile] };
     if (own) break;
   }
   return found;
 }
 
+const attributesOf = ({ nodes }) => nodes["/"]?.attributes ?? {};
+
+/** How the table of the profile shows arrays, by path. */
+async function viewsOf(found) {
+  const { views: entries } = await groundsOf(attributesOf(found));
+  const shown = {};
+  for (const [path, { kind }] of Object.entries(found.nodes)) {
+    const entry = kind === "array" ? entries.find(({ at }) => new RegExp(at, "u").test(path)) : undefined;
+    if (entry) shown[path] = entry.view;
+  }
+  return shown;
+}
+
 const answers = {
   async open({ source }) {
+    Object.assign(counted, { requests: 0, bytes: 0 });
     const { name, root } = await rootOf(source);
+    forget();
     tree = await open(root);
+    for (const unlisted of source.url && tree ? tree.sources.values() : []) // their folders cannot be listed: chunks are asked for by key
+      if (unlisted.found) unlisted.read = () => readBox(unlisted, unlisted.found.shape.map(() => 0), checked(unlisted.found));
     if (!tree) return { name, description: null };
-    return { name, description: await describe(tree), readable: [...tree.sources].filter(([, source]) => source.readable).map(([path]) => path) };
+    description = await describe(tree);
+    return { name, description, views: await viewsOf(description), readable: [...tree.sources].filter(([, source]) => source.readable).map(([path, source]) => [path, Boolean(source.found)]), counted };
   },
   async judge({ values }) {
-    const known = await describe(tree);
-    const { version, profile, validators, entries } = await groundsOf(known.nodes["/"]?.attributes ?? {});
-    const description = values ? await describe(tree, entries) : known;
-    return { version, profile, findings: judge(rounded(description), validators) };
+    const { version, profile, validators, entries } = await groundsOf(attributesOf(description));
+    const judged = values ? await describe(tree, entries) : description;
+    return { version, profile, findings: judge(rounded(judged), validators) };
+  },
+  /** What rules demand of the values of an array: [{limit, least, rule}], from what they say about values that are far too low and too high. */
+  async bounds({ path }) {
+    const { validators } = await groundsOf(attributesOf(description));
+    const node = { ...description.nodes[path], facts: { minimum: -FAR, maximum: FAR } };
+    const probe = rounded({ ...description, values: "read", nodes: { "/": description.nodes["/"], [path]: node } });
+    const found = new Map();
+    for (const [validate] of validators)
+      for (const { keyword, params, instancePath, parentSchema } of validate(probe) ? [] : validate.errors) {
+        const [, fact] = /[/]facts[/](minimum|maximum)$/.exec(instancePath) ?? [];
+        if (fact && typeof params.limit === "number" && /imum$/i.test(keyword)) found.set(`${fact} ${params.limit}`, { limit: params.limit, least: fact === "minimum", rule: parentSchema.rule ?? "" });
+      }
+    return { bounds: [...found.values()] };
   },
   async values({ path, dtype, bytes }) {
-    if (bytes > MOST) throw new Error(`expected at most ${MOST >> 20} MiB, found ${Math.ceil(bytes / (1 << 20))} MiB: use vizschema show`);
-    const found = await tree.sources.get(path).read();
-    if (!found.bytes) throw new Error(`cannot be read: ${found.damage?.[0]?.detail ?? "no values"}`);
-    const numbers = numbersOf(found.bytes, dtype);
-    for (let at = 0; found.flags && at < numbers.length; at++) if (found.flags[at]) numbers[at] = NaN;
-    return { numbers, damage: found.damage?.slice(0, 3) ?? [] };
+    if (bytes > MOST) throw new Error(beyond(bytes));
+    return numbered(await tree.sources.get(path).read(), dtype);
+  },
+  /** The values of a box of an array that is stored in chunks. */
+  async box({ path, dtype, start, size }) {
+    const source = tree.sources.get(path);
+    checked({ ...source.found, shape: size });
+    return numbered(await readBox(source, start, size), dtype);
   },
 };
+
+const beyond = (bytes) => `expected at most ${MOST >> 20} MiB, found ${Math.ceil(bytes / (1 << 20))} MiB: use vizschema show`;
+
+/** The shape of what is read, once it is known to be small enough. */
+function checked({ shape, type }) {
+  const bytes = shape.reduce((product, size) => product * size, type.size);
+  if (bytes > MOST) throw new Error(beyond(bytes));
+  return shape;
+}
+
+function numbered({ bytes, flags, damage = [] }, dtype) {
+  if (!bytes) throw new Error(`cannot be read: ${damage[0]?.detail ?? "no values"}`);
+  const numbers = numbersOf(bytes, dtype);
+  for (let at = 0; flags && at < numbers.length; at++) if (flags[at]) numbers[at] = NaN;
+  return { numbers, damage: damage.slice(0, 3) };
+}
 
 onmessage = async ({ data }) => {
   try {

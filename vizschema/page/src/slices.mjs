@@ -1,0 +1,50 @@
+// Slices of an array along two of its axes: {rows, columns, numbers}, from all of its values or read one by one.
+
+const product = (sizes) => sizes.reduce((one, other) => one * other, 1);
+
+/** The axes that run down and across: two roles of one axis where there are some, else the last two. */
+export function sides(node) {
+  const names = (node.axes ?? []).map((name) => (name?.includes(":") ? name.split(":")[0] : null));
+  const down = names.findIndex((name, axis) => name !== null && names.indexOf(name, axis + 1) > axis);
+  if (down >= 0) return { down, across: names.indexOf(names[down], down + 1) };
+  return { down: Math.max(0, node.shape.length - 2), across: node.shape.length - 1 };
+}
+
+/** The lowest and the highest finite number. */
+export function rangeOf(numbers) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const number of numbers) {
+    if (!Number.isFinite(number)) continue;
+    if (number < low) low = number;
+    if (number > high) high = number;
+  }
+  return [low, high];
+}
+
+/** Copies a slice out of numbers of a shape; `at` has the index along every other axis. */
+function cut(numbers, shape, at, { down, across }) {
+  const rank = shape.length;
+  if (!rank) return { rows: 1, columns: 1, numbers };
+  const strides = shape.map((_, axis) => product(shape.slice(axis + 1)));
+  const rows = rank > 1 ? shape[down] : 1;
+  const columns = shape[across];
+  const first = at.reduce((sum, index, axis) => (axis === down || axis === across ? sum : sum + index * strides[axis]), 0);
+  const found = new Float64Array(rows * columns);
+  for (let row = 0, place = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++, place++) found[place] = numbers[first + (rank > 1 ? row * strides[down] : 0) + column * strides[across]];
+  return { rows, columns, numbers: found };
+}
+
+/** Slices of an array of which all values are there. */
+export const ofWhole = (shape, numbers) => ({ range: rangeOf(numbers), slice: async (at, chosen) => cut(numbers, shape, at, chosen), now: (at, chosen) => cut(numbers, shape, at, chosen) });
+
+/** Slices of an array that `box(start, size)` reads parts of. */
+export function ofBoxes(shape, box) {
+  const slice = async (at, chosen) => {
+    const kept = (axis) => axis === chosen.down || axis === chosen.across;
+    const size = shape.map((length, axis) => (kept(axis) ? length : 1));
+    const { numbers, damage } = await box(at.map((index, axis) => (kept(axis) ? 0 : index)), size);
+    return { ...cut(numbers, size, size.map(() => 0), chosen), damage };
+  };
+  return { range: null, slice, now: null };
+}

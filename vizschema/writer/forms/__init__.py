@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vizschema.containers.formats import WRITERS, WRITTEN, loaded
@@ -10,7 +10,25 @@ from vizschema.errors import UsageError
 from vizschema.text import suggestion
 from vizschema.writer.forms.base import Form
 
-FORMS: Mapping[str, Form] = {name: loaded(place) for name, place in WRITERS.items()}
+
+class _Forms(Mapping[str, Form]):
+    """Forms that are imported when they are looked up, so that writing one needs no library of another."""
+
+    def __getitem__(self, name: str) -> Form:
+        form: Form = loaded(WRITERS[name])
+        return form
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(WRITERS)
+
+    def __len__(self) -> int:
+        return len(WRITERS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in WRITERS
+
+
+FORMS: Mapping[str, Form] = _Forms()
 """What can be written, by the name that a caller gives."""
 
 

@@ -6,7 +6,6 @@ eight times over: what a further archive costs is the worker alone, without what
 
 from __future__ import annotations
 
-import re
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from vizschema.cli.parser import Parser
 from vizschema.conformance.benchmarks.engine import promises
+from vizschema.conformance.benchmarks.engine.pages import fill
 from vizschema.conformance.examples import write_example
 from vizschema.writer.forms import FORMS
 
@@ -25,7 +25,6 @@ AIM = 0.300
 
 MANY = 8
 
-_BLOCK = re.compile(r"(<!-- measured: isolation -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _SUFFIXES = {"hdf5": ".h5", "npz": ".npz", "asdf": ".asdf"}
 
@@ -78,15 +77,6 @@ def report(seconds: Mapping[tuple[str, int, bool], Sequence[float]]) -> str:
     return "\n".join(lines)
 
 
-def fill(page: Path, text: str) -> None:
-    """Put the report where `page` has room for it; raises `ValueError` where it has none."""
-    before = page.read_text(encoding="utf-8")
-    after, count = _BLOCK.subn(lambda found: f"{found[1]}```text\n{text}\n```\n{found[2]}", before)
-    if not count:
-        raise ValueError(f"{page}: no <!-- measured: isolation -->")
-    page.write_text(after, encoding="utf-8")
-
-
 def main(argv: Sequence[str]) -> int:
     """0, once everything is measured and printed."""
     parser = Parser(prog="vizschema benchmark isolation", description=(__doc__ or "").partition("\n")[0])
@@ -104,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
         text = "\n".join([report(seconds), "", *promises.lines(archives["zarr-v3"], Path(folder))])
     print(text)
     if arguments.page is not None:
-        fill(arguments.page, text)
+        fill(arguments.page, "isolation", text)
     return 0
 
 

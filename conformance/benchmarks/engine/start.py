@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from vizschema.cli.parser import Parser
+from vizschema.conformance.benchmarks.engine.pages import fill
 from vizschema.conformance.examples import write_example
 
 AIM = 1.5
@@ -160,15 +161,6 @@ def report(found: Mapping[str, Sequence[Measured]], most: int) -> str:
     return "\n".join(lines)
 
 
-def fill(page: Path, text: str) -> None:
-    """Nothing; the figures of the page, between `<!-- measured: start -->` and `<!-- end -->`, are `text` now."""
-    block = f"<!-- measured: start -->\n```text\n{text}\n```\n<!-- end -->"
-    written = re.sub(
-        r"<!-- measured: start -->.*?<!-- end -->", lambda _: block, page.read_text("utf-8"), flags=re.DOTALL
-    )
-    page.write_text(written, encoding="utf-8")
-
-
 def _line(name: str, measured: Sequence[Measured]) -> str:
     seconds = [(each.seconds * 1e3, each.needed_seconds * 1e3) for each in measured]
     imported = [(sum(each.modules.values()) / 1e3, sum(each.needed_modules.values()) / 1e3) for each in measured]
@@ -202,7 +194,7 @@ def main(argv: Sequence[str]) -> int:
     text = report(found, arguments.modules)
     print(text)
     if arguments.page is not None:
-        fill(arguments.page, text)
+        fill(arguments.page, "start", text)
     return 0
 
 

@@ -109,6 +109,30 @@ def test_padded_rows_are_masked_and_grouped_heads_are_heads_in_each_step(tmp_pat
         assert not np.triu(weights[0, 0], 1).any()
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "expected"),
+    [
+        ("Mistral", {"sliding_window": 3}, [3, 3]),
+        ("Mistral", {"sliding_window": None}, [None, None]),
+        ("Qwen2Moe", {"sliding_window": 3, "use_sliding_window": True, "max_window_layers": 2}, [3, None]),
+    ],
+)
+def test_a_sliding_window_is_said_of_the_layers_that_have_one(
+    tmp_path: Path, name: str, more: dict[str, Any], expected: list[int | None]
+) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    config = getattr(transformers, f"{name}Config")(**sizes, num_key_value_heads=2, vocab_size=101, **more)
+    model = getattr(transformers, f"{name}ForCausalLM")(config).eval()
+    with vizschema.record(model, tmp_path / "run.zarr"):
+        model(IDS)
+    with vizschema.open(tmp_path / "run.zarr") as archive:
+        for number, window in enumerate(expected):
+            weights = archive[f"/attention/self/layer_{number:02}"]
+            assert weights.attributes.get("sliding_window") == window
+            assert bool(np.tril(weights[0, 0], -3).any()) is (window is None)
+    assert vizschema.validate(tmp_path / "run.zarr").conforms
+
+
 def test_calls_add_samples_and_a_recording_that_failed_goes_on(tmp_path: Path) -> None:
     model = small()
 

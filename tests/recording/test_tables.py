@@ -59,6 +59,9 @@ def test_the_installed_table_for_a_class_of_a_package_is_found() -> None:
         ({"node": "/activations/layer_{1}"}, r"\{1\}: expected one of 0, call, module"),
         ({"optional": "yes"}, "module: a model may lack the module"),
         ({"axes": "sample,token"}, "names of axes"),
+        ({"read": {"kv_heads": "config.heads"}}, "a place in a module"),
+        ({"read": {"kv_heads": [".heads", ".config.heads if .kind"]}}, "a place in a module"),
+        ({"read": {"kv_heads": [".heads[{1}]"]}}, "a place in a module"),
     ],
 )
 def test_a_row_that_is_none_is_refused_with_what_was_expected(change: dict[str, Any], message: str) -> None:
@@ -102,6 +105,22 @@ def test_what_is_selected_keeps_the_numbers_and_the_count_of_the_model() -> None
 def test_a_series_that_only_some_layers_have_lists_them() -> None:
     hybrid = {name: kind for name, kind in LAYERS.items() if name not in ("h.0.attn", "h.2.attn")}
     assert plan(table(ROWS), hybrid, None).groups["/attention/self"] == {"num_layers": 3, "present": [1]}
+
+
+def test_of_several_places_the_first_that_a_module_has_is_read() -> None:
+    places_of_window = [".window", ".config.window if .config.kinds[{0}] = sliding"]
+    found = plan(table([{**ROWS[1], "read": {"window": places_of_window}}]), LAYERS, None).taps[1]
+    assert found.read == {"window": (".window", ".config.window if .config.kinds[1] = sliding")}
+    for module, expected in (
+        ({"window": 3, "config": {"window": 4}}, 3),
+        ({"window": None, "config": {"window": 4}}, None),
+        ({"config": {"window": 4}}, 4),
+        ({"config": {"window": 4, "kinds": None}}, 4),
+        ({"config": {"window": 4, "kinds": ["full", "sliding"]}}, 4),
+        ({"config": {"window": 4, "kinds": ["sliding", "full"]}}, places.ABSENT),
+        ({"config": {}}, places.ABSENT),
+    ):
+        assert places.first(module, found.read["window"]) is expected
 
 
 def test_layers_past_99_have_names_of_one_width() -> None:

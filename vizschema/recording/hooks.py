@@ -163,7 +163,7 @@ class Hooks:
 
 def _read(tap: Tap, module: Any) -> dict[str, Any]:
     """The attributes that a row reads from its module."""
-    found = {key: places.at(module, place) for key, place in tap.row.read.items()}
+    found = {key: places.first(module, alternatives) for key, alternatives in tap.read.items()}
     return {key: value for key, value in found.items() if isinstance(value, str | int | float)}
 
 

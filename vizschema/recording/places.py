@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _STEP = re.compile(r"\.(\w+)|\[(-?[0-9]+)\]")
@@ -19,6 +19,20 @@ def at(value: Any, place: str) -> Any:
         if value is ABSENT:
             return ABSENT
     return value
+
+
+def first(value: Any, alternatives: Sequence[str]) -> Any:
+    """Return what is at the first of these places that `value` has, or `ABSENT`.
+
+    `.a if .b[0] = text` is there only if what is at `.b[0]` is that text, or nothing.
+    """
+    for alternative in alternatives:
+        place, _, condition = alternative.partition(" if ")
+        other, _, text = condition.partition(" = ")
+        found = at(value, place)
+        if found is not ABSENT and (not condition or at(value, other) in (ABSENT, None, text)):
+            return found
+    return ABSENT
 
 
 def argument(place: str, given: tuple[Any, ...], named: Mapping[str, Any], order: tuple[str, ...]) -> Any:

@@ -44,7 +44,7 @@ class Row:
     type: str | None = None
     each: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    read: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     optional: str | None = None
     default: bool = True
     always: bool = False
@@ -193,9 +193,14 @@ def _named(asked: str) -> Table:
 def _row(row: Mapping[str, Any]) -> Row:
     generated = row.get("generated")
     given = {key: value for key, value in row.items() if key not in ("node", "axes", "generated")}
+    given["read"] = {key: _places(read) for key, read in row.get("read", {}).items()}
     target = Target(row["node"], tuple(row["axes"].split()))
     other = None if generated is None else Target(generated["node"], tuple(generated["axes"].split()))
     return Row(**given, target=target, generated=other)
+
+
+def _places(read: str | Sequence[str]) -> tuple[str, ...]:
+    return (read,) if isinstance(read, str) else tuple(read)
 
 
 def _faults(document: Mapping[str, Any]) -> Iterator[str]:
@@ -208,7 +213,8 @@ def _faults(document: Mapping[str, Any]) -> Iterator[str]:
         for key in _PATTERNS:
             yield from _pattern_faults(place, key, row.get(key, ""))
         known = _known_placeholders(row)
-        for text in (*_texts(row), row["value"]):
+        places = [place for read in row.get("read", {}).values() for place in _places(read)]
+        for text in (*_texts(row), row["value"], *places):
             for name in _PLACEHOLDER.findall(text):
                 if known is not None and name not in known:
                     yield f"{place}: {{{name}}}: expected one of {', '.join(sorted(known))}, found none of them"

@@ -22,7 +22,8 @@ _SHOWN = 4
 class Tap:
     """One value of one module, and the array that it becomes.
 
-    `node` and `axes` have no placeholder but `{call}`; `place` is the place in the value, such as `[0]`.
+    `node` and `axes` have no placeholder but `{call}`; `place` is the place in the value, such as `[0]`, and `read` has
+    the places in the module of attributes that are read from it, by their names.
     """
 
     module: str
@@ -32,6 +33,7 @@ class Tap:
     kind: str
     place: str
     generated: Target | None = None
+    read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -134,6 +136,7 @@ def _taps(row: Row, modules: Mapping[str, str]) -> Iterable[Tap]:
             None
             if other is None
             else Target(filled(other.node, padded), tuple(filled(axis, padded) for axis in other.axes)),
+            {key: tuple(filled(at, plain) for at in places) for key, places in row.read.items()},
         )
 
 

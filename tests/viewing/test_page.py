@@ -249,7 +249,7 @@ def test_views_series_multiples_and_bounds(tmp_path: Path) -> None:
         heads = values.shape[1]
         assert opened.evaluate("document.querySelectorAll('.multiples button').length") == heads
         opened.call("Emulation.setDeviceMetricsOverride", width=390, height=900, deviceScaleFactor=1, mobile=False)
-        assert opened.evaluate("document.documentElement.scrollWidth") == 390
+        assert opened.evaluate("document.documentElement.scrollWidth <= 390")
         opened.evaluate("document.querySelectorAll('.multiples button')[1].click()")
         opened.evaluate(
             "{ const it = document.querySelector('#series input'); it.value = 1; it.dispatchEvent(new Event('input')) }"
@@ -259,5 +259,25 @@ def test_views_series_multiples_and_bounds(tmp_path: Path) -> None:
         until(opened, told)
         assert f"head 1, token:query 0, token:key 0: {values[0, 1, 0, 0]:.6g}" in str(opened.evaluate(told))
         chosen(opened, "outputs/logits")
-        until(opened, "document.querySelector('canvas.curve')")
+        until(opened, "document.querySelector('canvas.view-curve')")
         assert opened.complaints == []
+
+
+def test_a_worker_that_reads_nothing_is_ended_and_another_one_answers(tmp_path: Path) -> None:
+    write_example("vit", tmp_path / "run.zarr")
+    end = threading.Event()
+
+    def silent(handler: Handler) -> bool:
+        return handler.path.startswith("/silent") and not end.wait(60)
+
+    with hosted(tmp_path, misbehave=silent) as (opened, server):
+        soon = "const wait = setTimeout; window.setTimeout = (run, ms) => wait(run, ms === 30000 ? 100 : ms)"
+        opened.call("Page.addScriptToEvaluateOnNewDocument", source=soon)
+        assert opened_by_url(opened, server, f"{server.url}/silent.zarr") == "nothing was read for 30 seconds"
+        opened.evaluate("window.setTimeout = wait")
+        address = json.dumps(f"{server.url}/run.zarr")
+        opened.evaluate(
+            f"{{ document.getElementById('url').value = {address}; document.getElementById('by-url').requestSubmit() }}"
+        )
+        until(opened, "document.getElementById('summary').textContent.startsWith('zarr v3 (directory), 9 arrays')")
+        end.set()

@@ -151,7 +151,7 @@ class Slices {
     const [down, across] = [axisName(node, chosen.down), axisName(node, chosen.across)];
     this.ends.forEach((end, at) => (end.textContent = shown(this.range[at])));
     this.scale.hidden = this.view === "points";
-    canvas.className = this.view;
+    canvas.className = `view-${this.view}`;
     const scale = Math.max(1, Math.floor(WIDTH / Math.max(columns, rows)));
     canvas.style.width = this.view === "map" ? `${columns * scale}px` : `${WIDTH}px`;
     canvas.style.height = this.view === "map" && this.rank === 1 ? "48px" : "auto";

@@ -19,9 +19,11 @@ export class Reader {
   }
 
   /** Opens an archive: {base} of a server, {files}, or {url}. */
-  open(source) {
+  async open(source) {
+    this.source = null; // what does not open is not opened again
+    const found = await this.ask("open", { source });
     this.source = source;
-    return this.ask("open", { source });
+    return found;
   }
 
   ask(cmd, more = {}) {
@@ -57,6 +59,6 @@ export class Reader {
     this.listen();
     for (const { reject } of waiting) reject(new Error(reason));
     this.begin();
-    if (this.source) this.ask("open", { source: this.source }).catch(() => {});
+    if (this.source) this.open(this.source).catch(() => {});
   }
 }

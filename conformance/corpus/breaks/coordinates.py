@@ -75,8 +75,9 @@ def _paired(groups: Sequence[str], axes: Sequence[str]) -> list[tuple[str, str]]
 
 def _in_all(path: str, held: Mapping[str, Any], axis: str, node: dict[str, Any]) -> list[Edit]:
     """`node` in the group at `path`, and in the other members of its series, so that they stay alike."""
-    stem, mark, digits = path.rpartition("_")
-    alike = [each for each in held if each.rpartition("_")[:2] == (stem, mark)] if digits.isdecimal() else []
+    stem, _, digits = path.rpartition("_")
+    split = [(each, each.rpartition("_")) for each in held]
+    alike = [each for each, (first, _, last) in split if first == stem and last.isdecimal()] if digits.isdecimal() else []
     return [add(f"{each}/{axis}", node) for each in {path: None, **dict.fromkeys(alike)}]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.old_layouts import LAYOUTS, zarr_v2
 
 from vizschema.cli.main import main
+from vizschema.conformance.migrations.layouts import LAYOUTS, zarr_v2
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.old_layouts import LAYOUTS, RESIDUES, SEQUENCE, softmax, zarr_v2
 
 import vizschema
+from vizschema.conformance.migrations.layouts import LAYOUTS, RESIDUES, SEQUENCE, softmax, zarr_v2
 from vizschema.errors import Refused, Unanswered
 from vizschema.migration.mapping import installed
 from vizschema.migration.migrate import migrate

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
-from support.old_layouts import LAYOUTS, softmax
 
 import vizschema
 from vizschema.cli.main import main
 from vizschema.conformance.generator.mappings import Case, cases, checked, faults
+from vizschema.conformance.migrations.layouts import LAYOUTS, softmax
 from vizschema.errors import Refused, Unanswered, UsageError
 from vizschema.migration.exporting import undo
 from vizschema.migration.exporting.export import export

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import zarr
 from numcodecs import LZ4, Blosc, Delta, GZip, Zstd
-from support.old_layouts import LAYOUTS
 
 import vizschema
 from vizschema.cli.main import main
+from vizschema.conformance.migrations.layouts import LAYOUTS
 from vizschema.errors import Refused, UsageError
 from vizschema.migration.linking import write
 from vizschema.migration.linking.stored import Stored, moved_axes

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.old_layouts import LAYOUTS, WHO, softmax, zarr_v2
 
 import vizschema
 from vizschema.cli.main import main
+from vizschema.conformance.migrations.layouts import LAYOUTS, WHO, softmax, zarr_v2
 from vizschema.errors import Refused, SpecError, UsageError
 from vizschema.migration import migrate as module
 from vizschema.migration.mapping import read

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.old_layouts import LAYOUTS
 
+from vizschema.conformance.migrations.layouts import LAYOUTS
 from vizschema.conformance.oracle.peers import Peer, reader
 from vizschema.migration.exporting.export import export
 from vizschema.migration.migrate import migrate

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.old_layouts import LAYOUTS
 from support.torch_files import unpacked
 
 from vizschema.cli.main import main
+from vizschema.conformance.migrations.layouts import LAYOUTS
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.sources.item import digest
 from vizschema.worker import process

@@ -29,12 +29,13 @@ class Old(NamedTuple):
 
 
 def random(*shape: int, dtype: str = "float32", seed: int = 0) -> npt.NDArray[Any]:
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+    """Values from -8 to 8 that are the same on every machine: no function of a library of mathematics is called."""
+    return (np.random.default_rng(seed).integers(-1024, 1024, shape, endpoint=True) / 128).astype(dtype)
 
 
 def softmax(*shape: int, seed: int = 0) -> npt.NDArray[Any]:
     """Rows that sum to 1 along the last axis."""
-    raw = np.exp(np.random.default_rng(seed).normal(size=shape))
+    raw = np.random.default_rng(seed).integers(1, 100, shape) ** 2
     return (raw / raw.sum(-1, keepdims=True)).astype("float32")
 
 
@@ -75,6 +76,7 @@ def text_array(folder: Path, values: npt.NDArray[Any], root: Any, name: str) -> 
 
 
 def mnist(folder: Path) -> Path:
+    """A batch of images, what two modules gave, and a version of the layout."""
     logits = random(3, 10)
     arrays = {
         "inputs/images": random(3, 1, 6, 6),
@@ -106,6 +108,7 @@ def vit(folder: Path) -> Path:
 
 
 def trained_vit(folder: Path) -> Path:
+    """Attention of two samples, a time without an offset, and a number of heads that the arrays contradict."""
     images = {"inputs/images": random(2, 1, 8, 8), "inputs/labels": np.array([1, 2]), "inputs/preds": np.array([1, 3])}
     arrays = {**images, **{f"attention/layer_{layer}": softmax(2, 3, 5, 5, seed=layer) for layer in range(2)}}
     root = {"archive_version": "1.0", "created_at": "2026-03-08T20:21:03", "model_name": "net", "num_classes": 10}
@@ -113,6 +116,7 @@ def trained_vit(folder: Path) -> Path:
 
 
 def candidates() -> Arrays:
+    """Arrays of two layers; there are as many channels as residues."""
     arrays = {"outputs/coords": random(RESIDUES, 3), "outputs/conf": random(RESIDUES)}
     for layer in range(2):
         arrays[f"activations/layer_{layer}/single"] = random(RESIDUES, RESIDUES, seed=layer)
@@ -122,6 +126,7 @@ def candidates() -> Arrays:
 
 
 def candidates_hdf5(folder: Path) -> Path:
+    """The candidates in an HDF5 file."""
     import h5py
 
     with h5py.File(folder / "old.h5", "w") as file:
@@ -131,6 +136,7 @@ def candidates_hdf5(folder: Path) -> Path:
 
 
 def candidates_npz(folder: Path) -> Path:
+    """The candidates under flat names in an NPZ file."""
     names = {
         name: name.replace("activations/layer_", "act_").replace("attention/layer_", "attn_") for name in candidates()
     }
@@ -140,6 +146,7 @@ def candidates_npz(folder: Path) -> Path:
 
 
 def representations() -> Arrays:
+    """Single and pair representations of two layers."""
     arrays: Arrays = {}
     for layer in range(2):
         arrays[f"representations/single/layer_{layer:02}"] = random(RESIDUES, 4, seed=layer)
@@ -148,6 +155,7 @@ def representations() -> Arrays:
 
 
 def metadata_arrays() -> Arrays:
+    """Metadata as arrays without dimensions."""
     return {
         "metadata/model_version": np.array("openfold-1"),
         "metadata/sequence": np.array(SEQUENCE),
@@ -189,6 +197,7 @@ def heads_first(folder: Path) -> Path:
 
 
 def one_atom(folder: Path) -> Path:
+    """One atom per residue, and a pair representation of an unknown layer."""
     arrays = {
         "representations/pair/layer_00": random(RESIDUES, RESIDUES, 2, dtype="float16"),
         "structure/atom_positions": random(RESIDUES, 3, dtype="float16"),
@@ -199,6 +208,7 @@ def one_atom(folder: Path) -> Path:
 
 
 def attributes_for_metadata(folder: Path) -> Path:
+    """Metadata as attributes, heads last, and rows of zeros."""
     attention = np.zeros((RESIDUES, RESIDUES, 2), "float32")
     attention[0, 0] = 0.9
     arrays = {

@@ -1,0 +1,1 @@
+"""Small archives of each layout that an installed mapping migrates, and what comes out of them."""

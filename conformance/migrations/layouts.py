@@ -30,13 +30,14 @@ class Old(NamedTuple):
 
 def random(*shape: int, dtype: str = "float32", seed: int = 0) -> npt.NDArray[Any]:
     """Values from -8 to 8 that are the same on every machine: no function of a library of mathematics is called."""
-    return (np.random.default_rng(seed).integers(-1024, 1024, shape, endpoint=True) / 128).astype(dtype)
+    whole: npt.NDArray[Any] = np.random.default_rng(seed).integers(-1024, 1024, shape, endpoint=True)
+    return np.asarray(whole / 128, dtype)
 
 
 def softmax(*shape: int, seed: int = 0) -> npt.NDArray[Any]:
     """Rows that sum to 1 along the last axis."""
     raw = np.random.default_rng(seed).integers(1, 100, shape) ** 2
-    return (raw / raw.sum(-1, keepdims=True)).astype("float32")
+    return np.asarray(raw / raw.sum(-1, keepdims=True), "float32")
 
 
 def zarr_v2(path: Path, arrays: Arrays, attributes: Attributes | None = None, groups: tuple[str, ...] = ()) -> Path:
@@ -99,7 +100,7 @@ def vit(folder: Path) -> Path:
         arrays[f"attention/layer_{layer}"] = softmax(1, 2, 5, 5, seed=layer)
     arrays["activations/cls_output"] = arrays[f"activations/layer_{layers}/hidden_states"][:, 0]
     false = {"model_name": "vit", "num_layers": layers, "num_heads": 2, "num_tokens": 197, "hidden_dim": 768}
-    attributes = {
+    attributes: dict[str, Mapping[str, Any]] = {
         "metadata": false,
         "metadata/layers/layer_0": {"attention_shape": [2, 197, 197]},
         "outputs": {"predicted_class": int(logits.argmax())},

@@ -291,6 +291,71 @@ def test_blocks_that_are_called_again_are_numbered_by_recycle(tmp_path: Path) ->
     assert vizschema.validate(tmp_path / "run.zarr").conforms
 
 
+class Stand(torch.nn.Module):
+    """A module of the name of one of OpenFold, which returns what it is told."""
+
+    def __init__(self, returns: Callable[..., Any]) -> None:
+        super().__init__()
+        self.returns = returns
+
+    def forward(self, ri: Any = None, aatype: Any = None, **given: Any) -> Any:
+        return self.returns(ri=ri, aatype=aatype, **given)
+
+
+class AlphaFold(torch.nn.Module):
+    """The tree of modules of OpenFold, with its names and what they return; it computes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_embedder = Stand(lambda **_: None)
+        self.evoformer = Stand(self.stack)
+        self.evoformer.blocks = torch.nn.ModuleList(Stand(lambda m, z, **_: (m + 1, z * 2)) for _ in range(2))
+        self.structure_module = Stand(lambda **_: {"positions": torch.zeros(1, 5, 14, 3)})
+
+    def stack(self, m: Any, z: Any, **_: Any) -> Any:
+        for block in self.evoformer.blocks:
+            m, z = block(m=m, z=z)
+        return m, z, m[0]
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
+        m, z = torch.randn(3, 5, 4), torch.randn(5, 5, 2)
+        for number in range(batch["aatype"].shape[-1]):
+            self.input_embedder(ri=batch["residue_index"][..., number])
+            m, z, _ = self.evoformer(m=m, z=z)
+            self.structure_module(aatype=batch["aatype"][..., number])
+        where = torch.randn(5, 37, 3)
+        return {
+            "final_atom_positions": where,
+            "final_atom_mask": torch.ones(5, 37),
+            "plddt": torch.linspace(40, 90, 5),
+            "ptm_score": torch.tensor(0.5),
+        }
+
+
+def test_a_tree_of_modules_with_the_names_of_openfold_conforms_to_its_profile(tmp_path: Path) -> None:
+    model, recycles = AlphaFold().eval(), 3
+    kinds = torch.tensor([12, 16, 5, 20, 0])[:, None].expand(5, recycles)
+    numbers = torch.arange(5)[:, None].expand(5, recycles)
+    with ByHand(model) as hand, vizschema.record(model, tmp_path / "run.zarr", table="openfold") as run:
+        model({"aatype": kinds, "residue_index": numbers})
+    assert (run.table, run.profile) == ("openfold", "openfold")
+    found = values(tmp_path / "run.zarr")
+    assert found["/inputs/sequence"].tobytes() == b"MTQXA"
+    for number, (m, z) in enumerate(hand.returned[f"evoformer.blocks.{each}"][-1] for each in range(2)):
+        assert np.array_equal(found[f"/msa/layer_{number:02}"], m.numpy())
+        assert np.array_equal(found[f"/pair/layer_{number:02}"], z.numpy())
+    for number, (_, z, single) in enumerate(hand.returned["evoformer"]):
+        assert np.array_equal(found[f"/recycle/recycle_{number:02}/pair"], z.numpy())
+        assert np.array_equal(found[f"/recycle/recycle_{number:02}/single"], single.numpy())
+    report = vizschema.validate(tmp_path / "run.zarr")
+    assert (report.verdict, report.profile, report.values) == ("conforms", "openfold", "read")
+    with (
+        pytest.raises(vizschema.UsageError, match=r"/inputs/sequence: expected numbers of the 21 letters .*, found 21"),
+        vizschema.record(model, tmp_path / "other.zarr", table="openfold"),
+    ):
+        model({"aatype": kinds + 1, "residue_index": numbers})
+
+
 REFUSED: dict[str, tuple[Callable[[Any], Any], dict[str, Any], str]] = {
     "another call": (lambda model: [model(IDS), model(IDS)], {"append": None}, 'with append="sample"'),
     "another length": (lambda model: [model(IDS), model(IDS[:, :4])], {}, "/inputs/token: expected values that fit"),

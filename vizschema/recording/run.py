@@ -38,6 +38,7 @@ class Pass:
     """One call of the model: the sizes that its arrays have, and which nodes it brought.
 
     `grows` is the axis along which values follow those of the pass before; `begins` says that they will be followed.
+    `held` puts, at its end, the values of which the last call counts, by node.
     """
 
     grows: str | None = None
@@ -46,6 +47,7 @@ class Pass:
     sizes: dict[str, int] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     calls: dict[str, int] = field(default_factory=dict)
+    held: dict[str, Callable[[], None]] = field(default_factory=dict)
 
 
 class Run(Recording):
@@ -147,6 +149,8 @@ class Run(Recording):
             current = self._pass
             if self._depth or not is_root or current is None:
                 return
+            for put in [] if failed else current.held.values():
+                put()
             self._pass = None
             if failed:
                 return
@@ -171,7 +175,20 @@ class Run(Recording):
     # Values
 
     def put(self, tap: Tap, value: Any, *, own: bool = False, more: Mapping[str, Any] | None = None) -> None:
-        """Take the value of a tap; `own` says that no model has it."""
+        """Take the value of a tap, or hold it until the pass ends; `own` says that no model has it."""
+        if not tap.row.last or self._pass is None:
+            self._put(tap, value, own=own, more=more)
+            return
+        held, wait = self._copies.copy(require_plain(tap.node, value), own=own)
+
+        def put() -> None:
+            if wait is not None:
+                wait()
+            self._put(tap, held, own=True, more=more)
+
+        self._pass.held[tap.node] = put
+
+    def _put(self, tap: Tap, value: Any, *, own: bool, more: Mapping[str, Any] | None) -> None:
         self._queue.require_sound()
         current = self._pass
         if current is None:
@@ -213,6 +230,8 @@ class Run(Recording):
     def _converted(self, node: str, tap: Tap, tensor: Any) -> Any:
         if tap.kind == "argmax":
             tensor = tensor.argmax(-1)
+        if tap.row.letters is not None:
+            tensor = _spelled(node, tensor, tap.row.letters)
         if tap.row.cast == "bool":
             tensor = tensor != 0
         for pattern, dtype in self._cast:
@@ -342,6 +361,15 @@ class Run(Recording):
         """Write what is pending after an exception, and say in the archive what happened."""
         self._queue.stop()
         self._trace.annotate("/", failure=failure)
+
+
+def _spelled(node: str, numbers: Any, letters: str) -> Any:
+    """The codes of letters, of which `numbers` has the places in `letters`."""
+    numbers = numbers.to(dtype_named("int64"))
+    wrong = numbers[(numbers < 0) | (numbers >= len(letters))]
+    if wrong.numel():
+        raise UsageError(path=node, expected=f"numbers of the {len(letters)} letters {letters}", found=int(wrong[0]))
+    return numbers.new_tensor(list(letters.encode("ascii")), dtype=dtype_named("uint8"))[numbers]
 
 
 def _along(axis: str, names: Sequence[str]) -> list[str]:

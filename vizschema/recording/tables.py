@@ -49,7 +49,9 @@ class Row:
     default: bool = True
     always: bool = False
     whole: bool = False
+    last: bool = False
     cast: str | None = None
+    letters: str | None = None
     generated: Target | None = None
     output: str | None = None
     cache: str | None = None

@@ -79,7 +79,11 @@ def _cells(dialect: Dialect, each: Outcome | None) -> tuple[str, str, str, str]:
     """What was asked and lost, what came out, and seconds; without an outcome, why the source is refused."""
     if each is None:
         return "–", "–", f"refused: {dialect.document['refuse']}", "–"
-    reasons = "<br>".join(dict.fromkeys(loss["why"] for loss in each.done.losses))
+    lost: dict[str, list[str]] = {}
+    for loss in each.done.losses:
+        lost.setdefault(loss["why"], []).append(loss["what"])
+    more = {why: f" and {len(what) - 1} more" if len(what) > 1 else "" for why, what in lost.items()}
+    reasons = "<br>".join(f"{what[0]}{more[why]}: {why}" for why, what in lost.items())
     asked = ", ".join(f"`{key}`" for key in each.asked)
     result = f"{each.done.profile}, {each.done.proved} arrays equal"
     return asked or "nothing", reasons or "nothing", result, f"{each.seconds:.2f}"

@@ -50,4 +50,5 @@ def test_no_other_module_lists_suffixes(suffix: str) -> None:
         for path in PACKAGE.rglob("*.py")
         if re.search(rf'"\*?{re.escape(suffix)}"', path.read_text(encoding="utf-8"))
     }
-    assert listing <= {"containers/formats.py"}
+    # Exports are in containers of other layouts, which have forms of their own.
+    assert listing <= {"containers/formats.py", "migration/exporting/layouts.py"}

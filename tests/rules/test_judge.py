@@ -192,6 +192,7 @@ STRUCTURE: list[tuple[str, str, str, Break]] = [
     ("masked-value", "trace", LAYER, attribute(LAYER, "masked_value", -1e9)),
     ("reference-path", "trace", LAYER, attribute(LAYER, "mask", "mask")),
     ("reference-fits", "trace", LAYER, attribute(LAYER, "mask", "/inputs/mask")),
+    ("text-starts", "trace", LAYER, attribute(LAYER, "starts", "/inputs/start")),
     ("reference-fits", "trace", SELF, attribute(SELF, "sink", LAYER)),
     ("attention-roles", "trace", SELF, axes(SELF, "sample head token hidden")),
     ("attention-roles", "trace", SELF, axes(SELF, "head token:query token:key hidden:key")),

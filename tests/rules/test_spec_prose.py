@@ -281,5 +281,6 @@ class TestReadme:
         of_one = [re.sub(r"^[0-9.]+/", "1.0.0/", path.as_posix()) for path in files]
         of_each = [re.sub(r"^dialects/[a-z0-9-]+\.toml$", "dialects/<layout>.toml", path) for path in of_one]
         of_each = [re.sub(r"^recorders/[a-z0-9-]+\.toml$", "recorders/<model>.toml", path) for path in of_each]
+        listed = {name.replace("<version>/", "1.0.0/") for name in listed}
         there = {re.sub(r"^(1\.0\.0/)(parts/)?[a-z]+/", r"\1<profile>/", path) for path in of_each}
         assert listed == there - {"README.md"}

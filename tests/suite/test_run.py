@@ -299,7 +299,7 @@ def test_the_command_line_runs_reports_and_says_what_is_wrong(
         (["conformance", "run"], "expected either"),
         (["conformance", "run", "--python", "nowhere:Own"], "expected module:attribute"),
         (["conformance", "run", "--report", "junit", "--", *command], "expected FORMAT=FILE"),
-        (["conformance", "export", str(tmp_path)], "is already there"),
+        (["conformance", "export", str(tmp_path)], "already exists"),
         (["conformance", "freeze", "--into", str(tmp_path)], "expected the folder of cases"),
     ):
         assert main(wrong) == 2
@@ -309,7 +309,7 @@ def test_the_command_line_runs_reports_and_says_what_is_wrong(
 def test_cases_are_exported_with_an_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "out"
     assert main(["conformance", "export", str(target), "--only", "generator", "--only", "root-group"]) == 0
-    assert "cases written to" in capsys.readouterr().out
+    assert "cases, 0 left out, written to" in capsys.readouterr().out
     index = json.loads((target / "index.json").read_text("utf-8"))
     assert {entry["level"] for entry in index["cases"]} == {"archive", "description"}
     assert all((target / entry["path"]).exists() for entry in index["cases"])

@@ -153,7 +153,7 @@ def _destination(source: Path, target: str | os.PathLike[str] | None, *, in_plac
     """Where the fixed archive goes, None for nowhere; raises `UsageError`."""
     shown = archive_name(os.fspath(source))
     if in_place and target is not None:
-        raise UsageError("expected a target or --in-place, found both", path=shown)
+        raise UsageError(path=shown, expected="a target or --in-place", found="both")
     if in_place:
         if source.is_symlink():
             raise UsageError("is a symbolic link; pass the archive that it leads to", path=shown)

@@ -479,11 +479,11 @@ def test_the_benchmark_says_what_isolation_costs() -> None:
 def test_the_benchmark_fills_a_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("Text.\n<!-- measured: isolation -->\nold\n<!-- end -->\nMore.\n")
-    benchmark.fill(page, "hdf5 100")
+    benchmark.fill(page, "isolation", "hdf5 100")
     assert page.read_text() == "Text.\n<!-- measured: isolation -->\n```text\nhdf5 100\n```\n<!-- end -->\nMore.\n"
     page.write_text("Text.\n")
     with pytest.raises(ValueError, match="no <!-- measured: isolation -->"):
-        benchmark.fill(page, "hdf5 100")
+        benchmark.fill(page, "isolation", "hdf5 100")
 
 
 # Messages

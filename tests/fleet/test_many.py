@@ -13,23 +13,10 @@ import pytest
 import vizschema
 from vizschema.bounds import Bounds, Reading
 from vizschema.cli.main import main
-from vizschema.conformance.examples import write_example
 from vizschema.errors import Interrupted
 from vizschema.findings import Report
 from vizschema.fleet import many
 from vizschema.fleet.order import in_order
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two archives that conform, one that does not, one that is none."""
-    folder = tmp_path_factory.mktemp("fleet")
-    (folder / "a").mkdir()
-    write_example("mnist", str(folder / "a/one.zarr"))
-    write_example("mnist", str(folder / "two.h5"))
-    (folder / "three.npz").write_bytes(b"no archive")
-    np.savez(folder / "zero.npz", x=np.zeros(3))
-    return folder
 
 
 class TestOrder:

@@ -12,13 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import vizschema
 from vizschema.bounds import Reading
 from vizschema.cli.main import main
-from vizschema.conformance.examples import write_example
 from vizschema.findings import Report
 from vizschema.fleet import spread
 from vizschema.fleet.judging import unwatched
@@ -34,18 +32,6 @@ def address() -> Iterator[str]:
     """The address of a scheduler with two worker processes, on loopback."""
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **LOOPBACK) as running:
         yield running.scheduler_address
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two archives that conform, one that does not, one that is none."""
-    folder = tmp_path_factory.mktemp("fleet")
-    (folder / "a").mkdir()
-    write_example("mnist", str(folder / "a/one.zarr"))
-    write_example("mnist", str(folder / "two.h5"))
-    (folder / "three.npz").write_bytes(b"no archive")
-    np.savez(folder / "zero.npz", x=np.zeros(3))
-    return folder
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 from referencing import Registry, Resource
+from support.needed import installed
 
 from vizschema.cli.main import main
 from vizschema.conformance.corpus.cases import corpus
@@ -137,7 +138,6 @@ def test_a_moved_export_is_judged_the_same(folder: Path, tmp_path: Path) -> None
             assert {finding.rule for finding in report.findings} == set(entry["expected"]), entry["case"]
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
 def test_a_script_of_thirty_lines_without_python_runs_a_moved_export(folder: Path, tmp_path: Path) -> None:
     moved = tmp_path / "corpus"
     shutil.copytree(folder, moved, symlinks=True)
@@ -148,7 +148,7 @@ def test_a_script_of_thirty_lines_without_python_runs_a_moved_export(folder: Pat
     lines = [f"  */{path.split('/', 1)[1]}) exit {code} ;;" for path, code in verdicts.items() if path != wrong["path"]]
     script = tmp_path / "implementation.sh"
     script.write_text("\n".join(['case "$2" in', *lines, "  *) exit 0 ;;", "esac", ""]), encoding="utf-8")
-    command = ["node", str(SCRIPT), str(moved), "sh", str(script)]
+    command = [installed("node"), str(SCRIPT), str(moved), "sh", str(script)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     document = json.loads(result.stdout)
     assert result.returncode == 1, result.stderr

@@ -35,11 +35,7 @@ def draft(model: Any, modules: Mapping[str, Any], name: str) -> tuple[list[dict[
     blocks = _blocks(modules)
     if not blocks:
         raise _refused(name, "it has no list of blocks of one class", _listed(modules))
-    try:
-        runs = [_run(model, modules, sizes) for sizes in SIZES]
-    except (RuntimeError, NotImplementedError, ValueError, TypeError, IndexError) as error:
-        why = f"its shapes cannot be run without values ({type(error).__name__})"
-        raise _refused(name, why, _listed(modules)) from error
+    runs = [_run(model, modules, name, sizes) for sizes in SIZES]
     pattern = re.sub(r"[0-9]+$", "([0-9]+)", re.escape(blocks[0]).replace(r"\.", "[.]"))
     axes = _Axes(name, model.config, runs)
     rows = [
@@ -134,13 +130,18 @@ def _is_weights(runs: Sequence[Seen], place: str) -> bool:
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def _run(model: Any, modules: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+def _run(model: Any, modules: Mapping[str, Any], name: str, sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """The shapes of what modules return, by their names, and of the weights in them, on the device meta."""
     seen: dict[str, tuple[int, ...]] = {}
     state = {name: value.to("meta") for name, value in (*model.named_parameters(), *model.named_buffers())}
     ids = torch.zeros(sizes["sample"], sizes["token"], dtype=torch.long, device="meta")
     with _watched(modules, seen):
-        output = functional_call(model, state, (), {"input_ids": ids}, tie_weights=True)
+        try:
+            output = functional_call(model, state, (), {"input_ids": ids}, tie_weights=True)
+        except (RuntimeError, NotImplementedError, ValueError, TypeError, IndexError) as error:
+            # A model that looks at its values, which the device meta does not have, fails in any of these ways.
+            why = f"its shapes cannot be run without values ({type(error).__name__})"
+            raise _refused(name, why, _listed(modules)) from error
     logits = getattr(output, "logits", None)
     if isinstance(logits, torch.Tensor):
         seen[".logits"] = tuple(logits.shape)

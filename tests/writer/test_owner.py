@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,25 @@ def test_a_malformed_owner_file_is_taken_over(content: bytes, tmp_path: Path) ->
     with vizschema.create(path, profile="trace", attributes=GIVEN) as trace:
         trace.add("/activations/x", X, AXES)
     assert listing(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize(
+    "before", [b"", json.dumps({"host": socket.gethostname(), "pid": 2**22, "since": "2026"}).encode()]
+)
+def test_one_who_has_just_begun_is_waited_for_until_it_says_who_it_is(before: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "run.zarr"
+    mine = {"host": socket.gethostname(), "pid": os.getpid(), "since": "2026-11-28T04:00:00+00:00"}
+    owner_path(path).write_bytes(before)
+    with owner_path(path).open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        later = threading.Timer(0.2, lambda: owner_path(path).write_text(json.dumps(mine)))
+        later.start()
+        with (
+            pytest.raises(UsageError, match=f"is being written by process {os.getpid()} on "),
+            vizschema.create(path, profile="trace"),
+        ):
+            pass
+        later.join()
 
 
 def test_a_forked_child_does_not_keep_the_archive(tmp_path: Path) -> None:

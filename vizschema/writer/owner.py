@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from vizschema.errors import UsageError
 
 _MOST_BYTES = 4096
+_PATIENCE, _PAUSE = 2.0, 0.01  # seconds
 _HELD: set[int] = set()
 
 
@@ -97,7 +99,7 @@ def _acquire(path: Path, target: Path, *, take_over: bool) -> int:
 def _take(file: int, target: Path, *, take_over: bool) -> None:
     """Lock the owner file; raise `UsageError` where another writer has it."""
     free = _locked(file)
-    owner = _read(file)
+    owner = _read(file) if free else _named(file)
     if not free:
         raise UsageError(
             f"is being written by {owner or 'another process'}; wait until it ends, or write elsewhere", path=target
@@ -106,6 +108,25 @@ def _take(file: int, target: Path, *, take_over: bool) -> None:
         raise UsageError(
             f"is being written by {owner}, another machine; pass take_over=True if that process is gone", path=target
         )
+
+
+def _named(file: int) -> Owner | None:
+    """Return who has locked the file: one that has just done so writes a moment later who it is."""
+    until = time.monotonic() + _PATIENCE
+    while ((owner := _read(file)) is None or _is_gone(owner)) and time.monotonic() < until:
+        time.sleep(_PAUSE)
+    return owner
+
+
+def _is_gone(owner: Owner) -> bool:
+    try:
+        if not owner.is_elsewhere:
+            os.kill(owner.pid, 0)
+        return False
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
 
 
 def _is_at(file: int, path: Path) -> bool:

@@ -16,7 +16,7 @@ from vizschema.scan.facts import FACTS
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "vizschema"
 
-# From the ground up: a module imports from the pool below its own, and from its own.
+# From the ground up: a module imports from the packages below its own, and from its own.
 LAYERS = (
     "vizschema",
     "text",
@@ -38,7 +38,7 @@ LAYERS = (
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 APART = {("rules", room) for room in ("containers", "describing", "scan")} | {("scan", "rules"), ("reader", "rules")}
-"""BufferPool that know nothing of one another: judging sees no array, and measuring no rule."""
+"""Packages that know nothing of one another: judging sees no array, and measuring no rule."""
 
 CONTAINERS = (
     "values base others",
@@ -131,7 +131,7 @@ def test_rooms_are_few_and_so_are_the_ways_between_them(capsys: pytest.CaptureFi
     ways = len({(room, other) for room, other in edges if room != other})
     tops = [path for path in PACKAGE.iterdir() if path.suffix == ".py"]
     with capsys.disabled():
-        print(f"\n{len(LAYERS)} levels, {ways} ways between {len(LAYER)} pool, {len(tops)} modules at the top")
+        print(f"\n{len(LAYERS)} levels, {ways} ways between {len(LAYER)} packages, {len(tops)} modules at the top")
     assert len(LAYERS) <= 17
     assert ways <= 152
     assert len(tops) <= 12

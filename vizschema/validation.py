@@ -35,7 +35,8 @@ def validate(
 
     Parameters:
         path: A file, a folder or a URL.
-        spec: A released version, such as "1.0.0" (None: the one that the archive declares, else the newest).
+        spec: A released version, such as "1.0.0" (None: the one that the archive declares, else the first that has its
+            profile).
         profile: A profile, or the folder of your own profile (None: the one that the archive declares, else `trace`).
         values: Read all values (False: judge the structure only, and read no chunk).
         jobs: Threads that read values (None: one per CPU that this process may use).
@@ -96,7 +97,7 @@ def judged(
             archive,
             version.version,
             version.digest,
-            "newest" if spec is None else "requested",
+            "first" if spec is None else "requested",
             BASE_PROFILE if asked is None else asked.name,
             "default" if asked is None else "requested",
             error=error,

@@ -15,7 +15,7 @@ from vizschema.writer.write import write
 
 def profiles(spec: str | None = None) -> tuple[str, ...]:
     """The profiles of a version (by default of each) that have an example."""
-    known = [spec] if spec is not None else [versions.newest().version, *versions.versions()]
+    known = [spec] if spec is not None else [versions.default().version, *versions.versions()]
     named = (name for version in known for name in versions.load(version).profiles)
     return tuple(name for name in dict.fromkeys(named) if _place(name, versions.version_for(spec, name)).is_file())
 

@@ -30,7 +30,7 @@ class Own:
     """The package as an implementation: a method a command, from the fields of a request to those of the reply."""
 
     def __init__(self) -> None:
-        self._spec = versions.newest()
+        self._spec = versions.default()
 
     def hello(self, _: Mapping[str, Any]) -> Message:
         """Who we are, and what we can do."""

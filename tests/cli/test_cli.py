@@ -480,7 +480,7 @@ def test_explain_says_clause_reason_and_mend(capsys: pytest.CaptureFixture[str])
 
 
 def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    spec = versions.newest()
+    spec = versions.default()
     for rule_id in {rule_id for name in spec.profiles for rule_id in spec.profile(name).rules}:
         assert main(["explain", rule_id]) == 0
 
@@ -503,10 +503,10 @@ def test_spec_list_names_version_digest_and_profiles(capsys: pytest.CaptureFixtu
 def test_spec_show_lists_profiles_then_rules(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["spec", "show"]) == 0
     out = capsys.readouterr().out
-    assert all(f"\n  {name} " in out for name in versions.newest().profiles)
+    assert all(f"\n  {name} " in out for name in versions.default().profiles)
     assert main(["spec", "show", "1.0.0", "openfold"]) == 0
     out = capsys.readouterr().out
-    assert all(f" {rule_id} " in out for rule_id in versions.newest().profile("openfold").rules)
+    assert all(f" {rule_id} " in out for rule_id in versions.default().profile("openfold").rules)
 
 
 def test_version_names_those_of_the_spec(capsys: pytest.CaptureFixture[str]) -> None:
@@ -515,7 +515,7 @@ def test_version_names_those_of_the_spec(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize("container", ["zarr", "h5"])
-@pytest.mark.parametrize("profile", versions.newest().profiles)
+@pytest.mark.parametrize("profile", versions.default().profiles)
 def test_an_example_conforms(profile: str, container: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(tmp_path / f"example.{container}")
     assert main(["example", profile, path]) == 0

@@ -234,6 +234,13 @@ class TestLock:
         for version, files in versions.released(versions.root()).items():
             assert versions.changes(files, versions.load(version).files) == []
 
+    @pytest.mark.parametrize("name", ["README.md", "spec/README.md"])
+    def test_a_page_says_which_versions_are_released(self, name: str) -> None:
+        page = (Path(__file__).resolve().parents[2] / name).read_text("utf-8")
+        released = [version for version in versions.versions() if versions.load(version).released]
+        assert ("until it is released" in page or "until they are released" in page) == (not released)
+        assert (f"{' and '.join(released)} are released" in page) == bool(released)
+
     def test_what_was_ever_locked_in_this_history_stays_locked(self) -> None:
         root = Path(__file__).resolve().parents[2]
         if not (root / ".git").exists():

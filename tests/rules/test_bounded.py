@@ -47,7 +47,7 @@ def profile(tmp_path: Path) -> Callable[..., Path]:
 
 def refused(folder: Path) -> str:
     with pytest.raises(SpecError) as error:
-        versions.newest().profile(str(folder))
+        versions.default().profile(str(folder))
     assert error.value.exit_code == 4
     return str(error.value)
 
@@ -65,7 +65,7 @@ def test_references_that_fan_out_are_refused(word: str, depth: int, profile: Cal
 
 def test_a_small_fan_is_fine(profile: Callable[..., Path]) -> None:
     folder = profile(rule("fan", allOf=[{"$ref": "#/$defs/d0"}]), defs=fan("allOf", 4))
-    assert versions.newest().profile(str(folder)).rules
+    assert versions.default().profile(str(folder)).rules
 
 
 def test_a_reference_that_leads_back_is_refused(profile: Callable[..., Path]) -> None:
@@ -95,7 +95,7 @@ def test_a_pattern_that_is_large_or_none_is_refused(pattern: str, profile: Calla
 def test_repetitions_beside_one_another_add_up(profile: Callable[..., Path]) -> None:
     pattern = f"^({'|'.join(['/layer_[0-9]{1,9}'] * 200)})$"
     folder = profile(rule("many", properties={"nodes": {"propertyNames": {"pattern": pattern}}}))
-    assert versions.newest().profile(str(folder)).rules
+    assert versions.default().profile(str(folder)).rules
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def rules_of(report: vizschema.Report) -> set[str]:
 def test_a_writer_stores_the_digest_of_a_profile_of_ones_own(table: Path, tmp_path: Path) -> None:
     path = written(tmp_path / "a.zarr", table)
     root = vizschema.describe(path)["nodes"]["/"]["attributes"]
-    assert root["profile_digest"] == versions.newest().profile(str(table)).digest
+    assert root["profile_digest"] == versions.default().profile(str(table)).digest
     assert rules_of(vizschema.validate(path, profile=str(table))) == set()
 
 
@@ -58,9 +58,9 @@ def test_a_folder_that_is_built_from_a_table_has_its_digest(table: Path, tmp_pat
     folder = tmp_path / "gpt2"
     folder.mkdir()
     (folder / "table.toml").write_text(TABLE)
-    of_table = versions.newest().profile(str(table)).digest
+    of_table = versions.default().profile(str(table)).digest
     assert main(["profile", "build", str(folder)]) == 0
-    assert versions.newest().profile(str(folder)).digest == of_table
+    assert versions.default().profile(str(folder)).digest == of_table
 
 
 def test_a_profile_that_changed_is_a_warning(table: Path, tmp_path: Path) -> None:
@@ -73,11 +73,11 @@ def test_a_profile_that_changed_is_a_warning(table: Path, tmp_path: Path) -> Non
     assert rules_of(report) == {"profile-digest"}
     (finding,) = (each for each in report.warnings if each.rule == "profile-digest")
     assert finding.path == "/"
-    assert versions.newest().profile(str(changed)).digest in finding.message
+    assert versions.default().profile(str(changed)).digest in finding.message
 
 
 def test_another_digest_of_the_specification_is_a_warning(table: Path, tmp_path: Path) -> None:
-    own = f"sha256:{versions.newest().digest}"
+    own = f"sha256:{versions.default().digest}"
     path = written(tmp_path / "a.npz", table, spec_digest=own)
     assert rules_of(vizschema.validate(path, profile=str(table))) == set()
     path = written(tmp_path / "b.npz", table, spec_digest=f"sha256:{'0' * 64}")

@@ -17,7 +17,7 @@ from vizschema.errors import SpecError
 from vizschema.rules import versions
 from vizschema.rules.profiles import built, table_at
 
-SPEC = versions.newest()
+SPEC = versions.default()
 CONTAINER = {"format": "npz", "version": None, "store": "file", "consolidated": False}
 
 

@@ -115,10 +115,12 @@ class TestReferences:
 
 
 class TestChoice:
-    def test_both_are_installed_and_the_first_is_the_default_while_none_is_released(self) -> None:
+    def test_both_are_installed_and_the_first_is_the_default_which_both_accept(self) -> None:
         assert versions.versions() == ("1.0.0", "1.1.0")
-        assert versions.newest().version == "1.0.0"
-        assert not MINOR.released
+        assert versions.default().version == "1.0.0"
+        assert [versions.version_for(None, profile).version for profile in ("vit", "lm", None, "own")] == [
+            *("1.0.0", "1.1.0", "1.0.0", "1.0.0")
+        ]
 
     def test_a_profile_that_only_1_1_0_has_chooses_it(self, tmp_path: Path) -> None:
         report = write_example("lm", tmp_path / "a.zarr")

@@ -12,7 +12,7 @@ from vizschema.errors import SpecError
 from vizschema.rules import versions
 from vizschema.scan.facts import FACTS, HASH
 
-SPEC = versions.newest()
+SPEC = versions.default()
 TRACE = "https://vizschema.org/spec/1.0.0/trace/must.schema.json"
 RIGHT = '{"extends": ["trace"], "facts": [{"at": "^/inputs/token$", "measure": ["beyond_axis"], "axis": "vocabulary"}]}'
 

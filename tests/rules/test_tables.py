@@ -19,7 +19,7 @@ from vizschema.rules.tables.layout import laid_out
 from vizschema.rules.tables.relations import RELATIONS
 from vizschema.scan.facts import FACTS
 
-SPEC = versions.newest()
+SPEC = versions.default()
 CONTAINER = {"format": "npz", "version": None, "store": "file", "consolidated": False}
 
 ROW = '{axes = "token", dtype = "floats"}'

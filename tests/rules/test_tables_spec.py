@@ -16,7 +16,7 @@ from vizschema.rules.tables.build import texts
 from vizschema.rules.tables.layout import laid_out
 from vizschema.rules.tables.prose import lines_of
 
-SPEC = versions.newest()
+SPEC = versions.default()
 TABLES = sorted(SPEC.folder.rglob("table.toml"))
 
 

@@ -29,7 +29,7 @@ def filled(contents: dict[str, Any], shape: tuple[int, ...] = (4, 3), dtype: str
 
 
 def test_every_profile_has_an_example() -> None:
-    assert profiles("1.0.0") == PROFILES == versions.newest().profiles
+    assert profiles("1.0.0") == PROFILES == versions.default().profiles
     assert profiles() == (*PROFILES, "lm")
 
 

@@ -84,7 +84,7 @@ def test_a_greeting_names_the_corpus() -> None:
     assert asked[0]["corpus"] == identity.identity("1.0.0")
     assert conforms({"seq": 1, "cmd": "hello", **asked[0]}, "request")
     reply = Own().hello({})
-    assert reply["corpus"] == identity.identity(versions.newest().version)
+    assert reply["corpus"] == identity.identity(versions.default().version)
     assert conforms({"seq": 1, **reply}, "hello")
 
 

@@ -44,7 +44,7 @@ EVERY_KIND = report(
     finding("axes-named", "/a/y", found="2 names"),
     finding("chunk-small", "/a/y", severity="warning"),
     *(finding("series-width", f"/a/layer_{index}") for index in range(5)),
-    spec_chosen="newest",
+    spec_chosen="first",
     profile="trace",
     profile_chosen="default",
     likely_profile="model",

@@ -135,7 +135,7 @@ def explain(parser: argparse.ArgumentParser) -> None:
 
 def pin(parser: argparse.ArgumentParser) -> None:
     """Those of `pin`."""
-    parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the first)")
     parser.add_argument("--file", metavar="FILE", help="the file to write to (default: the existing configuration)")
 
 
@@ -307,7 +307,7 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
 
 def show(parser: argparse.ArgumentParser) -> None:
     """Those of `spec show`."""
-    parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the newest)")
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="a version (default: the first)")
     parser.add_argument("profile", nargs="?", metavar="PROFILE", help="a profile, a table, or a folder with one")
 
 
@@ -316,14 +316,14 @@ def diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "old", nargs="?", metavar="A", help="a version, or a folder with one (default: the last released)"
     )
-    parser.add_argument("new", nargs="?", metavar="B", help="a version, or its folder (default: the newest)")
+    parser.add_argument("new", nargs="?", metavar="B", help="a version, or its folder (default: the newest installed)")
 
 
 def build(parser: argparse.ArgumentParser) -> None:
     """Those of `profile build`."""
     parser.add_argument("path", metavar="FOLDER", help="a folder with a table.toml, or a table")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the documents differ")
-    parser.add_argument("--spec", metavar="V", help="the version to build on (default: the table's, or the newest)")
+    parser.add_argument("--spec", metavar="V", help="the version to build on (default: the table's, or the first)")
 
 
 def infer(parser: argparse.ArgumentParser) -> None:
@@ -380,7 +380,7 @@ def _add_reading_options(parser: argparse.ArgumentParser, *, clusters: bool = Tr
 
 def _add_choice_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--spec", metavar="V", help="the version of the spec (default: pinned, declared by the archive, or the newest)"
+        "--spec", metavar="V", help="the version of the spec (default: pinned, declared by the archive, or the first)"
     )
     parser.add_argument(
         "--profile",

@@ -62,7 +62,7 @@ def _lines(done: Fixed, *, every_place: bool) -> Iterator[str]:
         f"{'after' if done.target else 'then'}: {after.verdict} to {after.profile} {after.spec_version}, "
         f"{_counts(after.findings)}"
     )
-    if before.spec_chosen == "newest" and before.profile_chosen == "default" and not after.conforms:
+    if before.spec_chosen == "first" and before.profile_chosen == "default" and not after.conforms:
         yield wrapped(
             "The archive declares neither spec_version nor profile. If it has another layout, "
             "`vizschema migrate` writes it as one that conforms.",

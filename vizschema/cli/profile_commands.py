@@ -29,7 +29,7 @@ def build(path: str, version: str | None, *, check: bool) -> int:
     from vizschema.rules.tables.build import stale, texts
 
     place = Path(path)
-    documents = versions.built_at(place, versions.newest().version if version is None else version)
+    documents = versions.built_at(place, versions.default().version if version is None else version)
     named = escape_text(path)
     rules = count(len(_rules(documents)), "rule")
     if not place.is_dir():
@@ -64,8 +64,8 @@ def infer(paths: Sequence[str], name: str | None, out: str | None, reading: Read
     descriptions = {archive_name(path): _described(local_path(path), reading) for path in paths}
     declared = {node["nodes"]["/"].get("attributes", {}).get("profile") for node in descriptions.values()}
     known = [each for each in declared if isinstance(each, str) and _NAME.fullmatch(each)]
-    own = [each for each in known if each not in versions.newest().profiles]
-    text = versions.draft(descriptions, name or (own[0] if len(own) == 1 else "own"), versions.newest().version)
+    own = [each for each in known if each not in versions.default().profiles]
+    text = versions.draft(descriptions, name or (own[0] if len(own) == 1 else "own"), versions.default().version)
     if not printed_or_written(text, out):
         return 0
     print(f"{escape_text(str(out))}: a draft from {count(len(paths), 'archive')}; look at each row and comment")

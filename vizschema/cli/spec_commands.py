@@ -34,7 +34,7 @@ def explain(rule_id: str, choice: Choice) -> int:
 
 
 def _having(rule_id: str, settings: Settings) -> tuple[Spec, dict[str, Rule]]:
-    """The version that is asked for, else the newest, or another one where only that has the rule; and its rules."""
+    """The version that is asked for, else the default, or another one where only that has the rule; and its rules."""
     from vizschema.rules import versions
 
     spec = versions.version_for(settings.spec, settings.profile)
@@ -90,9 +90,12 @@ def diff(old: str | None, new: str | None) -> int:
     if old is None:
         released = [version for version in versions.versions() if versions.load(version).released]
         if not released:
-            print(f"no version is released yet: {versions.newest().version} is a draft, without guarantees")
+            print(f"no version is released yet: {' and '.join(versions.versions())} are drafts, without guarantees")
             return 0
         old = released[-1]
+        if old == versions.versions()[-1] and new is None:
+            print(f"{old}, the newest version, is released: nothing to compare")
+            return 0
     before, after = side(old), side(versions.versions()[-1] if new is None else new)
     _require_alike(before, after)
     changes = compare(before, after)
@@ -152,7 +155,7 @@ def export(target: str, version: str | None) -> int:
 
 
 def pin(version: str | None, file: str | None) -> int:
-    """0 after the version, the newest by default, and its digest were written into the project's configuration."""
+    """0 after the version, 1.0.0 by default, and its digest were written into the project's configuration."""
     from vizschema.project.pin import place_for, write_pin
 
     spec = _spec(version)
@@ -167,7 +170,7 @@ def pin(version: str | None, file: str | None) -> int:
 def _spec(version: str | None) -> Spec:
     from vizschema.rules import versions
 
-    return versions.newest() if version is None else versions.load(version)
+    return versions.default() if version is None else versions.load(version)
 
 
 def _rules(spec: Spec, profile: str | None) -> dict[str, Rule]:

@@ -38,7 +38,7 @@ def validate_many(
 
     Parameters:
         paths: Archives, and folders or prefixes of object stores (`s3://bucket/runs/`) that contain some.
-        spec: A released version (None: the one that each archive declares, else the newest).
+        spec: A released version (None: the one that each archive declares, else the first that has its profile).
         profile: A profile, or the folder of your own profile (None: the one that each archive declares).
         values: Read all values (False: judge the structure only).
         jobs: Threads of all archives together (None: one per CPU that this process may use).

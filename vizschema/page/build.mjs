@@ -8,7 +8,7 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "built");
 const spec = join(here, "../../spec");
-const versions = readdirSync(spec).filter((name) => /^[0-9]+[.][0-9]+[.][0-9]+$/.test(name));
+const versions = readdirSync(spec).filter((name) => /^[0-9]+[.][0-9]+[.][0-9]+$/.test(name)).sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
 const MOST = 2_500_000;
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self' http: https:; worker-src 'self'; base-uri 'none'; form-action 'none'";
 
@@ -45,7 +45,7 @@ function setup(build) {
   build.onResolve({ filter: /^(rules|versions):all$/ }, ({ path }) => ({ path, namespace: path.split(":")[0] }));
   build.onLoad({ filter: /.*/, namespace: "rules" }, () => ({ contents: JSON.stringify(Object.fromEntries(versions.map((version) => [version, rulesOf(version)]))), loader: "json" }));
   const built = (version) => JSON.stringify(join(here, "../../conformance/javascript/built", `${version}.mjs`));
-  const contents = `export const newest = "${newest()}"; export const views = ${JSON.stringify(viewsOfAll())}; export default {${versions.map((version) => `"${version}": () => import(${built(version)})`).join(", ")}};`;
+  const contents = `export const views = ${JSON.stringify(viewsOfAll())}; export default {${versions.map((version) => `"${version}": () => import(${built(version)})`).join(", ")}};`;
   build.onLoad({ filter: /.*/, namespace: "versions" }, () => ({ contents, resolveDir: here }));
 }
 
@@ -58,12 +58,6 @@ function viewsOfAll() {
   };
   const names = (version) => readdirSync(join(spec, version)).filter((name) => existsSync(join(spec, version, name, "must.schema.json")));
   return Object.fromEntries(versions.map((version) => [version, Object.fromEntries(names(version).map((name) => [name, read(version, name)]))]));
-}
-
-/** The newest released version, else the first. */
-function newest() {
-  const { released } = JSON.parse(readFileSync(join(spec, "lock.json"), "utf8"));
-  return versions.filter((version) => Object.hasOwn(released, version)).at(-1) ?? versions[0];
 }
 
 function rulesOf(version) {

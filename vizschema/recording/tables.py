@@ -59,7 +59,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A class of models that a table is for: the profile, its version (None: the newest), and what it does not have."""
+    """A class of models that a table is for: the profile, its version (None: the first with it), and what it lacks."""
 
     name: str
     profile: str

@@ -29,7 +29,7 @@ _CHOSEN = {
     "requested": "as asked for",
     "pinned": "as pinned",
     "configured": "as configured",
-    "newest": "the default",
+    "first": "the default",
     "default": "which every trace obeys",
 }
 _COLOURS = (
@@ -138,8 +138,8 @@ def _verdict(archive: str, report: Report, options: Options) -> str:
     if not report.exit_code and exit_code(report, options):
         numbers.append("which --strict counts as errors")
     tail = f" — {', '.join(numbers)}" if numbers else ""
-    newest = ", the default" if report.spec_chosen == "newest" else ""
-    judged_by = f"{escape_text(report.profile)} {report.spec_version}{newest}"
+    default = ", the default" if report.spec_chosen == "first" else ""
+    judged_by = f"{escape_text(report.profile)} {report.spec_version}{default}"
     missing = report.missing_profile
     own = shorten(escape_text(missing or ""))
     other = "" if missing is None else f", not judged by its own profile {own}, which is not available"

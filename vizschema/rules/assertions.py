@@ -13,7 +13,7 @@ from typing import Any
 
 from vizschema.errors import SpecError
 from vizschema.findings import Severity
-from vizschema.rules.versions import LEVELS, Schema, is_profile, newest, profiles_in, resolve
+from vizschema.rules.versions import LEVELS, Schema, default, is_profile, profiles_in, resolve
 
 Place = tuple[str, ...]
 Documents = Mapping[str, Schema]
@@ -62,7 +62,7 @@ def canonical(value: Any) -> str:
 def profiles_of(folder: Path) -> dict[str, Flat]:
     """The profiles in the folder of a version, or the one profile that a folder is; raises `SpecError` for neither."""
     if is_profile(folder):
-        profile = newest().profile(str(folder))
+        profile = default().profile(str(folder))
         return {profile.name: _flat((profile.must, profile.should), profile.documents, profile.facts)}
     if not any(folder.glob("*/must.schema.json")):
         raise SpecError(

@@ -18,7 +18,7 @@ from vizschema.rules.documents import root
 from vizschema.rules.profiles import TABLE, is_profile, profiles_in, stated, table_at, vocabulary_of, words_of
 from vizschema.rules.tables.changes import Ruled, differences, ruled
 from vizschema.rules.tables.table import Table
-from vizschema.rules.versions import load, newest, versions
+from vizschema.rules.versions import default, load, versions
 
 Kind = Literal["added", "dropped", "tightened", "loosened", "reworded"]
 KINDS: tuple[Kind, ...] = ("added", "dropped", "tightened", "loosened", "reworded")
@@ -80,7 +80,7 @@ def _tables(folder: Path) -> dict[str, Ruled]:
     if not is_profile(folder):
         words = vocabulary_of(profiles_in(folder)["trace"])
         return {table.name: ruled(table, words) for table in _tables_of(folder.resolve())}
-    profile = newest().profile(str(folder))
+    profile = default().profile(str(folder))
     if profile.table is None:
         return {}
     table = table_at(profile.table, profile.version)

@@ -49,7 +49,7 @@ class Chosen(NamedTuple):
 
 
 def choose(description: Description, spec: str | None = None, profile: str | Profile | None = None) -> Chosen:
-    """Choose what is asked for, else what the archive declares, else the newest version and the base profile.
+    """Choose what is asked for, else what the archive declares, else the default version and the base profile.
 
     Raises `SpecError` if there is no such version or profile.
     """
@@ -135,7 +135,7 @@ def _choose_version(
         if "spec_version" in root
         else "declares no spec_version"
     )
-    return spec, "newest", (f"the archive {what}: judged by {spec.version}, the default",)
+    return spec, "first", (f"the archive {what}: judged by {spec.version}, the default",)
 
 
 def _choose_profile(

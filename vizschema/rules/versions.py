@@ -40,12 +40,12 @@ __all__ = [
     "axes_at",
     "built_at",
     "clear",
+    "default",
     "draft",
     "is_profile",
     "layout_of",
     "load",
     "load_profile",
-    "newest",
     "profiles_in",
     "read_json",
     "resolve",
@@ -115,21 +115,20 @@ def load(version: str) -> Spec:
     return Spec(version, hashlib.sha256(listing.encode()).hexdigest(), folder, profiles, digests, is_released)
 
 
-def newest() -> Spec:
-    """The newest released version; while none is released, the first: a draft that builds on one has to be named."""
-    known = [version for version in versions() if version in released(root())]
-    return load(known[-1] if known else versions()[0])
+def default() -> Spec:
+    """The first version: what is written by it conforms to every later minor version, and every validator has it."""
+    return load(versions()[0])
 
 
 def version_for(spec: str | None, profile: object = None) -> Spec:
-    """The version that is requested; else the newest, unless only another one has the profile of this name.
+    """The version that is requested; else the default, or the first that has the profile of this name.
 
     Raises `SpecError` where the requested one is not installed.
     """
     if spec is not None:
         return load(spec)
     having = [version for version in versions() if isinstance(profile, str) and profile in load(version).profiles]
-    return newest() if not having or newest().version in having else load(having[-1])
+    return load(having[0]) if having else default()
 
 
 def layout_of(spec: Spec) -> Schema:
@@ -231,6 +230,6 @@ def _exported(spec: Spec | None) -> Iterator[Path]:
 
 @functools.cache
 def released_rules() -> frozenset[str]:
-    """Return the ids of the rules of the newest version, each of which has a page in the documentation."""
-    spec = newest()
+    """Return the ids of the rules of the default version, each of which has a page in the documentation."""
+    spec = default()
     return frozenset(rule for name in spec.profiles for rule in spec.profile(name).rules)

@@ -115,7 +115,7 @@ def convert(
 
 
 def _plan(description: Description, opened: Container, form: Form, chunks: Chunks) -> dict[str, PlannedArray]:
-    layout = versions.layout_of(versions.newest())
+    layout = versions.layout_of(versions.default())
     arrays = {path: node for path, node in description["nodes"].items() if node["kind"] == "array"}
     if isinstance(chunks, Mapping):
         known = {name.partition(":")[0] for node in arrays.values() for name in node["axes"] or () if name}

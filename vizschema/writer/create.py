@@ -51,7 +51,7 @@ def create(
         path: Where to write.
         profile: A profile, or the folder of your own profile.
         container: `zarr-v3`, `zarr-v3-sharded`, `zarr-v2` or `hdf5` (None: by the suffix of `path`).
-        spec: A released version, such as "1.0.0" (None: the newest that has the profile).
+        spec: A released version, such as "1.0.0" (None: the first that has the profile).
         overwrite: Replace an archive at `path`, which stays until the new one is complete.
         attributes: Attributes that are known from the start, by the path of their group.
         resume: Continue an archive that was never completed, after reading its values once; begin one if there is none.

@@ -198,7 +198,7 @@ def _require_equal(path: str, what: str, parts: Sequence[_Part], found: Sequence
 
 
 def _arrays(parts: Sequence[_Part], along: Mapping[str, int], form: Form) -> dict[str, PlannedArray]:
-    layout = versions.read_json(versions.newest().folder / "layout.json")
+    layout = versions.read_json(versions.default().folder / "layout.json")
     planned = {}
     for path, node in parts[0].description["nodes"].items():
         if node["kind"] != "array":

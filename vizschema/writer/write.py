@@ -49,7 +49,7 @@ def write(
         profile: A profile, or the folder of your own profile.
         container: Such as `zarr-v3`, `hdf5` or `npz`, as `vizschema convert --help` lists them (None: by the suffix of
             `path`).
-        spec: A released version, such as "1.0.0" (None: the newest that has the profile).
+        spec: A released version, such as "1.0.0" (None: the first that has the profile).
         overwrite: Replace an archive at `path`.
         values: Judge the values too, as they are written (False: the structure only, which is faster).
 

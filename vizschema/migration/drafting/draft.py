@@ -62,7 +62,7 @@ def suggested(source: str, name: str, memory: int, *, isolated: bool = False) ->
     """
     with opened(source, isolated=isolated, memory=memory) as tree:
         require_fit(tree, memory)
-        return drafted(tree, name, versions.newest().version)
+        return drafted(tree, name, versions.default().version)
 
 
 def drafted(tree: Tree, name: str, version: str) -> str:

@@ -5,7 +5,7 @@ import { describe } from "../../../conformance/javascript/describe.mjs";
 import { rounded } from "../../../conformance/javascript/json.mjs";
 import { judge } from "../../../conformance/javascript/judge.mjs";
 import { open } from "../../../conformance/javascript/opening.mjs";
-import versions, { newest, views } from "versions:all";
+import versions, { views } from "versions:all";
 import { forget, readBox } from "./boxes.mjs";
 import { dropped } from "./dropped.mjs";
 import { served } from "./entries.mjs";
@@ -36,7 +36,7 @@ async function rootOf({ base, files, url }) {
 /** By what an archive with these attributes at its root is judged: the version and the profile that it declares, where they are there. */
 async function groundsOf({ spec_version, profile: declared }) {
   const known = Object.keys(versions);
-  const order = known.includes(spec_version) ? [spec_version] : [newest, ...known.filter((version) => version !== newest).reverse()];
+  const order = known.includes(spec_version) ? [spec_version] : known;
   let found = null;
   for (const version of order) {
     const { facts, profiles } = await versions[version]();

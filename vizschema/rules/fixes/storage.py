@@ -37,7 +37,7 @@ def chunks(context: Context, finding: Finding) -> Iterator[Proposal]:
     if node is None:
         return
     names = [name or "" for name in node["axes"] or [""] * len(node["shape"])]
-    layout = versions.layout_of(versions.newest())
+    layout = versions.layout_of(versions.default())
     yield _recut(context, finding.path, default_chunks(finding.path, node["shape"], names, item_bytes(node), layout))
 
 

@@ -96,7 +96,7 @@ def fix(
         path: A file or a folder.
         target: Where to write the fixed archive, in the same container; nothing may be there.
         in_place: Replace the archive.
-        spec: A released version (None: the one that the archive declares, else the newest).
+        spec: A released version (None: the one that the archive declares, else the first that has its profile).
         profile: A profile (None: the one that the archive declares, else `trace`).
         jobs: Threads that read values (None: one per CPU that this process may use).
         memory: Maximum bytes of decoded values in memory.

@@ -97,4 +97,4 @@ def planned(archive: Measured, description: Description, draft: Draft, path: str
 def _default(path: str, node: Node, axes: Sequence[str | None] | None) -> tuple[int, ...]:
     names = [name or "" for name in (axes or [""] * len(node["shape"]))]
     item = dtype_of(node["dtype"]).itemsize
-    return default_chunks(path, node["shape"], names, item, versions.layout_of(versions.newest()))
+    return default_chunks(path, node["shape"], names, item, versions.layout_of(versions.default()))

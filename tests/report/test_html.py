@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import re
 import struct
 import time
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.axe import examined
 from support.broken_archive import HOSTILE, write_broken
 from support.chromium import Page, page
 from support.sample_reports import finding, report
@@ -31,7 +30,6 @@ from vizschema.report.options import Options, rule_page
 from vizschema.rules import versions
 from vizschema.scan.pictures import BYTES, SIDE
 
-AXE = Path(str(importlib.util.find_spec("axe_core_python").submodule_search_locations[0])) / "axe.min.js"  # type: ignore[union-attr]
 STOPS = "a[href], summary, button, input, select"
 SELF = "/attention/self/layer_00"
 
@@ -63,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def opened(folder: Path) -> Iterator[Page]:
     """The page, open in a browser."""
-    with page(folder / "browser") as opened:
+    with page() as opened:
         opened.open(folder / "report.html")
         yield opened
 
@@ -97,28 +95,23 @@ def test_a_page_that_complains_is_noticed(tmp_path: Path) -> None:
         "</main>", '<script>alert(1)</script><img src="https://example.org/x.png"></main>'
     )
     (tmp_path / "bad.html").write_text(text, encoding="utf-8")
-    with page(tmp_path / "browser") as opened:
+    with page() as opened:
         opened.open(tmp_path / "bad.html")
         assert len(opened.complaints) >= 2
 
 
 def test_axe_finds_nothing(opened: Page) -> None:
-    opened.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-    for scheme in ("light", "dark"):
-        opened.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        result = json.loads(opened.evaluate("axe.run(document).then(found => JSON.stringify(found))"))
-        assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in result["violations"]] == []
-        assert len(result["passes"]) > 15
-        assert any(each["id"] == "color-contrast" for each in result["passes"])
+    found = examined(opened, "light", "dark")
+    assert found.faults == []
+    assert len(found.passed) > 15
+    assert found.passed.count("color-contrast") == 2
 
 
 def test_axe_finds_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "bad.html").write_text('<html><body><img src="data:,"><a href="#"></a></body></html>')
-    with page(tmp_path / "browser") as opened:
+    with page() as opened:
         opened.open(tmp_path / "bad.html")
-        opened.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-        result = json.loads(opened.evaluate("axe.run(document).then(found => JSON.stringify(found))"))
-    assert {"image-alt", "link-name", "document-title"} <= {each["id"] for each in result["violations"]}
+        assert {"image-alt", "link-name", "document-title"} <= {rule for rule, _ in examined(opened).faults}
 
 
 def test_the_page_works_by_keyboard(opened: Page) -> None:
@@ -243,7 +236,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     ]
     folder = tmp_path_factory.mktemp("many")
     (folder / "report.html").write_text(rendered(report(*found)), encoding="utf-8")
-    with page(folder / "browser") as opened:
+    with page() as opened:
         opened.open(folder / "report.html")
         yield opened
 

@@ -1,7 +1,8 @@
-"""A page in headless Chromium, driven over its debugging pipe: no driver, no port, no network."""
+"""Pages in one headless Chromium, driven over its debugging pipe: no driver, no port, no network."""
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import os
@@ -10,7 +11,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from support.needed import installed
@@ -29,22 +32,22 @@ FLAGS = (
 )
 
 
-class Page:
-    """An open page; `messages` are all that the browser logged about it."""
+class Browser:
+    """A browser without a window; `events` are all that it said of its own accord."""
 
-    def __init__(self, read: int, write: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], read: int, write: int) -> None:
+        self._process = process
         self._read, self._write = os.fdopen(read, "rb", buffering=0), os.fdopen(write, "wb", buffering=0)
         self._rest = b""
         self._number = 0
-        self._session: str | None = None
         self.events: list[dict[str, Any]] = []
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """What the browser answers to a command of its protocol."""
+    def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        """What the browser, or a page by its `session`, answers to a command of its protocol."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
-        if self._session is not None:
-            message["sessionId"] = self._session
+        if session is not None:
+            message["sessionId"] = session
         self._write.write(json.dumps(message).encode() + b"\0")
         while True:
             answer = self._next()
@@ -52,6 +55,17 @@ class Page:
                 assert "error" not in answer, answer
                 return dict(answer["result"])
             self.events.append(answer)
+
+    def forget(self, page: Page) -> None:
+        """Keep no event of a page that is closed."""
+        self.events = [event for event in self.events if event.get("sessionId") != page.session]
+
+    def end(self) -> None:
+        """End the browser."""
+        self._process.kill()
+        self._process.wait()
+        self._read.close()
+        self._write.close()
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
@@ -63,12 +77,25 @@ class Page:
         message, _, self._rest = self._rest.partition(b"\0")
         return dict(json.loads(message))
 
-    def attach(self) -> None:
-        """Take hold of a new page."""
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+
+class Page:
+    """An open page; `events` are all that the browser said about it."""
+
+    def __init__(self, browser: Browser, context: str) -> None:
+        self._browser = browser
+        target = browser.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What the browser said about this page."""
+        return [event for event in self._browser.events if event.get("sessionId") == self.session]
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """What the page answers to a command of the browser's protocol."""
+        return self._browser.call(method, self.session, **parameters)
 
     def open(self, path: Path) -> None:
         """Load a file, and wait until it is there."""
@@ -124,11 +151,13 @@ class Page:
         ]
 
 
-@contextmanager
-def page(folder: Path) -> Iterator[Page]:
-    """A page of a browser of its own, with its profile in `folder`."""
+@cache
+def browser() -> Browser:
+    """The browser of this process, whose profile is removed with it when the process ends."""
+    program = installed(*BROWSERS)
+    folder = TemporaryDirectory(prefix="vizschema-browser-", ignore_cleanup_errors=True)
     to_read, to_write = os.pipe(), os.pipe()
-    command = [installed(*BROWSERS), *FLAGS, f"--user-data-dir={folder}"]
+    command = [program, *FLAGS, f"--user-data-dir={folder.name}"]
     first, second = (os.dup(end) for end in (to_write[0], to_read[1]))
     shell = f'exec 3<&{first} 4>&{second}; exec "$@"'
     process = subprocess.Popen(
@@ -139,12 +168,20 @@ def page(folder: Path) -> Iterator[Page]:
     )
     for end in (to_write[0], to_read[1], first, second):
         os.close(end)
-    opened = Page(to_read[0], to_write[1])
+    found = Browser(process, to_read[0], to_write[1])
+    atexit.register(folder.cleanup)
+    atexit.register(found.end)
+    return found
+
+
+@contextmanager
+def page() -> Iterator[Page]:
+    """A page of the browser of this process, with nothing kept of other ones."""
+    shared = browser()
+    context = shared.call("Target.createBrowserContext")["browserContextId"]
+    opened = Page(shared, context)
     try:
-        opened.attach()
         yield opened
     finally:
-        process.kill()
-        process.wait()
-        opened._read.close()
-        opened._write.close()
+        shared.call("Target.disposeBrowserContext", browserContextId=context)
+        shared.forget(opened)

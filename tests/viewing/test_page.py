@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import threading
@@ -16,6 +15,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from support.axe import examined
 from support.chromium import Page, page
 from support.needed import built
 from support.servers import Handler, StaticServer, static
@@ -26,7 +26,6 @@ from vizschema.viewing.pages import FOLDER, page_files
 from vizschema.viewing.served import Served
 from vizschema.viewing.server import Viewer
 
-AXE = Path(str(importlib.util.find_spec("axe_core_python").submodule_search_locations[0])) / "axe.min.js"  # type: ignore[union-attr]
 HOSTILE = '<img src="x" onerror="window.hit=1">'
 
 
@@ -35,7 +34,7 @@ def viewed(path: Path, folder: Path, *, width: int = 1200, name: str = "") -> It
     """The page of an archive, or another page of its server by `name`, once it has said what it is."""
     built(FOLDER / "index.html", "npm ci && npm run build in vizschema/page")
     served = Served(str(path))
-    with Viewer(served, page_files()) as viewer, page(folder / "browser") as opened:
+    with Viewer(served, page_files()) as viewer, page() as opened:
         thread = threading.Thread(target=viewer.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
@@ -71,17 +70,6 @@ def chosen(opened: Page, path: str) -> None:
     until(opened, "document.querySelector('.map canvas')")
 
 
-def faults(opened: Page, *schemes: str) -> list[Any]:
-    """What axe finds in the page as it is, by colour scheme."""
-    opened.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-    found = []
-    for scheme in schemes:
-        opened.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        result = json.loads(opened.evaluate("axe.run(document).then(found => JSON.stringify(found))"))
-        found += [(each["id"], [node["html"] for node in each["nodes"]]) for each in result["violations"]]
-    return found
-
-
 def test_an_archive_is_opened_judged_and_looked_at(tmp_path: Path) -> None:
     write_example("vit", tmp_path / "run.zarr")
     with viewed(tmp_path / "run.zarr", tmp_path) as (opened, viewer):
@@ -99,7 +87,7 @@ def test_an_archive_is_opened_judged_and_looked_at(tmp_path: Path) -> None:
         assert shown == f"sample 0, head 0, token:query 1, token:key 0: {values[0, 0, 1, 0]:.6g}"
         opened.evaluate("document.getElementById('read-values').click()")
         until(opened, "document.getElementById('verdict-words').textContent.startsWith('conforms')")
-        assert faults(opened, "light", "dark") == []
+        assert examined(opened, "light", "dark").faults == []
         assert opened.complaints == []
         assert all(url.startswith((viewer.url, "data:")) for url in opened.requests)
 
@@ -136,7 +124,7 @@ def test_a_finding_has_its_fix_and_leads_to_its_array(tmp_path: Path) -> None:
         until(opened, "document.querySelector('.map canvas')")
         assert words(opened, "array-title") == "/attention/self/layer_00"
         opened.evaluate("document.querySelectorAll('#findings details').forEach(it => { it.open = true })")
-        assert faults(opened, "light") == []
+        assert examined(opened, "light").faults == []
         assert opened.complaints == []
 
 
@@ -175,7 +163,7 @@ def hosted(root: Path, **how: Any) -> Iterator[tuple[Page, StaticServer]]:
     """A page of a browser, and a server that has the page for sites below /page/ and the files of `root`."""
     built(FOLDER / "index.html", "npm ci && npm run build in vizschema/page")
     shutil.copytree(FOLDER, root / "page")
-    with static(root, **how) as server, page(root / "browser") as opened:
+    with static(root, **how) as server, page() as opened:
         yield opened, server
 
 

@@ -12,7 +12,7 @@ import { swap } from "./dtypes.mjs";
 const ABSENT = (1n << 64n) - 1n;
 
 /** The shape in which a chunk of `shape` is stored, and the dimension of the array that each of its own is. */
-function storedAs(orders, shape) {
+export function storedAs(orders, shape) {
   let axes = shape.map((_, axis) => axis);
   for (const order of orders) axes = order.map((axis) => axes[axis]);
   return { axes, shape: axes.map((axis) => shape[axis]) };
@@ -84,19 +84,26 @@ function shardOf({ shard }, stored, shape, type, fill) {
   return { bytes, holes, damaged };
 }
 
-/** For each inner chunk its [begin, end]; null where it is not there, undefined where it lies beyond the shard. */
+/** How many bytes the index of a shard of `count` inner chunks has. */
+export const indexSize = (shard, count) => shard.index.packed.reduce((size, codec) => codec.grows(size), 16 * count);
+
+/** For each inner chunk of a stored shard its [begin, end], as `rangesOf` gives them. */
 function indexOf(shard, stored, count) {
-  let size = 16 * count;
-  for (const codec of shard.index.packed) size = codec.grows(size);
+  const size = indexSize(shard, count);
   if (stored.length < size) throw new Damaged("truncated", "the shard is shorter than its index");
-  const first = shard.atStart ? size : 0;
-  const last = stored.length - (shard.atStart ? 0 : size);
-  const index = unpacked(shard.index.packed, shard.atStart ? stored.subarray(0, size) : stored.subarray(-size), 16 * count);
+  return rangesOf(shard, shard.atStart ? stored.subarray(0, size) : stored.subarray(-size), stored.length, count);
+}
+
+/** For each inner chunk its [begin, end], by the bytes of the index of a shard of `length` bytes; null where it is not there, undefined where it lies beyond the shard. */
+export function rangesOf(shard, bytes, length, count) {
+  const first = shard.atStart ? bytes.length : 0;
+  const last = length - (shard.atStart ? 0 : bytes.length);
+  const index = unpacked(shard.index.packed, bytes, 16 * count);
   const view = new DataView(index.buffer, index.byteOffset, index.length);
   return Array.from({ length: count }, (_, at) => {
-    const [offset, length] = [0, 8].map((part) => view.getBigUint64(16 * at + part, !shard.index.big));
-    if (offset === ABSENT && length === ABSENT) return null;
-    return offset < BigInt(first) || offset + length > BigInt(last) ? undefined : [Number(offset), Number(offset + length)];
+    const [offset, size] = [0, 8].map((part) => view.getBigUint64(16 * at + part, !shard.index.big));
+    if (offset === ABSENT && size === ABSENT) return null;
+    return offset < BigInt(first) || offset + size > BigInt(last) ? undefined : [Number(offset), Number(offset + size)];
   });
 }
 

@@ -77,11 +77,12 @@ class Handler(BaseHTTPRequestHandler):
             return
         data = path.read_bytes()
         kind = {"Content-Type": mimetypes.guess_type(path.name)[0] or "application/octet-stream"}
-        match = re.fullmatch(r"bytes=([0-9]+)-([0-9]+)", self.headers.get("Range", ""))
+        match = re.fullmatch(r"bytes=([0-9]*)-([0-9]+)", self.headers.get("Range", ""))
         if match is None or not self.server.ranges:
             self.answer(200, data, kind)
             return
-        first, last = int(match[1]), min(int(match[2]), len(data) - 1)
+        first, last = int(match[1] or max(0, len(data) - int(match[2]))), len(data) - 1
+        last = min(int(match[2]), last) if match[1] else last
         if first >= len(data):
             self.answer(416, b"", {"Content-Range": f"bytes */{len(data)}"})
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import google_crc32c
 import numpy as np
 import pytest
+import zarr
 from safetensors.numpy import save_file
 from support.axe import examined
 from support.chromium import Page, page
-from support.needed import built
+from support.needed import built, installed
 from support.servers import Handler, StaticServer, static
 
 import vizschema
@@ -201,6 +204,74 @@ def test_by_url_only_the_chunks_that_are_looked_at_are_read(tmp_path: Path) -> N
         assert opened_by_url(opened, server, f"{server.url}/run.npz").startswith("npz (file), 9 arrays")
         assert {request.status for request in server.requests if request.path == "/run.npz"} == {206}
         assert opened.complaints == []
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_of_a_shard_by_url_the_index_and_the_inner_chunks_of_a_slice_are_read(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((3, 64, 64)).astype(np.float32)
+    group = zarr.open_group(tmp_path / "run.zarr", mode="w")
+    sizes = {"shape": values.shape, "chunks": (1, 32, 64), "shards": (3, 64, 64), "dtype": "float32"}
+    for name, place in (("a", "end"), ("b", "start")):
+        array = group.create_array(name, **sizes, compressors=None, dimension_names=["head", "row", "column"])
+        array[...] = values
+        if place == "start":
+            moved_to_the_start(tmp_path / "run.zarr" / name)
+    zarr.consolidate_metadata(group.store)
+    with hosted(tmp_path) as (opened, server):
+        opened_by_url(opened, server, f"{server.url}/run.zarr")
+        for name, index in (("a", "bytes=-100"), ("b", "bytes=0-99")):
+            before = len(paths_of(server))
+            chosen(opened, f"/{name}")
+            until(opened, f"document.querySelector('[aria-live]')?.textContent.includes(': {values[0, 0, 0]:.6g}')")
+            first = 100 if name == "b" else 0
+            # The two inner chunks of head 0, and one of 8 KiB between them, as zarr-python orders them.
+            asked = [request.range for request in server.requests if request.path == f"/run.zarr/{name}/c/0/0/0"]
+            assert asked == [index, f"bytes={first}-{first + 24575}"]
+            assert len(paths_of(server)) == before + 2
+        assert opened.complaints == []
+
+
+def moved_to_the_start(folder: Path) -> None:
+    """Move the index of a shard of six inner chunks to its start, as `index_location` then says."""
+    document = json.loads((folder / "zarr.json").read_bytes())
+    document["codecs"][0]["configuration"]["index_location"] = "start"
+    (folder / "zarr.json").write_text(json.dumps(document))
+    shard = folder / "c" / "0" / "0" / "0"
+    data = shard.read_bytes()
+    index = np.frombuffer(data[-100:-4], "<u8").reshape(6, 2) + np.array([100, 0], "<u8")
+    packed = index.astype("<u8").tobytes()
+    shard.write_bytes(packed + int(google_crc32c.value(packed)).to_bytes(4, "little") + data[:-100])
+
+
+@pytest.mark.filterwarnings("ignore:Combining a `sharding_indexed` codec")
+def test_boxes_have_the_values_of_the_whole_array(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((5, 9, 12)).astype(np.float32)
+    group = zarr.open_group(tmp_path / "run.zarr", mode="w")
+    more: dict[str, Any] = {"shape": values.shape, "dtype": "float32", "fill_value": 0.5}
+    turned = zarr.codecs.TransposeCodec(order=(2, 0, 1))
+    for name, how in {
+        "plain": {"chunks": (2, 4, 5)},
+        "sharded": {"chunks": (2, 2, 3), "shards": (4, 8, 6)},
+        "turned": {"chunks": (2, 2, 3), "shards": (4, 8, 6), "filters": [turned]},
+    }.items():
+        group.create_array(name, **more, **how)[1:4, :6] = values[1:4, :6]
+    outer = zarr.codecs.ShardingCodec(chunk_shape=(4, 2, 2))
+    array = zarr.create(
+        **more,
+        chunks=(4, 4, 8),
+        codecs=[turned, outer],
+        config={"write_empty_chunks": True},
+        store=tmp_path / "run.zarr" / "outer",
+    )
+    array[1:4, :6] = values[1:4, :6]
+    shard = tmp_path / "run.zarr" / "sharded" / "c" / "0" / "0" / "0"
+    data = bytearray(shard.read_bytes())
+    data[3] ^= 255
+    shard.write_bytes(data)
+    script = Path(__file__).parents[1] / "support" / "boxes.mjs"
+    run = [installed("node"), str(script), str(tmp_path / "run.zarr")]
+    found = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == ("48\n", "")
 
 
 def test_what_cannot_be_read_by_url_says_why(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 // One array: its facts, and its values as slices along two of its axes, as a map, a curve or points, with a slider for each other axis.
 
+import { Frame, sideName, textsOf, visible } from "./frame.mjs";
 import { showHistogram } from "./histogram.mjs";
 import { axisName, labelled, made, shown, slider } from "./made.mjs";
 import { paint, paintCurve, paintLegend, paintPoints } from "./paint.mjs";
@@ -21,7 +22,7 @@ function facts(node) {
   return table;
 }
 
-/** Shows an array in `place`. `load` reads its values, null where they are not read here; `more` is {view, bounds, kept}. */
+/** Shows an array in `place`. `load` reads its values, null where they are not read here; `more` is {view, bounds, labels, kept}. */
 export function showArray(place, node, load, more = {}) {
   const status = made("p", load ? "Reading the values" : "The values of this array are not shown here.", { className: "quiet" });
   status.setAttribute("role", "status");
@@ -44,10 +45,10 @@ export function showArray(place, node, load, more = {}) {
 const damageWords = (damage) => (damage.length ? `Damaged: ${damage[0].key}, ${damage[0].detail}` : "");
 
 class Slices {
-  constructor(node, values, { view, bounds, kept = {} }, say) {
+  constructor(node, values, { view, bounds, labels, kept = {} }, say) {
     const rank = node.shape.length;
     const same = kept.shape?.length === rank;
-    Object.assign(this, { node, values, rank, say, kept, bounds: [] });
+    Object.assign(this, { node, values, rank, say, kept, bounds: [], labels: null });
     this.at = node.shape.map((size, axis) => (same ? Math.min(kept.at[axis], size - 1) : 0));
     this.chosen = same ? kept.chosen : sides(node);
     this.view = same ? kept.view : rank === 1 || view === "curve" ? "curve" : view === "points" ? "points" : "map";
@@ -58,6 +59,7 @@ class Slices {
     this.controls();
     this.draw();
     bounds?.().then((found) => ((this.bounds = found), this.slice && showHistogram(this.histogram, this.slice.numbers, found)), () => {});
+    labels?.().then((found) => ((this.labels = found), this.slice && this.show()), () => {});
   }
 
   build() {
@@ -81,10 +83,9 @@ class Slices {
     paintLegend(legend);
     this.scale = made("div", undefined, { className: "scale" });
     this.scale.append(this.ends[0], legend, this.ends[1]);
-    const map = made("div", undefined, { className: "map" });
-    map.append(this.canvas);
+    this.frame = new Frame(this.canvas, ({ row = this.cursor.row, column = this.cursor.column }) => this.move(row, column));
     this.box = made("div");
-    this.box.append(this.panel, this.caption, map, this.told, this.scale, this.multiples, this.histogram);
+    this.box.append(this.panel, this.caption, this.frame.box, this.told, this.frame.strips, this.scale, this.multiples, this.histogram);
   }
 
   controls() {
@@ -139,7 +140,6 @@ class Slices {
     if (slice.damage) this.say(damageWords(slice.damage));
     this.slice = slice;
     this.range = this.ofSlice || !this.values.range ? rangeOf(slice.numbers) : this.values.range;
-    this.move(this.cursor.row, this.cursor.column);
     this.show();
     this.showMultiples();
     showHistogram(this.histogram, slice.numbers, this.bounds);
@@ -158,9 +158,16 @@ class Slices {
     if (this.view === "map") paint(canvas, slice, this.range);
     else if (this.view === "curve") paintCurve(canvas, slice, this.range, this.cursor.row);
     else paintPoints(canvas, slice);
-    const words = { map: `${down} down, ${across} across`, curve: `along ${across}${this.rank > 1 ? `; arrows up and down: ${down}` : ""}`, points: `a point for each ${down}, at the first two numbers of ${across}` }[this.view];
+    const words = { map: `${sideName(down)} down, ${sideName(across)} across`, curve: `along ${across}${this.rank > 1 ? `; arrows up and down: ${down}` : ""}`, points: `a point for each ${down}, at the first two numbers of ${across}` }[this.view];
     this.caption.textContent = words;
     canvas.setAttribute("aria-label", `${words}; arrow keys read values`);
+    const sides = (make) => ({ down: make(chosen.down), across: make(chosen.across) });
+    this.frame.show(this.view === "map" && this.rank > 1 ? { rows, columns, names: sides((axis) => axisName(node, axis)), texts: sides((axis) => this.textsOf(axis)) } : null);
+    this.move(this.cursor.row, this.cursor.column);
+  }
+
+  textsOf(axis) {
+    return textsOf(this.labels, axis, this.at, this.node.axes ?? [], this.node.shape);
   }
 
   /** Small maps along the axis before the two that are shown, of which each leads to its slice. */
@@ -200,9 +207,11 @@ class Slices {
     const { rows, columns, numbers } = this.slice;
     const before = this.cursor.row;
     this.cursor = { row: Math.max(0, Math.min(rows - 1, row)), column: Math.max(0, Math.min(columns - 1, column)) };
-    if (this.view === "curve" && before !== this.cursor.row) this.show();
+    if (this.view === "curve" && before !== this.cursor.row) return void this.show();
+    this.frame.mark(this.cursor, this.slice, this.range);
     const place = (axis) => (axis === this.chosen.across ? this.cursor.column : axis === this.chosen.down ? this.cursor.row : this.at[axis]);
-    const places = this.node.shape.map((_, axis) => `${axisName(this.node, axis)} ${place(axis)}`);
+    const label = (axis) => this.labels?.[axis] ? ` (${visible(this.textsOf(axis)[place(axis)] ?? "")})` : "";
+    const places = this.node.shape.map((_, axis) => `${axisName(this.node, axis)} ${place(axis)}${label(axis)}`);
     this.told.textContent = `${places.join(", ")}: ${shown(numbers[this.cursor.row * columns + this.cursor.column])}`;
   }
 }

@@ -93,7 +93,8 @@ async function open(source) {
   const showOne = (path) => {
     element("array-title").textContent = path;
     const bounds = () => reader.ask("bounds", { path }).then((found) => found.bounds);
-    showArray(element("shown"), nodes[path], known.has(path) && isNumber(nodes[path].dtype) ? () => load(path) : null, { view: views[path], bounds, kept });
+    const labels = () => reader.ask("labels", { path }).then((found) => found.labels);
+    showArray(element("shown"), nodes[path], known.has(path) && isNumber(nodes[path].dtype) ? () => load(path) : null, { view: views[path], bounds, labels, kept });
   };
   const show = (path) => {
     kept = {};

@@ -7,17 +7,18 @@ const WHOLE = 64 << 20;
 const CHUNK = 512 << 20;
 const HEAD = 1 << 16;
 const HDF5 = [137, 72, 68, 70, 13, 10, 26, 10];
+const UNSATISFIED = 416;
 const MISSING = new Set([403, 404, 410]);
 const mib = (bytes) => `${Math.ceil(bytes / (1 << 20))} MiB`;
 
-async function asked(url, more = {}) {
+async function asked(url, more = {}, also = null) {
   let answer;
   try {
     answer = await fetch(url, { credentials: "omit", redirect: "error", referrerPolicy: "no-referrer", ...more });
   } catch {
     throw new Error("expected an answer that this page may read, found none: the server is not reached, redirects, or does not allow other sites (CORS)");
   }
-  if (!answer.ok && !MISSING.has(answer.status)) throw new Error(`expected an answer, found the status ${answer.status}`);
+  if (!answer.ok && !MISSING.has(answer.status) && answer.status !== also) throw new Error(`expected an answer, found the status ${answer.status}`);
   return answer;
 }
 
@@ -82,7 +83,7 @@ class Folder {
   constructor(name, url, onRead) {
     const find = async (key) => {
       const own = new URL(`${url.pathname}/${key.split("/").map(encodeURIComponent).join("/")}${url.search}`, url);
-      return { type: "file", read: () => chunkAt(own, onRead) };
+      return new Chunk(own, onRead);
     };
     Object.assign(this, { name, url, onRead, type: "folder", size: 0, members: Object.assign(new Map(), { find }) });
   }
@@ -98,12 +99,47 @@ class Folder {
   }
 }
 
-/** The bytes of a chunk; null where it is absent. */
-async function chunkAt(url, onRead) {
-  const answer = await asked(url);
-  if (answer.ok) return bodyOf(answer, CHUNK, onRead);
-  onRead(0);
-  return null;
+/** A chunk, of which the size is not known before it is asked for. */
+class Chunk {
+  constructor(url, onRead) {
+    Object.assign(this, { url, onRead, type: "file" });
+  }
+
+  /** All bytes, or those from `start`; null where it is absent. */
+  async read(start, length) {
+    if (start !== undefined) return (await this.range(`${start}-${start + length - 1}`, start, length)).bytes;
+    const answer = await asked(this.url);
+    if (answer.ok) return bodyOf(answer, CHUNK, this.onRead);
+    this.onRead(0);
+    return null;
+  }
+
+  /** The first or the last bytes, and the size of the whole: {bytes, size}; null where it is absent. */
+  async edge(length, atStart) {
+    const found = await this.range(atStart ? `0-${length - 1}` : `-${length}`, atStart ? 0 : -length, length);
+    return found.bytes && Number.isNaN(found.size) ? this.withSize(found.bytes) : found.bytes && found;
+  }
+
+  /** A range; a server that gives the whole chunk instead is asked once. */
+  async range(words, start, length) {
+    const cut = (bytes) => ({ bytes: start < 0 ? bytes.slice(start) : bytes.slice(start, start + length), size: bytes.length });
+    if (this.whole) return cut(this.whole);
+    const answer = await asked(this.url, { headers: { Range: `bytes=${words}` } }, UNSATISFIED);
+    if (answer.status === 200) return cut((this.whole = await bodyOf(answer, CHUNK, this.onRead)));
+    if (answer.status !== 206) this.onRead(0);
+    if (answer.status === UNSATISFIED) return { bytes: new Uint8Array(0), size: 0 };
+    if (answer.status !== 206) return { bytes: null, size: 0 };
+    const size = Number(/[/]([0-9]+)$/.exec(answer.headers.get("Content-Range") ?? "")?.[1] ?? NaN);
+    const bytes = await bodyOf(answer, length, this.onRead);
+    return { bytes, size };
+  }
+
+  /** Bytes with the size of the whole, where an answer does not say it to pages of other sites. */
+  async withSize(bytes) {
+    const length = (await asked(this.url, { method: "HEAD" })).headers.get("Content-Length");
+    if (length === null) throw new Error("expected the size of a chunk, found none: download the archive, and drop it here");
+    return { bytes, size: Number(length) };
+  }
 }
 
 async function fileAt(url, name, onRead) {

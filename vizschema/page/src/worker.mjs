@@ -9,6 +9,7 @@ import versions, { views } from "versions:all";
 import { forget, readBox } from "./boxes.mjs";
 import { dropped } from "./dropped.mjs";
 import { served } from "./entries.mjs";
+import { labelsOf } from "./labelling.mjs";
 import { numbersOf } from "./numbers.mjs";
 import { remote } from "./remote.mjs";
 
@@ -90,6 +91,11 @@ const answers = {
         if (fact && typeof params.limit === "number" && /imum$/i.test(keyword)) found.set(`${fact} ${params.limit}`, { limit: params.limit, least: fact === "minimum", rule: parentSchema.rule ?? "" });
       }
     return { bounds: [...found.values()] };
+  },
+  /** What the positions along each axis of an array are called. */
+  async labels({ path }) {
+    const read = async (other) => numbered(await tree.sources.get(other).read(), description.nodes[other].dtype).numbers;
+    return { labels: await labelsOf(path, description.nodes, read) };
   },
   async values({ path, dtype, bytes }) {
     if (bytes > MOST) throw new Error(beyond(bytes));

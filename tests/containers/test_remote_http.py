@@ -242,7 +242,7 @@ def cut(handler: Handler) -> bool:
 
 
 def drip(handler: Handler) -> bool:
-    handler.log(200)
+    handler.log(200, 0)
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
     handler.end_headers()

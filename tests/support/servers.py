@@ -23,6 +23,7 @@ class Request(NamedTuple):
     range: str | None
     headers: dict[str, str]
     status: int
+    length: int
 
 
 Misbehave = Callable[["Handler"], bool]
@@ -91,16 +92,16 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         """Sends all of it; `headers` may lie about the length."""
         sent = {"Content-Length": str(len(body)), **(headers or {})}
-        self.log(status)
+        self.log(status, len(body))
         self.send_response(status)
         for name, value in sent.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
-    def log(self, status: int) -> None:
+    def log(self, status: int, length: int) -> None:
         parts = urlsplit(self.path)
-        request = Request("GET", parts.path, parts.query, self.headers.get("Range"), dict(self.headers), status)
+        request = Request("GET", parts.path, parts.query, self.headers.get("Range"), dict(self.headers), status, length)
         with self.server.lock:
             self.server.requests.append(request)
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import google_crc32c
 import numpy as np
@@ -19,63 +14,20 @@ import pytest
 import zarr
 from safetensors.numpy import save_file
 from support.axe import examined
-from support.chromium import Page, page
-from support.needed import built, installed
-from support.servers import Handler, StaticServer, static
+from support.language_model import gpt2
+from support.needed import installed
+from support.opened import chosen, drop, hosted, opened_by_url, until, viewed, words
+from support.servers import Handler, StaticServer
 
 import vizschema
 from vizschema.conformance.examples import write_example
-from vizschema.viewing.pages import FOLDER, page_files
-from vizschema.viewing.served import Served
-from vizschema.viewing.server import Viewer
 
 HOSTILE = '<img src="x" onerror="window.hit=1">'
 
 
-@contextmanager
-def viewed(path: Path, folder: Path, *, width: int = 1200, name: str = "") -> Iterator[tuple[Page, Viewer]]:
-    """The page of an archive, or another page of its server by `name`, once it has said what it is."""
-    built(FOLDER / "index.html", "npm ci && npm run build in vizschema/page")
-    served = Served(str(path))
-    with Viewer(served, page_files()) as viewer, page() as opened:
-        thread = threading.Thread(target=viewer.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            opened.call(
-                "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
-            )
-            opened.call("Page.navigate", url=viewer.url + name)
-            until(opened, "location.href.startsWith('http') && document.readyState === 'complete'")
-            until(opened, "document.getElementById('summary').textContent !== 'Opening the archive'")
-            yield opened, viewer
-        finally:
-            viewer.shutdown()
-            thread.join()
-    served.close()
-
-
-def until(opened: Page, expression: str) -> None:
-    deadline = time.monotonic() + 30
-    while not opened.evaluate(f"Boolean({expression})"):
-        assert time.monotonic() < deadline, expression
-        time.sleep(0.02)
-
-
-def words(opened: Page, place: str) -> str:
-    return str(opened.evaluate(f"document.getElementById('{place}').textContent"))
-
-
-def chosen(opened: Page, path: str) -> None:
-    opened.evaluate(
-        f"{{ const it = document.getElementById('search'); it.value = {json.dumps(path)};"
-        " it.dispatchEvent(new Event('input')); document.querySelector('#tree button').click() }"
-    )
-    until(opened, "document.querySelector('.map canvas')")
-
-
 def test_an_archive_is_opened_judged_and_looked_at(tmp_path: Path) -> None:
     write_example("vit", tmp_path / "run.zarr")
-    with viewed(tmp_path / "run.zarr", tmp_path) as (opened, viewer):
+    with viewed(tmp_path / "run.zarr") as (opened, viewer):
         assert words(opened, "summary") == "zarr v3 (directory), 9 arrays"
         until(opened, "!document.getElementById('verdict').hidden")
         assert words(opened, "verdict-words") == "structure conforms, by the profile vit of 1.0.0; values not read"
@@ -106,7 +58,7 @@ def test_hostile_names_stay_text_on_a_phone(suffix: str, tmp_path: Path) -> None
         given = {f"/extra/{name}": vizschema.Array(values, ["a", "b"]) for name, values in arrays.items()}
         given["/activations/layer_00"] = vizschema.Array(np.eye(3), ["a", "b"])
         vizschema.write(path, given, attributes, profile="trace")
-    with viewed(path, tmp_path, width=390) as (opened, _):
+    with viewed(path, width=390) as (opened, _):
         until(opened, "!document.getElementById('verdict').hidden")
         chosen(opened, "onerror")
         assert HOSTILE in words(opened, "array-title")
@@ -118,7 +70,7 @@ def test_hostile_names_stay_text_on_a_phone(suffix: str, tmp_path: Path) -> None
 def test_a_finding_has_its_fix_and_leads_to_its_array(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **{"attention/self/layer_00": np.eye(3)})
     rules = vizschema.validate(tmp_path / "a.npz", values=False).findings
-    with viewed(tmp_path / "a.npz", tmp_path) as (opened, _):
+    with viewed(tmp_path / "a.npz") as (opened, _):
         until(opened, "!document.getElementById('verdict').hidden")
         shown = words(opened, "findings")
         assert rules
@@ -135,7 +87,7 @@ def test_dropped_archives_are_judged_without_a_server(tmp_path: Path) -> None:
     for name in ("a.zarr", "a.zarr.zip", "a.npz", "a.h5", "a.asdf"):
         write_example("vit", tmp_path / name)
     save_file({"/outputs/logits": np.eye(3)}, tmp_path / "a.safetensors")
-    with viewed(tmp_path / "a.zarr", tmp_path, name="site.html") as (opened, viewer):
+    with viewed(tmp_path / "a.zarr", name="site.html") as (opened, viewer):
         assert words(opened, "summary") == "Nothing is open."
         for path in sorted(tmp_path.glob("a.*")):
             drop(opened, path)
@@ -154,29 +106,6 @@ def test_dropped_archives_are_judged_without_a_server(tmp_path: Path) -> None:
         assert not [url for url in opened.requests if "archive" in url.removeprefix(viewer.url)]
 
 
-def drop(opened: Page, path: Path) -> None:
-    """Drop a file or a folder onto the page."""
-    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        opened.call("Input.dispatchDragEvent", type=kind, x=40, y=40, data=data)
-
-
-@contextmanager
-def hosted(root: Path, **how: Any) -> Iterator[tuple[Page, StaticServer]]:
-    """A page of a browser, and a server that has the page for sites below /page/ and the files of `root`."""
-    built(FOLDER / "index.html", "npm ci && npm run build in vizschema/page")
-    shutil.copytree(FOLDER, root / "page")
-    with static(root, **how) as server, page() as opened:
-        yield opened, server
-
-
-def opened_by_url(opened: Page, server: StaticServer, url: str) -> str:
-    """What the page says once it has opened a URL by a link."""
-    opened.call("Page.navigate", url=f"{server.url}/page/site.html?{urlencode({'url': url})}")
-    until(opened, "document.getElementById('summary')?.textContent.match(/^(?!Opening|Nothing)./)")
-    return words(opened, "summary")
-
-
 def paths_of(server: StaticServer) -> list[str]:
     return [request.path for request in server.requests if not request.path.startswith("/page/")]
 
@@ -186,7 +115,7 @@ def test_by_url_only_the_chunks_that_are_looked_at_are_read(tmp_path: Path) -> N
     write_example("vit", tmp_path / "run.npz")
     with hosted(tmp_path) as (opened, server):
         assert opened_by_url(opened, server, f"{server.url}/run.zarr").startswith(
-            "zarr v3 (directory), 9 arrays; 1 requests"
+            "zarr v3 (directory), 9 arrays; 1 request,"
         )
         until(opened, "!document.getElementById('verdict').hidden")
         assert words(opened, "verdict-words") == "structure conforms, by the profile vit of 1.0.0; values not read"
@@ -299,7 +228,7 @@ def test_what_cannot_be_read_by_url_says_why(tmp_path: Path) -> None:
 
 def test_views_series_multiples_and_bounds(tmp_path: Path) -> None:
     write_example("vit", tmp_path / "run.zarr")
-    with viewed(tmp_path / "run.zarr", tmp_path) as (opened, _):
+    with viewed(tmp_path / "run.zarr") as (opened, _):
         chosen(opened, "attention/self/layer_00")
         with vizschema.open(tmp_path / "run.zarr") as archive:
             values = np.asarray(archive["/attention/self/layer_01"])
@@ -319,6 +248,30 @@ def test_views_series_multiples_and_bounds(tmp_path: Path) -> None:
         assert f"head 1, token:query 0, token:key 0: {values[0, 1, 0, 0]:.6g}" in str(opened.evaluate(told))
         chosen(opened, "outputs/logits")
         until(opened, "document.querySelector('canvas.view-curve')")
+        assert opened.complaints == []
+
+
+def test_tokens_are_beside_their_row_and_column(tmp_path: Path) -> None:
+    words_given = ["one", HOSTILE, "a\u202eb", "\n", "five"]
+    arrays, attributes = gpt2(words_given, layers=1, heads=2, hidden=8)
+    vizschema.write(tmp_path / "run.zarr", arrays, attributes, profile="lm")
+    weights = np.asarray(arrays["/attention/self/layer_00"].data)[0, 0]
+    with viewed(tmp_path / "run.zarr") as (opened, _):
+        chosen(opened, "attention/self/layer_00")
+        until(opened, "document.querySelectorAll('.line').length === 2")
+        tokens = "[...document.querySelectorAll('.line')[1].children]"
+        signs = ["␣one", f"␣{HOSTILE}", "␣a\\u{202e}b", "␣↵", "␣five"]
+        assert opened.evaluate(f"{tokens}.map(({{ textContent }}) => textContent)") == signs
+        opened.evaluate("document.querySelectorAll('.line')[0].children[4].click()")
+        opened.evaluate(f"{tokens}[0].click()")
+        told = f"token:query 4 (␣five), token:key 0 (␣one): {weights[4, 0]:.6g}"
+        assert told in str(opened.evaluate("document.querySelector('[aria-live]').textContent"))
+        assert opened.evaluate("[...document.querySelectorAll('.side')].map(({ textContent }) => textContent)") == [
+            "key (token)",
+            "query (token)",
+        ]
+        assert opened.evaluate("document.querySelector('.mark').style.top") == "80%"
+        assert opened.evaluate("window.hit") is None
         assert opened.complaints == []
 
 

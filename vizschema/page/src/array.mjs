@@ -12,14 +12,23 @@ const MULTIPLES = 16;
 const VIEWS = { map: "a map", curve: "a curve", points: "points" };
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-function facts(node) {
+function tableOf(rows) {
   const table = made("table");
+  for (const [name, value] of rows) table.insertRow().append(made("th", name, { scope: "row" }), made("td", value));
+  return table;
+}
+
+const attributesOf = (node) => Object.entries(node.attributes).map(([name, value]) => [name, JSON.stringify(value).slice(0, 200)]);
+
+/** Shows the attributes of a group in `place`. */
+export const showGroup = (place, node) => place.replaceChildren(tableOf(attributesOf(node)));
+
+function facts(node) {
   const { storage } = node;
   const rows = [["dtype", node.dtype], ["bytes", node.bytes.toLocaleString("en")], ...node.shape.map((size, axis) => [axisName(node, axis), size])];
   if (storage) rows.push(["chunks", `${storage.chunk_count} of ${storage.chunks.join(" × ")}`], ["codecs", storage.codecs.join(", ")]);
-  for (const [name, value] of Object.entries(node.attributes)) rows.push([`attribute ${name}`, JSON.stringify(value).slice(0, 200)]);
-  for (const [name, value] of rows) table.insertRow().append(made("th", name, { scope: "row" }), made("td", value));
-  return table;
+  for (const [name, value] of attributesOf(node)) rows.push([`attribute ${name}`, value]);
+  return tableOf(rows);
 }
 
 /** Shows an array in `place`. `load` reads its values, null where they are not read here; `more` is {view, bounds, labels, kept}. */
@@ -208,7 +217,7 @@ class Slices {
     const before = this.cursor.row;
     this.cursor = { row: Math.max(0, Math.min(rows - 1, row)), column: Math.max(0, Math.min(columns - 1, column)) };
     if (this.view === "curve" && before !== this.cursor.row) return void this.show();
-    this.frame.mark(this.cursor, this.slice, this.range);
+    this.frame.mark(this.cursor, this.slice);
     const place = (axis) => (axis === this.chosen.across ? this.cursor.column : axis === this.chosen.down ? this.cursor.row : this.at[axis]);
     const label = (axis) => this.labels?.[axis] ? ` (${visible(this.textsOf(axis)[place(axis)] ?? "")})` : "";
     const places = this.node.shape.map((_, axis) => `${axisName(this.node, axis)} ${place(axis)}${label(axis)}`);

@@ -3,8 +3,10 @@
 
 import { made } from "./made.mjs";
 import { colourOf } from "./paint.mjs";
+import { rangeOf } from "./slices.mjs";
 
 const APART = 13;
+const LABELLED = 5;
 const STRIP = 2000;
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]/gu;
 const SIGNS = { "\n": "↵", "\t": "⇥", "\r": "␍" };
@@ -59,12 +61,13 @@ export class Frame {
       const step = length ? stepOf((APART * count) / length) : count;
       const items = [];
       for (let at = 0; at < count; at += step) {
-        const text = texts[side] ? visible(texts[side][at]) : String(at);
-        const item = made("span", step > 1 && texts[side] ? `${at} ${text}` : text);
+        const text = texts[side] && step <= LABELLED ? visible(texts[side][at]) : "";
+        const item = made("span", step > 1 || !text ? `${at} ${text}`.trim() : text);
         item.style[side === "down" ? "top" : "left"] = `${((at + 0.5) / count) * 100}%`;
         items.push(item);
       }
       this.ticks[side].replaceChildren(...items);
+      this.ticks[side].classList.toggle("long", Boolean(texts[side]) && step <= LABELLED);
     }
   }
 
@@ -77,24 +80,30 @@ export class Frame {
         token.addEventListener("click", () => this.choose(side === "down" ? { row: at } : { column: at }));
         return token;
       });
-      const line = made("p");
-      line.append(made("span", `${sideName(names[side])}: `, { className: "quiet" }), ...this.tokens[side]);
-      return line;
+      const line = made("p", undefined, { className: "line", tabIndex: 0, ariaLabel: sideName(names[side]), role: "group" });
+      const along = side === "down" ? "column" : "row";
+      line.append(...this.tokens[side]);
+      return [made("p", `${sideName(names[side])}, coloured by this ${along}`, { className: "quiet" }), line];
     });
-    this.strips.replaceChildren(...parts);
+    this.strips.replaceChildren(...parts.flat());
   }
 
-  /** Marks a row and a column, and colours tokens by their values in them. */
-  mark({ row, column }, { rows, columns, numbers }, [low, high]) {
+  /** Marks a row and a column, and colours tokens by their values in them, from the lowest to the highest there. */
+  mark({ row, column }, { rows, columns, numbers }) {
     if (!this.shown) return;
     Object.assign(this.marks.down.style, { top: `${(row / rows) * 100}%`, height: `${100 / rows}%`, left: 0, width: "100%" });
     Object.assign(this.marks.across.style, { left: `${(column / columns) * 100}%`, width: `${100 / columns}%`, top: 0, height: "100%" });
-    const colour = (number) => `rgb(${colourOf(high > low ? (number - low) / (high - low) : 0.5).join(" ")})`;
-    for (const [side, chosen] of [["down", row], ["across", column]])
-      this.tokens[side]?.forEach((token, at) => {
+    for (const [side, chosen] of [["down", row], ["across", column]]) {
+      const tokens = this.tokens[side] ?? [];
+      const values = tokens.map((_, at) => (side === "down" ? numbers[at * columns + column] : numbers[row * columns + at]));
+      const [low, high] = rangeOf(values);
+      tokens.forEach((token, at) => {
         token.classList.toggle("chosen", at === chosen);
-        token.style.borderBottomColor = colour(side === "down" ? numbers[at * columns + column] : numbers[row * columns + at]);
+        token.style.borderBottomColor = `rgb(${colourOf(high > low ? (values[at] - low) / (high - low) : 0.5).join(" ")})`;
       });
+      const line = tokens[chosen]?.parentElement;
+      if (line) line.scrollTop = tokens[chosen].offsetTop - line.offsetTop - line.clientHeight / 2;
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 
 import rules from "rules:all";
 import { isNumber } from "./numbers.mjs";
-import { showArray } from "./array.mjs";
+import { showArray, showGroup } from "./array.mjs";
 import { droppedFiles, picked } from "./picking.mjs";
 import { Reader } from "./reader.mjs";
 import { showSeries } from "./series.mjs";
@@ -85,8 +85,9 @@ async function open(source) {
   const arrays = Object.values(nodes).filter(({ kind }) => kind === "array").length;
   element("summary").textContent = `${container.format}${container.version === null ? "" : ` v${container.version}`} (${container.store}), ${arrays} arrays`;
   element("look").hidden = false;
+  element("source").open = false;
   element("read-values").hidden = false;
-  if (source.url) element("summary").textContent += `; ${first.requests} requests, ${first.bytes.toLocaleString("en")} bytes`;
+  if (source.url) element("summary").textContent += `; ${first.requests} request${first.requests === 1 ? "" : "s"}, ${first.bytes.toLocaleString("en")} bytes`;
   const known = new Map(readable);
   const load = (path) => accessOf(nodes[path], path, known.get(path), source);
   let kept = {};
@@ -98,9 +99,15 @@ async function open(source) {
   };
   const show = (path) => {
     kept = {};
+    element("array").scrollIntoView?.({ block: "nearest" });
+    if (nodes[path].kind !== "array") {
+      element("array-title").textContent = path;
+      element("series").replaceChildren();
+      showGroup(element("shown"), nodes[path]);
+      return;
+    }
     showSeries(element("series"), path, nodes, showOne);
     showOne(path);
-    element("array").scrollIntoView?.({ block: "nearest" });
   };
   for (const [path, { kind }] of Object.entries(nodes)) if (kind === "array") choose.set(path, () => show(path));
   showTree(element("tree"), element("search"), nodes, show);

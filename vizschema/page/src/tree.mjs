@@ -24,9 +24,10 @@ export function showTree(list, search, nodes, choose) {
     children.get(parent).push(path);
   }
   let current = null;
+  const attributes = (path) => Object.keys(nodes[path].attributes ?? {}).length;
   const leaf = (path, name) => {
     const item = made("li");
-    if (nodes[path].kind === "array") {
+    if (nodes[path].kind === "array" || attributes(path)) {
       const button = made("button", name);
       button.type = "button";
       button.addEventListener("click", () => {
@@ -67,11 +68,12 @@ export function showTree(list, search, nodes, choose) {
       if (!runs.has(key)) runs.set(key, []);
       runs.get(key).push(child);
     }
-    return [...runs.values()].flatMap((run) => {
+    const own = attributes(path) ? [leaf(path, attributes(path) === 1 ? "1 attribute" : `${attributes(path)} attributes`)] : [];
+    return own.concat([...runs.values()].flatMap((run) => {
       if (run.length < 4) return run.map((child) => node(child, depth));
       const label = `${lastStep(run[0])} … ${lastStep(run.at(-1))} (${run.length}) ${wordsOf(nodes[run[0]])}`;
       return [group(label, () => run.map((child) => node(child, depth + 1)), false)];
-    });
+    }));
   };
   const show = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);

@@ -317,6 +317,7 @@ def box_around(piece: Piece, grid: Grid) -> tuple[tuple[int, ...], tuple[int, ..
 
 
 _NIBBLE = 0x0F
+_NIBBLES = frozenset(np.dtype(getattr(ml_dtypes, name)) for name in NIBBLES)
 
 
 def dtype_of(name: str) -> np.dtype[Any]:
@@ -333,7 +334,9 @@ def plain_dtype(name: str, stored: np.dtype[Any]) -> np.dtype[Any]:
 
 def native(raw: npt.NDArray[np.uint8], dtype: np.dtype[Any], stored: np.dtype[Any]) -> npt.NDArray[Any]:
     """Bytes, as `dtype` in native order; `stored` says how they lie. Booleans are true where they are not 0."""
-    if dtype.name in NIBBLES and raw.size and raw.max() > _NIBBLE:
+    if stored == dtype and dtype.kind in "iufc":
+        return raw.view(dtype)
+    if dtype in _NIBBLES and raw.size and raw.max() > _NIBBLE:
         raw = raw & np.uint8(_NIBBLE)  # the upper bits say nothing
     values = raw.view(stored)
     if stored.kind == "V":

@@ -122,7 +122,6 @@ class Selectable:
         self._path = path
         self._opened = opened
         self._kept = kept
-        self._threads = THREADS if remote else min(THREADS, os.cpu_count() or 1)
         self.remote = remote
         self._whole: npt.NDArray[Any] | None = None
 
@@ -207,7 +206,8 @@ class Selectable:
             for piece in chain(first, pieces):
                 read(piece)
         else:
-            read_pieces(read, chain(first, pieces), self._threads, MEMORY)
+            threads = THREADS if self.remote else min(THREADS, os.cpu_count() or 1)
+            read_pieces(read, chain(first, pieces), threads, MEMORY)
         cells = sum(copied)
         if cells != found.size:
             detail = f"{found.size - cells} of {found.size} values are in no chunk"

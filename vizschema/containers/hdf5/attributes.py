@@ -5,7 +5,7 @@ Reads nothing but attributes. What comes out is raw: `attributes.clean_attribute
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,14 @@ def read_attributes(owner: Any, limits: Limits) -> dict[str, Any]:
         if total > limits.document_bytes:
             raise OverLimit(f"attributes of more than {limits.document_bytes} bytes")
     return attributes
+
+
+def some_attributes(owner: Any, names: Iterable[str], limits: Limits) -> dict[str, Any]:
+    """Those of the attributes of an open object that have these names, raw; raises one of `LIBRARY_ERRORS`."""
+    asked = [(name, name.encode()) for name in names]
+    return {
+        name: _attribute(owner, raw, limits.attribute_bytes)[0] for name, raw in asked if h5a.exists(owner, raw)
+    }
 
 
 def message(error: BaseException) -> str:

@@ -23,7 +23,7 @@ from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.index import Index, Stored, filters_edges, first_astray, read_index
 from vizschema.containers.hdf5.opening import CHUNK_CACHE
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name, numpy_type
-from vizschema.containers.hdf5.values import LOCK, Contiguous, Hdf5Values, Open, Place, read_box
+from vizschema.containers.hdf5.values import LOCK, Asked, Contiguous, Hdf5Values, Open, Place, read_box
 from vizschema.containers.values import (
     Block,
     Box,
@@ -52,12 +52,13 @@ _LOOKED_UP = 1 << 20
 def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, pool: BufferPool) -> Contiguous | Chunked:
     """The values of a dataset of this canonical dtype; raises `ChunkDamaged` where it cannot be said how they lie."""
     try:
-        stored = numpy_type(opened().get_type())
+        dataset = opened()
+        kind, creation = dataset.get_type(), dataset.get_create_plist()
+        stored = numpy_type(kind)
         if stored is None:
             raise ChunkDamaged("undecodable", "they are of no fixed size, or of a type that NumPy lacks", name)
-        plain = plain_dtype(dtype, stored)
-        chunked = opened().get_create_plist().get_layout() == h5d.CHUNKED
-        return (Chunked if chunked else Contiguous)(opened, name, plain, stored, fd, pool)
+        layout = Chunked if creation.get_layout() == h5d.CHUNKED else Contiguous
+        return layout(opened, name, plain_dtype(dtype, stored), Asked(dataset, kind, creation, stored), fd, pool)
     except LIBRARY_ERRORS as error:
         raise ChunkDamaged("undecodable", message(error), name) from None
 
@@ -66,9 +67,9 @@ class Chunked(Hdf5Values):
     """A dataset in chunks, whose index is read once, when the first piece is asked for."""
 
     def __init__(
-        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, pool: BufferPool
+        self, opened: Open, name: str, dtype: np.dtype[Any], asked: Asked, fd: int | None, pool: BufferPool
     ) -> None:
-        super().__init__(opened, name, dtype, stored, pool)
+        super().__init__(opened, name, dtype, asked, pool)
         self._fd = fd
         self._file = None if fd is None else OpenFile(fd, os.fstat(fd).st_size, owned=False)
         self._index: Index | None = None

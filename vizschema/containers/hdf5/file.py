@@ -7,7 +7,7 @@ dataset, so that no filter, no other file and no virtual source is ever touched;
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ from h5py import h5d, h5g, h5l, h5o
 
 from vizschema.containers.base import Limits, Watch, name_node, read_as, unwatched
 from vizschema.containers.hdf5.attributes import message
-from vizschema.containers.hdf5.nodes import array_node, group_node
+from vizschema.containers.hdf5.nodes import array_node, group_node, value_dtype
 from vizschema.containers.hdf5.opening import Opened, open_path
-from vizschema.containers.hdf5.scales import BESIDE_DIMENSION, Link, Scales, holds_dimension
+from vizschema.containers.hdf5.scales import BESIDE_DIMENSION, Link, Scales, holds_dimension, is_netcdf
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
 from vizschema.description import Node, fault, join
 from vizschema.text import escape_name, escape_text, shorten
@@ -64,26 +64,29 @@ class Hdf5:
         self._pool = self._pool or BufferPool()
         shown = path
         try:
-            found = self._array_node(path)
-            if found is None:  # a dimension, beside the variable of its name
+            dtype = self._dtype(path)
+            if dtype is None:  # a dimension, beside the variable of its name
                 parent, _, name = path.rpartition("/")
                 path = f"{parent}/{BESIDE_DIMENSION.decode()}{name}"
-                found = self._array_node(path)
+                dtype = self._dtype(path)
         except LIBRARY_ERRORS as error:
             raise ChunkDamaged("undecodable", message(error), path) from None
-        node = {} if found is None else found[0]
-        if node.get("kind") == "array" and node["dtype"] == "string":
-            return Hdf5Texts(self._dataset(path), shown)
-        if node.get("kind") != "array":
+        if not isinstance(dtype, str):
             raise ChunkDamaged("undecodable", "it is no longer a dataset", path)
-        return hdf5_values(partial(self._dataset, path), shown, node["dtype"], self._opened.fd, self._pool)
+        if dtype == "string":
+            return Hdf5Texts(self._dataset(path), shown)
+        return hdf5_values(partial(self._dataset, path), shown, dtype, self._opened.fd, self._pool)
 
-    def _array_node(self, path: str) -> tuple[Node, list[str]] | None:
-        """What `array_node` says; raises `TypeError` where no dataset is."""
+    def _dtype(self, path: str) -> str | Node | None:
+        """What `value_dtype` says; raises `TypeError` where no dataset is."""
         opened = self._dataset(path)
         if not isinstance(opened, h5d.DatasetID):
             raise TypeError("it is not a dataset")
-        return array_node(opened, self._limits)
+        return value_dtype(opened, self._limits, netcdf=self._netcdf)
+
+    @cached_property
+    def _netcdf(self) -> bool:
+        return is_netcdf(self._opened.file)
 
     def _dataset(self, path: str) -> Any:
         """The object under a path that `nodes` gave, among the few held open; raises one of `LIBRARY_ERRORS`.

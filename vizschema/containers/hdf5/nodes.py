@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from h5py import h5d, h5s
 
 from vizschema import description
-from vizschema.containers.attributes import JSON_NAMES, Attributes, Unsupported, clean_attributes, real_dtype
+from vizschema.containers.attributes import JSON_NAMES, STORED, Attributes, Unsupported, clean_attributes, real_dtype
 from vizschema.containers.base import Limits, Unreadable, parse_value, too_many_chunks
-from vizschema.containers.hdf5.attributes import OverLimit, message, read_attributes
+from vizschema.containers.hdf5.attributes import OverLimit, message, read_attributes, some_attributes
 from vizschema.containers.hdf5.scales import Scales, is_dimension, is_own
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name, type_name
 from vizschema.description import Node, fault
@@ -22,6 +22,9 @@ from vizschema.text import escape_text, shorten
 
 _LABELS = "DIMENSION_LABELS"
 _MAXIMUM = 1 << 63
+
+SAY_WHAT = ("CLASS", "NAME", STORED)
+"""The attributes of a dataset that say what it is: a dimension, and what its integers hold."""
 
 
 class Layout(NamedTuple):
@@ -83,6 +86,18 @@ def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tu
     return node, cleaned.escaped
 
 
+def value_dtype(dataset: Any, limits: Limits, *, netcdf: bool) -> str | Node | None:
+    """The canonical dtype of an open dataset, or the node that stands for it; None for a dimension, as `array_node`.
+
+    `netcdf` is whether that library wrote the file. Raises one of `LIBRARY_ERRORS`.
+    """
+    layout = _layout(dataset)
+    if isinstance(layout, dict):
+        return layout
+    raw = _without_lists(some_attributes(dataset, SAY_WHAT, limits), single=netcdf)
+    return None if is_dimension(raw, len(layout.shape)) else real_dtype(layout.dtype, raw)
+
+
 def _clean(raw: Mapping[str, Any], limits: Limits) -> Attributes:
     """Attributes fit for a description, without those that the libraries keep for themselves."""
     own = {key: value for key, value in raw.items() if not is_own(key)}
@@ -116,16 +131,17 @@ def _attributes(owner: Any, limits: Limits, *, single: bool) -> dict[str, Any] |
     netCDF has no other scalars: it stores a number as a list of one.
     """
     try:
-        raw = read_attributes(owner, limits)
-        return {key: value[0] if single and _is_single(value) else value for key, value in raw.items()}
+        return _without_lists(read_attributes(owner, limits), single=single)
     except OverLimit as error:
         return NoAttributes(fault("over-limit", str(error)))
     except LIBRARY_ERRORS as error:
         return NoAttributes(fault("damaged", f"its attributes cannot be listed: {message(error)}"))
 
 
-def _is_single(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 1
+def _without_lists(raw: dict[str, Any], *, single: bool) -> dict[str, Any]:
+    if not single:
+        return raw
+    return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in raw.items()}
 
 
 def _layout(dataset: Any) -> Layout | Node:

@@ -34,6 +34,14 @@ class Link(NamedTuple):
     address: int
 
 
+def is_netcdf(root: Any) -> bool:
+    """Whether the netCDF library wrote the file with this root group."""
+    try:
+        return bool(h5a.exists(root, b"_NCProperties"))
+    except LIBRARY_ERRORS:
+        return False
+
+
 def is_own(name: str) -> bool:
     """Whether an attribute is one that the HDF5 and netCDF libraries keep for themselves."""
     return name in _OWN or name.startswith("_Netcdf4")
@@ -72,10 +80,7 @@ class Scales:
         self._most = most
         self._around: list[tuple[Sequence[Link], dict[int, bytes]]] = []
         self._elsewhere: dict[int, bytes] | None = None
-        try:
-            self.netcdf = bool(h5a.exists(root, b"_NCProperties"))
-        except LIBRARY_ERRORS:
-            self.netcdf = False
+        self.netcdf = is_netcdf(root)
 
     def enter(self, links: Sequence[Link]) -> None:
         """Look among these members, too, of a group that is entered."""

@@ -10,7 +10,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,24 +45,31 @@ Open = Callable[[], Any]
 """The dataset, opened again where it was closed meanwhile; raises one of `LIBRARY_ERRORS`."""
 
 
+class Asked(NamedTuple):
+    """An open dataset, its type and properties as libhdf5 has them, and how NumPy calls what is stored."""
+
+    dataset: Any
+    kind: Any
+    creation: Any
+    stored: np.dtype[Any]
+
+
 class Hdf5Values:
     """What both layouts share: the grid of pieces, and the fill value.
 
     `name` is what to call the dataset; `fd`, of both, the descriptor of its file where positions are those of libhdf5.
     """
 
-    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], pool: BufferPool) -> None:
-        dataset = opened()
+    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], asked: Asked, pool: BufferPool) -> None:
         self._open = opened
         self._name = name
         self._pool = pool
         self.dtype = dtype
-        self.shape: Place = tuple(dataset.shape)
-        kind, creation = dataset.get_type(), dataset.get_create_plist()
-        self._stored = stored
-        self._item = int(kind.get_size())
-        self.fill = _fill(creation, kind, dtype, self._stored)
-        self._block = self._block_of(dataset, creation)
+        self.shape: Place = tuple(asked.dataset.shape)
+        self._stored = asked.stored
+        self._item = int(asked.kind.get_size())
+        self.fill = _fill(asked, dtype)
+        self._block = self._block_of(asked.dataset, asked.creation)
         self._grid = Grid(self.shape, self._block, self._block)
         self._counts = self._grid.counts
 
@@ -115,10 +122,10 @@ class Contiguous(Hdf5Values):
     """
 
     def __init__(
-        self, opened: Open, name: str, dtype: np.dtype[Any], stored: np.dtype[Any], fd: int | None, pool: BufferPool
+        self, opened: Open, name: str, dtype: np.dtype[Any], asked: Asked, fd: int | None, pool: BufferPool
     ) -> None:
-        super().__init__(opened, name, dtype, stored, pool)
-        offset = opened().get_offset()
+        super().__init__(opened, name, dtype, asked, pool)
+        offset = asked.dataset.get_offset()
         size = math.prod(self.shape) * self._item
         self._source: OpenFile | _ByLibrary = _ByLibrary(opened, self.shape, self._item)
         if fd is not None and offset is not None:
@@ -169,11 +176,10 @@ class Contiguous(Hdf5Values):
         return Piece(index, self._key(index), decoded, int(index == 0))
 
 
-def _fill(creation: Any, kind: Any, dtype: np.dtype[Any], stored: np.dtype[Any]) -> npt.NDArray[Any]:
+def _fill(asked: Asked, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """The fill value in no dimensions; 0 where none was set."""
-    raw = np.zeros(int(kind.get_size()), np.uint8)
-    if creation.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
-        value = np.zeros((), kind.dtype)
-        creation.get_fill_value(value)
-        raw = np.frombuffer(value.tobytes(), np.uint8)
-    return native(raw, dtype, stored).reshape(())
+    if asked.creation.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
+        return np.zeros((), dtype)
+    value = np.zeros((), asked.kind.dtype)
+    asked.creation.get_fill_value(value)
+    return native(np.frombuffer(value.tobytes(), np.uint8), dtype, asked.stored).reshape(())

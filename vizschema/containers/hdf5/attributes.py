@@ -58,9 +58,7 @@ def read_attributes(owner: Any, limits: Limits) -> dict[str, Any]:
 def some_attributes(owner: Any, names: Iterable[str], limits: Limits) -> dict[str, Any]:
     """Those of the attributes of an open object that have these names, raw; raises one of `LIBRARY_ERRORS`."""
     asked = [(name, name.encode()) for name in names]
-    return {
-        name: _attribute(owner, raw, limits.attribute_bytes)[0] for name, raw in asked if h5a.exists(owner, raw)
-    }
+    return {name: _attribute(owner, raw, limits.attribute_bytes)[0] for name, raw in asked if h5a.exists(owner, raw)}
 
 
 def message(error: BaseException) -> str:

@@ -10,20 +10,22 @@ import math
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
+from operator import floordiv, mul
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5d, h5i
+import numpy.typing as npt
+from h5py import h5i
 
 from vizschema.containers.bytes.sources import Buffer, BufferPool, Buffers, Bytes, OpenFile
 from vizschema.containers.bytes.target import Target
 from vizschema.containers.codecs.stages import STAGES, Stage, bound_of, run
 from vizschema.containers.hdf5.attributes import message
-from vizschema.containers.hdf5.index import Index, Stored, filters_edges, first_astray, read_index
+from vizschema.containers.hdf5.index import ANYWHERE, Index, Stored, filters_edges, read_index, sizes_of
+from vizschema.containers.hdf5.nodes import Layout
 from vizschema.containers.hdf5.opening import CHUNK_CACHE
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, filter_name, numpy_type
-from vizschema.containers.hdf5.values import LOCK, Asked, Contiguous, Hdf5Values, Open, Place, read_box
+from vizschema.containers.hdf5.values import LOCK, Contiguous, Hdf5Values, Open, Place, read_box
 from vizschema.containers.values import (
     Block,
     Box,
@@ -34,10 +36,9 @@ from vizschema.containers.values import (
     absent_blocks,
     cells,
     clipped,
-    extent_of,
     gap,
     native,
-    plain_dtype,
+    place_of,
     touches,
 )
 
@@ -48,17 +49,20 @@ PLUG_INS: Mapping[int, str] = {32001: "blosc", 32015: "zstd"}
 _LOOKED_UP = 1 << 20
 """The most chunks that are looked up to be read at once."""
 
+_TOGETHER = 1 << 20
+"""Decoded bytes of chunks that were looked up, which one thread reads in a row."""
 
-def hdf5_values(opened: Open, name: str, dtype: str, fd: int | None, pool: BufferPool) -> Contiguous | Chunked:
-    """The values of a dataset of this canonical dtype; raises `ChunkDamaged` where it cannot be said how they lie."""
+_FEW = 4096
+"""The most chunks that are looked up to be decoded one by one."""
+
+
+def hdf5_values(opened: Open, name: str, layout: Layout, fd: int | None, pool: BufferPool) -> Contiguous | Chunked:
+    """The values of a dataset of this layout; raises `ChunkDamaged` where it cannot be said how they lie."""
     try:
-        dataset = opened()
-        kind, creation = dataset.get_type(), dataset.get_create_plist()
-        stored = numpy_type(kind)
+        stored = numpy_type(layout.kind)
         if stored is None:
             raise ChunkDamaged("undecodable", "they are of no fixed size, or of a type that NumPy lacks", name)
-        layout = Chunked if creation.get_layout() == h5d.CHUNKED else Contiguous
-        return layout(opened, name, plain_dtype(dtype, stored), Asked(dataset, kind, creation, stored), fd, pool)
+        return (Contiguous if layout.chunks is None else Chunked)(opened, name, layout, stored, fd, pool)
     except LIBRARY_ERRORS as error:
         raise ChunkDamaged("undecodable", message(error), name) from None
 
@@ -67,27 +71,42 @@ class Chunked(Hdf5Values):
     """A dataset in chunks, whose index is read once, when the first piece is asked for."""
 
     def __init__(
-        self, opened: Open, name: str, dtype: np.dtype[Any], asked: Asked, fd: int | None, pool: BufferPool
+        self, opened: Open, name: str, layout: Layout, stored: np.dtype[Any], fd: int | None, pool: BufferPool
     ) -> None:
-        super().__init__(opened, name, dtype, asked, pool)
+        super().__init__(opened, name, layout, stored, pool)
         self._fd = fd
         self._file = None if fd is None else OpenFile(fd, os.fstat(fd).st_size, owned=False)
         self._index: Index | None = None
-        self._sound: bool | None = None
+        self._end: float | None = None
         self._index_lock = threading.Lock()
 
-    def _block_of(self, dataset: Any, creation: Any) -> Place:  # noqa: ARG002
-        self.plain = not creation.get_nfilters()
-        self._filters = _filters(creation)
-        chunk = tuple(creation.get_chunk())
-        self._small = math.prod(chunk) * self._item <= CHUNK_CACHE
+    def _block_of(self, layout: Layout) -> Place:
+        self.plain = not layout.creation.get_nfilters()
+        self._filters = _filters(layout.creation)
+        chunk = tuple(layout.chunks or ())
+        self._size = math.prod(chunk) * self._item
+        self._small = self._size <= CHUNK_CACHE
         self.chunk = chunk if self._small or not self.plain else None  # of a large raw one, rows are read
         return chunk
 
-    def spans(self, box: Box, steps: Sequence[int]) -> Chunked | RawBox:
-        """What reads a part of the array: libhdf5 at once, where nothing is to be decoded and every chunk is there."""
-        whole = self._small and self.plain and self._fd is not None and all(step == 1 for step in steps)
-        return RawBox(self._open, self._name, self.dtype, self._stored, box) if whole and self._found(box) else self
+    def spans(self, box: Box, steps: Sequence[int]) -> Chunked | RawBox | LookedUp:
+        """What reads a part of the array: chunks that are all there without the index; raw ones by libhdf5 at once."""
+        raw = self.plain and self._small
+        if self._fd is None or (self.plain and not self._small) or (raw and any(step != 1 for step in steps)):
+            return self
+        low = [first // length for (first, _), length in zip(box, self._block, strict=True)]
+        many = [-(-end // length) - at for (_, end), length, at in zip(box, self._block, low, strict=True)]
+        count = math.prod(many)
+        if count > (_LOOKED_UP if raw else _FEW):
+            return self
+        places = np.indices(many, np.int64).reshape(len(many), count) + np.array(low)[:, None]
+        sizes = self._found(places)
+        if sizes is None:
+            return self
+        if raw:
+            return RawBox(self._open, self._name, self.dtype, self._stored, box)
+        starts = map(tuple, (places.T * np.array(self._block)).tolist())
+        return LookedUp(self, self._pool, self._size, list(zip(starts, sizes.tolist(), strict=True)))
 
     def pieces(self) -> Iterator[Piece]:
         """Every chunk that was written once, in C order, and what lies between them; without an index, one piece."""
@@ -156,15 +175,19 @@ class Chunked(Hdf5Values):
         if stored is None:
             yield from absent_blocks(piece, self._grid, self._key, self.fill)
             return
-        start, part = extent_of(piece.index, self._counts, self._block, self.shape)
+        start = tuple(map(mul, place_of(piece.index, self._counts), self._block))
         with self._pool.borrowed() as buffers:
-            try:
-                yield self._decoded(stored, start, part, buffers, target)
-            except ChunkDamaged as damaged:
-                yield damaged.at(piece.key)
+            yield self.chunk_at(start, stored, buffers, target)
+
+    def chunk_at(self, start: Place, stored: Stored, buffers: Buffers, target: Target | None) -> Block | ChunkDamaged:
+        """The block of a chunk whose first entry is at `start`, or the damage in its place."""
+        try:
+            return self._decoded(stored, start, clipped(start, self._block, self.shape), buffers, target)
+        except ChunkDamaged as damaged:
+            return damaged.at(self._named(tuple(map(floordiv, start, self._block))))
 
     def _piece(self, cell: int) -> Piece:
-        return Piece(cell, self._key(cell), math.prod(self._block) * self._item, 1)
+        return Piece(cell, self._key(cell), self._size, 1)
 
     def _stored_chunks(self) -> Index:
         with self._index_lock:
@@ -176,34 +199,32 @@ class Chunked(Hdf5Values):
                     raise ChunkDamaged("undecodable", f"the index of its chunks: {message(error)}") from None
             return self._index
 
-    def _found(self, box: Box) -> bool:
-        """Whether libhdf5 finds each chunk that a box touches, in its size, in a file as long as it was."""
-        near = [(first // length, -(-end // length)) for (first, end), length in zip(box, self._block, strict=True)]
-        if math.prod(last - first for first, last in near) > _LOOKED_UP:
-            return False
-        sides = [np.arange(*ends) for ends in near]
-        starts = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, len(box)) * np.array(self._block)
+    def _found(self, places: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+        """The sizes of the chunks at places [axis, chunk] of the grid, as libhdf5 looks them up.
+
+        None unless each is there, and the file as long as it was.
+        """
         try:
             with LOCK:
                 dataset = self._open()
-                end = h5i.get_file_id(dataset).get_filesize()
-                size = math.prod(self._block) * self._item
-                if self._sound is None:  # of raw chunks libhdf5 looks up no size
-                    self._sound = dataset.get_storage_size() == dataset.get_num_chunks() * size
-                astray = first_astray(dataset, starts, repeat(size, len(starts)))
+                if self._end is None:
+                    size = self._size if self.plain else 0  # of raw chunks libhdf5 looks up no size
+                    sound = not size or dataset.get_storage_size() == dataset.get_num_chunks() * size
+                    self._end = h5i.get_file_id(dataset).get_filesize() if sound else math.inf
+                sizes = sizes_of(dataset, places.T * np.array(self._block))
         except LIBRARY_ERRORS:
-            return False  # said where the chunks are read one by one
-        return self._sound and astray is None and os.fstat(self._fd or 0).st_size >= end
+            return None  # said where the chunks are read one by one
+        whole = sizes is not None and sizes.all() and os.fstat(self._fd or 0).st_size >= self._end
+        return sizes if whole else None
 
     def _decoded(self, stored: Stored, start: Place, part: Place, buffers: Buffers, target: Target | None) -> Block:
-        filtered = self._filters.edges if part != self._block else True
-        if filtered is not False and self._filters.unsupported is not None:
-            raise ChunkDamaged("undecodable", self._filters.unsupported)
-        size = math.prod(self._block) * self._item
-        self._check(stored, size)
-        stages = [stage for bit, stage in enumerate(self._filters.stages) if filtered and not stored.mask >> bit & 1]
-        by_library = filtered is None or (filtered and self._filters.by_library)
-        if not stages and not by_library:
+        filters = self._filters
+        filtered = filters.edges if part != self._block else True
+        if filtered is not False and filters.unsupported is not None:
+            raise ChunkDamaged("undecodable", filters.unsupported)
+        self._check(stored)
+        by_library = filtered is None or (filtered and filters.by_library)
+        if not by_library and (self.plain or not filtered):
             return self._rows(stored, start, part, buffers, target)
         slab = None if target is None else target.slab(start, self._block)
         last = None if slab is None else Buffer(slab)
@@ -211,54 +232,76 @@ class Chunked(Hdf5Values):
             raw = (last or buffers.encoded).sized(math.prod(part) * self._item)
             read_box(self._open, start, part, raw)
             return Block(start, native(raw, self.dtype, self._stored).reshape(part), raw.size)
-        raw = run(stages, self._raw(start, stored, buffers.encoded), size, buffers.free, last)
-        return self._block_at(start, self._block, raw, stored.size)
+        mask, raw = self._raw(start, stored, buffers.encoded)
+        stages = [stage for bit, stage in enumerate(filters.stages) if not mask >> bit & 1]
+        values = native(run(stages, raw, self._size, buffers.free, last), self.dtype, self._stored).reshape(self._block)
+        return Block(start, _cut(values, part), stored.size)
 
     def _rows(self, stored: Stored, start: Place, part: Place, buffers: Buffers, target: Target | None) -> Block:
         """The block of a chunk that no filter changed: along the first axis that it spans, what is asked for."""
-        size = math.prod(self._block) * self._item
-        if stored.size != size:
-            reason: Damage = "truncated" if stored.size < size else "wrong-length"
-            raise ChunkDamaged(reason, f"{stored.size} bytes, expected {size}")
-        if self._file is None or target is None or not part:
-            return self._block_at(start, self._block, self._raw(start, stored, buffers.encoded), size)
+        if stored.size != self._size:
+            reason: Damage = "truncated" if stored.size < self._size else "wrong-length"
+            raise ChunkDamaged(reason, f"{stored.size} bytes, expected {self._size}")
+        if self._file is None or stored.address == ANYWHERE or target is None or not part:
+            return self._block_at(start, self._block, self._raw(start, stored, buffers.encoded)[1], self._size)
         axis = next((axis for axis, length in enumerate(self._block) if length > 1), 0)
         first, end = target.box[axis]
         low, high = max(0, first - start[axis]), min(part[axis], end - start[axis])
-        row = size // self._block[axis]
+        row = self._size // self._block[axis]
         start = (*start[:axis], start[axis] + low, *start[axis + 1 :])
         block = (*self._block[:axis], max(0, high - low), *self._block[axis + 1 :])
         slab = target.slab(start, block)
-        rows = Stored(0, stored.address + low * row, max(0, high - low) * row)
-        return self._block_at(
-            start, block, self._raw(start, rows, buffers.encoded if slab is None else Buffer(slab)), size
-        )
+        buffer = buffers.encoded if slab is None else Buffer(slab)
+        raw = self._file.take(stored.address + low * row, max(0, high - low) * row, buffer)
+        return self._block_at(start, block, raw, self._size)
 
     def _block_at(self, start: Place, block: Place, raw: Bytes, stored_bytes: int) -> Block:
         """The values of `raw` in the shape of a block, as far as they lie within the array."""
         values = native(raw, self.dtype, self._stored).reshape(block)
-        part = clipped(start, block, self.shape)
-        if part != block:
-            values = np.ascontiguousarray(values[tuple(slice(length) for length in part)])
-        return Block(start, values, stored_bytes)
+        return Block(start, _cut(values, clipped(start, block, self.shape)), stored_bytes)
 
-    def _check(self, stored: Stored, size: int) -> None:
-        if stored.size > bound_of(size):
-            raise ChunkDamaged("wrong-length", f"{stored.size} bytes, more than {size} bytes can take in any encoding")
-        if self._fd is not None and stored.address + stored.size > os.fstat(self._fd).st_size:
-            raise ChunkDamaged(
-                "truncated", f"it ends at byte {stored.address + stored.size}, after the end of the file"
-            )
+    def _check(self, stored: Stored) -> None:
+        if stored.size > bound_of(self._size):
+            words = f"{stored.size} bytes, more than {self._size} bytes can take in any encoding"
+            raise ChunkDamaged("wrong-length", words)
+        end = stored.address + stored.size
+        if self._file is not None and stored.address != ANYWHERE and end > self._file.size:
+            raise ChunkDamaged("truncated", f"it ends at byte {end}, after the end of the file")
 
-    def _raw(self, start: Place, stored: Stored, buffer: Buffer) -> Bytes:
-        if self._file is not None:
-            return self._file.take(stored.address, stored.size, buffer)
+    def _raw(self, start: Place, stored: Stored, buffer: Buffer) -> tuple[int, Bytes]:
+        """The filters that were left out of a chunk (bits), and its bytes."""
+        if self._file is not None and stored.address != ANYWHERE:
+            return stored.mask, self._file.take(stored.address, stored.size, buffer)
         try:
             with LOCK:
-                _, data = self._open().read_direct_chunk(start, out=buffer.sized(stored.size))
+                mask, data = self._open().read_direct_chunk(start, out=buffer.sized(stored.size))
         except LIBRARY_ERRORS as error:
             raise ChunkDamaged("undecodable", message(error)) from None
-        return np.frombuffer(data, np.uint8)
+        return mask, np.frombuffer(data, np.uint8)
+
+
+class LookedUp:
+    """Chunks of a dataset that are all there, as `Values`: the first entry and the stored size of each."""
+
+    plain = False
+
+    def __init__(self, whole: Chunked, pool: BufferPool, size: int, chunks: Sequence[tuple[Place, int]]) -> None:
+        self.dtype, self.shape = whole.dtype, whole.shape
+        self._whole, self._pool, self._size, self._chunks = whole, pool, size, chunks
+        self._many = max(1, _TOGETHER // max(1, size))
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every chunk once, in C order."""
+        for first in range(0, len(self._chunks), self._many):
+            yield Piece(first, "", self._size, min(self._many, len(self._chunks) - first))
+
+    def read_into(self, piece: Piece, target: Target) -> Iterator[Block | ChunkDamaged]:
+        """The blocks of the chunks of a piece that belong to the target, or the damage in their place."""
+        sparse, block = target.sparse, self._whole.chunk or ()
+        with self._pool.borrowed() as buffers:
+            for start, size in self._chunks[piece.index : piece.index + piece.chunks]:
+                if not sparse or target.meets(start, block):
+                    yield self._whole.chunk_at(start, Stored(0, ANYWHERE, size), buffers, target)
 
 
 class RawBox:
@@ -287,6 +330,11 @@ class RawBox:
             yield damaged.at(self._name)
             return
         yield Block(self._start, native(raw, self.dtype, self._stored).reshape(self.shape))
+
+
+def _cut(values: npt.NDArray[Any], part: Place) -> npt.NDArray[Any]:
+    """The values of a block as far as they lie within the array."""
+    return values if values.shape == part else np.ascontiguousarray(values[tuple(map(slice, part))])
 
 
 class _Filters(NamedTuple):

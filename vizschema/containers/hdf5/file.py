@@ -15,7 +15,7 @@ from h5py import h5d, h5g, h5l, h5o
 
 from vizschema.containers.base import Limits, Watch, name_node, read_as, unwatched
 from vizschema.containers.hdf5.attributes import message
-from vizschema.containers.hdf5.nodes import array_node, group_node, value_dtype
+from vizschema.containers.hdf5.nodes import Layout, array_node, group_node, value_layout
 from vizschema.containers.hdf5.opening import Opened, open_path
 from vizschema.containers.hdf5.scales import BESIDE_DIMENSION, Link, Scales, holds_dimension, is_netcdf
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
@@ -64,25 +64,25 @@ class Hdf5:
         self._pool = self._pool or BufferPool()
         shown = path
         try:
-            dtype = self._dtype(path)
-            if dtype is None:  # a dimension, beside the variable of its name
+            layout = self._layout(path)
+            if layout is None:  # a dimension, beside the variable of its name
                 parent, _, name = path.rpartition("/")
                 path = f"{parent}/{BESIDE_DIMENSION.decode()}{name}"
-                dtype = self._dtype(path)
+                layout = self._layout(path)
         except LIBRARY_ERRORS as error:
             raise ChunkDamaged("undecodable", message(error), path) from None
-        if not isinstance(dtype, str):
+        if not isinstance(layout, Layout):
             raise ChunkDamaged("undecodable", "it is no longer a dataset", path)
-        if dtype == "string":
+        if layout.dtype == "string":
             return Hdf5Texts(self._dataset(path), shown)
-        return hdf5_values(partial(self._dataset, path), shown, dtype, self._opened.fd, self._pool)
+        return hdf5_values(partial(self._dataset, path), shown, layout, self._opened.fd, self._pool)
 
-    def _dtype(self, path: str) -> str | Node | None:
-        """What `value_dtype` says; raises `TypeError` where no dataset is."""
+    def _layout(self, path: str) -> Layout | Node | None:
+        """What `value_layout` says; raises `TypeError` where no dataset is."""
         opened = self._dataset(path)
         if not isinstance(opened, h5d.DatasetID):
             raise TypeError("it is not a dataset")
-        return value_dtype(opened, self._limits, netcdf=self._netcdf)
+        return value_layout(opened, self._limits, netcdf=self._netcdf)
 
     @cached_property
     def _netcdf(self) -> bool:

@@ -6,9 +6,8 @@ import ctypes
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +40,10 @@ class Stored(NamedTuple):
     mask: int
     address: int
     size: int
+
+
+ANYWHERE = (1 << 64) - 1
+"""The address of a chunk that was only looked up: libhdf5 reads it, and says which filters were left out of it."""
 
 
 class Index:
@@ -80,12 +83,12 @@ class Index:
 
     def sort(self) -> None:
         """Put the cells in order; raises `ChunkDamaged` where one is named twice."""
-        if all(one < other for one, other in pairwise(self.cells)):
+        if _ascend(self.cells):
             return
         order = np.argsort(np.asarray(self.cells), kind="stable")
         for rows in (self.cells, self._masks, self._addresses, self.sizes):
             rows[:] = array(rows.typecode, np.asarray(rows)[order].tobytes())
-        if any(one == other for one, other in pairwise(self.cells)):
+        if not _ascend(self.cells):
             raise ChunkDamaged("undecodable", "the index of its chunks names one of them twice")
 
     def find(self, cell: int) -> Stored | None:
@@ -100,6 +103,11 @@ class Index:
         at = bisect_left(self.cells, cell)
         first = self.cells[at - 1] + 1 if at else 0
         return first, self.cells[at] if at < len(self.cells) else self._most
+
+
+def _ascend(cells: Any) -> bool:
+    numbers = np.asarray(cells)
+    return bool((numbers[:-1] < numbers[1:]).all())
 
 
 def read_index(dataset: Any, block: Place, counts: Place) -> Index:
@@ -117,31 +125,33 @@ def read_index(dataset: Any, block: Place, counts: Place) -> Index:
 def _look_up(dataset: Any, index: Index, block: Place, counts: Place) -> None:
     """Raise `ChunkDamaged` where a tree leads to other chunks than it lists, or to none: libhdf5 looks up."""
     places = np.stack(np.unravel_index(np.asarray(index.cells, np.int64), counts), axis=1)
-    number = first_astray(dataset, places * np.array(block), index.sizes)
-    if number is not None:
-        place = tuple(places[number].tolist())
+    sizes = sizes_of(dataset, places * np.array(block))
+    astray = np.flatnonzero(sizes != np.asarray(index.sizes)) if sizes is not None else [0]
+    if len(astray):
+        place = tuple(places[astray[0]].tolist())
         words = f"the index of its chunks does not lead to the chunk {place} that it lists"
         raise ChunkDamaged("undecodable", words)
 
 
-def first_astray(dataset: Any, starts: npt.NDArray[Any], sizes: Iterable[int]) -> int | None:
-    """The number of the first of the chunks that begin at `starts` [chunk, axis] that libhdf5 finds in no such size.
+def sizes_of(dataset: Any, starts: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
+    """The sizes of the chunks that begin at `starts` [chunk, axis], as libhdf5 looks them up.
 
-    None where it finds each; 0 where it cannot be asked.
+    The first that is not there, and all behind it, have 0. None where libhdf5 fails, or cannot be asked. Of chunks
+    without filters it gives the size that they should have.
     """
     function = _function(_SIZE)
     if function is None:
-        return 0
+        return None
     function.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
-    found = ctypes.c_uint64()
-    into = ctypes.addressof(found)
-    offsets = np.ascontiguousarray(starts, np.uint64)
-    first, step = offsets.ctypes.data, offsets.strides[0]
+    offsets, sizes = np.ascontiguousarray(starts, np.uint64), np.zeros(len(starts), np.uint64)
+    first, step, into = offsets.ctypes.data, offsets.strides[0], sizes.ctypes.data
     with h5f.phil:
-        for number, size in enumerate(sizes):
-            if function(dataset.id, first + number * step, into) < 0 or found.value != size:
-                return number
-    return None
+        for number in range(len(starts)):
+            if function(dataset.id, first + number * step, into + number * 8) < 0:
+                return None
+            if not sizes[number]:
+                break
+    return sizes
 
 
 def filters_edges(creation: Any) -> bool | None:

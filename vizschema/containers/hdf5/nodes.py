@@ -28,13 +28,14 @@ SAY_WHAT = ("CLASS", "NAME", STORED)
 
 
 class Layout(NamedTuple):
-    """What libhdf5 says of a dataset: canonical dtype, size of an item, shape, chunk (or None), filters."""
+    """What libhdf5 says of a dataset: canonical dtype, size of an item, shape, chunk (or None), type, properties."""
 
     dtype: str
     item_bytes: int
     shape: tuple[int, ...]
     chunks: tuple[int, ...] | None
-    codecs: list[str]
+    kind: Any
+    creation: Any
 
 
 class NoAttributes(NamedTuple):
@@ -66,7 +67,7 @@ def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tu
     raw = _attributes(dataset, limits, single=scales is not None and scales.netcdf)
     if isinstance(raw, NoAttributes):
         return raw.node, []
-    dtype, item_bytes, shape, chunks, codecs = layout
+    dtype, item_bytes, shape, chunks, _, creation = layout
     if is_dimension(raw, len(shape)):
         return None
     dtype = real_dtype(dtype, raw)
@@ -75,6 +76,7 @@ def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tu
         axes, detail = _with_scales(axes, detail, *scales.names(dataset, len(shape), raw), first=scales.netcdf)
     storage = None
     if chunks is not None:
+        codecs = [filter_name(creation.get_filter(i)[0]) for i in range(creation.get_nfilters())]
         storage = description.storage(shape, axes, item_bytes, chunks=chunks, shard=None, codecs=codecs)
     cleaned = _clean(raw, limits)
     node = cleaned.of(description.array(dtype, shape, axes, {}, storage, item_bytes=item_bytes))
@@ -86,16 +88,17 @@ def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tu
     return node, cleaned.escaped
 
 
-def value_dtype(dataset: Any, limits: Limits, *, netcdf: bool) -> str | Node | None:
-    """The canonical dtype of an open dataset, or the node that stands for it; None for a dimension, as `array_node`.
+def value_layout(dataset: Any, limits: Limits, *, netcdf: bool) -> Layout | Node | None:
+    """The layout of the values of an open dataset, their dtype as `array_node` has it, or the node in their place.
 
+    None for a dimension that is not a variable.
     `netcdf` is whether that library wrote the file. Raises one of `LIBRARY_ERRORS`.
     """
     layout = _layout(dataset)
     if isinstance(layout, dict):
         return layout
     raw = _without_lists(some_attributes(dataset, SAY_WHAT, limits), single=netcdf)
-    return None if is_dimension(raw, len(layout.shape)) else real_dtype(layout.dtype, raw)
+    return None if is_dimension(raw, len(layout.shape)) else layout._replace(dtype=real_dtype(layout.dtype, raw))
 
 
 def _clean(raw: Mapping[str, Any], limits: Limits) -> Attributes:
@@ -158,17 +161,16 @@ def _layout(dataset: Any) -> Layout | Node:
         return fault("unsupported", "a null dataspace holds no value")
     kind = dataset.get_type()
     shape = space.get_simple_extent_dims()
-    chunks, codecs = None, []
+    chunks = None
     if layout == h5d.CHUNKED:
         chunks = creation.get_chunk()
         if len(chunks) != len(shape):
             return fault("damaged", f"chunks of {len(chunks)} dimensions for a shape of {len(shape)}")
-        codecs = [filter_name(creation.get_filter(i)[0]) for i in range(creation.get_nfilters())]
     item_bytes = kind.get_size()
     for name, sizes in (("shape", shape), ("chunk", chunks or ())):
         if math.prod(size or 1 for size in sizes) * item_bytes >= _MAXIMUM:
             return fault("metadata-invalid", f"the {name} {shorten(str(list(sizes)))} is one of 2^63 bytes or more")
-    return Layout(type_name(kind), item_bytes, shape, chunks, codecs)
+    return Layout(type_name(kind), item_bytes, shape, chunks, kind, creation)
 
 
 def _axes(labels: Any, rank: int) -> tuple[list[str | None] | None, str | None]:

@@ -10,7 +10,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from h5py import h5d, h5s
 from vizschema.containers.bytes.sources import Buffer, BufferPool, Bytes, OpenFile
 from vizschema.containers.bytes.spans import Spans
 from vizschema.containers.hdf5.attributes import message
+from vizschema.containers.hdf5.nodes import Layout
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS
 from vizschema.containers.values import (
     Block,
@@ -35,6 +36,7 @@ from vizschema.containers.values import (
     native,
     number_of,
     place_of,
+    plain_dtype,
 )
 
 LOCK = threading.Lock()
@@ -45,35 +47,26 @@ Open = Callable[[], Any]
 """The dataset, opened again where it was closed meanwhile; raises one of `LIBRARY_ERRORS`."""
 
 
-class Asked(NamedTuple):
-    """An open dataset, its type and properties as libhdf5 has them, and how NumPy calls what is stored."""
-
-    dataset: Any
-    kind: Any
-    creation: Any
-    stored: np.dtype[Any]
-
-
 class Hdf5Values:
     """What both layouts share: the grid of pieces, and the fill value.
 
     `name` is what to call the dataset; `fd`, of both, the descriptor of its file where positions are those of libhdf5.
     """
 
-    def __init__(self, opened: Open, name: str, dtype: np.dtype[Any], asked: Asked, pool: BufferPool) -> None:
+    def __init__(self, opened: Open, name: str, layout: Layout, stored: np.dtype[Any], pool: BufferPool) -> None:
         self._open = opened
         self._name = name
         self._pool = pool
-        self.dtype = dtype
-        self.shape: Place = tuple(asked.dataset.shape)
-        self._stored = asked.stored
-        self._item = int(asked.kind.get_size())
-        self.fill = _fill(asked, dtype)
-        self._block = self._block_of(asked.dataset, asked.creation)
+        self.dtype = plain_dtype(layout.dtype, stored)
+        self.shape: Place = tuple(layout.shape)
+        self._stored = stored
+        self._item = int(layout.item_bytes)
+        self.fill = _fill(layout, self.dtype, stored)
+        self._block = self._block_of(layout)
         self._grid = Grid(self.shape, self._block, self._block)
         self._counts = self._grid.counts
 
-    def _block_of(self, dataset: Any, creation: Any) -> Place:
+    def _block_of(self, layout: Layout) -> Place:
         raise NotImplementedError
 
     def extent(self, piece: Piece) -> tuple[Place, Place]:
@@ -81,7 +74,10 @@ class Hdf5Values:
         return box_around(piece, self._grid)
 
     def _key(self, index: int) -> str:
-        return f"{self._name}[{', '.join(map(str, place_of(index, self._counts)))}]"
+        return self._named(place_of(index, self._counts))
+
+    def _named(self, place: Place) -> str:
+        return f"{self._name}[{', '.join(map(str, place))}]"
 
 
 def read_box(opened: Open, start: Place, part: Place, raw: Bytes) -> None:
@@ -122,10 +118,10 @@ class Contiguous(Hdf5Values):
     """
 
     def __init__(
-        self, opened: Open, name: str, dtype: np.dtype[Any], asked: Asked, fd: int | None, pool: BufferPool
+        self, opened: Open, name: str, layout: Layout, stored: np.dtype[Any], fd: int | None, pool: BufferPool
     ) -> None:
-        super().__init__(opened, name, dtype, asked, pool)
-        offset = asked.dataset.get_offset()
+        super().__init__(opened, name, layout, stored, pool)
+        offset = opened().get_offset()
         size = math.prod(self.shape) * self._item
         self._source: OpenFile | _ByLibrary = _ByLibrary(opened, self.shape, self._item)
         if fd is not None and offset is not None:
@@ -143,9 +139,9 @@ class Contiguous(Hdf5Values):
         spans = self.spans(box, [1] * len(box))
         return spans.reads() if isinstance(spans, Spans) else Reads(0, 0)
 
-    def _block_of(self, dataset: Any, creation: Any) -> Place:
-        compact = creation.get_layout() == h5d.COMPACT
-        self._written = compact or dataset.get_space_status() != h5d.SPACE_STATUS_NOT_ALLOCATED
+    def _block_of(self, layout: Layout) -> Place:
+        compact = layout.creation.get_layout() == h5d.COMPACT
+        self._written = compact or self._open().get_space_status() != h5d.SPACE_STATUS_NOT_ALLOCATED
         return grid_of(self.shape, self._item) if self._written else self.shape
 
     def pieces(self) -> Iterator[Piece]:
@@ -176,10 +172,10 @@ class Contiguous(Hdf5Values):
         return Piece(index, self._key(index), decoded, int(index == 0))
 
 
-def _fill(asked: Asked, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def _fill(layout: Layout, dtype: np.dtype[Any], stored: np.dtype[Any]) -> npt.NDArray[Any]:
     """The fill value in no dimensions; 0 where none was set."""
-    if asked.creation.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
+    if layout.creation.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
         return np.zeros((), dtype)
-    value = np.zeros((), asked.kind.dtype)
-    asked.creation.get_fill_value(value)
-    return native(np.frombuffer(value.tobytes(), np.uint8), dtype, asked.stored).reshape(())
+    value = np.zeros((), layout.kind.dtype)
+    layout.creation.get_fill_value(value)
+    return native(np.frombuffer(value.tobytes(), np.uint8), dtype, stored).reshape(())

@@ -179,6 +179,34 @@ def test_an_attribute_is_changed_only_where_it_has_one_reading(
         ].keys()
 
 
+def broken_in_many_places(count: int) -> Description:
+    """Arrays with index widths, axes, chunks and attributes that fixes are for, and that hinder each other."""
+    odd = array(["Query", "key_"], [4, 3], Normalization="Softmax", scale="/inputs/none", source="capture")
+    return description(**{f"attention__self__Layer_{number}": deepcopy(odd) for number in range(count)})
+
+
+def test_a_report_judges_few_nodes_to_say_what_is_fixed_and_says_maybe_of_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = broken_in_many_places(40)
+    chosen = choose(given)
+    report = report_of(given, "a", chosen)
+    nodes = []
+
+    def counted(judged: Description, *others: Any) -> Any:
+        nodes.append(len(judged["nodes"]))
+        return report_of(judged, *others)
+
+    monkeypatch.setattr("vizschema.rules.fixes.plan.report_of", counted)
+    monkeypatch.setattr("vizschema.rules.fixes.plan.EFFORT", 300)
+    said = {each.fixable for each in marked(report, given, chosen, frozenset()).findings}
+    assert "maybe" in said
+    assert sum(nodes) <= 300 + 2 * len(given["nodes"])
+    monkeypatch.setattr("vizschema.rules.fixes.plan.EFFORT", len(given["nodes"]) - 1)
+    marks = {each.rule: each.fixable for each in marked(report, given, chosen, frozenset()).findings}
+    assert {marks[rule] for rule in marks.keys() & table().rules(files=False)} == {"maybe"}
+
+
 def test_an_attribute_of_the_root_moves_there_from_metadata_and_back() -> None:
     document = deepcopy(base("1.0.0", "trace"))
     nodes = document["nodes"]

@@ -5,6 +5,7 @@ A change is taken where no MUST rule is broken in more places afterwards and som
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,8 +22,8 @@ from vizschema.rules.verdict import Chosen, choose, report_of
 Choose = Callable[[Description], Chosen]
 """What a description is judged by."""
 
-MOST_NODES = 2_000
-"""Nodes up to which it is looked for what can be fixed, without a request for a fix."""
+EFFORT = 5_000
+"""How many nodes may be judged, one as often as it is, to find what can be fixed, without a request for a fix."""
 
 _ROUNDS = 4
 _SINGLY = 16
@@ -54,7 +55,7 @@ class Plan:
     """A draft in which all is fixed that can be; the changes, and what was found in it before and after.
 
     With `structure`, the findings are those that need no values: others may be there. `blocked` says in words why
-    nothing can be fixed, where that is so.
+    nothing can be fixed, where that is so; `cut_short` whether more may be fixed, since the effort was spent.
     """
 
     draft: Draft
@@ -64,6 +65,7 @@ class Plan:
     closed: frozenset[str] = frozenset()
     changes: list[Change] = field(default_factory=list)
     blocked: str | None = None
+    cut_short: bool = False
     before: Sequence[Finding] = ()
     after: Sequence[Finding] = ()
 
@@ -95,20 +97,22 @@ def plan(
     *,
     structure: bool = False,
     without: frozenset[str] = frozenset(),
+    effort: int | None = None,
 ) -> Plan:
     """What can be fixed of the archive of a description; with `structure`, its facts are not looked at.
 
     `closed` are the arrays in codecs that are not decoded. `values` are those of `small_arrays`, as JSON; without them,
-    it is not known whether these can be read. Fixes of the names in `without` are left out.
+    it is not known whether these can be read. Fixes of the names in `without` are left out. `effort` is how many nodes
+    may be judged until it is cut short (None: any number).
     """
     found = Plan(Draft.of(description), choose, structure, values, closed)
-    _Planner(found, without).run()
+    _Planner(found, without, effort).run()
     found.blocked = blocked(found.draft, closed)
     if found.blocked is not None:
         found.draft, found.changes = Draft.of(description), []
     structure = found.structure = structure or found.draft.stale
     found.before = judged(Draft.of(description), choose, structure=structure)
-    found.after = judged(found.draft, choose, structure=structure)
+    found.after = judged(found.draft, choose, structure=structure) if found.changes else found.before
     return found
 
 
@@ -183,20 +187,31 @@ def is_worse(before: Iterable[Finding], after: Iterable[Finding]) -> bool:
     return "error" in rises or ("warning" in rises and fewer == errors)
 
 
-class _Planner:
-    """Tries one fix after the other on the draft of a plan, until none helps."""
+class _EffortSpent(Exception):
+    """No more nodes may be judged."""
 
-    def __init__(self, found: Plan, without: frozenset[str]) -> None:
+
+class _Planner:
+    """Tries one fix after the other on the draft of a plan, until none helps.
+
+    A draft is judged once for as long as it is not changed: `_known` has the findings of those at hand.
+    """
+
+    def __init__(self, found: Plan, without: frozenset[str], effort: int | None) -> None:
         self._plan = found
-        self._known: tuple[Draft, Context, Sequence[Finding]] | None = None
+        self._effort = math.inf if effort is None else effort
+        self._known: list[tuple[Draft, Context, Sequence[Finding]]] = []
         self._before: dict[bool, Sequence[Finding]] = {}
         self._entries = [entry for entry in table().fixes.values() if entry.name in FIXES.keys() - without]
 
     def run(self) -> None:
         """Change the draft."""
-        for _ in range(_ROUNDS):
-            if not sum([self._improve(entry) for entry in self._entries]):
-                return
+        try:
+            for _ in range(_ROUNDS):
+                if not sum([self._improve(entry) for entry in self._entries]):
+                    return
+        except _EffortSpent:
+            self._plan.cut_short = True
 
     def _improve(self, entry: Entry) -> bool:
         """Whether a fix, tried for all that it is for, makes the draft better."""
@@ -220,39 +235,61 @@ class _Planner:
                         yield finding.rule, proposal
 
     def _judged(self, draft: Draft) -> tuple[Context, Sequence[Finding]]:
-        """What fixes may look at in a draft, and the findings; of the draft of the plan, judged once."""
+        """What fixes may look at in a draft, and the findings."""
+        for known, context, findings in self._known:
+            if known is draft:
+                return context, findings
         plan = self._plan
-        if self._known is not None and self._known[0] is draft:
-            return self._known[1], self._known[2]
+        self._spend(draft)
         description = draft.description(structure=plan.structure or draft.stale)
         chosen = plan.choose(description)
         context = Context(draft, description, chosen.profile, table().words, plan.values, plan.closed)
         findings = report_of(description, "", chosen).findings
-        if draft is plan.draft:
-            self._known = draft, context, findings
+        self._known.append((draft, context, findings))
         return context, findings
+
+    def _spend(self, draft: Draft) -> None:
+        self._effort -= len(draft.nodes)
+        if self._effort < 0:
+            raise _EffortSpent
+
+    def _forget(self, draft: Draft) -> None:
+        self._known = [each for each in self._known if each[0] is not draft]
 
     def _take(self, entry: Entry, proposals: Sequence[tuple[str, Proposal]]) -> bool:
         """Whether the draft is better with these changes, or with those that they call for; it has them then."""
         plan = self._plan
         candidate, changes = plan.draft.copy(), list[Change]()
         _apply(candidate, entry, proposals, changes)
-        if not self._is_better(candidate):
-            for other in self._entries:
-                if other is not entry:
-                    _apply(candidate, other, list(self._proposals(candidate, other)), changes)
-            if not self._is_better(candidate):
-                return False
-        plan.draft, self._known, self._before = candidate, None, {}
-        plan.changes += changes
-        return True
+        better = self._is_better(candidate) or (self._follow(candidate, entry, changes) and self._is_better(candidate))
+        if better:
+            self._forget(plan.draft)
+            plan.draft, self._before = candidate, {}
+            plan.changes += changes
+        else:
+            self._forget(candidate)
+        return better
+
+    def _follow(self, candidate: Draft, entry: Entry, changes: list[Change]) -> bool:
+        """Apply what other fixes propose for a candidate; whether there is anything."""
+        count = len(changes)
+        for other in self._entries:
+            proposals = list(self._proposals(candidate, other)) if other is not entry else []
+            if proposals:
+                _apply(candidate, other, proposals, changes)
+                self._forget(candidate)
+        return len(changes) > count
 
     def _is_better(self, candidate: Draft) -> bool:
         plan = self._plan
         structure = plan.structure or candidate.stale
         if structure not in self._before:
-            self._before[structure] = judged(plan.draft, plan.choose, structure=structure)
-        return is_better(self._before[structure], judged(candidate, plan.choose, structure=structure))
+            if structure == (plan.structure or plan.draft.stale):
+                self._before[structure] = self._judged(plan.draft)[1]
+            else:
+                self._spend(plan.draft)
+                self._before[structure] = judged(plan.draft, plan.choose, structure=structure)
+        return is_better(self._before[structure], self._judged(candidate)[1])
 
 
 def _apply(draft: Draft, entry: Entry, proposals: Sequence[tuple[str, Proposal]], changes: list[Change]) -> None:
@@ -273,9 +310,11 @@ def marked(report: Report, description: Description, chosen: Chosen, closed: fro
     by_files = table().rules(files=True) if container["format"] in ("zarr", "npz") else frozenset[str]()
     by_draft = table().rules(files=False)
     broken = {finding.rule for finding in report.findings}
-    looked = len(description["nodes"]) <= MOST_NODES
-    fixed = _fixed(plan(description, again(chosen), closed)) if looked and broken & by_draft else {}
-    unsure = by_files | (by_draft if not looked or broken & by_files else frozenset())
+    fixed, cut_short = dict[tuple[str, str], list[Fixable]](), False
+    if broken & by_draft:
+        found = plan(description, again(chosen), closed, effort=EFFORT)
+        fixed, cut_short = _fixed(found), found.cut_short
+    unsure = by_files | (by_draft if cut_short or broken & by_files else frozenset())
     findings = []
     for finding in report.findings:
         states = fixed.get((finding.rule, finding.instance))

@@ -295,10 +295,14 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
     """Those of `benchmark`."""
     parser.add_argument(
         "name",
-        choices=("formats", "metadata", "scan", "isolation", "remote", "hashes", "start", "reading", "record", "link"),
+        choices=(
+            *("formats", "metadata", "scan", "isolation", "fleet", "remote", "hashes", "start", "reading", "record"),
+            "link",
+        ),
         help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
         "metadata: describing and judging an archive of many arrays; scan: validating values; "
-        "isolation: the cost of the worker; remote: requests and seconds on S3; hashes: what the digest adds to "
+        "isolation: the cost of the worker; fleet: many archives as one job; "
+        "remote: requests and seconds on S3; hashes: what the digest adds to "
         "reading; start: the time that commands take to start; reading: parts of arrays by `open`; "
         "record: a model that is recorded; link: `migrate --link` beside decoding",
     )

@@ -52,13 +52,8 @@ def lines(archive: str, folder: Path) -> Iterator[str]:
         confined, trusted = (min(each) for each in zip(*rounds, strict=True))
         ratio = confined / trusted
         yield f"{many:4} archives   sandboxed {confined:6.2f} s   trusted {trusted:6.2f} s   ratio {ratio:5.2f}"
-    path = folder / "arrays.zarr"
-    arrays = {f"/extra/x_{number:03}": Array(np.arange(4, dtype="f4"), ["sample"]) for number in range(ARRAYS)}
-    arrays["/outputs/logits"] = Array(np.arange(4, dtype="f4"), ["sample"])
-    attributes = {"/": {"generator": "benchmark 1"}, "/metadata": {"model_name": "m", "model_version": "1"}}
-    vizschema.write(path, arrays, attributes, profile="trace")
-    healthy = _cpu_of_workers(path, "")
-    dying = _cpu_of_workers(path, _READ.format(pause=0))
+    path = write_arrays(folder / "arrays.zarr", ARRAYS)
+    dying, healthy = cpu_of_workers(path, dying=True), cpu_of_workers(path, dying=False)
     yield f"{ARRAYS:4} arrays     one of which ends the worker, over healthy: {dying / healthy:5.2f} times the CPU"
     with _workers_that(_READ.format(pause=0.5)):
         start = time.monotonic()
@@ -66,9 +61,19 @@ def lines(archive: str, folder: Path) -> Iterator[str]:
         yield f"deadline of {SECONDS:g} s, slow arrays, one of which ends the worker: {time.monotonic() - start:.1f} s"
 
 
-def _cpu_of_workers(path: Path, code: str) -> float:
+def write_arrays(path: Path, number: int) -> Path:
+    """Write an archive of so many small arrays; returns `path`."""
+    arrays = {f"/extra/x_{index:03}": Array(np.arange(4, dtype="f4"), ["sample"]) for index in range(number)}
+    arrays["/outputs/logits"] = Array(np.arange(4, dtype="f4"), ["sample"])
+    attributes = {"/": {"generator": "benchmark 1"}, "/metadata": {"model_name": "m", "model_version": "1"}}
+    vizschema.write(path, arrays, attributes, profile="trace")
+    return path
+
+
+def cpu_of_workers(path: Path, *, dying: bool) -> float:
+    """CPU seconds of the workers that read an archive of `write_arrays`; if `dying`, one ends at its first array."""
     before = _children()
-    with _workers_that(code):
+    with _workers_that(_READ.format(pause=0) if dying else ""):
         vizschema.validate(path, isolated=True, jobs=1)
     return _children() - before
 

@@ -20,7 +20,7 @@ from vizschema.text import local_path
 
 if TYPE_CHECKING:
     from vizschema.containers.base import Container
-    from vizschema.scan.threads import Scanned
+    from vizschema.scan.coverage import Scanned
 
 Entries = Sequence[Mapping[str, Any]]
 """The entries of `facts.json` of a profile: what is asked of the values."""
@@ -50,7 +50,7 @@ class Measured:
 
         With `paths`, only these arrays are read.
         """
-        from vizschema.scan.threads import describe_scanned
+        from vizschema.scan.coverage import describe_scanned
 
         found = self.scan(entries, paths)
         return self.description if found is None else describe_scanned(self.description, found)

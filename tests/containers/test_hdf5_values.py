@@ -21,7 +21,8 @@ from vizschema.containers.hdf5.file import OPEN_DATASETS
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Placed
 from vizschema.describing import describe_open
-from vizschema.scan.threads import describe_scanned, scan
+from vizschema.scan.coverage import describe_scanned
+from vizschema.scan.threads import scan
 
 DTYPES = ["bool", "|i1", "<u2", ">i4", "<i8", ">u8", "<f2", ">f4", "<f8", ">f8", "<c8", ">c16"]
 

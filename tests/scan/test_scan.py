@@ -30,7 +30,8 @@ from vizschema.containers.base import Limits
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Piece
 from vizschema.rules.verdict import choose, report_of
-from vizschema.scan.threads import Scanned, describe_scanned, scan
+from vizschema.scan.coverage import Scanned, describe_scanned
+from vizschema.scan.threads import scan
 from vizschema.worker.client import Session
 from vizschema.worker.process import WorkerDied
 

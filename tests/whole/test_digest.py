@@ -24,7 +24,8 @@ from vizschema.description import Description, Node, array, complete, fault, gro
 from vizschema.digests import ENTRY, digest_of, values_digest_of
 from vizschema.errors import Damaged, NoDigest, NotAnArchive, UsageError
 from vizschema.rules import versions
-from vizschema.scan.threads import describe_scanned, scan
+from vizschema.scan.coverage import describe_scanned
+from vizschema.scan.threads import scan
 
 VECTORS = json.loads((versions.root() / "1.0.0" / "digest_vectors.json").read_bytes())
 ROOT = {"/": {"created_at": "2026-11-21T09:00:00Z", "generator": "test 1"}}

@@ -21,10 +21,11 @@ from vizschema.description import Description
 from vizschema.errors import UsageError, VizschemaError
 from vizschema.scan.array import Part, ScannedArray
 from vizschema.scan.cluster import client_of
+from vizschema.scan.coverage import Scanned, readable
 from vizschema.scan.hashing.array import ArrayHash, Memory
 from vizschema.scan.hashing.finish import fill, ranges
 from vizschema.scan.hashing.window import slab
-from vizschema.scan.threads import Found, Scanned, allowed_pieces, hashing_memory, readable
+from vizschema.scan.threads import Found, allowed_pieces, hashing_memory
 
 RANGE_BYTES = 256 << 20
 """Decoded bytes of a range, of which one task is made."""

@@ -6,17 +6,16 @@ accumulators, which are merged as they come. Nothing in the result depends on th
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from vizschema.bounds import Reading
-from vizschema.containers.formats import undecoded
 from vizschema.containers.values import HasValues, Piece
-from vizschema.description import ITEM_BYTES, Description, Node
+from vizschema.description import Description, Node
 from vizschema.scan.array import ScannedArray
+from vizschema.scan.coverage import Scanned, chunk_count, coverage_of, readable
 from vizschema.scan.facts import asks_for_hash
 from vizschema.scan.hashing.array import Memory
 
@@ -29,14 +28,6 @@ _BATCHES = 16
 _BATCH_PIECES = 64
 _PIECES = 10_000_000
 _DAMAGED = 100_000
-
-
-class Scanned(NamedTuple):
-    """What a scan found: facts by path, how much it read of how much, and whether it came to its end."""
-
-    facts: dict[str, Node]
-    coverage: dict[str, int]
-    complete: bool
 
 
 class Watch(NamedTuple):
@@ -113,7 +104,7 @@ class Found:
         """Take the facts of an array, once, and let go of it."""
         if self._unsettled.pop(array.path, None) is None:
             return
-        read = min(array.chunks_read, _chunk_count(array.node)), array.bytes_read
+        read = min(array.chunks_read, chunk_count(array.node)), array.bytes_read
         for key, count in zip(("chunks_read", "bytes_read"), read, strict=True):
             self._coverage[key] += count
         facts = array.facts() if array.seen else None
@@ -138,35 +129,6 @@ def _finished(arrays: Sequence[ScannedArray], threads: int) -> bool:
     except KeyboardInterrupt:
         return False
     return True
-
-
-def readable(description: Description) -> list[str]:
-    """The arrays whose values can be read: numbers or booleans, in codecs that are decoded here."""
-    container = description.get("container", {})
-    arrays = ((path, node) for path, node in description["nodes"].items() if node["kind"] == "array")
-    return [path for path, node in arrays if node["dtype"] in ITEM_BYTES and not undecoded(container, node)]
-
-
-def coverage_of(description: Description) -> dict[str, int]:
-    """The coverage of a scan that has read nothing yet."""
-    arrays = [node for node in description["nodes"].values() if node["kind"] == "array"]
-    chunks = sum(_chunk_count(node) for node in arrays)
-    return {"chunks_read": 0, "chunks": chunks, "bytes_read": 0, "bytes": sum(node["bytes"] for node in arrays)}
-
-
-def describe_scanned(description: Description, scanned: Scanned) -> Description:
-    """`description` with what the scan found in it."""
-    nodes = {
-        path: {**node, "facts": scanned.facts[path]} if path in scanned.facts else node
-        for path, node in description["nodes"].items()
-    }
-    values = "read" if scanned.complete else "partial"
-    return {**description, "values": values, "nodes": nodes, "coverage": scanned.coverage}
-
-
-def _chunk_count(node: Node) -> int:
-    """The chunks of an array; without chunks it counts as one."""
-    return node["storage"]["chunk_count"] if node["storage"] is not None else int(math.prod(node["shape"]) > 0)
 
 
 def allowed_pieces(array: ScannedArray, memory: int) -> Iterator[Piece]:

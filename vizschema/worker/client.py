@@ -19,7 +19,7 @@ from vizschema.worker.process import Worker, WorkerDied, hexed
 from vizschema.worker.warm import VALUES
 
 if TYPE_CHECKING:
-    from vizschema.scan.threads import Scanned
+    from vizschema.scan.coverage import Scanned
 
 RESTARTS = 3
 """How often a worker is started again, to describe what lies behind the node at which one died."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vizschema.bounds import Progress, Reading
 from vizschema.description import Description, Node
 from vizschema.rules.sent import is_facts
-from vizschema.scan.threads import Scanned, coverage_of, readable
+from vizschema.scan.coverage import Scanned, coverage_of, readable
 from vizschema.worker.process import WorkerDied
 
 if TYPE_CHECKING:

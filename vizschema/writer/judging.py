@@ -16,9 +16,10 @@ from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, Values
 from vizschema.description import Description, Node
 from vizschema.scan.array import ScannedArray
+from vizschema.scan.coverage import coverage_of, readable
 from vizschema.scan.facts import Entry, asked_of
 from vizschema.scan.facts.base import quiet
-from vizschema.scan.threads import coverage_of, readable, scan
+from vizschema.scan.threads import scan
 from vizschema.text import escape_name
 
 _OTHERS = ("with", "axis")

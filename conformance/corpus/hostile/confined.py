@@ -14,7 +14,7 @@ from vizschema.description import Description
 from vizschema.errors import VizschemaError
 from vizschema.findings import Report
 from vizschema.rules.verdict import choose, report_of
-from vizschema.scan.threads import describe_scanned
+from vizschema.scan.coverage import describe_scanned
 from vizschema.worker.client import Session
 
 

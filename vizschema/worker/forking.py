@@ -25,6 +25,7 @@ from typing import Any
 from vizschema.worker import child, messages
 from vizschema.worker.loan import RELAY
 from vizschema.worker.sandbox import end_with
+from vizschema.worker.syscalls import prepare
 
 _PIPES = 4
 """The most descriptors of a request: stdin, stdout, reports, relay."""
@@ -88,6 +89,7 @@ def main() -> int:
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     gc.disable()
+    prepare()
     workers = _Workers()
     while True:
         ready, _, _ = select.select([control.fileno(), wake], [], [])

@@ -15,6 +15,7 @@ import platform
 import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 # <linux/audit.h>, <linux/seccomp.h>, <linux/prctl.h>, <linux/filter.h>
@@ -106,7 +107,7 @@ def filter_calls(*, relay: bool) -> list[str]:
     if sys.platform != "linux" or architecture is None or sys.maxsize < 1 << 32:
         return ["system calls are not filtered: that is for Linux on x86_64 and aarch64"]
     libc = ctypes.CDLL(None, use_errno=True)
-    code = b"".join(_program(*architecture, relay=relay))
+    code = _fixed(*architecture, relay=relay) + b"".join(_rest(architecture[0]))
     program = _Program(len(code) // 8, code)
     if libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0):
         number = ctypes.get_errno()
@@ -116,9 +117,21 @@ def filter_calls(*, relay: bool) -> list[str]:
     return []
 
 
-def _program(column: int, architecture: int, *, relay: bool) -> Iterator[bytes]:
-    """The filter as classic BPF, one instruction at a time; `column` is that of the numbers."""
-    missing, denied = _FAIL | errno.ENOSYS, _FAIL | errno.EPERM
+def prepare() -> None:
+    """Make the part of the filter that is the same in every process that is forked from this one."""
+    architecture = _ARCHITECTURES.get(platform.machine())
+    if architecture is not None:
+        _fixed(*architecture, relay=False)
+
+
+@cache
+def _fixed(column: int, architecture: int, *, relay: bool) -> bytes:
+    """The beginning of the filter as classic BPF: what is allowed as it is; `column` is that of the numbers."""
+    return b"".join(_beginning(column, architecture, relay=relay))
+
+
+def _beginning(column: int, architecture: int, *, relay: bool) -> Iterator[bytes]:
+    missing = _FAIL | errno.ENOSYS
     yield _instruction(_LOAD, _ARCHITECTURE)
     yield from _unless(architecture, missing)
     yield _instruction(_LOAD, _NUMBER)
@@ -128,6 +141,11 @@ def _program(column: int, architecture: int, *, relay: bool) -> Iterator[bytes]:
         if numbers[column] is not None:
             yield _instruction(_EQUAL, numbers[column] or 0, 0, 1)
             yield _instruction(_RETURN, _ALLOW)
+
+
+def _rest(column: int) -> Iterator[bytes]:
+    """The rest of it, one instruction at a time: what this process may do to itself alone, and the answers."""
+    missing, denied = _FAIL | errno.ENOSYS, _FAIL | errno.EPERM
     for rule in _conditional(os.getpid()).values():
         yield _instruction(_EQUAL, rule.numbers[column] or 0, 0, 3 + 2 * len(rule.values))
         yield _instruction(_LOAD, _ARGUMENTS + 8 * rule.argument)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +12,7 @@ from vizschema.bounds import MEMORY, Begin, Bounds, Reading
 from vizschema.description import Description
 from vizschema.errors import SpecError, VizschemaError
 from vizschema.findings import Report
-from vizschema.measure import closed_in, measured
+from vizschema.measure import Measured, closed_in, measured
 from vizschema.rules.verdict import BASE_PROFILE, Chosen, choose, report_of
 from vizschema.rules.versions import Profile, version_for
 from vizschema.text import archive_name, local_path
@@ -77,8 +79,12 @@ def judged(
     values: bool = True,
     digest: bool = False,
     expect_digest: str | None = None,
+    beside: Callable[[Report, Measured], object] | None = None,
 ) -> Report:
-    """Return the verdict as `validate` does, of an archive that is read by `reading`."""
+    """Return the verdict as `validate` does, of an archive that is read by `reading`.
+
+    `beside` is called with the report and the archive, which is still open.
+    """
     path = local_path(os.fspath(path))
     archive = archive_name(path)
     digest = digest or expect_digest is not None
@@ -89,7 +95,15 @@ def judged(
     version = version_for(spec, profile)
     asked = None if profile is None else version.profile(profile)
     try:
-        description, chosen, notes = read(path, reading, spec, asked, values=values, digest=digest)
+        with _opened(path, reading, spec, asked, values=values, digest=digest) as (found, opened):
+            report = _report(found, archive)
+            if digest:
+                from vizschema.digests import with_digest
+
+                report = with_digest(report, found.description, expect_digest)
+            if beside is not None:
+                beside(report, opened)
+            return report
     except SpecError:
         raise
     except VizschemaError as error:
@@ -102,17 +116,15 @@ def judged(
             "default" if asked is None else "requested",
             error=error,
         )
-    report = report_of(description, archive, chosen)
+
+
+def _report(found: Read, archive: str) -> Report:
+    report = report_of(found.description, archive, found.chosen)
     if report.findings:
         from vizschema.rules.fixes.plan import marked
 
-        report = marked(report, description, chosen, closed_in(description))
-    report = replace(report, notes=(*report.notes, *notes))
-    if not digest:
-        return report
-    from vizschema.digests import with_digest
-
-    return with_digest(report, description, expect_digest)
+        report = marked(report, found.description, found.chosen, closed_in(found.description))
+    return replace(report, notes=(*report.notes, *found.notes))
 
 
 class Read(NamedTuple):
@@ -136,6 +148,21 @@ def read(
 
     Raises `NotAnArchive`, and `SpecError` if `spec` is not installed.
     """
+    with _opened(path, reading, spec, profile, values=values, digest=digest) as (found, _):
+        return found
+
+
+@contextmanager
+def _opened(
+    path: str | os.PathLike[str],
+    reading: Reading,
+    spec: str | None,
+    profile: Profile | None,
+    *,
+    values: bool,
+    digest: bool,
+) -> Iterator[tuple[Read, Measured]]:
+    """Read the archive at `path` as `read` does; it is open for the block."""
     with measured(path, reading, values=values) as archive:
         description = archive.description
         chosen = choose(description, spec, profile)
@@ -146,4 +173,4 @@ def read(
 
                 entries = (*entries, ENTRY) if has_digest(description) else entries
             description = archive.with_values(entries)
-        return Read(description, chosen, archive.notes)
+        yield Read(description, chosen, archive.notes), archive

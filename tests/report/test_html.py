@@ -22,6 +22,7 @@ from support.sample_reports import finding, report
 import vizschema
 from vizschema.bounds import Reading
 from vizschema.cli.details import PICTURED, details
+from vizschema.cli.main import main
 from vizschema.findings import Details, Picture
 from vizschema.outline.figures import png
 from vizschema.report import html
@@ -29,6 +30,7 @@ from vizschema.report.html_tree import NODES
 from vizschema.report.options import Options, rule_page
 from vizschema.rules import versions
 from vizschema.scan.pictures import BYTES, SIDE
+from vizschema.worker.warm import Warm
 
 STOPS = "a[href], summary, button, input, select"
 SELF = "/attention/self/layer_00"
@@ -325,6 +327,18 @@ class TestPictures:
         page = rendered(judged, details=lambda _: Details({}, drawn))
         assert page.count("<img ") == PICTURED
         assert "Pictures of 8 arrays without findings" in page
+
+    def test_one_worker_judges_and_draws(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.write(tmp_path / "a.zarr", np.where(np.eye(4), np.nan, 1.0)[None, None], values=False)
+        monkeypatch.chdir(tmp_path)
+        forks = []
+        fork = Warm.fork
+        monkeypatch.setattr(Warm, "fork", lambda *given: forks.append(1) or fork(*given))
+        assert main(["validate", "--format", "html", "a.zarr"]) == 1
+        assert "<img " in capsys.readouterr().out
+        assert len(forks) == 1
 
     def test_where_no_values_were_read_there_are_no_pictures(self, tmp_path: Path) -> None:
         self.write(tmp_path / "a.zarr", np.zeros((1, 1, 4, 4)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vizschema.cli.hints import hinted, hints, part_of_archive
@@ -20,19 +21,27 @@ from vizschema.text import archive_name, count, escape_text, local_path
 
 if TYPE_CHECKING:
     from vizschema.bounds import Reading
+    from vizschema.cli.details import Kept
     from vizschema.findings import Details, Report
+    from vizschema.measure import Measured
 
 
 def validate(order: Order, reading: Reading) -> int:
     """The exit code after every archive was judged and reported."""
 
+    kept: Kept | None = None
+    if "html" in (order.form, *(form for form, _ in order.files)) and reading.dask is None:
+        from vizschema.cli.details import Kept
+
+        kept = Kept()
+
     def details(report: Report) -> Details:
         from vizschema.cli.details import details as read
 
-        return read(report, reading)
+        return read(report, reading) if kept is None else kept.of(report, reading)
 
     with bars() as shown:
-        return run(order, _judge, details, reading, shown)
+        return run(order, partial(_judge, beside=None if kept is None else kept.keep), details, reading, shown)
 
 
 def describe(path: str, reading: Reading, *, values: bool) -> int:
@@ -133,7 +142,14 @@ def benchmark(name: str, arguments: Sequence[str]) -> int:
     return code
 
 
-def _judge(order: Order, spec: str | None, profile: str | None, path: str, reading: Reading) -> Report:
+def _judge(
+    order: Order,
+    spec: str | None,
+    profile: str | None,
+    path: str,
+    reading: Reading,
+    beside: Callable[[Report, Measured], object] | None = None,
+) -> Report:
     """The report on one archive; whatever goes wrong is in it, so that the next archive has its turn."""
     from vizschema.findings import Report
     from vizschema.validation import judged
@@ -148,6 +164,7 @@ def _judge(order: Order, spec: str | None, profile: str | None, path: str, readi
                 values=order.values,
                 digest=order.digest,
                 expect_digest=order.expect_digest,
+                beside=beside,
             )
     except VizschemaError as error:
         return Report(archive_name(path), "", "", "", "", "", error=hinted(path, error))

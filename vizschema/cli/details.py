@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Set
 from dataclasses import replace
 from itertools import islice
@@ -10,9 +11,10 @@ from vizschema.bounds import Reading
 from vizschema.description import Node
 from vizschema.errors import VizschemaError
 from vizschema.findings import Details, Picture, Report
-from vizschema.measure import measured
+from vizschema.measure import Measured, measured
 from vizschema.outline.picture import picture_of
 from vizschema.outline.tree import Tree
+from vizschema.report.html import PICTURED as SHOWN
 from vizschema.worker.process import WorkerDied
 
 PICTURED = 8
@@ -22,26 +24,53 @@ _LOOKED_AT = 200
 """Rows of the tree among which they are looked for."""
 
 
+class Kept:
+    """Details of archives, taken while each was open to be judged; of none if there are more than a page shows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: set[str] = set()
+        self._kept: dict[str, Details] = {}
+
+    def keep(self, report: Report, archive: Measured) -> None:
+        """Take the details of an archive that was judged."""
+        with self._lock:
+            self._seen.add(report.archive)
+            if len(self._seen) > SHOWN:
+                self._kept.clear()
+                return
+        found = _details(report, archive)
+        with self._lock:
+            self._kept[report.archive] = found
+
+    def of(self, report: Report, reading: Reading) -> Details:
+        """Return the details of the archive of `report`, read again if they were not taken."""
+        return self._kept.get(report.archive) or details(report, reading)
+
+
 def details(report: Report, reading: Reading) -> Details:
-    """The details of the archive of `report`, read within the bounds of `reading`.
+    """Return the details of the archive of `report`, read within the bounds of `reading`.
 
     Pictures are made, where values were read, of the arrays with findings, and of the first arrays of two axes or more
     without any. What cannot be had is left out, with a note.
     """
-    values = report.values != "not_read"
-    found = {finding.path for finding in report.findings}
-    drawn: dict[str, Picture] = {}
     try:
         with measured(report.archive, replace(reading, dask=None)) as archive:
-            nodes = archive.description["nodes"]
-            wanted = [*sorted(found), *_others(nodes, found)] if values else []
-            try:
-                drawn.update((path, picture_of(picture)) for path, picture in archive.draw(wanted, True))
-            except WorkerDied as died:
-                return Details(nodes, drawn, (f"pictures are not complete: {died}",))
-            return Details(nodes, drawn)
+            return _details(report, archive)
     except VizschemaError as error:
         return Details(notes=(f"no tree: {error}",))
+
+
+def _details(report: Report, archive: Measured) -> Details:
+    found = {finding.path for finding in report.findings}
+    drawn: dict[str, Picture] = {}
+    nodes = archive.description["nodes"]
+    wanted = [*sorted(found), *_others(nodes, found)] if report.values != "not_read" else []
+    try:
+        drawn.update((path, picture_of(picture)) for path, picture in archive.draw(wanted, True))
+    except WorkerDied as died:
+        return Details(nodes, drawn, (f"pictures are not complete: {died}",))
+    return Details(nodes, drawn)
 
 
 def _others(nodes: Mapping[str, Node], found: Set[str]) -> list[str]:

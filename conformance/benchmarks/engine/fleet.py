@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import vizschema
 from vizschema.cli.parser import Parser
@@ -84,10 +86,9 @@ def by_cores(folder: str, cores: int) -> float:
 
 def by_cluster(paths: Sequence[str], processes: int) -> float:
     """Seconds in which a cluster of so many processes, which runs already, judges `paths`."""
-    from distributed import LocalCluster
-
+    distributed: Any = import_module("distributed")
     loopback = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-    with LocalCluster(n_workers=processes, threads_per_worker=1, **loopback) as cluster:
+    with distributed.LocalCluster(n_workers=processes, threads_per_worker=1, **loopback) as cluster:
         address = cluster.scheduler_address
         list(vizschema.validate_many(paths[: 8 * processes], isolated=False, dask=address))  # imports
         return clock(lambda: list(vizschema.validate_many(paths, isolated=False, dask=address)))

@@ -21,17 +21,36 @@ def pinned(text: str) -> dict[str, str]:
     return {canonical(name): version for name, version in found}
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "action.lock"])
-def test_a_lock_has_the_versions_of_the_constraints_with_hashes(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "has"),
+    [
+        ("requirements.lock", "setuptools"),
+        ("action.lock", "setuptools"),
+        ("torch.lock", "transformers"),
+        ("torch-cpu.lock", "torch"),
+        ("torch-cuda.lock", "torch"),
+    ],
+)
+def test_a_lock_has_the_versions_of_the_constraints_with_hashes(name: str, has: str) -> None:
     text = (ROOT / ".ci" / name).read_text(encoding="utf-8")
-    constraints = pinned((ROOT / "constraints.txt").read_text(encoding="utf-8"))
-    locked = pinned(text)
-    assert "setuptools" in locked
+    constraints = {
+        key: version
+        for file in ("constraints.txt", "constraints-torch.txt")
+        for key, version in pinned((ROOT / file).read_text(encoding="utf-8")).items()
+    }
+    locked = {key: version.removesuffix("+cpu") for key, version in pinned(text).items()}
+    assert has in locked
     assert {key: locked[key] for key in locked if key in constraints} == {
         key: constraints[key] for key in constraints if key in locked
     }
     for entry in re.split(r"\n(?=\S)", text.strip()):
         assert "--hash=sha256:" in entry, entry
+
+
+def test_what_needs_torch_is_installed_by_its_hash() -> None:
+    lines = (ROOT / ".ci" / "torch").read_text(encoding="utf-8").splitlines()
+    (install,) = (line for line in lines if "pip install" in line)
+    assert " --no-deps --require-hashes " in install
 
 
 def test_the_lock_of_ci_has_every_constraint() -> None:

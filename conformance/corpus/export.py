@@ -11,16 +11,13 @@ import lzma
 import os
 import stat
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vizschema.conformance.corpus.cases import Case, content_of, corpus
 from vizschema.conformance.corpus.identity import identity
-
-GIANT = 16 << 20
-"""The largest file that is written without being asked for, in bytes."""
+from vizschema.conformance.corpus.recipes import recipe_of
 
 TIME = 946684800
 """The time of every file, in seconds: 2000-01-01."""
@@ -35,7 +32,7 @@ def export(
     """How much was written, in words: `index.json`, and what it names, under names that say nothing.
 
     `roles` are those that are asked a case; `contents` its nodes as a reader has to find them, with the values of each
-    hash. Files above 16 MiB and special ones are left out, unless `giants` are wanted.
+    hash. Of pipes, devices and files above 16 MiB the recipe is in the index, unless `giants` are wanted.
     """
     target.mkdir(parents=True)
     index: list[dict[str, Any]] = []
@@ -59,7 +56,8 @@ def export_tar(file: Path, folder: Path) -> None:
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as tar,
     ):
         for path in (folder, *sorted(folder.rglob("*"), key=lambda each: os.fsencode(each))):
-            info = tar.gettarinfo(path, arcname=os.path.join("corpus", os.path.relpath(path, folder)).rstrip("/."))  # noqa: PTH118
+            name = "corpus" if path == folder else f"corpus/{path.relative_to(folder).as_posix()}"
+            info = tar.gettarinfo(path, arcname=name)
             info.uid = info.gid = 0
             info.uname = info.gname = ""
             info.mtime = TIME
@@ -80,23 +78,14 @@ def _entry(
 ) -> dict[str, Any]:
     name = name_of(case.name, container, identity(case.spec)["digest"])
     content = content_of(case)
-    entry = {"case": case.name, "container": container}
+    entry: dict[str, Any] = {"case": case.name, "container": container}
     if case.level == "archive":
-        why = None
-        with tempfile.TemporaryDirectory(prefix="vizschema-export-", dir=target) as made:
-            path = case.write_in(Path(made), "archive", container).relative_to(made)
-            why = None if giants else _unusual(Path(made))
-            if why is None:
-                (target / "archives").mkdir(exist_ok=True)
-                Path(made).rename(target / "archives" / name)
-                Path(made).mkdir()  # for the context manager to remove
-        if why is not None:
-            recipe = {
-                "generator": case.made,
-                "command": f"vizschema conformance export DIR --giants --only {case.name}",
-            }
-            return {**entry, "why": why, "recipe": recipe}
-        place = f"archives/{name}/{path.as_posix()}"
+        folder = target / "archives" / name
+        folder.mkdir(parents=True)
+        place = case.write_in(folder, "archive", container).relative_to(target).as_posix()
+        recipe = [] if giants else list(_taken_out(folder, target))
+        if recipe:
+            entry["recipe"] = recipe
     else:
         place = f"descriptions/{name}.json"
         _put(target / place, json.dumps(case.description(container), ensure_ascii=False).encode())
@@ -118,15 +107,13 @@ def _put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _unusual(folder: Path) -> str | None:
-    """Why what lies in a folder is left out: a file is large, or is none; None where nothing is unusual."""
-    for path in _walk(folder):
-        found = path.lstat()
-        if stat.S_ISREG(found.st_mode) and found.st_size > GIANT:
-            return f"a file of {found.st_size} bytes"
-        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode)):
-            return "a pipe, socket or device"
-    return None
+def _taken_out(folder: Path, target: Path) -> Iterator[dict[str, Any]]:
+    """The recipe of each file of a folder that has one, with its path in the export; the file is removed."""
+    for path in sorted(_walk(folder)):
+        recipe = recipe_of(path)
+        if recipe is not None:
+            path.unlink()
+            yield {"path": path.relative_to(target).as_posix(), **recipe}
 
 
 def _walk(folder: Path) -> Iterator[Path]:

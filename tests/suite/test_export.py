@@ -172,8 +172,8 @@ def test_a_script_of_thirty_lines_without_python_runs_a_moved_export(folder: Pat
     known = verdicts.items() - {(path, verdicts[path]) for path in [wrong["path"], *real]}
     lines = [f"  */{path.split('/', 1)[1]}) exit {code} ;;" for path, code in known]
     asked = " | ".join(f"*/{path.split('/', 1)[1]}" for path in real)
-    command = f"{sys.executable} -m vizschema validate -q --spec 1.0.0 --profile"
-    lines += [f'  {asked}) exec {command} "$1" "$2" ;;']
+    judged = f"{sys.executable} -m vizschema validate -q --spec 1.0.0 --profile"
+    lines += [f'  {asked}) exec {judged} "$1" "$2" ;;']
     script = tmp_path / "implementation.sh"
     script.write_text("\n".join(['case "$2" in', *lines, "  *) exit 0 ;;", "esac", ""]), encoding="utf-8")
     command = [installed("node"), str(SCRIPT), str(moved), "sh", str(script)]

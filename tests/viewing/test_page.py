@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import zarr
 from safetensors.numpy import save_file
+from support import verdicts
 from support.axe import examined
 from support.language_model import gpt2
 from support.needed import installed
@@ -249,6 +250,13 @@ def test_views_series_multiples_and_bounds(tmp_path: Path) -> None:
         chosen(opened, "outputs/logits")
         until(opened, "document.querySelector('canvas.view-curve')")
         assert opened.complaints == []
+
+
+def test_archives_of_the_corpus_are_judged_as_by_the_command_line() -> None:
+    found = list(verdicts.compared(verdicts.items(8)))
+    assert len(found) == 8
+    assert [each for each in found if each.page != each.command] == []
+    assert len({str(each.page) for each in found}) > 3
 
 
 def test_tokens_are_beside_their_row_and_column(tmp_path: Path) -> None:

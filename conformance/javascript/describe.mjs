@@ -20,16 +20,20 @@ export async function describe(tree, entries = null) {
 }
 
 const KEPT = 8;
+const BYTES = 256 << 20;
 
-/** Reads arrays by path, and keeps the last few. */
+/** Reads arrays by path, and keeps the last few, as far as they are not large. */
 function loader(tree, nodes) {
   const kept = new Map();
   return async (path) => {
     const source = tree.sources.get(path);
     if (!source?.readable || nodes[path]?.kind !== "array") return null;
     if (!kept.has(path)) {
-      kept.set(path, await read(source, nodes[path]));
-      if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+      const own = await read(source, nodes[path]);
+      kept.set(path, own);
+      const total = () => [...kept.values()].reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+      while (kept.size > KEPT || (kept.size && total() > BYTES)) kept.delete(kept.keys().next().value);
+      return own;
     }
     return kept.get(path);
   };

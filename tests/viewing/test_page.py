@@ -101,11 +101,33 @@ def test_dropped_archives_are_judged_without_a_server(tmp_path: Path) -> None:
             assert words(opened, "verdict-words") == found, path
             if profile == "vit":
                 chosen(opened, "attention/self/layer_00")
+        write_huge(tmp_path)
+        drop(opened, tmp_path / "huge.h5")
+        until(
+            opened, "document.getElementById('summary').textContent.startsWith('expected at most 512 MiB, found 600')"
+        )
+        drop(opened, tmp_path / "huge.zarr")
+        until(opened, "!document.getElementById('verdict').hidden")
+        opened.evaluate("document.getElementById('read-values').click()")
+        until(
+            opened, "document.getElementById('progress').textContent.includes('MiB to judge, expected at most 1,024')"
+        )
+        opened.evaluate("document.querySelector('#tree button').click()")
+        until(opened, "document.getElementById('shown').textContent.includes('expected at most 1,024 MiB, found 65,536 MiB')")
         (tmp_path / "b.txt").write_bytes(b"text")
         drop(opened, tmp_path / "b.txt")
         until(opened, "document.getElementById('summary').textContent.startsWith('This is not an archive')")
         assert opened.complaints == []
         assert not [url for url in opened.requests if "archive" in url.removeprefix(viewer.url)]
+
+
+def write_huge(folder: Path) -> None:
+    """A file that says that it is HDF5, of 600 MiB, and an array of 16 GiB of which no chunk was written."""
+    with (folder / "huge.h5").open("wb") as file:
+        file.write(b"\x89HDF\r\n\x1a\n")
+        file.truncate(600 << 20)
+    group = zarr.open_group(folder / "huge.zarr", mode="w")
+    group.create_array("a", shape=(1 << 20, 1 << 12), chunks=(1 << 10, 1 << 10), dtype="float32")
 
 
 def paths_of(server: StaticServer) -> list[str]:

@@ -3,7 +3,7 @@
 import { Frame, sideName, textsOf, visible } from "./frame.mjs";
 import { showHistogram } from "./histogram.mjs";
 import { axisName, labelled, made, shown, slider } from "./made.mjs";
-import { paint, paintCurve, paintLegend, paintPoints } from "./paint.mjs";
+import { paint, paintCurve, paintLegend, paintPoints, stepFor } from "./paint.mjs";
 import { ofBoxes, ofWhole, rangeOf, sides } from "./slices.mjs";
 import { wordsOf } from "./tree.mjs";
 
@@ -168,7 +168,8 @@ class Slices {
     else if (this.view === "curve") paintCurve(canvas, slice, this.range, this.cursor.row);
     else paintPoints(canvas, slice);
     const words = { map: `${sideName(down)} down, ${sideName(across)} across`, curve: `along ${across}${this.rank > 1 ? `; arrows up and down: ${down}` : ""}`, points: `a point for each ${down}, at the first two numbers of ${across}` }[this.view];
-    this.caption.textContent = words;
+    const every = [[down, stepFor(rows)], [across, stepFor(columns)]].filter(([, step]) => step > 1 && this.view === "map").map(([name, step]) => `every ${step}th ${name}`);
+    this.caption.textContent = [words, ...every].join("; ");
     canvas.setAttribute("aria-label", `${words}; arrow keys read values`);
     const sides = (make) => ({ down: make(chosen.down), across: make(chosen.across) });
     this.frame.show(this.view === "map" && this.rank > 1 ? { rows, columns, names: sides((axis) => axisName(node, axis)), texts: sides((axis) => this.textsOf(axis)) } : null);

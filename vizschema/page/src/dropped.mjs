@@ -1,11 +1,14 @@
 // Files that were chosen or dropped, as entries of the reference reader: parts of them are read when they are asked for.
 
+import { tooLarge, WHOLE } from "./limits.mjs";
+
 class Local {
   constructor(name, file, onRead) {
     Object.assign(this, { name, file, onRead, type: file ? "file" : "folder", size: file?.size ?? 0, members: new Map() });
   }
 
   async read(start = 0, length = this.size - start) {
+    if (length > WHOLE) throw tooLarge(length, WHOLE, "validate");
     const bytes = new Uint8Array(await this.file.slice(start, Math.max(start, start + length)).arrayBuffer());
     this.onRead(bytes.length);
     return bytes;

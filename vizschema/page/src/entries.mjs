@@ -1,5 +1,7 @@
 // The files and folders of the archive that this server gives, as entries of the reference reader: nothing else is asked for.
 
+import { tooLarge, WHOLE } from "./limits.mjs";
+
 const CHUNK = 1 << 20;
 
 async function answer(address, headers = {}) {
@@ -20,6 +22,7 @@ class Served {
   async read(start = 0, length = this.size - start) {
     const end = Math.min(this.size, start + Math.max(0, length));
     if (start >= end) return new Uint8Array(0);
+    if (end - start > WHOLE) throw tooLarge(end - start, WHOLE, "validate");
     if (this.kept && end <= this.kept.length) return this.kept.subarray(start, end);
     const head = start === 0 && end < CHUNK;
     const last = head ? Math.min(this.size, CHUNK) : end;

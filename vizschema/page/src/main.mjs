@@ -116,9 +116,9 @@ async function open(source) {
 
 /** How the values of an array are read: all at once, or, where that is much, slice by slice. */
 function accessOf(node, path, chunked, source) {
-  const { dtype, bytes, shape } = node;
-  if (chunked && (source.url || bytes > LARGE)) return { box: (start, size) => reader.ask("box", { path, dtype, start, size }), shape };
-  return reader.ask("values", { path, dtype, bytes });
+  const { bytes, shape } = node;
+  if (chunked && (source.url || bytes > LARGE)) return { box: (start, size) => reader.ask("box", { path, start, size }), shape };
+  return reader.ask("values", { path });
 }
 
 /** A URL to share: none where it has a user, a password or a query, which may be a credential. */

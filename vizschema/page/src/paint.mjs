@@ -5,6 +5,7 @@ const STOPS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 1
 const NONE = [128, 128, 128];
 const [WIDE, HIGH] = [640, 240];
 const EDGE = 8;
+const SIDE = 4096;
 
 export function colourOf(share) {
   if (!Number.isFinite(share)) return NONE;
@@ -13,16 +14,23 @@ export function colourOf(share) {
   return STOPS[low].map((from, part) => Math.round(from + (STOPS[low + 1][part] - from) * (at - low)));
 }
 
-/** Paints a slice onto a canvas, a pixel for each number. */
+/** How many rows or columns a painted one stands for: canvases have limits. */
+export const stepFor = (count) => Math.ceil(count / SIDE);
+
+/** Paints a slice onto a canvas, a pixel for each number, or for every n-th along a side that is longer than a canvas may be. */
 export function paint(canvas, { rows, columns, numbers }, [low, high]) {
-  canvas.width = columns;
-  canvas.height = rows;
+  const [down, across] = [stepFor(rows), stepFor(columns)];
+  canvas.width = Math.ceil(columns / across);
+  canvas.height = Math.ceil(rows / down);
   const context = canvas.getContext("2d");
-  const image = context.createImageData(columns, rows);
-  for (let at = 0; at < numbers.length; at++) {
-    const [red, green, blue] = colourOf(high > low ? (numbers[at] - low) / (high - low) : numbers[at] - low + 0.5);
-    image.data.set([red, green, blue, 255], 4 * at);
-  }
+  const image = context.createImageData(canvas.width, canvas.height);
+  let at = 0;
+  for (let row = 0; row < rows; row += down)
+    for (let column = 0; column < columns; column += across, at += 4) {
+      const number = numbers[row * columns + column];
+      const [red, green, blue] = colourOf(high > low ? (number - low) / (high - low) : number - low + 0.5);
+      image.data.set([red, green, blue, 255], at);
+    }
   context.putImageData(image, 0, 0);
 }
 

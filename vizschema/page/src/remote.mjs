@@ -6,6 +6,8 @@ import { canonical, documentOf, isObject, Unreadable } from "../../../conformanc
 const WHOLE = 64 << 20;
 const CHUNK = 512 << 20;
 const HEAD = 1 << 16;
+const BLOCK = 1 << 14;
+const BLOCKS = 64;
 const HDF5 = [137, 72, 68, 70, 13, 10, 26, 10];
 const UNSATISFIED = 416;
 const MISSING = new Set([403, 404, 410]);
@@ -64,13 +66,25 @@ class Kept {
 
 class Ranged {
   constructor(name, url, size, head, onRead) {
-    Object.assign(this, { name, url, size, head, onRead, type: "file" });
+    Object.assign(this, { name, url, size, head, onRead, type: "file", blocks: [] });
   }
 
+  /** Bytes of the file; a short part is read with what follows it, as headers are read in many short parts. */
   async read(start = 0, length = this.size - start) {
     const end = Math.min(this.size, start + Math.max(0, length));
     if (start >= end) return new Uint8Array(0);
     if (end <= this.head.length) return this.head.subarray(start, end);
+    if (end - start > BLOCK) return this.range(start, end);
+    let block = this.blocks.find((each) => each.start <= start && end <= each.start + each.bytes.length);
+    if (!block) {
+      block = { start, bytes: await this.range(start, Math.min(this.size, start + BLOCK)) };
+      this.blocks = [block, ...this.blocks].slice(0, BLOCKS);
+    }
+    return block.bytes.subarray(start - block.start, end - block.start);
+  }
+
+  async range(start, end) {
+    if (end - start > CHUNK) throw new Error(`expected at most ${mib(CHUNK)} at once, found ${mib(end - start)}: download the file, and drop it here`);
     const answer = await asked(this.url, { headers: { Range: `bytes=${start}-${end - 1}` } });
     if (answer.status !== 206) throw new Error(`expected a part of the file, found the status ${answer.status}`);
     const bytes = await bodyOf(answer, end - start, this.onRead);

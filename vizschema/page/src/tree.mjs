@@ -86,6 +86,7 @@ export function showTree(list, search, nodes, choose) {
     if (found.length > SHOWN) items.push(made("li", `${found.length - SHOWN} more`, "quiet"));
     list.replaceChildren(...items);
   };
-  search.addEventListener("input", show);
+  search.value = "";
+  search.oninput = show; // in place of that of the archive before
   show();
 }

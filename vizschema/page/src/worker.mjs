@@ -10,14 +10,16 @@ import { forget, readBox } from "./boxes.mjs";
 import { dropped } from "./dropped.mjs";
 import { served } from "./entries.mjs";
 import { labelsOf } from "./labelling.mjs";
+import { checkJudged, checkShown, tooLarge, WHOLE } from "./limits.mjs";
 import { numbersOf } from "./numbers.mjs";
 import { remote } from "./remote.mjs";
 
-const MOST = 256 << 20;
+const HDF5 = [137, 72, 68, 70, 13, 10, 26, 10];
 const BASE = "trace";
 const FAR = 1e300;
 let tree = null;
 let description = null;
+let held = 0; // the bytes of a file that is read whole
 const counted = { requests: 0, bytes: 0 };
 
 /** Counts what was read, and says so. */
@@ -67,15 +69,18 @@ const answers = {
     Object.assign(counted, { requests: 0, bytes: 0 });
     const { name, root } = await rootOf(source);
     forget();
+    tree = description = null;
+    held = await heldOf(root);
     tree = await open(root);
     for (const unlisted of source.url && tree ? tree.sources.values() : []) // their folders cannot be listed: chunks are asked for by key
-      if (unlisted.found) unlisted.read = () => readBox(unlisted, unlisted.found.shape.map(() => 0), checked(unlisted.found));
+      if (unlisted.found) unlisted.read = () => readBox(unlisted, unlisted.found.shape.map(() => 0), unlisted.found.shape);
     if (!tree) return { name, description: null };
     description = await describe(tree);
     return { name, description, views: await viewsOf(description), readable: [...tree.sources].filter(([, source]) => source.readable).map(([path, source]) => [path, Boolean(source.found)]), counted };
   },
   async judge({ values }) {
     const { version, profile, validators, entries } = await groundsOf(attributesOf(description));
+    if (values) checkJudged([...tree.sources].filter(([, source]) => source.readable).map(([path]) => [path, description.nodes[path]]), held);
     const judged = values ? await describe(tree, entries) : description;
     return { version, profile, findings: judge(rounded(judged), validators) };
   },
@@ -94,28 +99,29 @@ const answers = {
   },
   /** What the positions along each axis of an array are called. */
   async labels({ path }) {
-    const read = async (other) => numbered(await tree.sources.get(other).read(), description.nodes[other].dtype).numbers;
+    const read = async (other) => (await answers.values({ path: other })).numbers;
     return { labels: await labelsOf(path, description.nodes, read) };
   },
-  async values({ path, dtype, bytes }) {
-    if (bytes > MOST) throw new Error(beyond(bytes));
-    return numbered(await tree.sources.get(path).read(), dtype);
+  async values({ path }) {
+    checkShown(description.nodes[path], held);
+    return numbered(await tree.sources.get(path).read(), description.nodes[path].dtype);
   },
   /** The values of a box of an array that is stored in chunks. */
-  async box({ path, dtype, start, size }) {
+  async box({ path, start, size }) {
     const source = tree.sources.get(path);
-    checked({ ...source.found, shape: size });
-    return numbered(await readBox(source, start, size), dtype);
+    const bytes = size.reduce((product, each) => product * each, source.found.type.size);
+    checkShown({ bytes, shape: size }, held);
+    return numbered(await readBox(source, start, size), description.nodes[path].dtype);
   },
 };
 
-const beyond = (bytes) => `expected at most ${MOST >> 20} MiB, found ${Math.ceil(bytes / (1 << 20))} MiB: use vizschema show`;
-
-/** The shape of what is read, once it is known to be small enough. */
-function checked({ shape, type }) {
-  const bytes = shape.reduce((product, size) => product * size, type.size);
-  if (bytes > MOST) throw new Error(beyond(bytes));
-  return shape;
+/** The bytes of a file that is read whole, as HDF5 is; throws where it is too large for that. */
+async function heldOf(root) {
+  if (root?.type !== "file") return 0;
+  const head = await root.read(0, HDF5.length);
+  if (!HDF5.every((byte, at) => byte === head[at])) return 0;
+  if (root.size > WHOLE) throw tooLarge(root.size, WHOLE, "show, as HDF5 is read whole here");
+  return root.size;
 }
 
 function numbered({ bytes, flags, damage = [] }, dtype) {

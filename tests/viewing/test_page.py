@@ -113,7 +113,10 @@ def test_dropped_archives_are_judged_without_a_server(tmp_path: Path) -> None:
             opened, "document.getElementById('progress').textContent.includes('MiB to judge, expected at most 1,024')"
         )
         opened.evaluate("document.querySelector('#tree button').click()")
-        until(opened, "document.getElementById('shown').textContent.includes('expected at most 1,024 MiB, found 65,536 MiB')")
+        until(
+            opened,
+            "document.getElementById('shown').textContent.includes('expected at most 1,024 MiB, found 65,536 MiB')",
+        )
         (tmp_path / "b.txt").write_bytes(b"text")
         drop(opened, tmp_path / "b.txt")
         until(opened, "document.getElementById('summary').textContent.startsWith('This is not an archive')")

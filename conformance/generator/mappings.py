@@ -28,7 +28,8 @@ from vizschema.migration.operations import Unfit, apply
 from vizschema.migration.proof import RECORD
 from vizschema.reader.archive import open as open_archive
 from vizschema.sources.folder import opened
-from vizschema.sources.item import Tree, digest
+from vizschema.sources.item import Tree
+from vizschema.sources.views import digest, view_of
 
 Values = npt.NDArray[Any]
 
@@ -152,7 +153,7 @@ def _steps(draw: st.DrawFn, dtype: str, shape: Sequence[int], *, whole: bool) ->
         if ("take" in step and (whole or draw(st.booleans()))) or ("squeeze" in step and not values.ndim):
             continue
         try:
-            values = apply(values, [step]).values
+            values = apply(view_of(values), [step]).values.whole()
         except Unfit:
             continue
         if not ("cast" in step and values.dtype.kind == "c"):

@@ -25,7 +25,7 @@ from vizschema.migration.mapping import installed
 from vizschema.migration.migrate import migrate
 from vizschema.migration.proof import RECORD
 from vizschema.sources.folder import opened
-from vizschema.sources.item import digest
+from vizschema.sources.views import digest
 
 DEMANDED = {"config_version": "run 1", "num_recycles": "3"}
 

@@ -19,8 +19,8 @@ from vizschema.migration.mapping import read
 from vizschema.migration.migrate import migrate
 from vizschema.migration.operations import Unfit, apply
 from vizschema.sources.folder import opened
-from vizschema.sources.item import digest
 from vizschema.sources.rows import measured_rows
+from vizschema.sources.views import digest, view_of
 
 ENGINE = {"answers", "mapping", "migrate", "operations", "plan"}
 
@@ -194,8 +194,8 @@ def test_a_slip_in_a_mapping_is_found_before_the_source_is_read(own: Path, old: 
     ],
 )
 def test_every_operation_is_undone_bit_for_bit(values: Any, steps: list[dict[str, Any]]) -> None:
-    done = apply(values, steps)
-    assert digest(done.undone(done.values)) == digest(values)
+    done = apply(view_of(values), steps)
+    assert digest(done.undone(done.values.whole())) == digest(values)
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_every_operation_is_undone_bit_for_bit(values: Any, steps: list[dict[str
 )
 def test_an_operation_that_would_change_values_does_not_fit(values: Any, step: dict[str, Any], words: str) -> None:
     with pytest.raises(Unfit, match=words):
-        apply(values, [step])
+        apply(view_of(values), [step])
 
 
 def test_what_take_leaves_out_is_a_loss() -> None:
-    assert apply(np.ones((3, 2)), [{"take": [0, 1]}]).lost == ["all 3 entries along dimension 0 but number 1"]
+    assert apply(view_of(np.ones((3, 2))), [{"take": [0, 1]}]).lost == ["all 3 entries along dimension 0 but number 1"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from support.torch_files import unpacked
 from vizschema.cli.main import main
 from vizschema.conformance.migrations.layouts import LAYOUTS
 from vizschema.errors import NotAnArchive, UsageError
-from vizschema.sources.item import digest
+from vizschema.sources.views import digest
 from vizschema.worker import process
 from vizschema.worker.process import WorkerDied
 from vizschema.worker.source import opened

@@ -28,6 +28,9 @@ SHOWN = 16
 Box = Sequence[tuple[int, int]]
 """The first entry along every axis, and the one after the last."""
 
+Region = tuple[slice, ...]
+"""A box as an index: of each axis the first entry, and the one after the last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -183,6 +186,14 @@ def places(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
             place[axis] = 0
         else:
             return
+
+
+def regions(shape: Sequence[int], block: Sequence[int]) -> Iterator[Region]:
+    """The blocks of a regular grid in C order, as far as they lie within `shape`, each as an index."""
+    for place in places(grid_counts(shape, block)):
+        start = [at * length for at, length in zip(place, block, strict=True)]
+        extent = clipped(start, block, shape)
+        yield tuple(slice(at, at + length) for at, length in zip(start, extent, strict=True))
 
 
 def place_of(index: int, counts: Sequence[int]) -> tuple[int, ...]:

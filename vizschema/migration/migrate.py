@@ -21,13 +21,14 @@ from vizschema.migration.proof import RECORD, prove, record
 from vizschema.migration.result import Migrated
 from vizschema.sources.beside import Beside, added
 from vizschema.sources.item import Tree
+from vizschema.sources.views import too_large
 from vizschema.worker.source import opened
 from vizschema.writer.plan import Array
 from vizschema.writer.target import replacing, require_free
 from vizschema.writer.write import write
 
 MEMORY = 4 << 30
-"""Most bytes of all decoded arrays of a source, which are in memory together."""
+"""Most bytes of an array that can only be read as a whole."""
 
 
 def migrate(
@@ -54,7 +55,7 @@ def migrate(
             the file, as `--with` takes them.
         container: The container of the result (None: by the suffix of `target`).
         dry_run: Plan only, and write nothing; problems and questions are in what is returned, and not raised.
-        memory: Most bytes of all decoded arrays of the source together.
+        memory: Most bytes of an array of the source that can only be read as a whole; others are read by regions.
         isolated: Read the source in a sandboxed process, for untrusted sources.
         link: Make hard links to the chunks of a Zarr folder where no value changes, and do not read these.
 
@@ -166,6 +167,6 @@ def require_fit(tree: Tree, memory: int) -> None:
         raise Refused([f"{RECORD}: it is the result of a migration already; validate it"])
     if root is not None and root.attributes.keys() >= {"spec_version", "profile"}:
         raise Refused(["/: it declares spec_version and profile, and needs no migration; validate it"])
-    size = sum(item.size for item in tree.values())
-    if size > memory:
-        raise Refused([f"its arrays have {size} bytes, more than the limit of {memory}; raise --memory"])
+    large = too_large(tree, memory)
+    if large is not None:
+        raise Refused([f"{large}; raise --memory"])

@@ -1,17 +1,16 @@
-"""Operations on arrays, each with its inverse."""
+"""Operations on arrays, each with its inverse; values are read when a region of the result is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from vizschema.sources.item import Values, digest
+from vizschema.sources.views import View, cast, converted, expanded, parts, reshaped, turned, view_of, without
 
-Undo = Callable[[Values], Values]
+Step = Mapping[str, Any]
 
 
 class Unfit(Exception):
@@ -25,77 +24,98 @@ class Done:
     Attributes:
         values: What is written.
         base: What the undone values are compared with: the source's values, or those that `take` left.
-        undo: The inverses, in the order of the operations.
+        undo: The inverse of each operation, the last one first: operations too.
         lost: What `take` left out, in words.
     """
 
-    values: Values
-    base: Values
-    undo: list[Undo] = field(default_factory=list)
+    values: View
+    base: View
+    undo: list[Step] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
-    def undone(self, values: Values) -> Values:
-        """`values`, as they are in an archive, with every operation undone."""
-        for step in reversed(self.undo):
-            values = step(values)
-        return values
-
-    def then(self, values: Values, undo: Undo) -> None:
-        """Take the next values, and how to get back from them."""
-        self.values = values
-        self.undo.append(undo)
+    def undone(self, values: Any) -> View:
+        """`values`, as they are in an archive, with every operation undone; raises `Unfit`."""
+        return apply(view_of(values), self.undo, exact=False).values
 
 
-def apply(values: Values, steps: Sequence[Mapping[str, Any]]) -> Done:
-    """Apply `steps`, each a name with its argument; raise `Unfit` where one does not fit the values."""
+def apply(values: View, steps: Sequence[Step], *, exact: bool = True) -> Done:
+    """Apply `steps`, each a name with its argument; raise `Unfit` where one does not fit the values.
+
+    Values are read for `cast` alone, to see that they stay `exact`, and for texts.
+    """
     done = Done(values, values)
     for step in steps:
         for name, argument in step.items():
             try:
-                _OPERATIONS[name](done, argument)
+                view, inverse = _OPERATIONS[name](done.values, argument)
             except (ValueError, IndexError, TypeError) as error:
                 raise Unfit(f"{name} {argument} does not fit the shape {done.values.shape}: {error}") from error
+            if name == "cast" and exact:
+                _require_exact(done.values, view.dtype)
+            if name == "take":
+                done.base, done.undo = view, []
+                count = done.values.shape[argument[0]]
+                if count > 1:
+                    done.lost.append(f"all {count} entries along dimension {argument[0]} but number {argument[1]}")
+            else:
+                done.undo.insert(0, inverse)
+            done.values = view
     return done
 
 
-def _cast(done: Done, argument: str) -> None:
-    before, dtype = done.values, done.values.dtype
-    with np.errstate(invalid="ignore", over="ignore"):
-        after = before.astype(argument)
-        back = after.astype(dtype)
-    if digest(back) != digest(before):
-        raise Unfit(f"the values are not exact as {argument}; they are {dtype.name}")
-    done.then(after, lambda values: values.astype(dtype))
+def _moveaxis(view: View, axes: Sequence[int]) -> tuple[View, Step]:
+    order = list(range(view.ndim))
+    order.insert(range(view.ndim)[axes[1]], order.pop(axes[0]))
+    return turned(view, order), {"moveaxis": [axes[1], axes[0]]}
 
 
-def _codes(done: Done, argument: str) -> None:
-    dtype = done.values.dtype
-    text = str(done.values.item()) if done.values.ndim == 0 else ""
+def _reshape(view: View, shape: Sequence[int]) -> tuple[View, Step]:
+    sizes = np.broadcast_to(np.zeros((), "bool"), view.shape).reshape(tuple(shape)).shape
+    return reshaped(view, sizes), {"reshape": list(view.shape)}
+
+
+def _squeeze(view: View, axis: int) -> tuple[View, Step]:
+    place = range(view.ndim)[axis]
+    if view.shape[place] != 1:
+        raise ValueError(f"dimension {place} has {view.shape[place]} entries")
+    return without(view, place, 0), {"expand": place}
+
+
+def _expand(view: View, axis: int) -> tuple[View, Step]:
+    place = range(view.ndim + 1)[axis]
+    return expanded(view, place), {"squeeze": place}
+
+
+def _require_exact(view: View, dtype: np.dtype[Any]) -> None:
+    for part in parts(view):
+        if converted(converted(part, dtype), view.dtype).tobytes() != part.tobytes():
+            raise Unfit(f"the values are not exact as {dtype.name}; they are {view.dtype.name}")
+
+
+def _codes(view: View, argument: str) -> tuple[View, Step]:
+    text = str(view.whole().item()) if view.ndim == 0 else ""
     if not text or not text.isascii():
         raise Unfit("expected one text of ASCII characters")
-    codes = np.frombuffer(text.encode(argument), dtype="uint8").copy()
-    done.then(codes, lambda values: np.array(values.tobytes().decode(argument), dtype=dtype))
+    return view_of(np.frombuffer(text.encode(argument), dtype="uint8")), {"text": (argument, view.dtype)}
 
 
-def _take(done: Done, argument: Sequence[int]) -> None:
-    axis, index = argument
-    count = done.values.shape[axis]
-    done.values = np.take(done.values, index, axis)
-    done.base, done.undo = done.values, []
-    if count > 1:
-        done.lost.append(f"all {count} entries along dimension {axis} but number {index}")
+def _text(view: View, argument: tuple[str, np.dtype[Any]]) -> tuple[View, Step]:
+    encoding, dtype = argument
+    return view_of(np.array(view.whole().tobytes().decode(encoding), dtype=dtype)), {"codes": encoding}
 
 
-_OPERATIONS: Mapping[str, Callable[[Done, Any], None]] = {
-    "moveaxis": lambda done, axes: done.then(
-        np.moveaxis(done.values, *axes), lambda values: np.moveaxis(values, axes[1], axes[0])
-    ),
-    "reshape": lambda done, shape: done.then(
-        done.values.reshape(tuple(shape)), partial(np.reshape, shape=done.values.shape)
-    ),
-    "squeeze": lambda done, axis: done.then(np.squeeze(done.values, axis), partial(np.expand_dims, axis=axis)),
-    "expand": lambda done, axis: done.then(np.expand_dims(done.values, axis), partial(np.squeeze, axis=axis)),
-    "cast": _cast,
+def _take(view: View, argument: Sequence[int]) -> tuple[View, Step]:
+    axis = range(view.ndim)[argument[0]]
+    return without(view, axis, range(view.shape[axis])[argument[1]]), {}
+
+
+_OPERATIONS: Mapping[str, Callable[[View, Any], tuple[View, Step]]] = {
+    "moveaxis": _moveaxis,
+    "reshape": _reshape,
+    "squeeze": _squeeze,
+    "expand": _expand,
+    "cast": lambda view, dtype: (cast(view, np.dtype(dtype)), {"cast": view.dtype}),
     "codes": _codes,
+    "text": _text,
     "take": _take,
 }

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.containers.values import dtype_of
 from vizschema.migration.answers import LOSE, MISSING, Answers
 from vizschema.migration.mapping import Dialect, filled, numbered
 from vizschema.migration.operations import Done, Unfit, apply
-from vizschema.sources.item import Item, Tree, digest, in_memory
+from vizschema.sources.item import Item, Tree, in_memory
 from vizschema.sources.rows import measured_rows
+from vizschema.sources.views import Kept, digest
 
 ALWAYS = ("/", "/metadata")
 """Groups that every result has."""
@@ -75,6 +75,7 @@ class Plan:
         self._dialect = dialect
         self._tree = tree
         self._links = links
+        self._kept = Kept()
         self._lets = {name: self._number(how) for name, how in dialect.document.get("let", {}).items()}
         for why in dialect.document.get("lost_before", ()):
             self._lose("the source", why)
@@ -124,7 +125,7 @@ class Plan:
         parents = {path.rpartition("/")[0] or "/" for path in self._tree} | {"/"}
         for path, item in self._tree.items():
             if item.kind == "array" and self._links is None:
-                self.digests[path] = digest(item.values())
+                self.digests[path] = digest(self._kept.view(item))
             match = next(self._fitting(item), None)
             if self._given_up(path):
                 continue
@@ -172,7 +173,8 @@ class Plan:
         if item.kind != "array" or not found:
             return False
         try:
-            return digest(apply(self._tree[max(found)[1]].values(), self._steps(how)).values) == digest(item.values())
+            origin = self._kept.view(self._tree[max(found)[1]])
+            return digest(apply(origin, self._steps(how)).values) == digest(self._kept.view(item))
         except Unfit:
             return False
 
@@ -219,16 +221,16 @@ class Plan:
         try:
             steps = self._steps(rule)
             link = self._links(item, steps) if self._links else None
-            values = item.values() if link is None else np.broadcast_to(np.zeros((), dtype_of(item.dtype)), item.shape)
-            done = apply(values, steps)
+            source_view = self._kept.view(item)
+            done = apply(source_view, steps)
             if len(axes) != done.values.ndim:
                 raise Unfit(f"expected {len(axes)} axes {axes}, found the shape {done.values.shape}")
         except Unfit as error:
             self.problems.append(f"{source}: {error}")
             return None
-        sha256 = digest(done.base) if link is None else ""
+        known = self.digests.get(source) if done.base is source_view else None
+        sha256 = "" if link is not None else known or digest(done.base)
         planned = self.arrays[place] = Planned(source, sha256, done, steps, axes, link=link)
-        done.base = done.values
         self.lines.append(f"{source}: {place} {axes}")
         for lost in done.lost:
             self._lose(source, lost)

@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from vizschema.errors import Refused, UsageError
 from vizschema.migration.answers import LOSE, Answers
 from vizschema.migration.mapping import chosen
 from vizschema.migration.migrate import MEMORY
 from vizschema.migration.plan import Plan
-from vizschema.migration.proof import RECORD
+from vizschema.migration.proof import RECORD, is_source
 from vizschema.reader.archive import Archive
 from vizschema.reader.archive import open as open_archive
-from vizschema.sources.item import digest, digest_of_source
+from vizschema.sources.item import digest_of_source
+from vizschema.sources.views import digest, view_of
 from vizschema.worker.source import opened
 
 GIVEN_UP = "given up by the user: "
@@ -88,10 +87,10 @@ def _differences(archive: Archive, plan: Plan, record: Mapping[str, Any]) -> Ite
             yield f"{place}: it is not in the {'source' if planned is None else 'result'}"
         elif planned.source != each["from"] or each.get("sha256", planned.sha256) != planned.sha256:
             yield f"{place}: {planned.source} of the source has other values than when it was migrated"
-        elif digest(planned.done.undone(np.asarray(archive[place]))) != planned.sha256:
+        elif not is_source(planned, archive[place]):
             yield f"{place}: read back and undone, it is not {planned.source}"
     for place, each in record.get("added", {}).items():
-        if place not in archive or digest(np.asarray(archive[place])) != each["sha256"]:
+        if place not in archive or digest(view_of(archive[place])) != each["sha256"]:
             yield f"{place}: it is not the array that was added from {each['file']}"
     if list(plan.losses) != list(record["losses"]):
         yield f"{RECORD}: its losses are not those of the source"

@@ -7,32 +7,41 @@ from dataclasses import replace
 
 import numpy as np
 
+from vizschema.containers.values import Region
 from vizschema.description import Description, Node
 from vizschema.reader.archive import Archive
 from vizschema.reader.archive import open as open_archive
+from vizschema.reader.arrays import StoredArray
 from vizschema.sources.item import Item, Values
 from vizschema.sources.shelf import Shelf
+
+_PACKED = ("npz", "asdf")
+"""Formats whose arrays may be compressed as a whole."""
 
 
 def items_of(path: str, prefix: str, shelf: Shelf) -> Iterator[Item]:
     """The items of the archive at `path`, below `prefix`; values are read as long as `shelf` is open."""
     description: Description = shelf.get(path, open_archive).description
+    parts = description["container"]["format"] not in _PACKED
     for place, node in description["nodes"].items():
-        yield _item((prefix + place.rstrip("/")) or "/", place, node, lambda: shelf.get(path, open_archive))
+        above = prefix + place.rstrip("/")
+        yield _item(above or "/", place, node, lambda: shelf.get(path, open_archive), parts=parts)
         for name in node.get("stray", ()):
             yield Item(f"{prefix}{place.rstrip('/')}/{name}", "stray", reason="not part of the archive's format")
 
 
-def _item(path: str, place: str, node: Node, archive: Callable[[], Archive]) -> Item:
+def _item(path: str, place: str, node: Node, archive: Callable[[], Archive], *, parts: bool) -> Item:
     if node["kind"] not in ("array", "group"):
         return Item(path, node["kind"], reason=f"{node['reason']}: {node['detail']}")
     found = Item(path, node["kind"], node["attributes"], node.get("unsupported", {}))
     if node["kind"] == "group":
         return found
 
-    def read() -> Values:
-        return np.asarray(archive()[place], order="C")
+    def read(region: Region = ()) -> Values:
+        array = archive()[place]
+        assert isinstance(array, StoredArray)  # its node is one  # noqa: S101
+        return np.asarray(array[region or ...], order="C")
 
     axes = None if node["axes"] is None else tuple(node["axes"])
     shape = tuple(node["shape"])
-    return replace(found, dtype=node["dtype"], shape=shape, axes=axes, size=node["bytes"] or 0, read=read)
+    return replace(found, dtype=node["dtype"], shape=shape, axes=axes, size=node["bytes"] or 0, parts=parts, read=read)

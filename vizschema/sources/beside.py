@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vizschema.errors import NotAnArchive, UsageError
-from vizschema.sources.item import Tree, Values, digest
+from vizschema.sources.item import Tree, Values
+from vizschema.sources.views import digest
 
 Opened = Callable[[str], AbstractContextManager[Tree]]
 """What opens a source."""

@@ -13,12 +13,13 @@ from vizschema.containers.attributes import clean_attributes
 from vizschema.containers.base import Unreadable
 from vizschema.containers.npz.npy import HEADER, header_length, read_header
 from vizschema.containers.stored import stored_v2
-from vizschema.containers.values import plain_dtype
+from vizschema.containers.values import Region, plain_dtype
 from vizschema.errors import NotAnArchive
 from vizschema.sources.item import Item, Values, in_memory
 from vizschema.sources.pickled.files import pickled
 from vizschema.sources.sequences import sequences
 from vizschema.sources.shelf import Shelf
+from vizschema.sources.views import View, reshaped, turned
 from vizschema.text import shorten
 
 MAX_JSON = 16 << 20
@@ -46,17 +47,26 @@ def npy(path: Path, place: str, shelf: Shelf) -> Iterable[Item]:
     except TypeError as error:
         return [Item(place or "/", "unreadable", reason=f"cannot be read as a NumPy file: {error}")]
 
-    def read() -> Values:
-        flat = np.fromfile(path, stored, math.prod(header.shape), offset=length)
-        if flat.nbytes != size:
+    dtype = plain_dtype(header.dtype.name, stored)
+
+    def entries(region: Region) -> Values:
+        start, count = region[0].start, region[0].stop - region[0].start
+        flat = np.fromfile(path, stored, count, offset=length + start * stored.itemsize)
+        if len(flat) != count:
             raise NotAnArchive("cannot be read: it was changed meanwhile", path=path)
-        values = flat.astype(plain_dtype(header.dtype.name, stored)).reshape(
-            header.shape, order="F" if header.fortran else "C"
-        )
-        return np.ascontiguousarray(values).reshape(header.shape)
+        return flat.astype(dtype)
+
+    flat = View((math.prod(header.shape),), dtype, entries)
+    view = reshaped(flat, header.shape[:: -1 if header.fortran else 1])
+    if header.fortran:
+        view = turned(view, range(len(header.shape))[::-1])
+
+    def read(region: Region | None = None) -> Values:
+        values = view.whole() if region is None else view[region]
+        return np.ascontiguousarray(values).reshape(values.shape)
 
     name = header.dtype.name
-    return [Item(place or "/", "array", dtype=name, shape=header.shape, size=size, read=read)]
+    return [Item(place or "/", "array", dtype=name, shape=header.shape, size=size, parts=True, read=read)]
 
 
 def attributes(path: Path, place: str, _: Shelf) -> Iterable[Item]:

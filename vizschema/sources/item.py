@@ -1,4 +1,4 @@
-"""A node of a source, and the digest of its values. Knows no container and no file."""
+"""A node of a source, and the digest of all. Knows no container and no file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from vizschema.canonical import canonical
+from vizschema.containers.values import Region
 from vizschema.errors import NotAnArchive
 
 Values = npt.NDArray[Any]
@@ -21,7 +21,8 @@ class Item:
     """One node of a source.
 
     `kind` is `array`, `group`, or for anything else the word of the description, whose `reason` says what it is. `size`
-    is in bytes of decoded values; `unsupported` are attributes that are not JSON values, with what each is.
+    is in bytes of decoded values; `unsupported` are attributes that are not JSON values, with what each is. `read`
+    gives the values: of a region if `parts`, without the others, else always all.
     """
 
     path: str
@@ -33,14 +34,17 @@ class Item:
     axes: tuple[str | None, ...] | None = None
     size: int = 0
     reason: str = ""
-    read: Callable[[], Values] | None = None
+    parts: bool = False
+    read: Callable[..., Values] | None = None
 
-    def values(self) -> Values:
-        """The values of an array."""
+    def values(self, region: Region | None = None) -> Values:
+        """The values of an array, or of a region of it."""
         if self.read is None:
             raise NotAnArchive("cannot be read", path=self.path, expected="an array", found=self.reason or self.kind)
         try:
-            return self.read()
+            if region is None or self.parts:
+                return self.read(*([] if region is None else [region]))
+            return self.read()[region or ...]
         except (ValueError, OverflowError, OSError) as error:
             raise NotAnArchive(f"cannot be read: {error}", path=self.path) from error
 
@@ -56,18 +60,6 @@ Tree = Mapping[str, Item]
 def in_memory(path: str, values: Values) -> Item:
     """An array whose values are there already."""
     return Item(path, "array", dtype=values.dtype.name, shape=values.shape, size=values.nbytes, read=lambda: values)
-
-
-def digest(values: Values) -> str:
-    """The SHA-256 of dtype, shape and values: the bytes in C order, little-endian; of texts, their canonical JSON."""
-    kind = "string" if values.dtype.kind in "UT" else values.dtype.name
-    found = hashlib.sha256(f"{kind} {list(values.shape)} ".encode())
-    if kind == "string":
-        found.update(canonical(np.asarray(values).astype(object).tolist()))
-    else:
-        plain = np.ascontiguousarray(values)
-        found.update(plain.astype(plain.dtype.newbyteorder("<"), copy=False).tobytes())
-    return found.hexdigest()
 
 
 def digest_of_source(tree: Tree, digests: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,4 @@ def sequences(path: Path, place: str, _: Shelf) -> Iterable[Item]:
     unsupported = {**found.unsupported}
     if left_out:
         unsupported["insertions"] = f"{left_out} letters that have no column"
-    return [
-        Item(array.path, "array", found.values, unsupported, "uint8", array.shape, None, array.size, "", array.read)
-    ]
+    return [replace(array, attributes=found.values, unsupported=unsupported)]

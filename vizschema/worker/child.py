@@ -224,12 +224,17 @@ def source(arguments: Mapping[str, Any], session: Session) -> None:
 
 
 def values(arguments: Mapping[str, Any], session: Session) -> None:
-    """Sends the dtype and the size of the values of the item at `path`, then their bytes; of texts, a list of them."""
+    """Sends the dtype and the size of the values of the item at `path`, then their bytes; of texts, a list of them.
+
+    Of a `region`, which has two ends for each axis, only those in it.
+    """
     import numpy as np
 
     from vizschema.description import ITEM_BYTES
 
-    found = np.ascontiguousarray(session.items[arguments["path"]].values())
+    region = arguments["region"]
+    box = None if region is None else tuple(slice(*side) for side in region)
+    found = np.ascontiguousarray(session.items[arguments["path"]].values(box))
     if found.dtype.kind in "UTO":
         texts = found.astype(object).ravel().tolist()
         if not all(isinstance(text, str) for text in texts):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from vizschema.bounds import Bounds
-from vizschema.containers.values import dtype_of
+from vizschema.containers.values import Region, dtype_of
 from vizschema.description import ITEM_BYTES
 from vizschema.errors import NotAnArchive, UsageError
 from vizschema.sources import folder
@@ -22,7 +22,11 @@ from vizschema.text import scheme_of
 from vizschema.worker.process import Worker, WorkerDied, hexed
 
 _CODE = re.compile(r"[<>|=]?[SUVmM][0-9]{1,9}(\[[0-9a-zA-Z]{1,20}\])?", re.ASCII)
-_FIELDS = {"path": str, "kind": str, "attributes": dict, "unsupported": dict, "dtype": str, "size": int, "reason": str}
+_FIELDS = {
+    **dict.fromkeys(("path", "kind", "dtype", "reason"), str),
+    **dict.fromkeys(("attributes", "unsupported"), dict),
+    **{"size": int, "parts": bool},
+}
 
 
 @contextmanager
@@ -72,9 +76,11 @@ def _is_item(fields: Mapping[str, Any]) -> bool:
     return sizes and named and fields["path"].startswith("/") and fields["size"] >= 0
 
 
-def _values(worker: Worker, path: str, shape: tuple[int, ...], memory: int) -> Values:
-    """The values of an array; raises `NotAnArchive`, `WorkerDied`."""
-    for message in worker.run("values", {"path": path}):
+def _values(worker: Worker, path: str, whole: tuple[int, ...], memory: int, region: Region | None = None) -> Values:
+    """The values of an array, or of a region of it; raises `NotAnArchive`, `WorkerDied`."""
+    box = None if region is None else [[part.start, part.stop] for part in region]
+    shape = whole if box is None else tuple(end - first for first, end in box)
+    for message in worker.run("values", {"path": path, "region": box}):
         match message:
             case ["end", {"code": str(code), "size": int(size)}]:
                 dtype = _dtype(worker, code)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vizschema.containers.base import Container
 from vizschema.containers.opening import open_container
-from vizschema.containers.values import dtype_of
+from vizschema.containers.values import Region, dtype_of
 from vizschema.describing import describe_open
 from vizschema.description import Description, Node
 from vizschema.digests import digest
@@ -26,7 +26,7 @@ from vizschema.rules.verdict import choose
 from vizschema.text import local_path
 from vizschema.writer.convert import supported
 from vizschema.writer.forms import form_of
-from vizschema.writer.forms.base import Form, PlannedArray, Region
+from vizschema.writer.forms.base import Form, PlannedArray
 from vizschema.writer.source import SourceValues
 from vizschema.writer.write import write_judged
 

@@ -16,7 +16,8 @@ from vizschema.migration.exporting.layouts import LAYOUTS, container_of
 from vizschema.migration.exporting.past import past
 from vizschema.migration.mapping import chosen, missing
 from vizschema.migration.migrate import MEMORY
-from vizschema.sources.item import Item, Tree, digest, in_memory
+from vizschema.sources.item import Item, Tree, in_memory
+from vizschema.sources.views import digest
 from vizschema.worker.source import opened
 from vizschema.writer.target import require_free
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vizschema.migration.operations import Unfit
-from vizschema.sources.item import Values, digest
+from vizschema.sources.item import Values
+from vizschema.sources.views import digest
 
 Shape = list[int | None]
 

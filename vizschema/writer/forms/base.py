@@ -11,13 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from vizschema.containers.attributes import STORED
-from vizschema.containers.values import clipped, grid_counts, grid_of, places
+from vizschema.containers.values import Region, grid_of, regions
 from vizschema.description import NIBBLES, STORED_AS, Node
 
 AT_ONCE = 32 << 20
 """Maximum bytes of an array that a writer takes at once, where one chunk of it is no larger."""
-
-Region = tuple[slice, ...]
 
 Watch = Callable[[tuple[int, ...], np.ndarray[Any, Any]], None]
 """Called with the first index of a region, and its values."""
@@ -83,7 +81,7 @@ class PlannedArray:
 
     def regions(self) -> Iterator[Region]:
         """Regions that hold whole chunks (whole shards) and as many as `AT_ONCE` allows, in C order."""
-        return _regions(self.shape, _grown(self, self.shards or self.chunks))
+        return regions(self.shape, _grown(self, self.shards or self.chunks))
 
     def rows(self) -> Iterator[Region]:
         """Regions that are one range of memory each, in C order."""
@@ -92,14 +90,7 @@ class PlannedArray:
         if self.cut is not None and block and block[axis] < self.shape[axis]:
             # Whole chunks of what is read, so that none is decoded twice.
             block[axis] -= block[axis] % self.cut[axis] if block[axis] > self.cut[axis] else 0
-        return _regions(self.shape, block)
-
-
-def _regions(shape: Sequence[int], block: Sequence[int]) -> Iterator[Region]:
-    for place in places(grid_counts(shape, block)):
-        start = [at * length for at, length in zip(place, block, strict=True)]
-        extent = clipped(start, block, shape)
-        yield tuple(slice(at, at + length) for at, length in zip(start, extent, strict=True))
+        return regions(self.shape, block)
 
 
 def _grown(planned: PlannedArray, grid: Sequence[int]) -> list[int]:

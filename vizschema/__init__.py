@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     )
     from vizschema.findings import Accepted, Finding, Question, Report, Rule
     from vizschema.fleet.many import validate_many
+    from vizschema.migration.drafting.draft import suggest
+    from vizschema.migration.exporting.export import Exported, export
     from vizschema.migration.migrate import migrate
     from vizschema.migration.result import Migrated
     from vizschema.reader.archive import Archive, open
@@ -71,6 +73,8 @@ _NAMES = {
     "vizschema.rules.fixes.draft": "Change",
     "vizschema.writer.fixing.fix": "Fixed fix",
     "vizschema.fleet.many": "validate_many",
+    "vizschema.migration.drafting.draft": "suggest",
+    "vizschema.migration.exporting.export": "Exported export",
     "vizschema.migration.migrate": "migrate",
     "vizschema.migration.result": "Migrated",
     "vizschema.reader.archive": "Archive open",
@@ -101,6 +105,7 @@ __all__ = [
     "Converted",
     "Cost",
     "Damaged",
+    "Exported",
     "Finding",
     "Fixed",
     "Interrupted",
@@ -131,6 +136,7 @@ __all__ = [
     "describe",
     "diff",
     "digest",
+    "export",
     "fix",
     "from_outputs",
     "join",
@@ -138,6 +144,7 @@ __all__ = [
     "open",
     "record",
     "recover",
+    "suggest",
     "to_cache",
     "validate",
     "validate_many",

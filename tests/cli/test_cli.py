@@ -477,6 +477,12 @@ def test_explain_says_clause_reason_and_mend(capsys: pytest.CaptureFixture[str])
     assert out.startswith("axis-one-size (error, profile trace, spec 1.0.0)\n\n  An axis has one size")
     assert "\n  Why: " in out
     assert "\n  Fix: " in out
+    assert "\n  `vizschema fix` leaves it: " in out
+    assert main(["explain", "index-width"]) == 0
+    assert (
+        "\n  `vizschema fix` renames the members of a series to numbers of one width, where no"
+        in capsys.readouterr().out
+    )
 
 
 def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ def test_a_dry_run_says_what_would_be_done(
     assert capsys.readouterr().out.splitlines() == [
         "run.zarr: 1 change possible; nothing was written (a dry run)",
         "",
-        "  fixed index-width (1 change)",
+        "  would fix index-width (1 change)",
         "    /activations: renamed /activations/layer_0 to /activations/layer_00 and 1 more: numbers of 2",
         "      digits",
         "",

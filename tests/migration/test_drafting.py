@@ -18,10 +18,10 @@ from vizschema.cli.main import main
 from vizschema.conformance.migrations.layouts import LAYOUTS, random, softmax
 from vizschema.errors import Unanswered
 from vizschema.migration.answers import Answers
-from vizschema.migration.drafting.draft import drafted, suggested
+from vizschema.migration.drafting.draft import drafted, suggest
 from vizschema.migration.drafting.hints import hints
 from vizschema.migration.mapping import Dialect, read
-from vizschema.migration.migrate import MEMORY, Migrated, migrate
+from vizschema.migration.migrate import Migrated, migrate
 from vizschema.migration.plan import Plan
 from vizschema.sources.item import Item, Tree, in_memory
 
@@ -123,7 +123,7 @@ def settled(source: Path, draft: Path, last: bool = False) -> Migrated:
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_draft_migrates_once_its_questions_are_answered(name: str, tmp_path: Path) -> None:
     source, draft = SOURCES[name](tmp_path), tmp_path / "own.toml"
-    draft.write_text(suggested(str(source), "own", MEMORY), encoding="utf-8")
+    draft.write_text(suggest(source, name="own"), encoding="utf-8")
     for last in (False, True):
         done = settled(source, draft, last)
         assert done.report is not None
@@ -193,7 +193,7 @@ def test_gaps_and_numbers_from_1_are_noted(tmp_path: Path) -> None:
 
 def test_a_number_in_the_source_that_its_arrays_contradict_is_lost_with_that_reason(tmp_path: Path) -> None:
     source, draft = files(tmp_path), tmp_path / "own.toml"
-    draft.write_text(suggested(str(source), "own", MEMORY), encoding="utf-8")
+    draft.write_text(suggest(source, name="own"), encoding="utf-8")
     assert "/config.json@d_model says 99, the arrays have 16" in draft.read_text(encoding="utf-8")
     losses = {loss["what"]: loss["why"] for loss in settled(source, draft).losses}
     assert losses == {"/config.json@d_model": "it says 99; the arrays have 16"}
@@ -201,7 +201,7 @@ def test_a_number_in_the_source_that_its_arrays_contradict_is_lost_with_that_rea
 
 def test_prompts_of_several_lengths_have_scopes_of_their_own(tmp_path: Path) -> None:
     source, draft = store(tmp_path), tmp_path / "own.toml"
-    draft.write_text(suggested(str(source), "own", MEMORY), encoding="utf-8")
+    draft.write_text(suggest(source, name="own"), encoding="utf-8")
     assert settled(source, draft).proved == 9
     with vizschema.open(tmp_path / "new-False.zarr") as archive:
         array = archive["/activations/prompt2_resid/layer_06"]

@@ -20,7 +20,7 @@ from vizschema.migration.migrate import migrate
 from vizschema.migration.operations import Unfit, apply
 from vizschema.sources.folder import opened
 from vizschema.sources.rows import measured_rows
-from vizschema.sources.views import digest, view_of
+from vizschema.sources.views import View, digest, parts, view_of
 
 ENGINE = {"answers", "mapping", "migrate", "operations", "plan"}
 
@@ -210,6 +210,30 @@ def test_every_operation_is_undone_bit_for_bit(values: Any, steps: list[dict[str
 def test_an_operation_that_would_change_values_does_not_fit(values: Any, step: dict[str, Any], words: str) -> None:
     with pytest.raises(Unfit, match=words):
         apply(view_of(values), [step])
+
+
+@pytest.mark.parametrize("limit", [4, 40, 100, 1 << 20])
+@pytest.mark.parametrize("fortran", [True, False])
+def test_values_are_read_in_parts_of_any_size(limit: int, fortran: bool, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((6, 5, 4), "float32")
+    np.save(tmp_path / "a.npy", np.asfortranarray(values) if fortran else values)
+    steps: list[dict[str, Any]] = [{"moveaxis": [-1, 0]}, {"reshape": [2, 60]}, {"expand": 0}, {"cast": "float64"}]
+    with opened(str(tmp_path / "a.npy")) as tree:
+        item = tree["/"]
+        done = apply(View(item.shape, np.dtype("float32"), item.values, (2, 2, 2)), steps)
+        wanted = np.moveaxis(values, -1, 0).reshape(1, 2, 60)
+        for whole in (None, 0, 1, 2):
+            found = list(parts(done.values, whole, limit))
+            assert all(
+                part.nbytes <= limit or part.size == (1 if whole is None else wanted.shape[whole]) for part in found
+            )
+            assert sum(part.size for part in found) == wanted.size
+        assert np.array_equal(
+            np.concatenate([part.ravel() for part in parts(done.values, None, limit)]), wanted.ravel()
+        )
+        box = (slice(0, 1), slice(0, 2), slice(7, 33))
+        assert np.array_equal(done.values[box], wanted[box])
+        assert digest(done.undone(done.values.whole())) == digest(values)
 
 
 def test_what_take_leaves_out_is_a_loss() -> None:

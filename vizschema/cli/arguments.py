@@ -211,13 +211,8 @@ def migrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suggest", action="store_true", help="draft a mapping for a layout that no mapping fits")
     parser.add_argument("--out", metavar="FILE", help="with --suggest: write the draft to FILE (default: print it)")
     parser.add_argument("--mapping", metavar="M", help="a mapping by name, or a file (default: the one that fits)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="given",
-        metavar="KEY=VALUE",
-        help="an answer, for all or for one group (KEY:/GROUP=VALUE); lose:/NODE=REASON gives a node up; repeatable",
+    _add_mapping_options(
+        parser, "an answer, for all or for one group (KEY:/GROUP=VALUE); lose:/NODE=REASON gives a node up"
     )
     parser.add_argument(
         "--with",
@@ -227,8 +222,6 @@ def migrate(parser: argparse.ArgumentParser) -> None:
         metavar="PATH=FILE",
         help="add an array from a .npy file, or from an archive (FILE#/NODE); repeatable",
     )
-    parser.add_argument("--answers", metavar="FILE", help="a TOML file of answers")
-    parser.add_argument("--dry-run", action="store_true", help="show what each node becomes, and write nothing")
     parser.add_argument(
         "--verify",
         action="store_true",
@@ -240,14 +233,6 @@ def migrate(parser: argparse.ArgumentParser) -> None:
         help="from a Zarr folder to a Zarr v3 folder: hard links to the files of chunks, whose values are not read",
     )
     parser.add_argument("--container", metavar="C", help="the container, as for convert (default: by the suffix)")
-    parser.add_argument(
-        "--memory",
-        type=size,
-        default="4G",
-        metavar="SIZE",
-        help="memory for all decoded arrays of the source together (default: 4G)",
-    )
-    _add_trust(parser)
 
 
 def give_back(parser: argparse.ArgumentParser) -> None:
@@ -255,28 +240,11 @@ def give_back(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", metavar="ARCHIVE", help="an archive of the specification")
     parser.add_argument("target", metavar="TARGET", help="where to write the layout; nothing may be there")
     parser.add_argument("--as", required=True, dest="layout", metavar="M", help="a mapping by name, or a file")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="given",
-        metavar="KEY=VALUE",
-        help="what the layout demands and the archive does not have; repeatable",
-    )
-    parser.add_argument("--answers", metavar="FILE", help="a TOML file of answers")
-    parser.add_argument("--dry-run", action="store_true", help="show what each node becomes, and write nothing")
-    _add_trust(parser)
+    _add_mapping_options(parser, "what the layout demands and the archive does not have")
     parser.add_argument(
         "--container",
         metavar="C",
         help="zarr-v2, zarr-v2-zip, hdf5, npz, safetensors or folder (default: by the suffix of TARGET)",
-    )
-    parser.add_argument(
-        "--memory",
-        type=size,
-        default="4G",
-        metavar="SIZE",
-        help="memory for all decoded arrays of the archive together (default: 4G)",
     )
 
 
@@ -297,14 +265,14 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
         "name",
         choices=(
             *("formats", "metadata", "scan", "isolation", "fleet", "remote", "hashes", "start", "reading", "record"),
-            "link",
+            *("link", "migrate"),
         ),
         help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
         "metadata: describing and judging an archive of many arrays; scan: validating values; "
         "isolation: the cost of the worker; fleet: many archives as one job; "
         "remote: requests and seconds on S3; hashes: what the digest adds to "
         "reading; start: the time that commands take to start; reading: parts of arrays by `open`; "
-        "record: a model that is recorded; link: `migrate --link` beside decoding",
+        "record: a model that is recorded; link: `migrate --link` beside decoding; migrate: the memory of a migration",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 
@@ -347,6 +315,23 @@ def export(parser: argparse.ArgumentParser) -> None:
 def rest(parser: argparse.ArgumentParser) -> None:
     """Whatever follows, for a command that reads its own."""
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="the action and its arguments")
+
+
+def _add_mapping_options(parser: argparse.ArgumentParser, answers: str) -> None:
+    """Add the options that `migrate` and `export` share; `answers` says what `--set` gives."""
+    parser.add_argument(
+        "--set", action="append", default=[], dest="given", metavar="KEY=VALUE", help=f"{answers}; repeatable"
+    )
+    parser.add_argument("--answers", metavar="FILE", help="a TOML file of answers")
+    parser.add_argument("--dry-run", action="store_true", help="show what each node becomes, and write nothing")
+    parser.add_argument(
+        "--memory",
+        type=size,
+        default="4G",
+        metavar="SIZE",
+        help="maximum size of an array that cannot be read in parts (default: 4G)",
+    )
+    _add_trust(parser)
 
 
 def _add_trust(parser: argparse.ArgumentParser) -> None:

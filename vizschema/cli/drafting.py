@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from vizschema.errors import UsageError
-from vizschema.migration.drafting.draft import suggested
+from vizschema.migration.drafting.draft import suggest as drafted
 from vizschema.migration.mapping import read
-from vizschema.text import archive_name, count, escape_text
-
-_NOT_A_NAME = re.compile(r"[^a-z0-9]+", re.ASCII)
+from vizschema.text import count, escape_text
 
 
 def suggest(source: str, out: str | None, memory: int, *, isolated: bool) -> int:
@@ -18,9 +15,7 @@ def suggest(source: str, out: str | None, memory: int, *, isolated: bool) -> int
 
     Raises `NotAnArchive` where the source cannot be read, `Refused` where it needs no migration.
     """
-    stem = Path(out).stem if out else Path(archive_name(source)).name.partition(".")[0]
-    name = _NOT_A_NAME.sub("-", stem.lower()).strip("-0123456789")[:64] or "own"
-    text = suggested(source, name, memory, isolated=isolated)
+    text = drafted(source, name=Path(out).stem if out else None, memory=memory, isolated=isolated)
     if not printed_or_written(text, out):
         return 0
     dialect = read(Path(str(out)))

@@ -53,7 +53,8 @@ def _lines(done: Fixed, *, every_place: bool) -> Iterator[str]:
         arrays = f"the values of {count(done.arrays, 'array')} are equal to those before"
         yield f"{archive}: {count(len(done.changes), 'change')} made; {arrays}"
     for name, changes in groupby(done.changes, key=lambda change: change.fix):
-        yield from _changes(name, list(changes), width, every_place=every_place)
+        word = "fixed" if done.target else "would fix"
+        yield from _changes(f"{word} {name}", list(changes), width, every_place=every_place)
     yield from _left(done, width, every_place=every_place)
     before, after = done.before, done.after
     yield ""
@@ -70,9 +71,9 @@ def _lines(done: Fixed, *, every_place: bool) -> Iterator[str]:
         )
 
 
-def _changes(name: str, changes: list[Change], width: int, *, every_place: bool) -> Iterator[str]:
+def _changes(title: str, changes: list[Change], width: int, *, every_place: bool) -> Iterator[str]:
     yield ""
-    yield f"  fixed {name} ({count(len(changes), 'change')})"
+    yield f"  {title} ({count(len(changes), 'change')})"
     shown = changes if every_place else changes[:_SHOWN]
     for change in shown:
         yield wrapped(escape_text(f"{change.path}: {change.words}"), "    ", "      ", width=width)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def explain(rule_id: str, choice: Choice) -> int:
-    """0 after the rule was printed: its clause, why it is there, how to fix a breach."""
+    """0 after the rule was printed: its clause, why it is there, how to fix a breach, and what `fix` does about it."""
+    from vizschema.rules.fixes.table import table
+
     settings = settings_of(choice, Path.cwd())
     spec, rules = _having(rule_id, settings)
     if rule_id not in rules:
@@ -27,7 +29,12 @@ def explain(rule_id: str, choice: Choice) -> int:
         raise UsageError(f"spec {spec.version} has no rule {rule_id!r}{suggestion(rule_id, rules) or listed}")
     rule = rules[rule_id]
     print(f"{rule.id} ({rule.severity}, profile {rule.profile}, spec {spec.version})\n")
-    for text in (rule.title, f"Why: {rule.reason}" if rule.reason else "", f"Fix: {rule.fix}" if rule.fix else ""):
+    fixes = table().of(rule_id)
+    by_command = [f"`vizschema fix` {each.change}, {each.only}." for each in fixes]
+    if not fixes:
+        by_command = [f"`vizschema fix` leaves it: {table().why_left(rule_id)}."]
+    reason, how = f"Why: {rule.reason}" if rule.reason else "", f"Fix: {rule.fix}" if rule.fix else ""
+    for text in (rule.title, reason, how, *by_command):
         if text:
             print(wrapped(text, "  ", width=terminal_width()))
     return 0

@@ -22,15 +22,15 @@ _PACKED = ("npz", "asdf")
 def items_of(path: str, prefix: str, shelf: Shelf) -> Iterator[Item]:
     """The items of the archive at `path`, below `prefix`; values are read as long as `shelf` is open."""
     description: Description = shelf.get(path, open_archive).description
-    parts = description["container"]["format"] not in _PACKED
+    packed = description["container"]["format"] in _PACKED
     for place, node in description["nodes"].items():
         above = prefix + place.rstrip("/")
-        yield _item(above or "/", place, node, lambda: shelf.get(path, open_archive), parts=parts)
+        yield _item(above or "/", place, node, lambda: shelf.get(path, open_archive), packed=packed)
         for name in node.get("stray", ()):
             yield Item(f"{prefix}{place.rstrip('/')}/{name}", "stray", reason="not part of the archive's format")
 
 
-def _item(path: str, place: str, node: Node, archive: Callable[[], Archive], *, parts: bool) -> Item:
+def _item(path: str, place: str, node: Node, archive: Callable[[], Archive], *, packed: bool) -> Item:
     if node["kind"] not in ("array", "group"):
         return Item(path, node["kind"], reason=f"{node['reason']}: {node['detail']}")
     found = Item(path, node["kind"], node["attributes"], node.get("unsupported", {}))
@@ -44,4 +44,6 @@ def _item(path: str, place: str, node: Node, archive: Callable[[], Archive], *, 
 
     axes = None if node["axes"] is None else tuple(node["axes"])
     shape = tuple(node["shape"])
-    return replace(found, dtype=node["dtype"], shape=shape, axes=axes, size=node["bytes"] or 0, parts=parts, read=read)
+    chunks = node["storage"]["chunks"] if node["storage"] else [1] * len(shape)
+    lying = None if packed else tuple(chunks)
+    return replace(found, dtype=node["dtype"], shape=shape, axes=axes, size=node["bytes"] or 0, chunks=lying, read=read)

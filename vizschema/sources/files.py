@@ -65,8 +65,8 @@ def npy(path: Path, place: str, shelf: Shelf) -> Iterable[Item]:
         values = view.whole() if region is None else view[region]
         return np.ascontiguousarray(values).reshape(values.shape)
 
-    name = header.dtype.name
-    return [Item(place or "/", "array", dtype=name, shape=header.shape, size=size, parts=True, read=read)]
+    name, lying = header.dtype.name, (1,) * len(header.shape)
+    return [Item(place or "/", "array", dtype=name, shape=header.shape, size=size, chunks=lying, read=read)]
 
 
 def attributes(path: Path, place: str, _: Shelf) -> Iterable[Item]:

@@ -22,7 +22,7 @@ class Item:
 
     `kind` is `array`, `group`, or for anything else the word of the description, whose `reason` says what it is. `size`
     is in bytes of decoded values; `unsupported` are attributes that are not JSON values, with what each is. `read`
-    gives the values: of a region if `parts`, without the others, else always all.
+    gives the values: of a region alone if there are `chunks`, which is how they lie, else always all.
     """
 
     path: str
@@ -34,7 +34,7 @@ class Item:
     axes: tuple[str | None, ...] | None = None
     size: int = 0
     reason: str = ""
-    parts: bool = False
+    chunks: tuple[int, ...] | None = None
     read: Callable[..., Values] | None = None
 
     def values(self, region: Region | None = None) -> Values:
@@ -42,7 +42,7 @@ class Item:
         if self.read is None:
             raise NotAnArchive("cannot be read", path=self.path, expected="an array", found=self.reason or self.kind)
         try:
-            if region is None or self.parts:
+            if region is None or self.chunks is not None:
                 return self.read(*([] if region is None else [region]))
             return self.read()[region or ...]
         except (ValueError, OverflowError, OSError) as error:

@@ -17,7 +17,7 @@ from vizschema.containers.values import Region, boxes, dtype_of, grid_of, number
 from vizschema.description import ITEM_BYTES
 from vizschema.sources.item import Item, Tree, Values
 
-REGION = 128 << 20
+REGION = 64 << 20
 """Most bytes of a region that is read for a digest, or to see what rows obey."""
 
 KEPT = 64 << 20
@@ -26,11 +26,15 @@ KEPT = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Values of `shape` and `dtype`; `fetch` reads a region, whose slices have a first entry and an end."""
+    """Values of `shape` and `dtype`; `fetch` reads a region, whose slices have a first entry and an end.
+
+    `chunks` are how the values lie: regions of whole chunks are read without decoding any twice.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     fetch: Callable[[Region], Values]
+    chunks: tuple[int, ...] | None = None
 
     @property
     def ndim(self) -> int:
@@ -61,7 +65,8 @@ def turned(view: View, order: Sequence[int]) -> View:
     def fetch(region: Region) -> Values:
         return view[tuple(region[order.index(axis)] for axis in range(len(order)))].transpose(order)
 
-    return View(tuple(view.shape[axis] for axis in order), view.dtype, fetch)
+    chunks = None if view.chunks is None else tuple(view.chunks[axis] for axis in order)
+    return View(tuple(view.shape[axis] for axis in order), view.dtype, fetch, chunks)
 
 
 def without(view: View, axis: int, index: int) -> View:
@@ -70,7 +75,8 @@ def without(view: View, axis: int, index: int) -> View:
     def fetch(region: Region) -> Values:
         return np.squeeze(view[(*region[:axis], slice(index, index + 1), *region[axis:])], axis)
 
-    return View((*view.shape[:axis], *view.shape[axis + 1 :]), view.dtype, fetch)
+    chunks = None if view.chunks is None else (*view.chunks[:axis], *view.chunks[axis + 1 :])
+    return View((*view.shape[:axis], *view.shape[axis + 1 :]), view.dtype, fetch, chunks)
 
 
 def expanded(view: View, axis: int) -> View:
@@ -79,12 +85,13 @@ def expanded(view: View, axis: int) -> View:
     def fetch(region: Region) -> Values:
         return np.expand_dims(view[(*region[:axis], *region[axis + 1 :])], axis)
 
-    return View((*view.shape[:axis], 1, *view.shape[axis:]), view.dtype, fetch)
+    chunks = None if view.chunks is None else (*view.chunks[:axis], 1, *view.chunks[axis:])
+    return View((*view.shape[:axis], 1, *view.shape[axis:]), view.dtype, fetch, chunks)
 
 
 def cast(view: View, dtype: np.dtype[Any]) -> View:
     """A view of the values as another dtype."""
-    return View(view.shape, dtype, lambda region: converted(view[region], dtype))
+    return View(view.shape, dtype, lambda region: converted(view[region], dtype), view.chunks)
 
 
 def converted(values: Values, dtype: np.dtype[Any]) -> Values:
@@ -121,17 +128,30 @@ def _range(view: View, first: int, end: int) -> Values:
 
 
 def parts(values: View | Values, whole: int | None = None, limit: int = REGION) -> Iterator[Values]:
-    """All values, region by region, of at most `limit` bytes where an entry is smaller.
+    """All values, region by region, of at most `limit` bytes where an entry, or a row along `whole`, is smaller.
 
     They come in C order, unless an axis is to be `whole` in each of them.
     """
     view = values if isinstance(values, View) else view_of(values)
-    shape = view.shape
-    order = [axis for axis in range(len(shape)) if axis != whole] + ([] if whole is None else [whole])
-    block = dict(zip(order, grid_of([shape[axis] for axis in order], max(1, view.dtype.itemsize), limit), strict=True))
-    if whole is not None:
+    item = max(1, view.dtype.itemsize)
+    chunks = view.chunks or (1,) * view.ndim
+    block = list(grid_of(view.shape, item, limit)) if whole is None else _rows(view.shape, chunks, item, whole, limit)
+    axis = next((axis for axis, length in enumerate(block) if length > 1), None)
+    if axis is not None and chunks[axis] < block[axis] < view.shape[axis]:
+        block[axis] -= block[axis] % max(1, chunks[axis])
+    return (view[region] for region in regions(view.shape, block))
+
+
+def _rows(shape: Sequence[int], chunks: Sequence[int], item: int, whole: int, limit: int) -> list[int]:
+    """A block with all of an axis, of whole chunks if these fit within the limit."""
+    for lengths in (chunks, [1] * len(shape)):
+        block = [max(1, min(length, size)) for length, size in zip(lengths, shape, strict=True)]
         block[whole] = max(1, shape[whole])
-    return (view[region] for region in regions(shape, [block[axis] for axis in range(len(shape))]))
+        if math.prod(block) * item <= limit:
+            break
+    for axis in reversed(range(len(shape))):
+        block[axis] = max(1, min(shape[axis], block[axis] * max(1, limit // (math.prod(block) * item))))
+    return block
 
 
 def digest(values: View | Values) -> str:
@@ -150,7 +170,7 @@ def digest(values: View | Values) -> str:
 def too_large(tree: Tree, memory: int) -> str | None:
     """Which array needs more than `memory` bytes at a time, in words; None where none does."""
     for item in tree.values():
-        needed = min(item.size, REGION) if item.parts else item.size
+        needed = min(item.size, REGION) if item.chunks is not None else item.size
         if needed > memory:
             return f"{item.path}: {needed} bytes are read at a time, more than the limit of {memory}"
     return None
@@ -167,10 +187,10 @@ class Kept:
         """A view of the values of an array, which are read when the view is; texts and records are read now."""
         if item.dtype not in ITEM_BYTES:
             return view_of(item.values())
-        by_parts = item.parts and item.size > KEPT
-        return View(
-            item.shape, dtype_of(item.dtype), item.values if by_parts else lambda box: self._whole(item)[box or ...]
-        )
+        dtype = dtype_of(item.dtype)
+        if item.chunks is not None and item.size > KEPT:
+            return View(item.shape, dtype, item.values, item.chunks)
+        return View(item.shape, dtype, lambda region: self._whole(item)[region or ...])
 
     def _whole(self, item: Item) -> Values:
         if item.path not in self._held:

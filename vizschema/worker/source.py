@@ -25,7 +25,7 @@ _CODE = re.compile(r"[<>|=]?[SUVmM][0-9]{1,9}(\[[0-9a-zA-Z]{1,20}\])?", re.ASCII
 _FIELDS = {
     **dict.fromkeys(("path", "kind", "dtype", "reason"), str),
     **dict.fromkeys(("attributes", "unsupported"), dict),
-    **{"size": int, "parts": bool},
+    "size": int,
 }
 
 
@@ -56,9 +56,9 @@ def _items(worker: Worker, path: str, memory: int) -> Tree:
         match message:
             case ["item", dict(fields)] if _is_item(fields):
                 place = fields["path"]
-                shape, axes = tuple(fields.pop("shape")), fields.pop("axes")
+                shape, axes, chunks = (_tuple(fields.pop(name)) for name in ("shape", "axes", "chunks"))
                 read = partial(_values, worker, place, shape, memory) if fields["kind"] == "array" else None
-                found[place] = Item(**fields, shape=shape, axes=None if axes is None else tuple(axes), read=read)
+                found[place] = Item(**fields, shape=shape, axes=axes, chunks=chunks, read=read)
             case ["end", None]:
                 return found
             case _:
@@ -68,12 +68,22 @@ def _items(worker: Worker, path: str, memory: int) -> Tree:
 
 def _is_item(fields: Mapping[str, Any]) -> bool:
     """Whether these are the fields of an item, which a worker may have made up."""
-    if fields.keys() != {*_FIELDS, "shape", "axes"} or any(type(fields[name]) is not _FIELDS[name] for name in _FIELDS):
+    if fields.keys() != {*_FIELDS, "shape", "axes", "chunks"} or any(
+        type(fields[name]) is not _FIELDS[name] for name in _FIELDS
+    ):
         return False
-    shape, axes = fields["shape"], fields["axes"]
-    sizes = isinstance(shape, list) and all(type(size) is int and 0 <= size < 1 << 63 for size in shape)
+    shape, axes, chunks = fields["shape"], fields["axes"], fields["chunks"]
+    sizes = _are_sizes(shape) and (chunks is None or (_are_sizes(chunks) and len(chunks) == len(shape)))
     named = axes is None or (isinstance(axes, list) and all(each is None or isinstance(each, str) for each in axes))
     return sizes and named and fields["path"].startswith("/") and fields["size"] >= 0
+
+
+def _are_sizes(sizes: Any) -> bool:
+    return isinstance(sizes, list) and all(type(size) is int and 0 <= size < 1 << 63 for size in sizes)
+
+
+def _tuple(fields: list[Any] | None) -> Any:
+    return None if fields is None else tuple(fields)
 
 
 def _values(worker: Worker, path: str, whole: tuple[int, ...], memory: int, region: Region | None = None) -> Values:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,10 @@ from vizschema.migration.drafting.layout import Said, Sizes, place_of
 from vizschema.migration.drafting.rows import FLOATS, Row, rows_of
 from vizschema.migration.drafting.series import Family, families
 from vizschema.migration.drafting.toml import comment, toml
-from vizschema.migration.migrate import require_fit
+from vizschema.migration.migrate import MEMORY, require_fit
 from vizschema.rules import versions
 from vizschema.sources.item import Item, Tree
-from vizschema.text import count, shorten
+from vizschema.text import archive_name, count, shorten
 from vizschema.worker.source import opened
 
 MAX_FAMILIES = 200
@@ -38,6 +40,7 @@ _PORTABLE = re.compile(r"bool|u?int(4|8|16|32|64)|b?float(16|32|64)|float8_\w+|c
 _RESERVED = re.compile(r"(size|scope)_.*|partial|present|indices|module|complete|stored_dtype", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _EMBEDDING = "embedding"
+_NOT_A_NAME = re.compile(r"[^a-z0-9]+", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -53,16 +56,35 @@ class _Draft:
     taken: dict[str, str] = field(default_factory=dict)
 
 
-def suggested(source: str, name: str, memory: int, *, isolated: bool = False) -> str:
-    """The draft of a mapping for the source at a path, called `name`; `memory` bounds each array that is read.
+def suggest(
+    source: str | os.PathLike[str], *, name: str | None = None, memory: int = MEMORY, isolated: bool = False
+) -> str:
+    """Draft a mapping for a layout that nobody has described, from names, shapes and values.
 
-    With `isolated`, a sandboxed process reads it.
+    Parameters:
+        source: An archive of any container, or a folder of archives and files.
+        name: The name of the mapping (None: made of that of the source).
+        memory: Maximum size of an array that cannot be read in parts, in bytes.
+        isolated: Read the source in a sandboxed process, for untrusted sources.
 
-    Raises `NotAnArchive` where it cannot be read, `Refused` where it needs no migration, or is too large.
+    Returns:
+        The mapping as TOML, for a file that `migrate` takes as its `mapping`. What is unsure is a question in it.
+
+    Raises:
+        NotAnArchive: The source cannot be read.
+        Refused: The source needs no migration, or is too large.
+
+    Examples:
+        >>> np.savez("cache.npz", h_0=np.ones((5, 8)), h_1=np.ones((5, 8)))
+        >>> print(vizschema.suggest("cache.npz").splitlines()[0])
+        # A draft from 2 arrays: read each comment, and change what is wrong.
     """
-    with opened(source, isolated=isolated, memory=memory) as tree:
+    place = os.fspath(source)
+    stem = Path(archive_name(place)).name.partition(".")[0]
+    named = _NOT_A_NAME.sub("-", (name or stem).lower()).strip("-0123456789")[:64] or "own"
+    with opened(place, isolated=isolated, memory=memory) as tree:
         require_fit(tree, memory)
-        return drafted(tree, name, versions.default().version)
+        return drafted(tree, named, versions.default().version)
 
 
 def drafted(tree: Tree, name: str, version: str) -> str:

@@ -34,6 +34,14 @@ class Exported:
         changed: The arrays in the archive that are not what its record says, by path.
         losses: What the layout does not have, and what a migration had lost before: `what` and `why`.
         lines: What happens to each node and attribute, in words.
+
+    Examples:
+        >>> pair = {"act_0_single": np.ones((4, 8)), "act_0_pair": np.ones((4, 4, 8))}
+        >>> np.savez("held.npz", **pair, coords=np.ones((4, 3)))
+        >>> who = {"model_name": "net", "model_version": "1", "atom": "CA"}
+        >>> done = vizschema.migrate("held.npz", "held.zarr", answers=who)
+        >>> vizschema.export("held.zarr", "again.npz", done.mapping).same
+        3
     """
 
     mapping: str
@@ -46,8 +54,8 @@ class Exported:
 
 
 def export(
-    archive: str,
-    target: str,
+    archive: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     mapping: str,
     *,
     answers: Mapping[str, Any] | None = None,
@@ -74,7 +82,17 @@ def export(
         NotAnArchive: The archive cannot be read.
         UsageError: The target exists, an answer is none, or the container cannot hold it.
         SpecError: The mapping is malformed.
+
+    Examples:
+        >>> pair = {"act_0_single": np.ones((4, 8)), "act_0_pair": np.ones((4, 4, 8))}
+        >>> np.savez("net.npz", **pair, coords=np.ones((4, 3)))
+        >>> who = {"model_name": "net", "model_version": "1", "atom": "CA"}
+        >>> done = vizschema.migrate("net.npz", "net.zarr", answers=who)
+        >>> given_back = vizschema.export("net.zarr", "exported.npz", done.mapping)
+        >>> given_back.container, given_back.arrays, given_back.losses
+        ('npz', 3, ())
     """
+    archive = os.fspath(archive)
     if os.path.lexists(target):
         raise UsageError("exists already; choose another name, or remove it yourself", path=target)
     require_free(Path(target), overwrite=False)

@@ -59,7 +59,7 @@ class _Draft:
 def suggest(
     source: str | os.PathLike[str], *, name: str | None = None, memory: int = MEMORY, isolated: bool = False
 ) -> str:
-    """Draft a mapping for a layout that nobody has described, from names, shapes and values.
+    """Draft a mapping for a layout that has none, from names, shapes and values.
 
     Parameters:
         source: An archive of any container, or a folder of archives and files.

@@ -34,6 +34,7 @@ JOINED_FROM = "joined_from"
 """The attribute of `/metadata` that lists the digests of the parts."""
 
 _METADATA = "/metadata"
+_LARGEST = "recomputed_error"
 _SHOWN = 5
 
 
@@ -93,8 +94,9 @@ def join(
 ) -> Report:
     """Join archives along an axis: arrays that have it are put together in the order given, all else must be equal.
 
-    `created_at` is the earliest, `device` of `/metadata` the list of all that differ, `size_<axis>` the sum; the
-    digests of the parts are kept in `/metadata` as `joined_from`. The result is written and judged as by `write`.
+    `created_at` is the earliest, `recomputed_error` the largest, `device` of `/metadata` the list of all that differ,
+    `size_<axis>` the sum; the digests of the parts are kept in `/metadata` as `joined_from`. The result is written and
+    judged as by `write`.
 
     Parameters:
         parts: The archives, two or more, in order.
@@ -184,6 +186,8 @@ def _merged(path: str, parts: Sequence[_Part], axis: str = "") -> dict[str, Any]
             merged[key] = sum(found)
         elif path == _METADATA and key == "device" and any(each != found[0] for each in found):
             merged[key] = list(dict.fromkeys(map(str, found)))
+        elif key == _LARGEST and all(isinstance(each, float | int) for each in found):
+            merged[key] = max(found)
         else:
             merged[key] = found[0]
             _require_equal(path, f"attribute {key}", parts, found)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 import vizschema
+from vizschema.conformance.recorded import own
 from vizschema.conformance.recorded.hand import ByHand, differing, largest_difference
 from vizschema.conformance.recorded.models import ARCHITECTURES, CNNS, built, inputs
 
@@ -58,6 +59,19 @@ def generated(name: str, kernel: str, dtype: Any, samples: int, folder: Path) ->
     return faults(target, None) + ([] if worst <= BOUNDS[dtype] else [f"differs from one call by {worst:g}"])
 
 
+def of_its_own(name: str, folder: Path) -> list[str]:
+    """Record a model that no table knows, and return what is wrong with it, its axes too."""
+    kind, model, target = own.OWN[name], own.built(name), folder / "own.zarr"
+    with ByHand(model) as hand, vizschema.record(model, target, overwrite=True) as run:
+        model(*kind.inputs())
+    wrong = [] if run.profile == kind.profile else [f"recorded by {run.profile}"]
+    with vizschema.open(target) as archive:
+        for node, axes in kind.axes.items():
+            found = archive[node].axes if node in archive.paths() else None  # type: ignore[union-attr]
+            wrong += [] if found == tuple(axes.split()) else [f"{node} has the axes {found}"]
+    return wrong + [each for each in faults(target, hand) if not each.startswith("/attention/")]
+
+
 def runs(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """What is recorded, in words, and what is wrong with it."""
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
@@ -77,6 +91,9 @@ def runs(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
                 with ByHand(model) as hand, vizschema.record(model, target, overwrite=True):
                     model(torch.rand(3, 1, 16, 16))
                 yield name, faults(target, hand)
+        for name in own.OWN:
+            if not names or "own" in names:
+                yield name, of_its_own(name, Path(folder))
 
 
 def main(names: Sequence[str]) -> int:

@@ -24,8 +24,9 @@ import torch
 import transformers
 
 import vizschema
-from vizschema.conformance.recorded import models
-from vizschema.conformance.recorded.__main__ import faults, generated, one
+from vizschema.conformance.fixtures import training, vit
+from vizschema.conformance.recorded import models, own, ranks
+from vizschema.conformance.recorded.__main__ import faults, generated, of_its_own, one
 from vizschema.conformance.recorded.hand import ByHand
 from vizschema.recording.record import MEMORY
 from vizschema.recording.weights import recomputed
@@ -71,6 +72,21 @@ def test_two_lines_record_the_bits_that_hooks_by_hand_see(
     tmp_path: Path, name: str, kernel: str, dtype: Any, samples: int
 ) -> None:
     assert one(name, kernel, dtype, samples, tmp_path) == []
+
+
+def test_the_output_of_block_i_is_hidden_state_i_plus_1(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, images = vit.build().eval(), torch.rand(2, 1, 28, 28)
+    training.write(tmp_path / "vit.npz", model, images, np.array([3, 9], "uint8"), "vit", {"license": "Apache-2.0"})
+    again = model(images, output_hidden_states=True, output_attentions=True)
+    arrays, _ = vit.read(tmp_path / "vit.npz")
+    assert set(arrays) == set(vit.read()[0])
+    assert len(again.hidden_states) == vit.BLOCKS + 1
+    names = ["embedding", *(f"layer_{block:02}" for block in range(vit.BLOCKS))]
+    for name, state in zip(names, again.hidden_states, strict=True):
+        assert np.array_equal(arrays[f"/activations/{name}"].data, state.half().numpy())
+    for block, weights in enumerate(again.attentions):
+        assert np.array_equal(arrays[f"/attention/self/layer_{block:02}"].data, weights.half().numpy())
 
 
 @pytest.mark.parametrize("name", models.CNNS)
@@ -257,13 +273,36 @@ def test_the_axes_of_a_model_without_a_table_follow_from_its_shapes(tmp_path: Pa
         model(IDS)
     assert (run.table, run.profile) == ("drafted", "lm")
     assert faults(tmp_path / "run.zarr", hand) == []
-    config = transformers.XLNetConfig(d_model=32, n_layer=2, n_head=4, d_inner=48, vocab_size=101)
+
+
+@pytest.mark.parametrize("name", own.OWN)
+def test_the_first_call_says_the_axes_of_a_model_of_ones_own(tmp_path: Path, name: str) -> None:
+    assert of_its_own(name, tmp_path) == []
+
+
+def test_what_the_first_call_does_not_say_is_refused_and_leaves_the_model_as_it_was(tmp_path: Path) -> None:
+    model = own.Rows()
+    before = {name: dict(vars(module)) for name, module in model.named_modules()}
     with (
-        pytest.raises(vizschema.UsageError, match=r"layer\.0 returns token sample hidden, not sample token"),
-        vizschema.record(transformers.XLNetLMHeadModel(config).eval(), tmp_path / "other.zarr"),
+        pytest.raises(vizschema.UsageError, match=r"dimension 0 of x \[3, 5, 4\]; dimension 1 of x .*table=\["),
+        vizschema.record(model, tmp_path / "run.zarr"),
     ):
+        model(torch.rand(3, 5, 4))
+    assert not (tmp_path / "run.zarr").exists()
+    assert {name: dict(vars(module)) for name, module in model.named_modules()} == before
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    with pytest.raises(vizschema.UsageError, match="not called"), vizschema.record(model, tmp_path / "run.zarr"):
         pass
-    assert not (tmp_path / "other.zarr").exists()
+
+
+def test_archives_of_several_ranks_are_joined(tmp_path: Path) -> None:
+    target, ids = ranks.joined(tmp_path), own.OWN[ranks.NAME].inputs()[0][: ranks.COUNT]
+    found = values(target)
+    assert np.array_equal(found["/inputs/token"], ids.numpy())
+    assert np.allclose(found["/outputs/logits"], own.built(ranks.NAME)(ids).numpy(), atol=1e-6)
+    assert vizschema.validate(target).conforms
+    with vizschema.open(target) as archive:
+        assert archive["/activations/layer_00"].attributes["module"] == "blocks.0"
 
 
 def test_blocks_that_are_called_again_are_numbered_by_recycle(tmp_path: Path) -> None:

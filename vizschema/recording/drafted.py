@@ -7,35 +7,35 @@ follows an input or is the only one of the configuration; what stays unsure is r
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.func import functional_call
 
-from vizschema.errors import UsageError
-from vizschema.recording.weights import MASK, SELF, Shapes
+from vizschema.recording.dryrun import DryRun
+from vizschema.recording.probed import first_run, refused
+from vizschema.recording.weights import MASK, SELF
 
 SIZES = ({"sample": 7, "token": 13}, {"sample": 11, "token": 13}, {"sample": 7, "token": 17})
 """Primes that no model has as a width: the first run, and one for each axis that moves."""
 
 _CONFIGURED = {"hidden": "hidden_size", "vocabulary": "vocab_size", "class": "num_labels"}
-_SHOWN = 12
 
 Seen = Mapping[str, tuple[int, ...]]
 """Shapes of the first run and the others, by place."""
 
 
+def is_drafted(modules: Mapping[str, Any]) -> bool:
+    """Return whether a model is one of transformers whose only input is an array of tokens, with one list of blocks."""
+    model = modules[""]
+    is_text = getattr(model, "main_input_name", None) == "input_ids" and hasattr(model, "config")
+    return is_text and not getattr(model.config, "is_encoder_decoder", False) and bool(_blocks(modules))
+
+
 def draft(model: Any, modules: Mapping[str, Any], name: str) -> tuple[list[dict[str, Any]], str]:
     """Return rows for a model, and the profile; raise `UsageError`, with what to write, where an axis is unsure."""
-    if getattr(model, "main_input_name", None) != "input_ids" or getattr(model.config, "is_encoder_decoder", False):
-        raise _refused(name, "its inputs are not one array of tokens", _listed(modules))
     blocks = _blocks(modules)
-    if not blocks:
-        raise _refused(name, "it has no list of blocks of one class", _listed(modules))
-    runs = [_run(model, modules, name, sizes) for sizes in SIZES]
+    runs = [_run(modules, name, sizes) for sizes in SIZES]
     pattern = re.sub(r"[0-9]+$", "([0-9]+)", re.escape(blocks[0]).replace(r"\.", "[.]"))
     axes = _Axes(name, model.config, runs)
     rows = [
@@ -96,7 +96,7 @@ class _Axes:
                 fitting = ["hidden"] if place != ".logits" else [each for each in fitting if each != "hidden"]
             if len(fitting) != 1:
                 found = " or ".join(fitting) or f"nothing of size {size}"
-                raise _refused(self._name, f"{place}: dimension {number} of {list(first)} is {found}", [])
+                raise refused(self._name, f"{place}: dimension {number} of {list(first)} is {found}", [])
             names.append(fitting[0])
         return tuple(names)
 
@@ -105,7 +105,7 @@ class _Axes:
         found = self.of(place)
         if found != axes:
             what = "nothing" if found is None else " ".join(found)
-            raise _refused(self._name, f"{place} returns {what}, not {' '.join(axes)}", [])
+            raise refused(self._name, f"{place} returns {what}, not {' '.join(axes)}", [])
 
 
 def _weights(runs: Sequence[Seen], blocks: Sequence[str], pattern: str) -> list[dict[str, Any]]:
@@ -129,68 +129,26 @@ def _is_weights(runs: Sequence[Seen], place: str) -> bool:
     return all(len(shape) == 4 for shape in found) and [(a, c, d) for a, _, c, d in found] == wanted
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
-def _run(model: Any, modules: Mapping[str, Any], name: str, sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    """The shapes of what modules return, by their names, and of the weights in them, on the device meta."""
-    seen: dict[str, tuple[int, ...]] = {}
-    state = {name: value.to("meta") for name, value in (*model.named_parameters(), *model.named_buffers())}
-    ids = torch.zeros(sizes["sample"], sizes["token"], dtype=torch.long, device="meta")
-    with _watched(modules, seen):
-        try:
-            output = functional_call(model, state, (), {"input_ids": ids}, tie_weights=True)
-        except (RuntimeError, NotImplementedError, ValueError, TypeError, IndexError) as error:
-            # A model that looks at its values, which the device meta does not have, fails in any of these ways.
-            why = f"its shapes cannot be run without values ({type(error).__name__})"
-            raise _refused(name, why, _listed(modules)) from error
-    logits = getattr(output, "logits", None)
-    if isinstance(logits, torch.Tensor):
-        seen[".logits"] = tuple(logits.shape)
+def _run(modules: Mapping[str, Any], name: str, sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """The shapes of what modules return first, by their names, and of the weights in them."""
+    ids = torch.zeros(sizes["sample"], sizes["token"], dtype=torch.long)
+    found = first_run(DryRun(modules, (), {"input_ids": ids}), name, modules)
+    again = [block for block in _blocks(modules) if found.called.get(block) != 1]
+    if again:
+        raise refused(name, f"{again[0]} is called {found.called.get(again[0], 0)} times", [])
+    seen = {}
+    for module, returned in found.returned.items():
+        shapes = list(returned.values())
+        if next(iter(returned), None) in ("", "[0]"):
+            seen[module] = shapes[0]
+        square = [each for each in shapes[1:] if len(each) == 4 and each[2] == each[3]]
+        if square:
+            seen[f"{module}.weights"] = square[-1]
+    for module, kernels in found.kernels.items():
+        seen[f"{module}.weights"] = kernels[-1]
+    if logits := found.returned[""].get(".logits"):
+        seen[".logits"] = logits
     return seen
-
-
-@contextmanager
-def _watched(modules: Mapping[str, Any], seen: dict[str, tuple[int, ...]]) -> Iterator[None]:
-    stack: list[str] = []
-
-    def before(name: str) -> Any:
-        return lambda *_: stack.append(name)
-
-    def after(name: str) -> Any:
-        def hook(_module: Any, _args: Any, output: Any) -> None:
-            stack.pop()
-            values = [output] if isinstance(output, torch.Tensor) else list(output) if isinstance(output, tuple) else []
-            tensors = [each for each in values if isinstance(each, torch.Tensor)]
-            if tensors and values[0] is tensors[0]:
-                seen[name] = tuple(tensors[0].shape)
-            square = [each for each in tensors[1:] if each.ndim == 4 and each.shape[2] == each.shape[3]]
-            if square:
-                seen[f"{name}.weights"] = tuple(square[-1].shape)
-
-        return hook
-
-    def kernel(shape: tuple[int, ...]) -> None:
-        if stack:
-            seen[f"{stack[-1]}.weights"] = shape
-
-    with ExitStack() as hooks:
-        for module in modules.values():
-            hooks.enter_context(_without_hooks(module))
-        for name, module in modules.items():
-            hooks.callback(module.register_forward_pre_hook(before(name)).remove)
-            hooks.callback(module.register_forward_hook(after(name)).remove)
-        hooks.enter_context(Shapes(kernel))
-        yield
-
-
-@contextmanager
-def _without_hooks(module: Any) -> Iterator[None]:
-    """While it is entered, a module has no hooks: those of the caller expect values."""
-    kept = [module._forward_pre_hooks, module._forward_hooks]
-    module._forward_pre_hooks, module._forward_hooks = OrderedDict(), OrderedDict()
-    try:
-        yield
-    finally:
-        module._forward_pre_hooks, module._forward_hooks = kept
 
 
 def _blocks(modules: Mapping[str, Any]) -> list[str]:
@@ -205,23 +163,3 @@ def _blocks(modules: Mapping[str, Any]) -> list[str]:
     if not lists or (len(lists) > 1 and len(lists[0]) == len(lists[1])):
         return []
     return lists[0]
-
-
-def _listed(modules: Mapping[str, Any]) -> list[str]:
-    return [f"{name} ({type(module).__name__})" for name, module in modules.items() if name.count(".") < 2 and name]
-
-
-def _refused(name: str, why: str, known: Sequence[str]) -> UsageError:
-    """The refusal of a model, with a row to begin with."""
-    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-    has = f"; its modules are {', '.join(known[:_SHOWN])}{more}" if known else ""
-    row = (
-        '{"module": "layers[.]([0-9]+)", "value": "out", "node": "/activations/layer_{0}", '
-        '"axes": "sample token hidden"}'
-    )
-    return UsageError(
-        path=name,
-        expected="a table for this class, or axes that its shapes say",
-        found=f"none: {why}{has}",
-        fix=f"pass a list of rows, one per array, with the names of all axes: table=[{row}, …]",
-    )

@@ -15,7 +15,7 @@ from vizschema.errors import UsageError
 from vizschema.recording import generation, places
 from vizschema.recording.run import Run
 from vizschema.recording.taps import Tap
-from vizschema.recording.weights import OWN_CACHE, Watch, Weights, dropped, has_dropout, hidden
+from vizschema.recording.weights import OWN_CACHE, Softmaxes, Watch, Weights, dropped, has_dropout, hidden
 
 _CACHES = ("past_key_values", "cache", "cache_params")
 """Arguments by which models are given what they computed of earlier tokens."""
@@ -40,6 +40,7 @@ class Hooks:
         self._modules = {name: modules[name] for name in {"", *self._taps}}
         self._stack = ExitStack()
         self._watches: dict[str, list[Any]] = {}
+        self._modes: dict[str, list[Any]] = {}
         self._entered = _Entered()
 
     def __enter__(self) -> Hooks:
@@ -53,12 +54,16 @@ class Hooks:
             )
         # What is compiled calls no hook of an inner module, without a word.
         self._stack.enter_context(torch.compiler.set_stance("force_eager"))
-        if callable(getattr(self._model, "generate", None)):
+        if callable(getattr(self._model, "generate", None)) and hasattr(self._model, "generation_config"):
             self._stack.enter_context(self._generating())
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Begin the call of the model that is in progress, which was not hooked when it began."""
+        self._before("", self._model, self._taps.get("", []))(self._model, args, kwargs)
 
     @contextmanager
     def _generating(self) -> Iterator[None]:
@@ -93,6 +98,7 @@ class Hooks:
         order = tuple(inspect.signature(module.forward).parameters)
         inputs = [tap for tap in taps if tap.kind == "in"]
         weights = [tap for tap in taps if tap.kind == "weights"]
+        soft = [tap for tap in taps if tap.kind == "softmax"]
 
         def hook(_module: Any, args: Any, kwargs: Any) -> None:
             self._entered.counts[name] = self._entered.counts.get(name, 0) + 1
@@ -108,6 +114,11 @@ class Hooks:
                 watch = Watch(weights[0].node, seen.append)
                 watch.__enter__()
                 self._watches.setdefault(name, []).append((watch, seen))
+            for tap in soft:
+                more = {"source": "captured", **_read(tap, module)}
+                mode = Softmaxes(len(tap.axes), functools.partial(self._run.put, tap, more=more))
+                mode.__enter__()
+                self._modes.setdefault(name, []).append(mode)
 
         return hook
 
@@ -121,6 +132,8 @@ class Hooks:
             self._entered.counts[name] -= 1
             failed = output is None
             try:
+                for mode in reversed(self._modes.pop(name, [])):
+                    mode.__exit__(None, None, None)
                 seen = self._leave(name)
                 if not failed:
                     for tap in weights:

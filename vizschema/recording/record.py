@@ -75,67 +75,84 @@ def record(
     """
     if find_spec("torch") is None:
         raise UsageError(path="record", expected="torch", found="none", fix="install vizschema[torch]")
+    from vizschema.recording.first import DRAFTED, at_first_call, drafted
     from vizschema.recording.hooks import Hooks
     from vizschema.recording.metadata import metadata, rank
     from vizschema.recording.run import Run, Settings
 
     if append not in _APPEND:
         raise UsageError(path="append", expected=f"one of {_APPEND}", found=repr(append))
-    modules, library = _named_modules(model)
+    modules, library = named_modules(model)
     name = type(modules[""]).__name__
     kinds = {each: type(module).__name__ for each, module in modules.items()}
-    chosen, fit = tables.chosen(table, name, library, set(kinds.values())) or _drafted(modules, name)
-    plan = taps.plan(chosen, kinds, [select] if isinstance(select, str) else select)
+    patterns = [select] if isinstance(select, str) else select
     number = rank()
     target = Path(path) if number is None else _of_rank(Path(path), number)
-    used = profile or fit.profile
-    absent = [f"{place}: {why}" for place, why in fit.not_captured.items()]
-    absent += [f"/{group}: not selected" for group in plan.not_selected]
-    known = metadata(modules[""], library, digest=digest, is_compiled=modules[""] is not model)
-    described = {**known, "recorder": chosen.label}
-    given = given_attributes(described, absent, attributes or {})
     casts = {"": cast} if isinstance(cast, str) else dict(cast or {})
-    with ExitStack() as stack:
-        trace = stack.enter_context(
-            create(
-                target,
-                profile=used,
-                container=container,
-                spec=spec or (fit.spec if profile is None else None),
-                overwrite=overwrite,
-                resume=resume,
-                attributes=given,
+    known = metadata(modules[""], library, digest=digest, is_compiled=modules[""] is not model)
+    with ExitStack() as archive, ExitStack() as hooks:
+        run = Run(target, Settings(append, casts, memory, resume))
+
+        def start(chosen: tables.Table, fit: tables.Fit) -> Hooks:
+            plan = taps.plan(chosen, kinds, patterns)
+            used = profile or fit.profile
+            absent = [f"{place}: {why}" for place, why in fit.not_captured.items()]
+            absent += [f"/{group}: not selected" for group in plan.not_selected]
+            trace = archive.enter_context(
+                create(
+                    target,
+                    profile=used,
+                    container=container,
+                    spec=spec or (fit.spec if profile is None else None),
+                    overwrite=overwrite,
+                    resume=resume,
+                    attributes=given_attributes({**known, "recorder": chosen.label}, absent, attributes or {}),
+                )
             )
-        )
-        run = Run(target, trace, plan, Settings(append, casts, memory, resume), table=chosen.name, profile=used)
+            run.start(trace, plan, table=chosen.name, profile=used)
+            return hooks.enter_context(Hooks(run, modules[""], plan.taps, modules))
+
         try:
-            with Hooks(run, modules[""], plan.taps, modules):
-                yield run
+            found = tables.chosen(table, name, library, set(kinds.values())) or drafted(modules, name)
+            if found is None or (table is None and found[0].library is None and found[0].name != DRAFTED):
+                hooks.enter_context(at_first_call(modules, name, found, start))
+            else:
+                start(*found)
+            yield run
         except BaseException as error:
+            hooks.close()
             run.stop(_failure(error, modules))
             raise
+        hooks.close()
         run.finish()
 
 
-def _named_modules(model: Any) -> tuple[dict[str, Any], str]:
-    """All modules by their names in the model, without wrappers, and the package of the model's class."""
+def named_modules(model: Any) -> tuple[dict[str, Any], str]:
+    """Return all modules by their names in the model, without wrappers, and the package of the model's class.
+
+    Wrappers are those of `torch.compile`, of checkpoints, of FSDP and, in front of the whole model, of DDP.
+    """
     import torch
 
     if not isinstance(model, torch.nn.Module):
         raise UsageError(path="model", expected="a torch.nn.Module", found=type(model).__name__)
     modules: dict[str, Any] = {}
-    for name, module in model.named_modules():
+    outer = model
+    while (inner := _inside(outer)) is not None:
+        outer = inner
+    for name, module in outer.named_modules():
         modules[_WRAPPERS.sub("", name).strip(".")] = module  # what is wrapped comes after its wrapper
     return modules, type(modules[""]).__module__.partition(".")[0]
 
 
-def _drafted(modules: Mapping[str, Any], name: str) -> tuple[tables.Table, tables.Fit]:
-    """A table made for a model that none is for."""
-    from vizschema.recording.drafted import draft
+def _inside(model: Any) -> Any:
+    """What a wrapper of a whole model has inside; None where a model is none."""
+    import torch
 
-    rows, profile = draft(modules[""], modules, name)
-    own = tables.own_table(rows, profile, "drafted")
-    return own, own.fits[0]
+    parallel = torch.nn.parallel
+    if isinstance(model, parallel.DistributedDataParallel | parallel.DataParallel):
+        return model.module
+    return getattr(model, "_orig_mod", None)
 
 
 def _of_rank(path: Path, number: int) -> Path:

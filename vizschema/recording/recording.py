@@ -10,8 +10,9 @@ class Recording:
 
     Attributes:
         path: Where the archive is written; with several ranks, that of this one.
-        table: The name of the table that says which module becomes which array.
-        profile: The profile that the archive is judged by.
+        table: The name of the table that says which module becomes which array; empty until the first call of a model
+            whose table is drafted.
+        profile: The profile that the archive is judged by; empty as long as `table` is.
         passes: How many calls of the model were recorded so far.
         nodes: The paths of the arrays that were recorded so far, sorted.
 
@@ -28,7 +29,7 @@ class Recording:
     passes: int
     nodes: list[str]
 
-    def __init__(self, path: str | os.PathLike[str], table: str, profile: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], table: str = "", profile: str = "") -> None:
         self.path = os.fspath(path)
         self.table = table
         self.profile = profile

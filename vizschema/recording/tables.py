@@ -171,10 +171,19 @@ def chosen(asked: Any, name: str, library: str, kinds: Collection[str] = ()) -> 
     return exact[0] if exact else None
 
 
-def own_table(rows: Sequence[Mapping[str, Any]], profile: str = "trace", name: str = "own") -> Table:
-    """Return a table of these rows, for any model; raise `SpecError` for a row that is malformed."""
+def own_table(
+    rows: Sequence[Mapping[str, Any]],
+    profile: str = "trace",
+    name: str = "own",
+    absent: Mapping[str, str] | None = None,
+) -> Table:
+    """Return a table of these rows, for any model; raise `SpecError` for a row that is malformed.
+
+    `absent` has what is not captured: the path of a node, and why.
+    """
     document = {"recorder": LANGUAGE, "name": name, "version": "1", "title": "rows of the caller"}
-    return table_of({**document, "models": [{"class": ".*", "profile": profile}], "rows": list(rows)}, "table")
+    fit = {"class": ".*", "profile": profile, "not_captured": dict(absent or {})}
+    return table_of({**document, "models": [fit], "rows": list(rows)}, "table")
 
 
 def _named(asked: str) -> Table:

@@ -39,9 +39,18 @@ SELF = {
     "node": "/attention/self/layer_{0}",
     "axes": "sample head token:query token:key",
     "attributes": {"normalization": "softmax", "mask": "/inputs/mask"},
+    "read": {
+        "sliding_window": [".sliding_window", ".config.sliding_window if .config.layer_types[{0}] = sliding_attention"],
+        "kv_heads": ".config.num_key_value_heads",
+    },
 }
 """The row of the weights in a block, without its module."""
 
+ROLES = "attention"
+"""The group of weights."""
+
+_SOFTMAX = (F.softmax, torch.softmax, torch.Tensor.softmax)
+_QUESTIONS = (torch.Tensor.__bool__, torch.Tensor.__contains__, torch.Tensor.item, torch.equal, torch.allclose)
 _MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
 
 
@@ -100,20 +109,69 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]  # torch is not there wher
         return output, weights
 
 
-class Shapes(TorchFunctionMode):  # type: ignore[misc]  # torch is not there where types are checked
-    """While it is entered, calls `keep` with the shape of the weights of each call of a kernel."""
+class Kernels(TorchFunctionMode):  # type: ignore[misc]  # torch is not there where types are checked
+    """While it is entered, calls `keep` with the shape of the weights of each kernel, and of each softmax.
 
-    def __init__(self, keep: Callable[[tuple[int, ...]], None]) -> None:
+    A softmax counts if it is along the last dimension of three or more; `is_kernel` says which of the two it was.
+    Where a model without values asks whether something is true, the answer is `truth`.
+    """
+
+    def __init__(self, keep: Callable[..., None], *, truth: bool) -> None:
         super().__init__()
         self._keep = keep
+        self._truth = truth
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call `func`."""
         kwargs = kwargs or {}
+        if func in _QUESTIONS and (func is not torch.Tensor.item or args[0].dtype == torch.bool):
+            return self._truth
         if func is F.scaled_dot_product_attention:
             query, key = [*args, *(kwargs[name] for name in ("query", "key") if name in kwargs)][:2]
-            self._keep((*query.shape[:-1], key.shape[-2]))
-        return func(*args, **kwargs)
+            shape = (*query.shape[:-1], key.shape[-2])
+            _require_alike(shape, query, key, [*args[3:4], kwargs.get("attn_mask")])
+            self._keep(shape, is_kernel=True)
+        elif func is F.multi_head_attention_forward:
+            given = _MULTI_HEAD.bind(*args, **kwargs).arguments
+            query, key = given["query"], given["key"]
+            if query.ndim == 3:
+                shape = (query.shape[1], given["num_heads"], query.shape[0], key.shape[0])
+                self._keep(shape, is_kernel=True)
+        output = func(*args, **kwargs)
+        if _is_softmax(func, args, kwargs, output) and output.ndim > 2:
+            self._keep(tuple(output.shape), is_kernel=False)
+        return output
+
+
+def _require_alike(shape: tuple[int, ...], query: Any, key: Any, masks: list[Any]) -> None:
+    """Check what a kernel does not check where there are no values; raises `RuntimeError`."""
+    torch.broadcast_shapes(query.shape[:-3], key.shape[:-3])
+    for mask in masks:
+        if mask is not None and torch.broadcast_shapes(mask.shape, shape) != torch.Size(shape):
+            raise RuntimeError(f"a mask of the shape {tuple(mask.shape)} for weights of the shape {shape}")
+
+
+class Softmaxes(TorchFunctionMode):  # type: ignore[misc]  # torch is not there where types are checked
+    """While it is entered, calls `keep` with the result of each softmax along the last of so many dimensions."""
+
+    def __init__(self, rank: int, keep: Callable[[Any], None]) -> None:
+        super().__init__()
+        self._rank = rank
+        self._keep = keep
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call `func`."""
+        output = func(*args, **(kwargs or {}))
+        if _is_softmax(func, args, kwargs or {}, output) and output.ndim == self._rank:
+            self._keep(output)
+        return output
+
+
+def _is_softmax(func: Any, args: Any, kwargs: Any, output: Any) -> bool:
+    if func not in _SOFTMAX:
+        return False
+    along = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    return isinstance(along, int) and along in (-1, output.ndim - 1)
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]

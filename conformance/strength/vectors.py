@@ -118,6 +118,29 @@ VECTORS = (
     ),
     Vector(
         "failures",
+        "`anyOf` within a rule with another assertion: starts that are no integers",
+        ["error text-starts /nodes/~1outputs~1bytes/references/starts /outputs/bytes"],
+        [
+            edits.add("/outputs/bytes", _array("byte", starts="/outputs/start")),
+            edits.add("/outputs/start", _array("edge")),
+        ],
+    ),
+    Vector(
+        "failures",
+        "`maximum`: starts that do not fit, and of which it is not known",
+        ["error text-starts /nodes/~1outputs~1bytes/facts/starts_differ /outputs/bytes"],
+        [
+            edits.add("/outputs/bytes", edits.array("byte", "uint8", starts="/outputs/start")),
+            edits.add("/outputs/more", edits.array("byte", "uint8", starts="/outputs/start")),
+            edits.add("/outputs/start", edits.array("edge", "int64")),
+        ],
+        [
+            _set("nodes", "/outputs/bytes", "facts", value={"starts_differ": 2}),
+            _set("nodes", "/outputs/more", "facts", value={"starts_differ": None}),
+        ],
+    ),
+    Vector(
+        "failures",
         "`if` with `then`, and `prefixItems`: at the entry",
         ["error activation-axes /nodes/~1activations~1conv1/axes/0 /activations/conv1"],
         [edits.axes("/activations/conv1", "conv1_channel sample conv1_height conv1_width")],

@@ -56,6 +56,12 @@ def _classifier(profile: str) -> Iterator[Break]:
         yield broken("classifier-nodes", profile, f"{_slug(path)}-absent-{profile}", f"There is no {path}.", without(path), *_alone(path))
     yield broken("labels-recommended", profile, f"absent-{profile}", "There are no labels.", without(LABELS))
     yield broken("classifier-nodes", profile, f"inputs-absent-{profile}", "There is no /inputs.", without("/inputs"), also=("labels-recommended",))
+    for path in ("/outputs/logits", "/outputs/predictions", "/outputs"):
+        declared = attribute("/", "not_captured", [f"{path}: a model without a head"])
+        yield broken("declared-absence", profile, f"{_slug(path)}-{profile}", f"{path} is missing, and declared.", without(path), *_alone(path), declared)
+        yield broken("not-captured-absent", profile, f"{_slug(path)}-{profile}", f"{path} is declared, and there.", declared)
+    yield broken("classifier-nodes", profile, f"another-declared-{profile}", "The logits are missing, and the predictions are declared too.", without("/outputs"), attribute("/", "not_captured", ["/outputs/predictions: none"]), also=("declared-absence",))
+    yield broken("classifier-nodes", profile, f"images-declared-{profile}", "Images are needed, also where they are declared.", without("/inputs/images"), *_alone("/inputs/images"), attribute("/", "not_captured", ["/inputs/images: too large"]), also=("declared-absence",))
     yield valid("classifier-nodes", profile, f"more-in-extra-{profile}", "What the profile has no name for lies below /extra.", add("/extra/patches", array("sample")))
     for path in (IMAGES, LABELS, LOGITS, PREDICTIONS):
         holder = (without(path), *_alone(path), add(path, group()), add(f"{path}/x", array("sample", "int64", PLAIN)))
@@ -203,6 +209,13 @@ def _vit() -> Iterator[Break]:
         yield broken("group-node", "vit", path.strip("/").replace("/", "-"), f"An array instead of {path}.", without(path), add(path, array("token:query token:key", normalization="none", source="unknown")))
     yield valid("hidden-state-axes", "vit", "square", "As many hidden units as tokens: names tell them apart.", sized("hidden", 5))
     yield valid("self-attention-axes", "vit", "square", "As many heads and samples as tokens: names tell them apart.", sized("head", 5), sized("sample", 5), attribute("/metadata", "size_sample", 5))
+    for path, of in (("/activations/embedding", ("/activations/embedding",)), ("/activations", ("/activations",)), ("/attention", ("/attention",)), ("/attention/self", ("/attention",))):
+        declared = attribute("/", "not_captured", [f"{path}: fused kernels return none"])
+        yield broken("declared-absence", "vit", f"{path.strip('/').replace('/', '-')}-vit", f"{path} is missing, and declared.", without(*of), declared)
+        yield broken("not-captured-absent", "vit", f"{path.strip('/').replace('/', '-')}-vit", f"{path} is declared, and there.", declared)
+    yield broken("embedding-present", "vit", "attention-declared", "The embedding is missing, and another node is declared.", without("/activations/embedding", "/attention"), attribute("/", "not_captured", ["/attention: lost"]), also=("declared-absence",))
+    yield broken("vit-layers-present", "vit", "activations-declared", "Attention is missing, and hidden states are declared.", without("/attention", "/activations"), attribute("/", "not_captured", ["/activations: lost"]), also=("declared-absence",))
+    yield broken("vit-layers-present", "vit", "attention-declared", "Hidden states are missing, and attention is declared.", *(without(LAYER, "/activations/layer_01"), no_attribute("/activations", "num_layers")), without("/attention"), attribute("/", "not_captured", ["/attention: lost"]), also=("declared-absence",))
     yield broken("embedding-present", "vit", "absent", "There is no embedding.", without("/activations/embedding"))
     yield valid("embedding-present", "vit", "one-token", "An embedding of one token.", sized("token", 1), filled("/activations/embedding", pattern="normal", seed=8))
     both = (without(LAYER, "/activations/layer_01"), no_attribute("/activations", "num_layers"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from vizschema.conformance.corpus.breaks.edits import (
     Break,
@@ -25,9 +27,25 @@ from vizschema.conformance.corpus.cases import base
 # fmt: off
 
 SPEC = "1.1.0"
-ABOVE = {"/inputs/token": 11, "/inputs/vocabulary/id": 11, "/router/choice/layer_00": 4, "/outputs/token": 11, "/sae/one/layer_00/index": 20, "/attention_topk/self/layer_00/index": 6}
+ABOVE = {
+    "/inputs/token": 11,
+    "/inputs/vocabulary/id": 11,
+    "/router/choice/layer_00": 4,
+    "/outputs/token": 11,
+    "/sae/one/layer_00/index": 20,
+    "/attention_topk/self/layer_00/index": 6,
+    "/attention_topk/cross/layer_00/index": 4,
+    "/attention_topk/encoder/layer_00/index": 4,
+    "/lens_topk/layer_00/index": 11,
+}
 """The first number that an index may not be."""
-PADDED = ("/sae/one/layer_00/index", "/attention_topk/self/layer_00/index")
+PADDED = tuple(path for path in ABOVE if path.endswith("/index") or "/choice/" in path)
+RAGGED = "lm_ragged"
+"""The base of prompts one behind another."""
+NEGATIVE = ("/inputs/position", "/inputs/vocabulary/start", "/router/weight/layer_00", "/inputs/source_token")
+NEGATIVE_RAGGED = ("/inputs/start", "/inputs/source_start", "/outputs/start")
+SHARES = ("/attention_topk/self/layer_00/weight", "/attention_topk/cross/layer_00/weight", "/attention_topk/encoder/layer_00/weight", "/attention_sink/layer_00")
+"""Weights, which are at most 1.01."""
 
 TEXT = (
     add("/inputs/text/bytes", {**array("text_byte", "uint8", {"pattern": "ramp", "start": 65}, starts="/inputs/text/start"), "shape": [9]}),
@@ -53,6 +71,7 @@ def breaks() -> Iterator[Break]:
     yield from _versions()
     yield from _nodes()
     yield from _axes()
+    yield from _ragged()
     for each in _values():
         yield Break(each.rule, each.profile, each.slug, each.why, each.edits, each.kind, True, each.also, each.base)
 
@@ -72,11 +91,16 @@ def _nodes() -> Iterator[Break]:
     yield broken("lm-nodes", "lm", "no-layers", "There are no hidden states.", without("/activations"))
     yield broken("declared-absence", "lm", "layers-lm", "There are no hidden states, and that is declared.", without("/activations"), attribute("/", "not_captured", ["/activations: logits alone"]))
     yield broken("lm-nodes", "lm", "no-outputs", "There are neither logits nor tokens.", without("/outputs"), attribute("/metadata", "size_vocabulary", 11))
-    for path in ("/outputs/logits", "/outputs/token"):
-        yield valid("lm-nodes", "lm", f"without-{_slug(path)}", "One of the outputs is enough.", without(path), attribute("/metadata", "size_vocabulary", 11))
+    for path in ("/outputs/logits", "/outputs/token", "/outputs/heads"):
+        others = [each for each in ("/outputs/logits", "/outputs/token", "/outputs/heads") if each != path]
+        yield valid("lm-nodes", "lm", f"without-{_slug(path)}", "One of the outputs is not there.", without(path), attribute("/metadata", "size_vocabulary", 11))
+        yield valid("lm-nodes", "lm", f"only-{_slug(path)}", "One of the outputs is enough.", without(*others), attribute("/metadata", "size_vocabulary", 11))
+        yield broken("lm-nodes", "lm", f"instead-of-{_slug(path)}", "The outputs lie below /extra.", without("/outputs"), add("/extra", group()), add(f"/extra/{path.rpartition('/')[2]}", array("sample token")), attribute("/metadata", "size_vocabulary", 11))
     yield broken("lm-nodes", "lm", "half-vocabulary", "A vocabulary without its starts.", without("/inputs/vocabulary/start"))
-    yield broken("lm-nodes", "lm", "half-top-k", "Top-k attention without its weights.", without("/attention_topk/self/layer_00/weight"), also=("scope-shared",))
-    for path in ("/inputs/mask", "/residual", "/heads", "/sae", "/router", "/state", "/cache", "/attention", "/inputs/vocabulary"):
+    for kind in ("self", "cross", "encoder"):
+        yield broken("lm-nodes", "lm", "half-top-k" if kind == "self" else f"half-top-k-{kind}", "Top-k attention without its weights.", without(f"/attention_topk/{kind}/layer_00/weight"), also=("scope-shared",) if kind == "self" else ())
+    yield broken("lm-nodes", "lm", "half-lens", "The largest logits of a lens without their values.", without("/lens_topk/layer_00/value"))
+    for path in ("/inputs/mask", "/residual", "/heads", "/sae", "/router", "/state", "/cache", "/attention", "/inputs/vocabulary", "/encoder", "/inputs/source_token", "/inputs/features", "/lens_topk", "/gradients"):
         yield valid("lm-nodes", "lm", f"optional-{_slug(path)}", f"{path} is optional.", without(path))
     for path in ("/inputs/tokens", "/residual/post/layer_00", "/heads/output/layer_00", "/cache/keys/layer_00", "/probe"):
         yield broken("lm-known-nodes", "lm", _slug(path), f"The profile has no name for {path}.", *(() if path.count("/") < 3 or path.startswith(("/inputs", "/probe")) else (add(path.rpartition("/")[0], group(num_layers=1)),)), add(path, array("sample")))
@@ -95,10 +119,31 @@ def _axes() -> Iterator[Break]:
             yield broken("lm-axes", "lm", f"turned-{_slug(path)}", f"{path} has its first two axes in another order.", put(path, "axes", [node["axes"][1], node["axes"][0], *node["axes"][2:]]))
     yield broken("lm-dtypes", "lm", "mask", "A mask of integers.", add("/inputs/mask", array("sample token", "uint8", {"pattern": "listed", "values": [1, 0, 1]})))
     yield broken("lm-dtypes", "lm", "bytes", "Bytes with a sign.", add("/inputs/vocabulary/bytes", array("byte", "int8", {"pattern": "ramp", "start": 65})))
-    for path, axis, also in (("/sae/one/layer_00", "feature", ("scope-attribute", "scope-shared")), ("/sae/one", "token", ()), ("/attention_topk", "rank", ("scope-attribute",))):
+    for path, axis, also in (("/sae/one/layer_00", "feature", ("scope-attribute", "scope-shared")), ("/sae/one", "token", ()), ("/attention_topk", "rank", ())):
         sizes = {"token": 6, "feature": 20}
         size = (attribute(path, f"size_{axis}", sizes[axis]),) if axis in sizes else ()
         yield broken("lm-scopes", "lm", f"{_slug(path)}-{axis}", f"A scope of {axis} on {path}.", attribute(path, f"scope_{axis}", "other"), *size, also=also)
+
+
+def _ragged() -> Iterator[Break]:
+    """Prompts one behind another, without the axis sample."""
+    nodes = base(SPEC, RAGGED)["nodes"]
+    paths = [path for path, node in nodes.items() if node["kind"] == "array" and len(node["axes"]) > 1]
+    found = [valid("lm-axes", "lm", "ragged", "Two prompts one behind the other, with their attention.", attribute("/metadata", "task", "language modelling"))]
+    found += [broken("lm-axes", "lm", f"ragged-{_slug(path)}", f"{path} of prompts one behind another has its first two axes in another order.", put(path, "axes", [nodes[path]["axes"][1], nodes[path]["axes"][0], *nodes[path]["axes"][2:]]), *_resized(path, nodes[path])) for path in paths]
+    found.append(broken("axis-one-size", "lm", "ragged-prompt", "A prompt is shorter than its scope says.", put("/attention/prompt_01/self/layer_00", "shape", [2, 4, 4])))
+    found.append(broken("series-gap", "lm", "ragged-prompt", "The attention of a prompt is not there.", without("/attention/prompt_01"), attribute("/attention", "num_prompts", 3), also=()))
+    found.append(broken("lm-known-nodes", "lm", "ragged-activations", "Hidden states of each prompt lie one behind another.", add("/activations/prompt_00", group(num_layers=1, scope_token="prompt_00")), add("/activations/prompt_00/layer_00", {**array("token hidden"), "shape": [4, 16]})))
+    yield from (replace(each, base=RAGGED) for each in found)
+    found = [broken("text-starts", "lm", "ragged", "The starts of prompts end before the tokens do.", filled("/inputs/start", pattern="listed", values=[0, 4, 8]))]
+    found += [broken("lm-values", "lm", f"negative-{_slug(path)}", f"{path} is negative.", fact(path, minimum=-1)) for path in NEGATIVE_RAGGED]
+    yield from (replace(each, base=RAGGED, values=True) for each in found)
+
+
+def _resized(path: str, node: Mapping[str, Any]) -> tuple[Edit, ...]:
+    """The shape of an array that has one of its own, with its first two axes in the other order."""
+    shape = node.get("shape")
+    return (put(path, "shape", [shape[1], shape[0], *shape[2:]]),) if shape else ()
 
 
 def _values() -> Iterator[Break]:
@@ -115,6 +160,8 @@ def _values() -> Iterator[Break]:
         yield broken("lm-values", "lm", f"past-sae-entry-{name}", f"{path} is past the end of its axis.", *ENTRIES, filled(path, pattern="listed", values=[0, size]))
         yield valid("lm-values", "lm", f"last-sae-entry-{name}", f"{path} is the last of its axis.", *ENTRIES, filled(path, pattern="listed", values=[0, size - 1]))
         yield broken("lm-facts-measured", "lm", f"sae-entry-{name}", f"beyond_axis of {path} was not measured.", *ENTRIES, unmeasured(path, "facts", "beyond_axis"))
-    for path in ("/inputs/position", "/inputs/vocabulary/start", "/router/weight/layer_00"):
+    for path in NEGATIVE:
         yield broken("lm-values", "lm", f"negative-{_slug(path)}", f"{path} is negative.", fact(path, minimum=-1))
-    yield broken("lm-values", "lm", "weight-above", "A weight of top-k attention is above 1.", fact("/attention_topk/self/layer_00/weight", maximum=1.02))
+    for path in SHARES:
+        yield broken("lm-values", "lm", "weight-above" if "/self/" in path else f"above-{_slug(path)}", f"{path} is above 1.", fact(path, maximum=1.02))
+        yield broken("lm-values", "lm", f"below-{_slug(path)}", f"{path} is negative.", fact(path, minimum=-0.5))

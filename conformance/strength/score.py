@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import re
+import signal
+import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import Any
 
 from vizschema.conformance.corpus.ablation import engine_of, named
@@ -95,13 +100,38 @@ def score(spec: Spec, cases: Sequence[Case], processes: int = 2, only: str = "")
     """The score of `cases` against the mutants of `spec` whose names have `only` in them, in so many processes."""
     from vizschema.conformance.strength.proofs import proved
 
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawn, _load, (spec.version, cases, processes, only)) as pool:
+    with workers(processes, _load, spec.version, cases, processes, only) as pool:
         names = {name for part in pool.map(_killed, range(processes)) for name in part}
     every = _named(spec, only)
     alive = [mutant for mutant in every if mutant.name not in names]
     listed = {name: reason for name, reason in equivalents(spec).items() if only in name}
     return tally(every, names, {**proved(spec, alive), **listed})
+
+
+@contextmanager
+def workers(processes: int, begin: Callable[..., None], *given: Any) -> Iterator[ProcessPoolExecutor]:
+    """So many processes, each of which calls `begin(*given)` first; they end with the block, however that ends.
+
+    They also end where this process is killed: each watches a pipe whose other end nobody else has.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    watched, held = spawn.Pipe(duplex=False)
+    with ProcessPoolExecutor(processes, spawn, _begin, (watched, begin, given)) as pool, watched, held:
+        yield pool
+
+
+def _begin(watched: Connection, begin: Callable[..., None], given: tuple[Any, ...]) -> None:
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # of the terminal, for all of its processes: the first one ends the others
+    threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
+    begin(*given)
+
+
+def _end_with(watched: Connection) -> None:
+    """End this process once the other end of the pipe is closed."""
+    watched.poll(None)
+    os._exit(0)
 
 
 def _named(spec: Spec, only: str) -> list[Mutant]:

@@ -88,10 +88,11 @@ def _missing(nodes: Sequence[Node], held: Mapping[str, Any], path: str) -> dict[
     for length in range(2, len(steps) + 1):
         place, inner = "/".join(steps[:length]), steps[length] if length < len(steps) else ""
         if place not in held:
-            stem = inner.removesuffix("_00")
-            edits[place] = add(place, group(**({f"num_{stem}s": 1} if stem != inner else {})))
             rows = [node for node in nodes if place.endswith("_00") or node.row.need == "together"]
-            edits |= {row: edit for node in rows for row, edit in _row(node, place).items()}
+            held_there = {row: edit for node in rows for row, edit in _row(node, place).items()}
+            names = (inner, *(row.rpartition("/")[2] for row in held_there))
+            counts = {f"num_{name.removesuffix('_00')}s": 1 for name in names if name.endswith("_00")}
+            edits |= {place: add(place, group(**counts)), **held_there}
     return edits
 
 

@@ -1,15 +1,22 @@
-"""Slips in a table: every row, column, name and number of it dropped or misspelt in turn. Texts are left aside."""
+"""Slips in a table: every row, column, name and number of it dropped or misspelt in turn. Texts are left aside.
+
+`python -P -m vizschema.conformance.strength.slips [PROFILE [EVERY]]` makes all of one profile or of all, or every so
+many-th one, and prints those that nothing notices; it exits with 1 if there are any. The tests make a sample.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
 import shutil
+import sys
+import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vizschema.conformance.corpus.cases import Case, described
+from vizschema.conformance.corpus.cases import Case, corpus, described
 from vizschema.conformance.strength.equivalence import Found, findings
 from vizschema.description import Description
 from vizschema.errors import SpecError, UsageError
@@ -120,7 +127,8 @@ class Witnesses:
         """`folder` is an empty one, for a copy of the version."""
         self._profile = versions.load(version).profile(profile)
         self._top, self._copy = folder, folder / version
-        shutil.copytree(versions.root() / version, self._copy)
+        for each in versions.versions():  # one may build on another
+            shutil.copytree(versions.root() / each, folder / each)
         self._cases = [case for case in cases if case.profile == profile and case.has_document]
         self._expected = [(case, *self._found(case, self._profile)) for case in self._cases]
 
@@ -179,3 +187,41 @@ def _rules(schema: Any) -> Iterator[Document]:
         yield schema
     for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
         yield from _rules(value)
+
+
+TABLES = (
+    ("1.0.0", "mnist", "classifier"),
+    ("1.0.0", "mnist", None),
+    ("1.0.0", "vit", None),
+    ("1.0.0", "openfold", None),
+    ("1.1.0", "lm", None),
+)
+"""Every table: its version, a profile that it is of, and the part that it is, if it is one."""
+
+
+def unnoticed(version: str, profile: str, part: str | None, folder: Path, every: int = 1) -> tuple[int, list[str]]:
+    """How many slips of a table were made, every so many-th one, and the names of those that nothing notices.
+
+    `folder` is an empty one, for a copy of the versions.
+    """
+    witnesses = Witnesses(version, profile, corpus(version), folder)
+    home = profile if part is None else f"parts/{part}"
+    table = tomllib.loads((versions.root() / version / home / "table.toml").read_text("utf-8"))
+    made = list(slips(table))[::every]
+    return len(made), [slip.name for slip in made if witnesses.notice(slip, part) is None]
+
+
+def main(only: str = "", every: str = "1") -> int:
+    """Print the slips that nothing notices, by table."""
+    found = 0
+    for version, profile, part in TABLES:
+        if only in ("", part or profile):
+            with tempfile.TemporaryDirectory() as folder:
+                made, missed = unnoticed(version, profile, part, Path(folder), int(every))
+            found += len(missed)
+            print(f"{part or profile} {version}: {made} slips, {len(missed)} of them unnoticed", *missed, sep="\n  ")
+    return int(found > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -75,13 +75,20 @@ def one(group: str) -> Groups:
 def gpt2() -> Trace:
     """A decoder with its cache, its residual stream and its heads."""
     arrays = {
+        "/cache/latent/layer_00": Array(normal(1, 6, 3), ["sample", "token", "latent_channel"]),
         "/activations/embedding": Array(normal(1, 6, 8), HIDDEN, {"module": "transformer.wte"}),
         "/residual/mid/layer_00": Array(normal(1, 6, 8), HIDDEN, {"module": "blocks.0.hook_resid_mid"}),
         "/attention/self/layer_00": Array(softmax(1, 2, 6, 6, dtype="float16"), WEIGHTS, SOFTMAX),
         "/cache/key/layer_00": Array(normal(1, 1, 6, 4), ["sample", "kv_head", "token", "head_channel"]),
         "/heads/z/layer_00": Array(normal(1, 6, 2, 4), ["sample", "token", "head", "head_channel"]),
     }
-    groups = {**one("/residual/mid"), **one("/attention/self"), **one("/cache/key"), **one("/heads/z")}
+    groups = {
+        **one("/residual/mid"),
+        **one("/attention/self"),
+        **one("/cache/key"),
+        **one("/cache/latent"),
+        **one("/heads/z"),
+    }
     swapped = Array(
         np.asarray(arrays["/attention/self/layer_00"].data), ["sample", "head", "token:key", "token:query"], SOFTMAX
     )
@@ -120,36 +127,76 @@ def ragged() -> Trace:
     return Trace("trace", arrays, "axis-one-size", wrong, groups)
 
 
+def packed() -> Trace:
+    """Prompts of 4 and 5 tokens one behind another, each with its attention."""
+    arrays = {
+        "/inputs/token": Array(tokens(9), ["token"], {"starts": "/inputs/start"}),
+        "/inputs/start": Array(np.array([0, 4, 9]), ["sample_edge"]),
+        "/activations/layer_00": Array(normal(9, 8), HIDDEN[1:]),
+        "/heads/key/layer_00": Array(normal(9, 1, 4), ["token", "kv_head", "head_channel"]),
+        "/outputs/logits": Array(normal(9, 11), ["token", "vocabulary"]),
+    }
+    groups: Groups = {**one("/activations"), **one("/heads/key"), "/attention": {"num_prompts": 2}}
+    for prompt, length in enumerate((4, 5)):
+        at = f"/attention/prompt_{prompt:02}"
+        arrays[f"{at}/self/layer_00"] = Array(softmax(2, length, length), WEIGHTS[1:], SOFTMAX)
+        groups |= {at: {"scope_token": f"prompt_{prompt}"}, **one(f"{at}/self")}
+    short = {"/inputs/start": Array(np.array([0, 4, 8]), ["sample_edge"])}
+    return lm(arrays, "text-starts", short, groups)
+
+
 def t5() -> Trace:
-    """Cross attention: queries of one text, keys of another."""
+    """An encoder beside the decoder, and attention from one to the other, as a whole and its largest weights."""
     axes = ["sample", "head", "token:query", "source_token:key"]
-    weights = softmax(1, 2, 6, 4)
-    arrays = {"/attention/cross/layer_00": Array(weights, axes, SOFTMAX)}
+    weights = softmax(1, 2, 6, 8)
+    index = np.argsort(-weights, -1)[..., :2].astype("int32")
+    index[0, 0, 0, 0] = 7  # a source token that there is, and a token that there is not
+    arrays = {
+        "/inputs/source_token": Array(tokens(1, 8), ["sample", "source_token"]),
+        "/inputs/features/mel": Array(normal(1, 5, 16), ["sample", "mel", "frame"]),
+        "/encoder/layer_00": Array(normal(1, 8, 8), ["sample", "source_token", "hidden"]),
+        "/attention/encoder/layer_00": Array(
+            softmax(1, 2, 8, 8), ["sample", "head", "source_token:query", "source_token:key"], SOFTMAX
+        ),
+        "/attention/cross/layer_00": Array(weights, axes, SOFTMAX),
+        "/attention_topk/cross/layer_00/index": Array(index, [*axes[:3], "rank"]),
+        "/attention_topk/cross/layer_00/weight": Array(softmax(1, 2, 6, 2), [*axes[:3], "rank"]),
+        "/outputs/heads/language": Array(normal(1, 3), ["sample", "language"]),
+    }
+    groups = [one(f"/{each}") for each in ("encoder", "attention/encoder", "attention/cross", "attention_topk/cross")]
     broken = {"/attention/cross/layer_00": Array(weights, ["sample", "head", "token:query", "source_token"], SOFTMAX)}
-    return lm(arrays, "attention-roles", broken, one("/attention/cross"))
+    return lm(arrays, "attention-roles", broken, {path: marks for each in groups for path, marks in each.items()})
 
 
 def mixtral() -> Trace:
     """A mixture of experts: logits of the router, and what it chose."""
     logits, axes = normal(1, 6, 4), ["sample", "token", "rank"]
     choice = np.argsort(-logits, -1)[..., :2].astype("int64")
+    choice[0, 0, 1] = -1  # the second expert was full
     arrays = {
+        "/router/output/layer_00": Array(normal(1, 6, 2, 8), [*axes, "hidden"]),
+        "/sublayers/shared_expert/layer_00": Array(normal(1, 6, 8), HIDDEN),
         "/router/logits/layer_00": Array(logits, ["sample", "token", "expert"]),
         "/router/choice/layer_00": Array(choice, axes),
         "/router/weight/layer_00": Array(softmax(1, 6, 2), axes),
     }
-    groups = {**one("/router/logits"), **one("/router/choice"), **one("/router/weight")}
+    groups = {f"/router/{each}": {"num_layers": 1} for each in ("logits", "choice", "weight", "output")}
+    groups |= one("/sublayers/shared_expert")
     return lm(arrays, "lm-values", {"/router/choice/layer_00": Array(choice + 3, axes)}, groups)
 
 
 def mamba() -> Trace:
-    """A state space model: states, and no attention."""
+    """State space models and linear attention: states, and no attention."""
     arrays = {
         "/state/ssm/layer_00": Array(normal(1, 6, 3), ["sample", "inner", "state"]),
+        "/state/ssm/layer_01": Array(normal(1, 2, 4, 3), ["sample", "head", "head_channel", "state"]),
+        "/state/linear/layer_00": Array(normal(1, 2, 4, 5), ["sample", "head", "key_channel", "value_channel"]),
+        "/state/shift/mlp/layer_00": Array(normal(1, 8), ["sample", "hidden"]),
         "/state/conv/layer_00": Array(normal(1, 6, 4), ["sample", "inner", "kernel"]),
     }
     broken = {"/state/conv/layer_00": Array(normal(1, 4, 6), ["sample", "kernel", "inner"])}
-    return lm(arrays, "lm-axes", broken, {**one("/state/ssm"), **one("/state/conv")})
+    groups = {**one("/state/conv"), **one("/state/linear"), **one("/state/shift/mlp"), "/state/ssm": {"num_layers": 2}}
+    return lm(arrays, "lm-axes", broken, groups)
 
 
 def sinks() -> Trace:
@@ -276,7 +323,22 @@ def dead_layer() -> Trace:
 TRACES: Mapping[str, Callable[[], Trace]] = {
     each.__name__: each
     for each in (
-        *(gpt2, generation, ragged, t5, mixtral, mamba, sinks, masks, scores, first_step, features, top_k, vocabulary),
+        *(
+            gpt2,
+            generation,
+            ragged,
+            packed,
+            t5,
+            mixtral,
+            mamba,
+            sinks,
+            masks,
+            scores,
+            first_step,
+            features,
+            top_k,
+            vocabulary,
+        ),
         *(hybrid, low_precision, dead_layer),
     )
 }

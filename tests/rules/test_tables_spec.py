@@ -45,7 +45,7 @@ class TestSlips:
 
     @pytest.mark.parametrize(
         ("table", "every"),
-        zip(TABLES_OF_PROFILES, (2, 2, 2, 17, 61), strict=True),
+        list(zip(TABLES_OF_PROFILES, (2, 2, 2, 17, 61), strict=True)),
         ids=lambda value: value[2] or value[1] if isinstance(value, tuple) else None,
     )
     def test_every_slip_is_noticed(self, table: tuple[str, str, str | None], every: int, tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def _entries(layer: str, count: int) -> tuple[Edit, ...]:
 
 
 ENTRIES = (add("/sae/two", group(num_layers=1)), attribute("/metadata", "size_feature", 20), *_entries("/sae/two/layer_00", 7))
+STATES = (attribute("/state/ssm", "num_layers", 2), add("/state/ssm/layer_01", array("sample head head_channel state")))
 ENTRIES_OF_NEXT = (add("/sae/two", group(num_layers=2)), *_entries("/sae/two/layer_01", 4))
 
 
@@ -123,6 +124,27 @@ def _axes() -> Iterator[Break]:
         sizes = {"token": 6, "feature": 20}
         size = (attribute(path, f"size_{axis}", sizes[axis]),) if axis in sizes else ()
         yield broken("lm-scopes", "lm", f"{_slug(path)}-{axis}", f"A scope of {axis} on {path}.", attribute(path, f"scope_{axis}", "other"), *size, also=also)
+    yield from _scopes()
+    yield valid("lm-axes", "lm", "states-of-heads", "States of heads, as Mamba 2 has them.", *STATES)
+    yield broken("lm-axes", "lm", "turned-states-of-heads", "States of heads, with their channels before the heads.", *STATES, put("/state/ssm/layer_01", "axes", ["sample", "head_channel", "head", "state"]))
+    for dtype in ("bool", "int32"):
+        yield valid("lm-dtypes", "lm", f"features-of-{dtype}", f"Inputs of another kind, as {dtype}.", add("/inputs/features/track", array("sample token", dtype, {"pattern": "listed", "values": [0, 1, 1]})))
+    yield broken("lm-dtypes", "lm", "features-complex", "Inputs of another kind, as complex numbers.", add("/inputs/features/track", array("sample token", "complex64")))
+    yield broken("lm-dtypes", "lm", "source-mask", "A mask of source tokens, as integers.", add("/inputs/source_mask", array("sample source_token", "uint8", {"pattern": "listed", "values": [1, 0, 1]})))
+
+
+def _scopes() -> Iterator[Break]:
+    """A scope of another axis than those of the table, on each array; and those that the table has."""
+    nodes = base(SPEC, "lm")["nodes"]
+    for path, node in nodes.items():
+        if path.startswith(("/attention_topk/", "/lens_topk/", "/sae/")) and node["kind"] == "array":
+            axis = "source_token" if "source_token:query" in node["axes"] else "token"
+            yield broken("lm-scopes", "lm", f"{_slug(path)}-{axis.replace('_', '-')}", f"A scope of {axis} on {path}.", attribute(path, f"scope_{axis}", "other"), attribute(path, f"size_{axis}", 4 if axis == "source_token" else 6))
+    for path in ("/attention_topk/cross/layer_00", "/attention_topk/encoder/layer_00", "/lens_topk"):
+        yield valid("lm-scopes", "lm", f"{_slug(path)}-own-rank", f"A scope of rank on {path}.", attribute(path, "scope_rank", "other"))
+    for name in ("index", "value", "sample", "token"):
+        path = f"/sae/two/layer_00/{name}"
+        yield broken("lm-scopes", "lm", f"{_slug(path)}-entry", f"A scope of entry on {path} alone.", *ENTRIES, attribute(path, "scope_entry", "other"), attribute(path, "size_entry", 7))
 
 
 def _ragged() -> Iterator[Break]:
@@ -137,6 +159,8 @@ def _ragged() -> Iterator[Break]:
     yield from (replace(each, base=RAGGED) for each in found)
     found = [broken("text-starts", "lm", "ragged", "The starts of prompts end before the tokens do.", filled("/inputs/start", pattern="listed", values=[0, 4, 8]))]
     found += [broken("lm-values", "lm", f"negative-{_slug(path)}", f"{path} is negative.", fact(path, minimum=-1)) for path in NEGATIVE_RAGGED]
+    found.append(broken("lm-values", "lm", "above-attention-sink-prompt", "A share of a sink is above 1.", fact("/attention_sink/prompt_00/layer_00", maximum=1.02)))
+    found.append(broken("lm-values", "lm", "below-attention-sink-prompt", "A share of a sink is negative.", fact("/attention_sink/prompt_01/layer_00", minimum=-0.5)))
     yield from (replace(each, base=RAGGED, values=True) for each in found)
 
 
@@ -160,6 +184,7 @@ def _values() -> Iterator[Break]:
         yield broken("lm-values", "lm", f"past-sae-entry-{name}", f"{path} is past the end of its axis.", *ENTRIES, filled(path, pattern="listed", values=[0, size]))
         yield valid("lm-values", "lm", f"last-sae-entry-{name}", f"{path} is the last of its axis.", *ENTRIES, filled(path, pattern="listed", values=[0, size - 1]))
         yield broken("lm-facts-measured", "lm", f"sae-entry-{name}", f"beyond_axis of {path} was not measured.", *ENTRIES, unmeasured(path, "facts", "beyond_axis"))
+    yield broken("lm-values", "lm", "negative-inputs-text-start", "/inputs/text/start is negative.", *TEXT, fact("/inputs/text/start", minimum=-1))
     for path in NEGATIVE:
         yield broken("lm-values", "lm", f"negative-{_slug(path)}", f"{path} is negative.", fact(path, minimum=-1))
     for path in SHARES:

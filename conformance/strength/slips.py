@@ -130,7 +130,7 @@ class Witnesses:
         for each in versions.versions():  # one may build on another
             shutil.copytree(versions.root() / each, folder / each)
         self._cases = [case for case in cases if case.profile == profile and case.has_document]
-        self._expected = [(case, *self._found(case, self._profile)) for case in self._cases]
+        self._expected: dict[str, tuple[Description, Found]] = {}
 
     def notice(self, slip: Slip, part: str | None = None) -> str | None:
         """What building says of a slip (of `part`, if named), or the rule or case that shows it; None for nothing."""
@@ -145,7 +145,10 @@ class Witnesses:
             return "the views are others"
         changed = _rules_changed(self._profile, profile)
         measured = profile.facts != self._profile.facts
-        for case, description, found in sorted(self._expected, key=lambda each: each[0].rule not in changed):
+        for case in sorted(self._cases, key=lambda each: each.rule not in changed):
+            if case.name not in self._expected:
+                self._expected[case.name] = self._found(case, self._profile)
+            description, found = self._expected[case.name]
             if self._again(case, description, profile, measured=measured) != found:
                 return f"case {case.name}"
         return None

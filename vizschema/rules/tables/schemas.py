@@ -221,6 +221,7 @@ def _coordinates(arrays: Sequence[Steps], groups: Sequence[Steps], axes: Sequenc
     taken = [*arrays, *groups]
     found: dict[tuple[str, ...], list[Steps]] = {}
     for group in ((), *groups):
-        names = tuple(axis for axis in axes if not any(overlap((*group, axis), each) for each in taken))
+        beside = {each[-1] for each in taken if overlap(group, each[:-1])}
+        names = tuple(axis for axis in axes if not any(overlap((axis,), (name,)) for name in beside))
         found.setdefault(names, []).append(group)
     return [(places, names) for names, places in found.items() if names]

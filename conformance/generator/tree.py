@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -196,16 +197,29 @@ def trees(draw: st.DrawFn, profile: Profile, needs: Sequence[Need], least: int, 
 def _lengthen(draw: st.DrawFn, tree: Tree) -> None:
     """Give one family many members, and gaps to the families of one group, as far as the archive stays small."""
     families = sorted(tree.counts)
-    long: bool = draw(st.booleans(), label="a long series") if families else False
+    long: bool = draw(st.integers(0, 4), label="a long series") > 0 if families else False
     if long:
-        family = draw(st.sampled_from(families), label="which")
-        count = draw(st.sampled_from(COUNTS), label=f"members of {family}")
-        have, tree.counts[family] = tree.counts[family], count
-        if sum(len(tree.paths(template)) for template in tree.kinds) > MOST:
-            tree.counts[family] = have
+        fitting = [(family, count) for family in families for count in COUNTS if _fits(tree, family, count)]
+        if fitting:
+            family, count = draw(st.sampled_from(fitting), label="which, and how many members")
+            tree.counts[family] = count
     groups: list[str] = sorted({parent_of(family) for family in families if tree.counts[family] > 1} - {"/"})
     if groups and draw(st.integers(0, 2), label="gaps") == 1:
         tree.partial.add(draw(st.sampled_from(groups), label="group with gaps"))
+
+
+def _fits(tree: Tree, family: str, count: int) -> bool:
+    """Whether the archive stays small where a family has so many members."""
+    counts = {**tree.counts, family: count}
+    total: int = sum(math.prod(counts.get(each, 1) for each in _families_above(template)) for template in tree.kinds)
+    return total <= MOST
+
+
+def _families_above(template: str) -> Iterator[str]:
+    """The families that a template belongs to, itself and those above it."""
+    for above in itertools.accumulate(template.split("/")[1:], lambda parent, step: f"{parent}/{step}", initial=""):
+        if above.endswith("_#"):
+            yield above
 
 
 def _plant(profile: Profile, tree: Tree, path: str, schema: Schema) -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -22,10 +21,10 @@ from vizschema import validate, write
 from vizschema.conformance.corpus.cases import FOLDER
 from vizschema.conformance.corpus.raw import CONTAINERS, SUFFIXES
 from vizschema.conformance.generator import Archive, Broken, archives, broken_archives
-from vizschema.conformance.generator.__main__ import check, main
+from vizschema.conformance.generator.__main__ import breadth, check, main
 from vizschema.conformance.generator.applied import pairs
 from vizschema.conformance.generator.breaking import BREAKS, can_be_broken, changes
-from vizschema.conformance.generator.broad import AIMS, MOST, features
+from vizschema.conformance.generator.broad import MOST
 from vizschema.conformance.generator.changes import Base, Change
 from vizschema.conformance.generator.constraints import holds
 from vizschema.conformance.generator.languages import Language
@@ -68,19 +67,10 @@ def test_what_is_drawn_conforms(profile: str) -> None:
 
 
 def test_what_is_drawn_is_as_broad_as_it_aims_to_be() -> None:
-    seen: list[Archive] = []
-
-    @bounded(200)
-    @given(archives("trace"))
-    def drawn(archive: Archive) -> None:
-        seen.append(archive)
-
-    drawn()
-    counts = Counter(feature for archive in seen for feature in features(archive.document))
-    assert {name: counts[name] / len(seen) for name, least in AIMS.items() if counts[name] < least * len(seen)} == {}
-    sizes = sorted(len(archive.document["nodes"]) for archive in seen)
-    assert sizes[len(sizes) // 2] >= 12
-    assert sizes[-1] <= MOST + 30
+    found = breadth("trace", VERSION, bounded(150))
+    assert found.missed == [], "\n".join(found.lines())
+    assert found.nodes[len(found.nodes) // 2] >= 12
+    assert 100 <= found.nodes[-1] <= MOST + 30
 
 
 def test_the_example_of_the_docs_runs_in_the_repository_of_a_third_party(tmp_path: Path) -> None:

@@ -35,6 +35,9 @@ VALUES = 4_000_000
 DEPTH = 300
 """Levels of lists and objects in a reply."""
 
+LAST = 4096
+"""The bytes of what an implementation writes to its standard error that are kept."""
+
 UNREAD = 16
 """Lines that are kept until they are asked for: an implementation replies once to a request."""
 
@@ -80,7 +83,7 @@ class Process:
 
     command: Sequence[str]
     timeout: float = 20.0
-    _process: subprocess.Popen[bytes] | None = None
+    _process: Child | None = None
     _lines: queue.Queue[bytes | None] | None = None
     _seq: int = 0
     starts: int = 0
@@ -118,7 +121,7 @@ class Process:
             raise self._ended(Silence(f"no reply within {timeout:g} s")) from None
         if answer is None:
             code = process.wait()
-            raise self._ended(Crash(f"the process ended with exit code {code}"))
+            raise self._ended(Crash(f"the process ended with exit code {code}{process.said()}"))
         return self._checked(answer, kind)
 
     def _checked(self, answer: bytes, kind: str) -> Reply:
@@ -151,10 +154,10 @@ class Process:
                 pass
         self._end()
 
-    def _running(self) -> tuple[subprocess.Popen[bytes], queue.Queue[bytes | None]]:
+    def _running(self) -> tuple[Child, queue.Queue[bytes | None]]:
         if self._process is None or self._lines is None or self._process.poll() is not None:
             self._end()
-            self._process = started(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._process = Child(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self._lines = queue.Queue()
             self.starts += 1
             reader = threading.Thread(target=_pump, args=(_stdout(self._process), self._lines), daemon=True)
@@ -172,11 +175,32 @@ class Process:
             _close(_stdin(process))
 
 
-def started(command: Sequence[str], *, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
-    """A process of a command, in a group of its own, so that all of it can be ended."""
-    return subprocess.Popen(  # noqa: S603  (the command is what the user asked for)
-        list(command), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+class Child(subprocess.Popen[bytes]):
+    """A process of a command, in a group of its own, so that all of it can be ended; the end of its errors is kept.
+
+    What it writes to its standard error is read in a thread, so that it never waits for a reader.
+    """
+
+    def __init__(self, command: Sequence[str], *, stdin: int, stdout: int) -> None:
+        super().__init__(list(command), stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True)
+        self._written = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        if self.stderr is not None:
+            with self.stderr as stream:
+                while read := os.read(stream.fileno(), 1 << 16):
+                    self._written = (self._written + read)[-LAST:]
+
+    def said(self) -> str:
+        """The last line of its errors that speaks of one, else the last line; for the end of a message."""
+        self._reader.join(0.5)
+        lines = [line.strip() for line in self._written.decode("utf-8", "replace").splitlines() if line.strip()]
+        if not lines:
+            return ""
+        told = next((line for line in reversed(lines) if "error" in line.lower()), lines[-1])
+        return f"; it wrote: {told[:200]}"
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

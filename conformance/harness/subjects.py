@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vizschema.conformance.corpus.raw import CONTAINERS
-from vizschema.conformance.harness.protocol import Crash, Refusal, Reply, Silence, end, started
+from vizschema.conformance.harness.protocol import Child, Crash, Refusal, Reply, Silence, end
 from vizschema.errors import UsageError, VizschemaError
 
 
@@ -61,7 +61,7 @@ class OneShot:
         arguments = [_filled(argument, given) for argument in self.command]
         if not any("{path}" in argument for argument in self.command):
             arguments.append(fields["path"])
-        process = started(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = Child(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             code = process.wait(self.timeout)
         except subprocess.TimeoutExpired:
@@ -69,9 +69,10 @@ class OneShot:
         finally:
             end(process)
         if code < 0:
-            raise Crash(f"ended by signal {-code}")
+            raise Crash(f"ended by signal {-code}{process.said()}")
         if code not in _VERDICTS:
-            raise Refusal(f"exit code {code}, which is neither 0 (valid), nor 1 (invalid), nor 3 (no archive)")
+            expected = "expected exit code 0 (valid), 1 (invalid) or 3 (not an archive)"
+            raise Refusal(f"{expected}, found {code}{process.said()}")
         return _VERDICTS[code]
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ from vizschema.conformance.corpus.cases import Case, corpus
 from vizschema.conformance.corpus.raw import CONTAINERS
 from vizschema.conformance.harness import runner
 from vizschema.conformance.harness.outcomes import Run, known_failures
-from vizschema.conformance.harness.protocol import Process, Rubbish, Silence, conforms
+from vizschema.conformance.harness.protocol import Process, Refusal, Rubbish, Silence, conforms
 from vizschema.conformance.harness.reports import FORMATS
 from vizschema.conformance.harness.roles import items_of
 from vizschema.conformance.harness.runner import Order, run
@@ -224,15 +224,21 @@ def test_known_failures_are_expected_and_stale_entries_are_not(tmp_path: Path) -
 
 
 def test_a_command_is_judged_by_its_exit_code(tmp_path: Path) -> None:
-    honest = OneShot([sys.executable, "-m", "vizschema", "validate", "--trust", "--profile", "{profile}", "{path}"])
-    result = run(honest, Order(only=("generator/absent", "generator/one-character")))
-    assert (result.exit_code, {outcome.status for outcome in result.outcomes}) == (0, {"pass"})
     for code, status in ((0, "fail"), (1, "pass"), (7, "error")):
-        dishonest = OneShot([sys.executable, "-c", f"import sys; sys.exit({code})"])
+        dishonest = OneShot(["sh", "-c", f"exit {code}"])
         outcomes = run(dishonest, Order(only=("generator/absent",))).outcomes
         assert {outcome.status for outcome in outcomes} == {status}
-    slow = OneShot([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.5)
+    slow = OneShot(["sh", "-c", "sleep 60"], timeout=0.5)
     assert {outcome.status for outcome in run(slow, Order(only=("generator/empty",))).outcomes} == {"timeout"}
+
+
+def test_what_a_process_that_ends_wrote_is_in_the_message() -> None:
+    noise = "i=0; while [ $i -lt 9999 ]; do echo noise >&2; i=$((i+1)); done"
+    loud = f"{noise}; echo 'Error: no such module' >&2; echo v1 >&2"
+    result = run(Process(["sh", "-c", f"{loud}; exit 5"], 20.0), Order(only=SMALL))
+    assert result.trouble.endswith("the process ended with exit code 5; it wrote: Error: no such module")
+    with pytest.raises(Refusal, match=r"expected exit code 0 .* found 7; it wrote: bad luck$"):
+        OneShot(["sh", "-c", "echo bad luck >&2; exit 7"]).ask("validate", "verdict", path="x", profile="trace")
 
 
 def test_paths_do_not_reveal_the_verdict() -> None:

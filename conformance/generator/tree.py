@@ -211,8 +211,9 @@ def _lengthen(draw: st.DrawFn, tree: Tree) -> None:
 def _fits(tree: Tree, family: str, count: int) -> bool:
     """Whether the archive stays small where a family has so many members."""
     counts = {**tree.counts, family: count}
-    total: int = sum(math.prod(counts.get(each, 1) for each in _families_above(template)) for template in tree.kinds)
-    return total <= MOST
+    sizes = (math.prod(counts.get(each, 1) for each in _families_above(template)) for template in tree.kinds)
+    small: bool = sum(sizes) <= MOST
+    return small
 
 
 def _families_above(template: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ import pytest
 import zarr
 
 import vizschema
+from vizschema.containers.hdf5 import texts
 
 KINDS: dict[str, Any] = {
     "datetime": np.array(["2020-01-01", "NaT", "1999-12-31T12"], "<M8[ns]"),
@@ -60,6 +61,41 @@ def test_every_kind_of_hdf5_is_given_as_h5py_gives_it(kind: str, tmp_path: Path)
         opaque = values.dtype.kind in "mM"
         file["x"] = values.astype(h5py.opaque_dtype(values.dtype)) if opaque else values
     require_same(tmp_path / "a.h5", values)
+
+
+TEXT, LIST = h5py.string_dtype(), h5py.vlen_dtype(">i2")
+
+
+def test_lists_and_records_with_text_of_hdf5_are_given_as_objects(tmp_path: Path) -> None:
+    records = np.zeros(3, [("a", TEXT), ("b", "<f4"), ("c", [("d", LIST), ("e", TEXT, (2,))])])
+    records[1] = ("müde", 2.5, (np.array([1, 2]), ["x", "y"]))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("lists", (2, 3), LIST, chunks=(1, 2), compression=1)[1] = [[1, 2], [3], []]
+        file.create_dataset("list", (), LIST)[()] = np.array([258])
+        file.create_dataset("records", (3,), records.dtype, chunks=(2,))[1:2] = records[1:2]
+    with vizschema.open(tmp_path / "a.h5") as archive:
+        assert [list(each) for each in archive["/lists"][1]] == [[1, 2], [3], []]
+        assert [list(each) for each in archive["/lists"][0]] == [[], [], []]
+        assert archive["/lists"][1, 0].item().dtype == np.int16
+        assert archive["/list"][...].item().tolist() == [258]
+        stored = archive["/records"]
+        found = stored[1:][0]
+        assert stored.dtype == found.dtype == np.dtype([("a", "O"), ("b", "f4"), ("c", [("d", "O"), ("e", "O", (2,))])])
+        assert (found["a"], found["b"], found["c"]["d"].tolist(), list(found["c"]["e"])) == (
+            "müde",
+            2.5,
+            [1, 2],
+            ["x", "y"],
+        )
+        assert stored[0]["a"] == ""
+
+
+def test_lists_beyond_the_limit_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "MOST", 4000)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (2,), LIST)[:] = [np.zeros(2000), np.zeros(2000)]
+    with vizschema.open(tmp_path / "a.h5") as archive, pytest.raises(vizschema.Damaged, match="more than 4000 bytes"):
+        archive["/x"][...]
 
 
 @pytest.mark.parametrize("kind", ["record", "record with text", "record of rows"])

@@ -188,12 +188,13 @@ def test_types_of_a_fixed_size_are_read_as_h5py_reads_them(
 @pytest.mark.parametrize(
     ("dtype", "words"),
     [
-        (h5py.vlen_dtype("i4"), "vlen .lists of any length."),
+        (h5py.vlen_dtype(h5py.vlen_dtype("i4")), "vlen .lists of any length."),
         (h5py.ref_dtype, "reference .references to other objects."),
-        (np.dtype([("a", h5py.string_dtype())]), "compound .records with fields."),
+        (np.dtype([("a", h5py.vlen_dtype("i4")), ("b", h5py.ref_dtype)]), "compound .records with fields."),
+        (np.dtype([("a", h5py.string_dtype(), (65,))]), "compound .records with fields."),
         (np.dtype(("f4", (2,))), "array .each value an array itself."),
     ],
-    ids=["vlen", "reference", "compound", "array"],
+    ids=["vlen", "reference", "compound", "many texts", "array"],
 )
 def test_what_is_not_read_is_said_to_be_what_it_is(dtype: np.dtype[Any], words: str, tmp_path: Path) -> None:
     path = written(tmp_path, "hdf5")

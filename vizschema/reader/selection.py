@@ -252,7 +252,7 @@ def _ends(index: range) -> tuple[int, int]:
 
 def _space(values: Values) -> npt.NDArray[Any]:
     """Memory for the whole array, or a file that is gone when the array is."""
-    if values.dtype.kind == "T" or math.prod(values.shape) * values.dtype.itemsize <= IN_MEMORY:
+    if values.dtype.hasobject or math.prod(values.shape) * values.dtype.itemsize <= IN_MEMORY:
         return np.empty(values.shape, values.dtype)
     with tempfile.TemporaryFile(prefix="vizschema-") as file:
         return np.memmap(file, values.dtype, "w+", shape=values.shape)
@@ -319,7 +319,7 @@ def _asked(key: Any, shape: tuple[int, ...]) -> _Asked:
 def _around(asked: _Asked, values: Values) -> Sides | None:
     """The chunks that are touched, as a box, or what is asked for where there are none; None for what is not kept."""
     chunk, item = getattr(values, "chunk", None), values.dtype.itemsize
-    if values.dtype.kind == "T" or (chunk is None and not asked.exact):
+    if values.dtype.hasobject or (chunk is None and not asked.exact):
         return None
     around = []
     for (first, end), length, size in zip(asked.box, chunk or [1] * len(asked.box), values.shape, strict=True):

@@ -46,7 +46,7 @@ class Target:
     def slab(self, start: Sequence[int], shape: Sequence[int]) -> Bytes | None:
         """The bytes of a whole block of this place and shape; None where they are not one range here, or are text."""
         memory = self.memory
-        if memory.dtype.kind == "T" or (shape[-1:] != memory.shape[-1:] and math.prod(shape[:-1]) > 1):
+        if memory.dtype.hasobject or (shape[-1:] != memory.shape[-1:] and math.prod(shape[:-1]) > 1):
             return None
         found = self._place(start, shape)
         part = memory[:0] if found is None else memory[found[1]]
@@ -66,4 +66,4 @@ class Target:
             begin = first + low * step - at
             within.append(slice(begin, begin + (high - low - 1) * step + 1, step))
             place.append(slice(low, high))
-        return tuple(within), (*place, ...)
+        return (*within, ...), (*place, ...)

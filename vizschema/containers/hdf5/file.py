@@ -18,7 +18,7 @@ from vizschema.containers.hdf5.attributes import message
 from vizschema.containers.hdf5.nodes import Layout, array_node, group_node, value_layout
 from vizschema.containers.hdf5.opening import Opened, open_path
 from vizschema.containers.hdf5.scales import BESIDE_DIMENSION, Link, Scales, holds_dimension, is_netcdf
-from vizschema.containers.hdf5.types import LIBRARY_ERRORS
+from vizschema.containers.hdf5.types import LIBRARY_ERRORS, parts_of
 from vizschema.description import Node, fault, join
 from vizschema.text import escape_name, escape_text, shorten
 
@@ -56,7 +56,7 @@ class Hdf5:
         """The values of the dataset under a path that `nodes` gave; raises `ChunkDamaged` where it cannot be opened."""
         from vizschema.containers.bytes.sources import BufferPool
         from vizschema.containers.hdf5.chunks import hdf5_values  # with the codecs, which describing does not need
-        from vizschema.containers.hdf5.texts import Hdf5Texts
+        from vizschema.containers.hdf5.texts import Hdf5Objects, Hdf5Texts
         from vizschema.containers.values import ChunkDamaged
 
         if self._opened.written is not None:
@@ -75,6 +75,9 @@ class Hdf5:
             raise ChunkDamaged("undecodable", "it is no longer a dataset", path)
         if layout.dtype == "string":
             return Hdf5Texts(self._dataset(path), shown)
+        parts = parts_of(layout.kind) if layout.dtype in ("vlen", "compound") else 0
+        if parts:
+            return Hdf5Objects(self._dataset(path), shown, parts)
         return hdf5_values(partial(self._dataset, path), shown, layout, self._opened.fd, self._pool)
 
     def _layout(self, path: str) -> Layout | Node | None:

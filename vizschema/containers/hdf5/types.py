@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -77,6 +78,24 @@ def numpy_type(kind: Any, depth: int = 0) -> np.dtype[Any] | None:
         inner = numpy_type(kind.get_super(), depth + 1) if depth < _DEPTH else None
         return None if inner is None else np.dtype((inner, kind.get_array_dims()))
     return _record(kind, depth + 1) if family == h5t.COMPOUND and depth < _DEPTH else None
+
+
+def parts_of(kind: Any, depth: int = 0) -> int | None:
+    """How many texts of any length, and lists of what has a fixed size, one value has; None where it has others."""
+    family = kind.get_class()
+    if family == h5t.STRING and kind.is_variable_str():
+        return 1
+    if family == h5t.VLEN:
+        return None if numpy_type(kind.get_super(), 1) is None else 1
+    if numpy_type(kind, depth) is not None:
+        return 0
+    if family == h5t.ARRAY and 0 < depth < _DEPTH:
+        inner = parts_of(kind.get_super(), depth + 1)
+        return None if inner is None else inner * math.prod(kind.get_array_dims())
+    if family != h5t.COMPOUND or depth >= _DEPTH:
+        return None
+    members = [parts_of(kind.get_member_type(member), depth + 1) for member in range(kind.get_nmembers())]
+    return None if None in members else sum(filter(None, members))
 
 
 def _record(kind: Any, depth: int) -> np.dtype[Any] | None:

@@ -15,6 +15,7 @@ from vizschema.cli.main import main
 from vizschema.conformance.corpus.hostile import BY_NAME
 from vizschema.conformance.oracle import command, known, peers, recorded, report, run, sources
 from vizschema.conformance.oracle.compare import Asked, differences
+from vizschema.conformance.oracle.readers import common
 from vizschema.errors import UsageError
 
 PLAIN = {"kind": "array", "dtype": "float32", "shape": [2], "axes": None, "attributes": {}, "sha256": "a"}
@@ -192,9 +193,17 @@ def test_the_result_of_a_run_goes_into_the_page(tmp_path: Path) -> None:
         report.write_page(outcome, page, "the command")
 
 
+def test_text_has_one_hash_and_name_in_whatever_type_a_library_gives_it() -> None:
+    texts = ["a", "bc", ""]
+    forms: list[Any] = [np.dtypes.StringDType(), "<U2", ">U2", "S2", object]
+    assert len({common.sha256(np.array(texts, form)) for form in forms}) == 1
+    assert {common.array(np.array(texts, form), lambda: np.array(texts))["dtype"] for form in forms} == {"string"}
+    assert common.sha256(np.array(["ab", "c", ""])) != common.sha256(np.array(texts))
+    assert "refused" in common.array(np.array(texts), lambda: np.array([1, None]))
+
+
 def test_hashes_are_of_little_endian_values_in_c_order() -> None:
     values = np.arange(6, dtype=">i4").reshape(2, 3)
-    from vizschema.conformance.oracle.readers.common import sha256
 
-    assert sha256(values.T.copy(order="F").T) == sha256(values.astype("<i4"))
-    assert sha256(values) != sha256(values.T)
+    assert common.sha256(values.T.copy(order="F").T) == common.sha256(values.astype("<i4"))
+    assert common.sha256(values) != common.sha256(values.T)

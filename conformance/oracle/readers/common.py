@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,6 +12,9 @@ import numpy as np
 
 Node = dict[str, Any]
 Nodes = dict[str, Node]
+
+_TEXT = frozenset("TUSO")
+"""Kinds of NumPy that libraries give text as: `StringDType`, UTF-32, bytes, objects."""
 
 LARGEST = 64 << 20
 """Values of more bytes than this are not read: an array of terabytes may have no byte in the file."""
@@ -36,16 +40,29 @@ def array(stored: Any, read: Callable[[], Any], **seen: Any) -> Node:
 
 
 def sha256(values: np.ndarray[Any, Any]) -> str:
-    """The hash of values in C order, little-endian; bfloat16 and other types of an extension by their bits."""
+    """The hash of values in C order, little-endian; bfloat16 and other types of an extension by their bits.
+
+    Of text, which each library gives in another type, it is that of the texts as JSON.
+    """
+    if values.dtype.kind in _TEXT:
+        return hashlib.sha256(json.dumps([_text(each) for each in values.ravel().tolist()]).encode()).hexdigest()
     if values.dtype.kind == "V" and values.dtype.names is None and values.dtype.itemsize in (1, 2):
         values = values.view(f"u{values.dtype.itemsize}")
     little = np.asarray(values, values.dtype.newbyteorder("<"), order="C")
     return hashlib.sha256(little.tobytes()).hexdigest()
 
 
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is not text")
+    return value
+
+
 def name_of(dtype: np.dtype[Any]) -> str:
-    """The name of a dtype, whatever its byte order."""
-    return dtype.newbyteorder("=").name
+    """The name of a dtype, whatever its byte order; `string` for text of any kind."""
+    return "string" if dtype.kind in _TEXT else dtype.newbyteorder("=").name
 
 
 def refusal(error: BaseException) -> str:

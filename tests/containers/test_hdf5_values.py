@@ -239,7 +239,7 @@ def test_names_that_a_description_escapes_are_found(tmp_path: Path) -> None:
 
 def test_what_is_gone_or_no_array_of_numbers_is_damage(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.create_dataset("lists", (1,), h5py.vlen_dtype("i4"))
+        file.create_dataset("lists", (1,), h5py.ref_dtype)
         file.create_group("group")
         file["type"] = np.dtype("<f4")
     said = dict.fromkeys(("/", "/group", "/type"), "not a dataset") | {"/missing": "undecodable"}

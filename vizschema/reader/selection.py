@@ -133,20 +133,23 @@ class Selectable:
             raise self._damaged(damaged) from None
         asked = _asked(key, values.shape)
         around = _around(asked, values)
-        if around is None:
-            return np.asarray(self._read(values, asked.box, asked.steps)[asked.within])
         place = (self._path, around)
-        found = self._kept.find(place)
+        found = None if around is None else self._kept.find(place)
+        if around is None or (found is None and self._once(values, asked, around)):
+            return np.asarray(self._read(values, asked.box, asked.steps)[asked.within])
         if found is None:
             found = self._read(values, around, [1] * len(around))
-            if asked.exact and around == asked.box and not self._kept.again(place):
-                return np.asarray(found[asked.within])  # it was not decoded for anything else
             self._kept.keep(place, found)
         part = [
             slice(first - low, end - low, step)
             for (first, end), (low, _), step in zip(asked.box, around, asked.steps, strict=True)
         ]
         return np.array(found[tuple(part)][asked.within])
+
+    def _once(self, values: Values, asked: _Asked, around: Sides) -> bool:
+        """Whether a part is read and not kept: nothing else is decoded with it, and it was not asked for lately."""
+        alone = getattr(values, "plain", False) or (asked.exact and around == asked.box)
+        return alone and not self._kept.again((self._path, around))
 
     def cost(self, key: Sequence[int | range]) -> Cost:
         """Return what reading these positions along every axis takes; raise `Damaged` if an index cannot be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from vizschema.errors import UsageError
 from vizschema.migration.drafting.draft import suggest as drafted
@@ -22,7 +23,7 @@ def suggest(source: str, out: str | None, memory: int, *, isolated: bool) -> int
     rules, asks = len(dialect.rules("nodes")) + len(dialect.rules("attributes")), len(dialect.asks)
     print(escape_text(f"{out}: a draft with {count(rules, 'rule')} and {count(asks, 'question')}; read its comments"))
     file = out if str(out).endswith(".toml") or "/" in str(out) else f"./{out}"
-    print(escape_text(f"then: vizschema migrate {source} TARGET --mapping {file} --dry-run"))
+    print(escape_text(f"then: vizschema migrate {quote(source)} TARGET --mapping {quote(str(file))} --dry-run"))
     return 0
 
 

@@ -167,10 +167,10 @@ def parse_value(raw: bytes, name: str, limits: Limits) -> Any:
     # A repeated key takes its colon with it; only an escaped colon in a string could make up for that.
     if longest > _LONG:
         del parsed  # not both at once: they take many times the bytes of the document
-        _refuse_repeated_keys(raw, name)
+        refuse_repeated_keys(raw, name)
         parsed = _loaded(raw, name)
     elif raw.count(b":") != orjson.dumps(parsed).count(b":") or (b"\\" in raw and b"\\u003" in raw):
-        _refuse_repeated_keys(raw, name)
+        refuse_repeated_keys(raw, name)
     return parsed
 
 
@@ -242,7 +242,9 @@ def _longest(parsed: Any, depth: int) -> int:
     return -1
 
 
-def _refuse_repeated_keys(raw: bytes, name: str) -> None:
+def refuse_repeated_keys(raw: bytes, name: str) -> None:
+    """Raise `Unreadable` where an object of the JSON text `name` has a key twice."""
+
     def check(pairs: list[tuple[str, Any]]) -> None:
         seen: set[str] = set()
         for key, _ in pairs:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
 
 from vizschema.containers.attributes import clean_attributes
-from vizschema.containers.base import Unreadable
+from vizschema.containers.base import Unreadable, refuse_repeated_keys
 from vizschema.containers.npz.npy import HEADER, header_length, read_header
 from vizschema.containers.stored import stored_v2
 from vizschema.containers.values import Region, plain_dtype
@@ -77,10 +78,29 @@ def attributes(path: Path, place: str, _: Shelf) -> Iterable[Item]:
         return [Item(place or "/", "over-limit", reason=f"exceeds the limit of {MAX_JSON} bytes")]
     try:
         document = orjson.loads(data)
+        if data.count(b":") != _colons(document) or b"\\u003" in data:
+            refuse_repeated_keys(data, path.name)
     except orjson.JSONDecodeError as error:
         return [Item(place or "/", "unreadable", reason=f"not JSON: {error}")]
+    except Unreadable as unreadable:
+        return [Item(place or "/", "unreadable", reason=unreadable.detail)]
     found = clean_attributes(document if isinstance(document, dict) else {"value": document})
     return [Item(place or "/", "group", found.values, found.unsupported)]
+
+
+def _colons(document: Any) -> int:
+    """How many colons a JSON text has, unless it repeats a key or escapes a colon; of any depth."""
+    found, pending = 0, [document]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            found += len(value)
+            pending += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            pending += value
+        elif isinstance(value, str):
+            found += value.count(":")
+    return found
 
 
 def weights(path: Path, place: str, _: Shelf) -> Iterable[Item]:

@@ -148,7 +148,11 @@ def _written(target: Path, plan: Inverse, container: str | None) -> str:
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
         made = folder / target.name
-        LAYOUTS[used](made, arrays, plan.attributes)
+        try:
+            LAYOUTS[used](made, arrays, plan.attributes)
+        except UsageError as error:
+            where = str(error.path).replace(str(made), str(target))
+            raise UsageError(error.reason, path=where) from None
         _prove(made, plan)
         if os.path.lexists(target):
             raise UsageError("was made by someone else in the meantime", path=target)

@@ -226,7 +226,9 @@ def _fixed(values: Values, place: object) -> Values:
     if values.dtype.kind == "T":
         values = values.astype(f"<U{max([1, *map(len, values.ravel().tolist())])}")
     if values.dtype.kind not in _PLAIN:
-        raise UsageError(path=str(place), expected="a dtype that the layout's container has", found=values.dtype.name)
+        fix = "write another container, such as --container safetensors"
+        wanted = "a dtype that the layout's container has"
+        raise UsageError(path=str(place), expected=wanted, found=values.dtype.name, fix=fix)
     if values.dtype.str == "<U0":
         values = values.astype("<U1")
     return np.asarray(values.astype(values.dtype.newbyteorder("<"), copy=False), order="C")

@@ -95,15 +95,9 @@ def _filled(fill: Any) -> Any:
 
 def _linked(folder: Path, source: LinkedSource, link: Link) -> None:
     """Link every chunk of an array under its key in the result."""
-    made: set[str] = set()
     for place, handle, name in source.chunks(link):
-        key = _key(link, place)
-        above = key.rpartition("/")[0]
-        if above not in made:
-            (folder / above).mkdir(parents=True, exist_ok=True)
-            made.add(above)
         try:
-            os.link(name, f"{folder}/{key}", src_dir_fd=handle, follow_symlinks=False)
+            os.link(name, f"{folder}/{_key(link, place)}", src_dir_fd=handle, follow_symlinks=False)
         except OSError as error:
             if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
                 raise UsageError(
@@ -113,8 +107,8 @@ def _linked(folder: Path, source: LinkedSource, link: Link) -> None:
 
 
 def _key(link: Link, place: Chunk) -> str:
-    """The key of a chunk in the result."""
-    return "/".join(["c", *("0" if axis is None else str(place[axis]) for axis in link.axes)])
+    """The key of a chunk in the result: with dots, since folders take longer to make than links."""
+    return ".".join(["c", *("0" if axis is None else str(place[axis]) for axis in link.axes)])
 
 
 def prove_linked(path: Path, source: LinkedSource, links: Mapping[str, Linked]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable
 from copy import deepcopy
@@ -15,6 +16,8 @@ import h5py
 import numpy as np
 import pytest
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import vizschema
 from vizschema import NotAnArchive, UsageError, VizschemaError
@@ -104,6 +107,51 @@ def test_an_archive_is_fixed_in_place_once(container: str, tmp_path: Path) -> No
     assert vizschema.fix(path, in_place=True).changes == ()
     assert files(path) == after
     assert alone(path)
+
+
+def no_generator(nodes: dict[str, Any]) -> None:
+    del nodes["/"]["attributes"]["generator"]
+
+
+def odd_profile(nodes: dict[str, Any]) -> None:
+    nodes["/"]["attributes"]["profile"] = "Trace"
+
+
+def odd_attribute(nodes: dict[str, Any]) -> None:
+    nodes["/metadata"]["attributes"]["Model Name"] = nodes["/metadata"]["attributes"].pop("model_name")
+
+
+def more_layers(nodes: dict[str, Any]) -> None:
+    nodes["/activations"]["attributes"]["num_layers"] = 7
+
+
+BREAKAGES = [narrow, odd_time, text_count, no_generator, odd_profile, odd_attribute, more_layers]
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(st.sets(st.sampled_from(BREAKAGES)), st.sampled_from(sorted(IDENTITIES)), st.booleans())
+def test_after_a_fix_the_finding_is_gone_or_nothing_has_changed(
+    breakages: set[Any], container: str, in_place: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        path = written(Path(name), container, *sorted(breakages, key=BREAKAGES.index))
+        before, were, report = files(path), values(path), vizschema.validate(path)
+        target = path if in_place else path.with_name(f"fixed{path.suffix}")
+        fixed = vizschema.fix(path, None if in_place else target, in_place=in_place)
+        if not in_place or not fixed.changes:
+            assert files(path) == before
+        if not fixed.changes:
+            assert in_place or not target.exists()
+            return
+        after = vizschema.validate(target)
+        found = values(target)
+        assert found.keys() == were.keys()
+        assert all(np.array_equal(found[each], were[each]) for each in were)
+        for rule in {change.rule for change in fixed.changes}:
+            counts = [sum(each.rule == rule for each in some.findings) for some in (report, after)]
+            assert counts[1] < counts[0], rule
+        assert len(after.errors) < len(report.errors)
+        assert alone(target)
 
 
 def test_the_record_says_what_was_changed(tmp_path: Path) -> None:

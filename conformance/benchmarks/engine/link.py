@@ -85,9 +85,11 @@ def measure(folder: Path, layers: int, repeats: int) -> list[str]:
     _, *again = timed(partial(verify, results[True], source, mapping=mapping, memory=16 << 30))
     middle = {link: [statistics.median(column) for column in zip(*rows, strict=True)] for link, rows in seconds.items()}
     return [
-        f"{'':18} {'seconds':>9} {'CPU':>9} {'bytes written':>15} {'files linked':>13} {'chunks a CPU second':>20}",
+        f"{'':18} {'seconds':>9} {'CPU':>9} {'bytes written':>15} {'files linked':>13} {'chunks a second':>16} "
+        f"{'chunks a CPU second':>20}",
         *(
-            f"{name:18} {clock:9.2f} {cpu:9.2f} {size:15,} {files:13,} {layers * CHUNKS / cpu:20,.0f}"
+            f"{name:18} {clock:9.2f} {cpu:9.2f} {size:15,} {files:13,} {layers * CHUNKS / clock:16,.0f} "
+            f"{layers * CHUNKS / cpu:20,.0f}"
             for name, (clock, cpu), size, files in (
                 ("migrate --link", middle[True], written_bytes(results[True], source), linked),
                 ("migrate, decoding", middle[False], written_bytes(results[False], source), 0),

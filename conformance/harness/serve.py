@@ -38,7 +38,7 @@ class Own:
             "name": "vizschema",
             "version": vizschema.__version__,
             "roles": ["validator", "reader", "writer"],
-            "containers": list(CONTAINERS),
+            "containers": [*CONTAINERS, "safetensors"],
             "values": True,
             "judge": True,
             "limits": "minimum",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numcodecs
 import numpy as np
 
 from vizschema.conformance.corpus.encodings.table import Encoding
@@ -17,10 +18,20 @@ from vizschema.conformance.corpus.raw.asdf import written
 from vizschema.conformance.corpus.raw.nodes import RawNode, Values
 
 _TYPES = {"b": "bool8", "i": "int{}", "u": "uint{}", "f": "float{}", "c": "complex{}"}
+
+
+def _lz4(raw: bytes) -> bytes:
+    """In two parts: the length of each as big-endian, then, as little-endian, that of what it decodes to, and LZ4."""
+    half = -(-len(raw) // 2) or 1
+    parts = [bytes(numcodecs.LZ4().encode(raw[at : at + half])) for at in range(0, len(raw), half)]
+    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+
 _PACK: Mapping[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "none": (bytes(4), bytes),
     "zlib": (b"zlib", zlib.compress),
     "bzp2": (b"bzp2", bz2.compress),
+    "lz4": (b"lz4\0", _lz4),
 }
 _STANDARD = {"1.1.0": "1.6.0", "1.0.0": "1.5.0"}
 

@@ -1,8 +1,9 @@
 """What encoded archives hold: by hashes for readers, and for validators such that a wrong decode flips the verdict.
 
 `hashes`: every dtype, every class of number, sizes of 0, ranks 0 to 5, attributes that a double does not hold.
-`right`: valid, and invalid for whoever ignores byte order, memory order or fill values, or reads the first chunk alone.
-`wrong`: invalid, and valid for one of these: for which, `flip` says.
+`right`: valid, and invalid for a reader that ignores byte order, memory order, fill values or all but the first chunk.
+`wrong`: invalid, and valid for one of these readers: `flip` says for which.
+`spoiled`: like `right`, but a checksum is wrong; where the encoding has none there is no such content.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ WHY: Mapping[str, str] = {
     "hashes": "Every dtype, class of number and rank in another encoding",
     "right": "Attention that conforms if it is decoded as the encoding says",
     "wrong": "Attention or activations that conform only if a part of the encoding is ignored",
+    "spoiled": "Attention of which a checksum, and nothing else, is wrong",
 }
 """What each content is there for."""
 
@@ -45,10 +47,14 @@ def nodes(content: str, container: str, encoding: Encoding, number: int) -> Node
     made: Nodes = {path: RawNode(attributes) for path, attributes in ATTRIBUTES.items()}
     if content == "hashes":
         made["/extra/noted"] = RawNode({**_ATTRIBUTES, "number": number})
+        made |= {path: RawNode() for path in _GROUPS}
         for path, values, dtype in _arrays(number):
             if dtype == "float16" and encoding.get("tag") == "1.0.0":
                 continue  # ASDF had no such type before its standard 1.6
-            made[path] = _cut(values, dtype, container, encoding)
+            if dtype == "complex128" and container == "safetensors":
+                continue  # which has no such type
+            attributes = _OF_ARRAY if path == "/extra/deep" else {}
+            made[path] = _cut(values, dtype, container, encoding, attributes)
         made[_LAYER] = _activations(container, encoding, number, "")
         return {path: made[path] for path in sorted(made)}
     chosen = flip(container, encoding, number) if content == "wrong" else ""
@@ -77,7 +83,29 @@ _ATTRIBUTES: Mapping[str, Any] = {
     "long": 0.1 + 0.2,
     "small": 5e-324,
     "zero": -0.0,
+    "decomposed": "gro\u0308\u00dfe",
+    "spaced": [" a", "b ", "  "],
+    "letters": ["A", "a"],
+    "like_number": "1.50",
+    "like_integer": "0012",
+    "like_flag": "true",
+    "like_nothing": "null",
+    "like_list": "[1, 2]",
+    "like_object": '{"a": 1}',
+    "like_date": "2024-05-06",
+    "mixed": [1, 2.5, "3", True],
+    "flags": [True, False],
+    "nested": {"flag": True, "list": [[1, 2], []], "text": "", "seed": 9007199254740993, "more": {"a": 0.5}},
+    "listed": [[1, 0], [True, False]],
+    "k2_": "a short name",
+    "long_text": "ä" * 300,
 }
+"""Attributes that a careless reader changes: integers, texts, lists and objects that look like something else."""
+
+_OF_ARRAY: Mapping[str, Any] = {"unit": "Å", "seed": 9007199254740993, "one": [1], "flag": True}
+
+_GROUPS = ("/extra/empty", "/extra/größe", "/extra/c")
+"""Groups below /extra: without members, not in ASCII, and named like the start of the key of a chunk."""
 
 
 def _ramp(shape: tuple[int, ...], number: int) -> Values:
@@ -88,14 +116,21 @@ def _ramp(shape: tuple[int, ...], number: int) -> Values:
 def _arrays(number: int) -> list[tuple[str, Values, str]]:
     """Path, values and dtype of the arrays of `hashes`; the sizes of all axes of an array differ."""
     found = [(f"/extra/{dtype}", _values(dtype, (2, 3, 4), number), dtype) for dtype in _DTYPES]
-    found += [(f"/extra/scalar_{dtype}", _values(dtype, (), number), dtype) for dtype in ("int64", "float32")]
-    found += [(f"/extra/{name}", np.zeros(shape, "<f4"), "float32") for name, shape in _EMPTY.items()]
+    found += [(f"/extra/scalar_{dtype}", _values(dtype, (), number), dtype) for dtype in _SCALARS]
+    found += [(f"/extra/{name}", np.zeros(shape, _dtype(dtype)), dtype) for name, (shape, dtype) in _EMPTY.items()]
+    found += [(path, _values("int32", (2, 4), number), "int32") for path in ("/extra/c/0", "/extra/größe/層")]
     found.append(("/extra/deep", _values("int16", (1, 3, 2, 5, 4), number), "int16"))
     found.append(("/extra/flat", _values("float64", (7,), number), "float64"))
     return found
 
 
-_EMPTY = {"empty_first": (0, 3, 2), "empty_middle": (3, 0, 2), "empty_last": (3, 2, 0), "empty_flat": (0,)}
+_SCALARS = ("bool", "int64", "uint64", "bfloat16", "float32", "complex64")
+_EMPTY: Mapping[str, tuple[tuple[int, ...], str]] = {
+    "empty_first": ((0, 3, 2), "float32"),
+    "empty_middle": ((3, 0, 2), "int64"),
+    "empty_last": ((3, 2, 0), "bool"),
+    "empty_flat": ((0,), "complex64"),
+}
 
 
 def _values(dtype: str, shape: tuple[int, ...], number: int) -> Values:
@@ -140,7 +175,7 @@ def _turned(items: list[int], number: int) -> list[int]:
 
 def _chunk(shape: tuple[int, ...], container: str, encoding: Encoding, *, whole: tuple[str, ...]) -> tuple[int, ...]:
     """The shape of a chunk; all of the array where the container has no chunks, or the layout is one of `whole`."""
-    if container in ("npz", "asdf") or encoding.get("layout") in whole:
+    if container in ("npz", "asdf", "safetensors") or encoding.get("layout") in whole:
         return tuple(max(1, size) for size in shape)
     found: tuple[int, ...] = chunk_of(shape, encoding.get("grid", "divides"))
     if container == "hdf5":  # no chunk is longer than an axis that cannot grow
@@ -151,12 +186,12 @@ def _chunk(shape: tuple[int, ...], container: str, encoding: Encoding, *, whole:
 _UNCHUNKED = ("contiguous", "compact")
 
 
-def _cut(values: Values, dtype: str, container: str, encoding: Encoding) -> RawNode:
+def _cut(values: Values, dtype: str, container: str, encoding: Encoding, attributes: Mapping[str, Any]) -> RawNode:
     """An array with its chunks; those that are absent hold its fill value."""
     chunk = _chunk(values.shape, container, encoding, whole=(*_UNCHUNKED, "single"))
     axes = [_AXES[size] for size in values.shape]
     fill = fill_of(dtype, encoding.get("fill", "zero"))
-    node = RawNode({}, values.astype(_dtype(dtype)), dtype, axes, chunk, fill=fill)
+    node = RawNode(attributes, values.astype(_dtype(dtype)), dtype, axes, chunk, fill=fill)
     return _without(node, absent_of(values.shape, chunk, encoding.get("absent", "none")))
 
 
@@ -185,7 +220,7 @@ def flip(container: str, encoding: Encoding, number: int) -> str:
     kinds = []
     if encoding.get("endian") == "big":
         kinds.append("endian")
-    if _reorders(encoding) and encoding.get("grid", "divides") == "divides":
+    if _reorders(encoding, container) and encoding.get("grid", "divides") == "divides":
         kinds.append("order")
     if encoding.get("absent", "none") != "none" and container != "hdf5":
         kinds.append("fill")
@@ -195,8 +230,10 @@ def flip(container: str, encoding: Encoding, number: int) -> str:
     return kinds[turn % len(kinds)] if kinds else "last"
 
 
-def _reorders(encoding: Encoding) -> bool:
-    """Whether the entries of a chunk are in another order than C."""
+def _reorders(encoding: Encoding, container: str) -> bool:
+    """Whether the entries of a chunk are in another order than C, and those of a shard where a reader expects them."""
+    if container == "safetensors" or encoding.get("shards") == "turned":
+        return False
     return encoding.get("order", "C") not in ("C", "none") or encoding.get("strides", "C") == "F"
 
 

@@ -109,6 +109,8 @@ def _filter(creation: Any, dtype: np.dtype[Any], level: str) -> None:
         creation.set_deflate(4)
     if level == "fletcher32":
         creation.set_fletcher32()
+    if level == "nbit" and dtype.kind in "iuf":
+        creation.set_filter(h5z.FILTER_NBIT, h5z.FLAG_MANDATORY, ())
     if level == "scaleoffset" and dtype.kind in "iu":
         creation.set_scaleoffset(h5z.SO_INT, 0)
     if level == "unfiltered-edges":

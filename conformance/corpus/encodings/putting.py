@@ -57,6 +57,7 @@ class _Forward(io.BytesIO):
 def write_zip(path: Path, files: Mapping[str, bytes], encoding: Encoding, packing: str) -> None:
     """Write `files` into the new zip file `path`: `packing`, order of members, comment."""
     buffer: io.BytesIO = _Forward() if packing == "sizes-after" else io.BytesIO()
+    files = {f"{'run.zarr/' * (encoding.get('root') == 'below')}{name}": data for name, data in files.items()}
     names = sorted(files, reverse=encoding.get("members") == "reversed") if "members" in encoding else list(files)
     folders = sorted({f"{name.rpartition('/')[0]}/" for name in names if "/" in name}) if packing == "folders" else []
     with zipfile.ZipFile(buffer, "w") as file:

@@ -22,6 +22,7 @@ _ZIP: Factors = {
     "packing": ("stored", "deflated", "zip64", "sizes-after"),
     "members": ("sorted", "reversed"),
     "comment": ("none", "some"),
+    "root": ("top", "below"),
 }
 
 FACTORS: Mapping[str, Factors] = {
@@ -33,7 +34,7 @@ FACTORS: Mapping[str, Factors] = {
             *("none", "gzip", "zstd", "zstd-checksum", "blosc-lz4-shuffle", "blosc-zstd-bitshuffle", "blosc-zlib"),
             "crc32c",
         ),
-        "shards": ("none", "end", "start", "unchecked", "big-index", "mixed"),
+        "shards": ("none", "end", "start", "unchecked", "big-index", "mixed", "turned"),
         "fill": ("zero", "value", "negative-zero", "nan", "infinity", "bits", "largest"),
         "documents": ("plain", "consolidated", "transformers", "no-attributes", "odd", "unknown-field"),
         **_CUT,
@@ -43,7 +44,10 @@ FACTORS: Mapping[str, Factors] = {
         "order": ("C", "F"),
         "separator": ("left-out", "dot", "slash"),
         "compressor": (*("none", "zlib", "gzip", "zstd", "blosc-lz4", "blosc-zstd-bitshuffle", "bz2", "lzma", "lz4"),),
-        "filters": ("null", "empty", "shuffle", "delta", "delta-shuffle", "astype", "scale", "fletcher32", "crc32c"),
+        "filters": (
+            *("null", "empty", "shuffle", "delta", "delta-shuffle", "astype", "scale"),
+            *("fletcher32", "crc32c", "crc32", "adler32"),
+        ),
         "fill": ("zero", "null", "value", "nan", "infinity", "largest"),
         "documents": ("plain", "consolidated", "empty-attributes", "odd"),
         **_CUT,
@@ -51,7 +55,9 @@ FACTORS: Mapping[str, Factors] = {
     "hdf5": {
         "endian": ("little", "big"),
         "layout": (*("contiguous", "compact", "chunked", "single", "implicit", "fixed", "extensible", "btree2"),),
-        "filters": ("none", "deflate", "shuffle-deflate", "fletcher32", "scaleoffset", "skipped", "unfiltered-edges"),
+        "filters": (
+            *("none", "deflate", "shuffle-deflate", "fletcher32", "scaleoffset", "nbit", "skipped", "unfiltered-edges"),
+        ),
         "fill": ("default", "value", "nan", "largest"),
         "absent": ("none", "inside", "edge", "all"),
         "grid": ("divides", "over"),
@@ -72,7 +78,7 @@ FACTORS: Mapping[str, Factors] = {
         "strides": ("C", "F", "shared", "stepped"),
         "tag": ("1.1.0", "1.0.0"),
         "tags": ("short", "full"),
-        "packing": ("none", "zlib", "bzp2"),
+        "packing": ("none", "zlib", "bzp2", "lz4"),
         "checksum": ("set", "zero"),
         "room": ("exact", "padded"),
         "index": ("none", "there"),
@@ -80,6 +86,13 @@ FACTORS: Mapping[str, Factors] = {
     },
     "zarr-v3-zip": _ZIP,
     "zarr-v2-zip": _ZIP,
+    "safetensors": {
+        "order": ("listed", "reversed"),
+        "names": ("bare", "slash"),
+        "document": ("first", "last"),
+        "padding": ("8", "64"),
+        "spelling": ("compact", "spaced", "escaped"),
+    },
 }
 """By container, the levels of each factor."""
 
@@ -97,6 +110,10 @@ def settled(container: str, levels: Encoding) -> dict[str, str]:
 _Excluded = tuple[str, tuple[str, ...], Mapping[str, tuple[str, ...]]]
 _UNCHUNKED = ("contiguous", "compact")
 _EXCLUDED: Mapping[str, tuple[_Excluded, ...]] = {
+    "zarr-v3": (
+        # Without a transposition there is nothing to turn.
+        ("shards", ("turned",), {"order": ("none",)}),
+    ),
     "zarr-v2": (
         # Without a fill value nothing says what an absent chunk holds.
         ("absent", ("inside", "edge", "all"), {"fill": ("null",)}),

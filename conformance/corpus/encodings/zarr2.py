@@ -103,7 +103,7 @@ def filters(dtype: np.dtype[Any], level: str) -> list[dict[str, Any]]:
     if level == "scale":
         told = {"id": "fixedscaleoffset", "offset": 0, "scale": 1, "dtype": dtype.str, "astype": wide}
         return [told] if _narrow(dtype) else []
-    return [{"id": level}] if level in ("fletcher32", "crc32c") else []
+    return [{"id": level}] if level in ("fletcher32", "crc32c", "crc32", "adler32") else []
 
 
 def _narrow(dtype: np.dtype[Any]) -> bool:

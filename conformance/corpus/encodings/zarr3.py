@@ -125,18 +125,28 @@ def _codecs(node: RawNode, encoding: Encoding) -> list[dict[str, Any]]:
     endian = {"name": "bytes", "configuration": {"endian": encoding["endian"]}}
     if item == 1 and encoding["endian"] == "big":
         del endian["configuration"]
-    told = [*map(_transpose, _orders(encoding, rank)), endian, *_TOLD[encoding["compression"]](item)]
+    turns = list(map(_transpose, _orders(encoding, rank)))
+    packed = [endian, *_TOLD[encoding["compression"]](item)]
     if not _sharded(node, encoding):
-        return told
+        return [*turns, *packed]
     level = encoding["shards"]
+    outside, inside = (turns, packed) if level == "turned" else ([], [*turns, *packed])
     index = [{"name": "bytes", "configuration": {"endian": "big" if level == "big-index" else "little"}}]
     shard = {
-        "chunk_shape": list(node.chunks),
-        "codecs": told,
+        "chunk_shape": _turned(node.chunks, encoding) if level == "turned" else list(node.chunks),
+        "codecs": inside,
         "index_codecs": [*index, *([] if level == "unchecked" else [{"name": "crc32c"}])],
         "index_location": "start" if level == "start" else "end",
     }
-    return [{"name": "sharding_indexed", "configuration": shard}]
+    return [*outside, {"name": "sharding_indexed", "configuration": shard}]
+
+
+def _turned(lengths: Sequence[int], encoding: Encoding) -> list[int]:
+    """What there is one of for each dimension, in the order of the dimensions after all transpositions."""
+    made = list(lengths)
+    for order in _orders(encoding, len(made)):
+        made = [made[axis] for axis in order]
+    return made
 
 
 def _chunks(node: RawNode, encoding: Encoding) -> list[tuple[Place, bytes]]:
@@ -167,6 +177,10 @@ def _global(place: Place, inner: Place) -> Place:
 
 def _shard(shard: Values, chunk: Sequence[int], absent: set[Place], encoding: Encoding) -> bytes:
     level, rank = encoding["shards"], shard.ndim
+    if level == "turned":
+        absent = {tuple(_turned(at, encoding)) for at in absent}
+        shard = shard.transpose(_turned(range(rank), encoding))
+        chunk, encoding = _turned(chunk, encoding), {**encoding, "order": "none"}
     encoded = {at: _encoded(part, encoding) for at, part in cut(shard, chunk) if at not in absent}
     checked = level != "unchecked"
     size = (16 << rank) + 4 * checked

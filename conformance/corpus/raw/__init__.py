@@ -49,5 +49,6 @@ SUFFIXES: Mapping[str, str] = {
     "zarr-v3-zip": ".zip",
     "zarr-v2-zip": ".zip",
     "zarr-v3-sharded": ".zarr",
+    "safetensors": ".safetensors",
 }
 """How the name of an archive ends."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from vizschema import description
 from vizschema.conformance.corpus.damage import inflict
 from vizschema.conformance.corpus.documents import describe_document, raw_nodes, write_document
 from vizschema.conformance.corpus.encodings import contents
+from vizschema.conformance.corpus.encodings.spoiling import spoiled
 from vizschema.conformance.corpus.encodings.table import FACTORS, Encoding
 from vizschema.conformance.corpus.encodings.writing import WRITERS
 from vizschema.conformance.corpus.materialise import Document
@@ -33,13 +34,14 @@ from vizschema.rules.versions import Profile
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases"
 OTHERS = ("bases", "encodings")
-"""Folders of a version that are no rule or topic."""
+"""Folders of a version that hold no cases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One archive with its verdict; `expected` maps each rule to the path where it is found, with `many` to the first.
 
+    `further` has the other paths of a rule that has to be found at each of several.
     `kind` is `broken` or `neighbour`; `level` is `archive`, where it can be written as one, or `description`.
     `containers` are those that it is certified in. With `values`, the verdict holds only where values were read.
     A case that is `made` by a generator of `conformance/hostile` has no base and no patch. The base of one with an
@@ -65,11 +67,18 @@ class Case:
     many: bool = False
     encoding: Encoding | None = None
     row: int = 0
+    further: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def has_document(self) -> bool:
         """Whether a document, and a change of its description, say all of it; else only the archive does."""
         return self.made is None and not self.damage and self.encoding is None
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Every (rule, path) that has to be found, sorted; with `many`, the first of each rule."""
+        others = ((rule, path) for rule, paths in self.further.items() for path in paths)
+        return tuple(sorted([*self.expected.items(), *others]))
 
     @property
     def loaded_profile(self) -> Profile:
@@ -120,6 +129,8 @@ class Case:
             raise UsageError(f"{self.name}: is a description, which no archive of ours has")
         if self.encoding is not None:
             WRITERS[container](path, self.nodes(), self.encoding)
+            if self.base == "spoiled" and not spoiled(path, container, self.encoding):
+                raise UsageError(f"{self.name}: expected an encoding with a checksum, found {dict(self.encoding)}")
             return
         write_document(self.document(), container, path)
         for damage in self.damage:
@@ -152,13 +163,13 @@ def unbreakable(spec: str = "1.0.0") -> dict[tuple[str, str], str]:
 
 
 def corpus(spec: str = "1.0.0", folder: Path = FOLDER) -> list[Case]:
-    """Every case of a version, by rule and name; raises `UsageError` where a file is no case."""
+    """Every case of a version, by rule and name; raises `UsageError` where a file is not a case."""
     check = _validator()
     return [*(read(path, check) for path in _paths(folder / spec)), *_encoded(folder / spec, spec)]
 
 
 def read(path: Path, check: Any = None) -> Case:
-    """The case in one file; raises `UsageError` where it is none."""
+    """The case in one file; raises `UsageError` where it is not a case."""
     content = versions.read_json(path)
     error = next((check or _validator()).iter_errors(content), None)
     if error is not None:
@@ -177,11 +188,11 @@ def read(path: Path, check: Any = None) -> Case:
 
 
 TOPIC = "encodings"
-"""What the cases about encodings are about: no rule, but that values are the same however they are stored."""
+"""The topic of the cases about encodings: values are the same however they are stored."""
 
 
 def _encoded(folder: Path, spec: str) -> Iterator[Case]:
-    """The cases of every row of `encodings/`; raises `UsageError` where a file is no table of rows."""
+    """The cases of every row of `encodings/`; raises `UsageError` where a file is not a table of rows."""
     for path in sorted(folder.glob("encodings/*.json")):
         table = versions.read_json(path)
         error = next(_rows_validator().iter_errors(table), None)
@@ -239,6 +250,8 @@ def content_of(case: Case) -> dict[str, Any]:
     for name in ("described", "damage"):
         if getattr(case, name):
             content[name] = list(getattr(case, name))
+    if case.further:
+        content["further"] = {rule: list(paths) for rule, paths in case.further.items()}
     return content
 
 

@@ -1,4 +1,4 @@
-"""The corpus written out for whoever cannot, or will not, materialise it: archives, descriptions, values, and an index.
+"""The corpus written out, for use without the runner and without Python: archives, descriptions, values, and an index.
 
 Two exports of one corpus are the same, bytes, times and modes; nothing in one depends on where it lies.
 """
@@ -92,6 +92,8 @@ def _entry(
     entry |= {"path": place, "roles": list(roles)}
     entry |= {key: content[key] for key in ("rule", "kind", "why", "profile", "level", "values", "verdict", "expected")}
     entry["many"] = case.many
+    if case.further:
+        entry["further"] = content["further"]
     if "reader" in roles or "writer" in roles:
         nodes, values = contents(case)
         entry["nodes"] = f"nodes/{name}.json"

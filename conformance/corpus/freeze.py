@@ -93,12 +93,16 @@ def cases_of(
 
 
 def _case(draft: Case, findings: Found, containers: Sequence[str], suffix: str) -> Case:
+    places: dict[str, list[str]] = {}
+    for rule, path in sorted(findings):
+        places.setdefault(rule, []).append(path)
     severities = {draft.loaded_profile.rules[rule].severity for rule, _ in findings}
     return replace(
         draft,
         name=draft.name + suffix,
         containers=tuple(containers),
-        expected=dict(sorted(findings)),
+        expected={rule: paths[0] for rule, paths in places.items()},
+        further={rule: paths[1:] for rule, paths in places.items() if len(paths) > 1},
         verdict="invalid" if "error" in severities else "valid",
     )
 
@@ -121,7 +125,7 @@ def _certified(
             reasons[container] = f"{type(error).__name__}: {error}"
             continue
         findings = found(description, trial.loaded_profile)
-        problem = _problem(trial, description, findings, made.also)
+        problem = _problem(trial, description, findings, made)
         if problem is not None:
             reasons[container] = problem
             continue
@@ -156,15 +160,18 @@ def _described(made: Break, draft: Case, container: str) -> tuple[dict[str, Any]
     return operations
 
 
-def _problem(case: Case, description: Description, findings: Found, also: Sequence[str]) -> str | None:
+def _problem(case: Case, description: Description, findings: Found, made: Break) -> str | None:
     """Why the case is not certified; None where it is."""
     rules = {rule for rule, _ in findings}
-    wanted = {case.rule, *also} if case.kind == "broken" else set()
+    wanted = {case.rule, *made.also} if case.kind == "broken" else set()
     if rules != wanted:
         return f"expected {sorted(wanted)}, found {sorted(findings)}"
     if case.kind == "broken":
-        if rules_found(description, case.loaded_profile) != tuple(sorted(rules)):
-            return f"expected one finding a rule, found {sorted(findings)}"
+        once = len(rules_found(description, case.loaded_profile)) == len(rules)
+        if made.several is once:
+            return (
+                f"expected {'several findings' if made.several else 'one finding per rule'}, found {sorted(findings)}"
+            )
         left = found(description, _ablated(case.loaded_profile, case.rule))
         if left != {each for each in findings if each[0] != case.rule}:
             return f"with {case.rule} emptied, expected the others alone, found {sorted(left)}"

@@ -158,12 +158,17 @@ def verdict_problem(case: Case, reply: Mapping[str, Any], *, exit_codes_only: bo
         return f"expected {_listed(case.expected)}, found {_listed(rules)}"
     if case.many:
         return _check_first(case, reply["findings"])
-    if len(reply["findings"]) != len(case.expected):
-        return f"expected {_listed(case.expected)} once each, found {len(reply['findings'])} findings"
+    if len(reply["findings"]) != len(case.places):
+        each = "once each" if not case.further else f"at {len(case.places)} places"
+        return f"expected {_listed(case.expected)} {each}, found {len(reply['findings'])} findings"
+    left = list(case.places)
     for finding in reply["findings"]:
-        place = finding.get("path", case.expected[finding["rule"]])
-        if place != case.expected[finding["rule"]]:
-            return f"expected {finding['rule']} at {case.expected[finding['rule']]}, found it at {place}"
+        place = next((path for rule, path in left if rule == finding["rule"]), "nothing more")
+        place = finding.get("path", place)
+        if (finding["rule"], place) not in left:
+            wanted = _listed(path for rule, path in left if rule == finding["rule"])
+            return f"expected {finding['rule']} at {wanted}, found it at {place}"
+        left.remove((finding["rule"], place))
     return None
 
 
@@ -241,7 +246,10 @@ def _equal(key: str, one: Any, other: Any) -> bool:
 
 
 def _booleans(value: Any) -> Any:
-    return [isinstance(item, bool) for item in value] if isinstance(value, list) else isinstance(value, bool)
+    """Which of the values within a JSON value are booleans."""
+    if isinstance(value, dict):
+        return {name: _booleans(item) for name, item in value.items()}
+    return list(map(_booleans, value)) if isinstance(value, list) else isinstance(value, bool)
 
 
 def _short(value: Any) -> str:

@@ -63,7 +63,7 @@ class Corpus:
                 texts = self._texts.setdefault(case.profile, {})
                 for text in texts_in(description):
                     texts.setdefault(text, []).append(len(held))
-                held.append((case.rule, description, tuple(sorted(case.expected))))
+                held.append((case.rule, description, tuple(rule for rule, _ in case.places)))
 
     def ordered(self, profile: str, mutant: Mutant, pattern: tuple[str, str] | None) -> list[Held]:
         """The cases of a profile that can tell a mutant, those about its rule first.

@@ -13,6 +13,7 @@ def all_breaks(spec: str = FIRST) -> list[Break]:
     from vizschema.conformance.corpus.breaks import (
         attributes,
         axes,
+        careless,
         classifiers,
         conditions,
         coordinates,
@@ -54,6 +55,7 @@ def all_breaks(spec: str = FIRST) -> list[Break]:
         readings,
         conditions,
         texts,
+        careless,
     )
     own = [each for table in (tables if spec == FIRST else (lm,)) for each in table.breaks()]
     return [*own, *coordinates.breaks(spec)]

@@ -26,7 +26,10 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A change to a conforming archive that breaks `rule`, and those in `also` with it; a neighbour breaks nothing."""
+    """A change to a conforming archive that breaks `rule`, and those in `also` with it; a neighbour breaks nothing.
+
+    One that breaks a rule at `several` places is certified with each of them.
+    """
 
     rule: str
     profile: str
@@ -37,6 +40,7 @@ class Break:
     values: bool = False
     also: tuple[str, ...] = ()
     base: str = ""
+    several: bool = False
 
     @property
     def level(self) -> str:

@@ -1,4 +1,4 @@
-"""Texts as bytes with starts: which arrays may say where parts begin, and what is not a list of starts."""
+"""Texts as bytes with starts: which arrays may say where parts begin, and which of them do not fit."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def _references() -> Iterator[Break]:
     of_each = [edit for dtype in INTEGERS for edit in (add(f"/inputs/text/of_{dtype}", array("byte", "uint8", LISTED, starts=f"/inputs/text/start_{dtype}")), add(f"/inputs/text/start_{dtype}", _starts([0, 3, 5, 6], dtype)))]
     yield valid("text-starts", "trace", "of-each-dtype", "Starts of every dtype of integers.", *of_each)
     yield valid("text-starts", "trace", "of-group", "A group may have an attribute of that name.", attribute("/activations", "starts", "/nowhere"), attribute("/attention", "starts", 3))
-    yield broken("text-starts", "trace", "absent", "There is no array of starts.", text[0])
+    yield broken("text-starts", "trace", "absent", "The array of starts is absent.", text[0])
     yield broken("text-starts", "trace", "group", "The starts are a group.", *text, attribute(BYTES, "starts", "/activations"))
-    yield broken("text-starts", "trace", "absent-in-extra", "There is no array of starts, below /extra.", add("/extra/text", array("byte", "uint8", LISTED, starts="/extra/start")))
+    yield broken("text-starts", "trace", "absent-in-extra", "The array of starts is absent, below /extra.", add("/extra/text", array("byte", "uint8", LISTED, starts="/extra/start")))
     for dtype in ("bool", "float32"):
         yield broken("text-starts", "trace", dtype, f"Starts as {dtype}.", *text, put(START, "dtype", dtype), put(START, "contents", {"pattern": "ramp"}))
 

@@ -94,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument(
         "--record", action="store_true", help="write down three cases that kill each wrong implementation"
     )
+    score.add_argument(
+        "--enough",
+        type=int,
+        default=12,
+        metavar="N",
+        help="ask each wrong implementation until N cases killed it (default: 12; 0: all cases)",
+    )
     score.add_argument("--page", metavar="FILE", help="write the table of wrong implementations into a page")
     compare = actions.add_parser("compare", help="whether two folders of a version find the same in the corpus")
     compare.add_argument("old", metavar="OLD", help="a folder of a version")
@@ -261,13 +268,17 @@ def _score(version: str, only: str, *, every: bool) -> int:
 def _implementations(parsed: argparse.Namespace) -> int:
     """0 where each wrong implementation is killed by three cases or more; 1 where one is not."""
     from vizschema.conformance.corpus.cases import corpus
-    from vizschema.conformance.strength.implementations import LEAST, paged, record, score, table
+    from vizschema.conformance.strength.implementations import LEAST, paged, record, recorded, score, table
     from vizschema.conformance.wrong.implementation import EVERY
 
     chosen = [name for name in EVERY if parsed.only in name]
     if not chosen:
         raise UsageError(f"score --only {parsed.only}: expected a part of a name of {', '.join(EVERY)}")
-    kills = score(corpus(parsed.spec), chosen)
+    if parsed.enough and parsed.enough < LEAST:
+        raise UsageError(f"score --enough {parsed.enough}: expected {LEAST} or more, or 0 for all cases")
+    known = recorded(parsed.spec)
+    first = [unit for name in chosen for unit in known.get(name, ())]
+    kills = score(corpus(parsed.spec), chosen, enough=parsed.enough or None, first=first)
     print("\n".join(table(kills)))
     if parsed.record:
         record(kills, parsed.spec)

@@ -100,23 +100,35 @@ def _zero(array: dict[str, Any]) -> None:
         array["fill_value"] = False if isinstance(fill, bool) else [0, 0] if isinstance(fill, list) else 0
 
 
-def _both(name: Callable[[dict[str, Any]], None]) -> Callable[[Path], bool]:
+def both(name: Callable[[dict[str, Any]], None]) -> Callable[[Path], bool]:
+    """A change of the documents of arrays of either version of Zarr."""
+
     def change(path: Path) -> bool:
         return _documents(path, "zarr.json", name) | _documents(path, ".zarray", name)
 
     return change
 
 
-absent_zeroed = _both(_zero)
+absent_zeroed = both(_zero)
 """Whether the fill value of an array below a path was made 0."""
 
 
+def filled(change: Callable[[Any, str], Any]) -> Callable[[Path], bool]:
+    """Whether the fill value of an array below a path was changed: by `change` (fill value, data type)."""
+
+    def of(array: dict[str, Any]) -> None:
+        if "fill_value" in array:
+            array["fill_value"] = change(array["fill_value"], str(array.get("data_type", array.get("dtype"))))
+
+    return both(of)
+
+
 def _byte_order(path: Path) -> bool:
-    return _both(_little)(path) or _npy(path, rb"'descr': '>", b"'descr': '<")
+    return both(_little)(path) or _npy(path, rb"'descr': '>", b"'descr': '<")
 
 
 def _memory_order(path: Path) -> bool:
-    return _both(_c_order)(path) or _npy(path, rb"'fortran_order': True, ", b"'fortran_order': False,")
+    return both(_c_order)(path) or _npy(path, rb"'fortran_order': True, ", b"'fortran_order': False,")
 
 
 def _believed(path: Path) -> bool:

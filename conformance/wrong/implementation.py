@@ -16,19 +16,26 @@ import vizschema
 from vizschema.bounds import Reading
 from vizschema.conformance.corpus.raw.nodes import RawNode
 from vizschema.conformance.harness.serve import Message, Own
+from vizschema.conformance.wrong.careless import CARELESS_READERS, CARELESS_WRITERS
 from vizschema.conformance.wrong.decoders import DECODERS
 from vizschema.conformance.wrong.kinds import Wrong
+from vizschema.conformance.wrong.measuring import MEASURING
 from vizschema.conformance.wrong.readers import READERS, WRITERS
+from vizschema.conformance.wrong.remeasuring import REMEASURING, differing, remeasured
 from vizschema.conformance.wrong.validators import VALIDATORS
 from vizschema.description import STORED_AS, Description
-from vizschema.errors import NotAnArchive
+from vizschema.errors import NotAnArchive, VizschemaError
 from vizschema.measure import measured
 from vizschema.reader.arrays import StoredArray
 from vizschema.rules.judge import faults_of
 from vizschema.rules.versions import Profile
 from vizschema.rules.wording import place_of
 
-EVERY: Mapping[str, Wrong] = {wrong.name: wrong for wrong in (*VALIDATORS, *DECODERS, *READERS, *WRITERS)}
+EVERY: Mapping[str, Wrong] = {
+    wrong.name: wrong
+    for group in (VALIDATORS, MEASURING, REMEASURING, DECODERS, READERS, CARELESS_READERS, WRITERS, CARELESS_WRITERS)
+    for wrong in group
+}
 """Every wrong implementation by its name."""
 
 
@@ -76,6 +83,8 @@ class Implementation(Own):  # type: ignore[misc]
         try:
             with measured(path, Reading(jobs=1)) as archive:
                 read = archive.with_values(profile.facts) if request["values"] else archive.description
+            if self.wrong.facts is not None and request["values"]:
+                read = remeasured(read, differing(self.wrong, readable(path), profile.facts))
         except NotAnArchive:
             return {"verdict": "refused", "findings": []}
         return self.judge({"description": read, "profile": request["profile"]})
@@ -117,6 +126,18 @@ class Implementation(Own):  # type: ignore[misc]
                     told = {"dtype": node.dtype, "shape": list(node.values.shape), "axes": node.axes}
                     nodes[path] |= {"kind": "array", **told, "values": str(file)}
             return super().write({**request, "nodes": nodes})
+
+
+def readable(path: Path) -> dict[str, RawNode]:
+    """The nodes of an archive whose values can be read, by path."""
+    found = {}
+    with vizschema.open(path) as archive:
+        for place in archive.paths():
+            try:
+                found[place] = _raw(archive[place])
+            except VizschemaError:
+                continue  # damaged, or more than the reader knows: its facts stay as they are
+    return found
 
 
 def _raw(node: Any) -> RawNode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ class Wrong:
 
     `description` is changed before it is judged; `archive` on disk before it is described (true where it was changed);
     `findings` after judging; `nodes`, as they are read by a reader, or as a writer gets them. What does not apply is
-    returned as it is. With `written`, a writer says this whatever it is asked for.
+    returned as it is. `facts` measures those of nodes, as the entries of `facts.json` ask for them. With `written`, a writer says this whatever it is asked for.
     """
 
     name: str
@@ -30,3 +30,4 @@ class Wrong:
     findings: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     nodes: Callable[[Nodes], Nodes] | None = None
     written: bool | None = None
+    facts: Callable[[Nodes, Sequence[Mapping[str, Any]]], Mapping[str, Mapping[str, Any]]] | None = None

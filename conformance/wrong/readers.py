@@ -17,7 +17,7 @@ from vizschema.description import STORED_AS
 Change = Callable[[Nodes], Nodes]
 
 
-def _values(change: Callable[[Values], Values]) -> Change:
+def values(change: Callable[[Values], Values]) -> Change:
     """Changes the values of every array that NumPy has a type for."""
 
     def of(node: RawNode) -> RawNode:
@@ -42,7 +42,7 @@ def _bits(change: Callable[[Values], Values]) -> Change:
     return lambda nodes: {path: of(node) for path, node in nodes.items()}
 
 
-def _attributes(change: Callable[[Any], Any]) -> Change:
+def attributes(change: Callable[[Any], Any]) -> Change:
     """Changes the value of each attribute; one that becomes None is dropped."""
 
     def of(node: RawNode) -> RawNode:
@@ -52,7 +52,8 @@ def _attributes(change: Callable[[Any], Any]) -> Change:
     return lambda nodes: {path: of(node) for path, node in nodes.items()}
 
 
-def _kept(keep: Callable[[str, RawNode, Nodes], bool]) -> Change:
+def kept(keep: Callable[[str, RawNode, Nodes], bool]) -> Change:
+    """Drops the nodes that `keep` (path, node, all nodes) is false for."""
     return lambda nodes: {path: node for path, node in nodes.items() if keep(path, node, nodes)}
 
 
@@ -68,7 +69,8 @@ def _positive_zero(values: Values) -> Values:
     return values + 0.0 if values.dtype.kind in "fc" else values
 
 
-def _flushed(values: Values) -> Values:
+def flushed(values: Values) -> Values:
+    """Floats with zeros for subnormal numbers."""
     if values.dtype.kind != "f":
         return values
     return np.where(np.abs(values) < np.finfo(values.dtype).smallest_normal, np.copysign(0.0, values), values)
@@ -94,7 +96,9 @@ def _real(values: Values) -> Values:
     return values.real if values.dtype.kind == "c" else values
 
 
-def _typed(dtype: str, other: str, *, widened: bool) -> Change:
+def typed(dtype: str, other: str, *, widened: bool) -> Change:
+    """Takes one dtype for another: by converting the values, or by their bits."""
+
     def of(node: RawNode) -> RawNode:
         if node.dtype != dtype or node.values is None:
             return node
@@ -103,7 +107,7 @@ def _typed(dtype: str, other: str, *, widened: bool) -> Change:
     return lambda nodes: {path: of(node) for path, node in nodes.items()}
 
 
-def _edges_zeroed(nodes: Nodes) -> Nodes:
+def edges_zeroed(nodes: Nodes) -> Nodes:
     """Chunks that hang over the edge are read as zeros."""
 
     def of(node: RawNode) -> RawNode:
@@ -199,37 +203,37 @@ def _has_entries(_: str, node: RawNode, __: Nodes) -> bool:
     return node.values is None or node.values.size > 0
 
 
-_CHANGES: tuple[tuple[str, str, Change], ...] = (
+CHANGES: tuple[tuple[str, str, Change], ...] = (
     ("transposed", "values transposed", _bits(_transposed)),
     ("swapped", "bytes swapped", _bits(_swapped)),
-    ("bfloat16_bits", "bfloat16 as uint16", _typed("bfloat16", "uint16", widened=False)),
-    ("float16_widened", "float16 widened", _typed("float16", "float32", widened=True)),
-    ("positive_zero", "−0 normalised", _values(_positive_zero)),
-    ("subnormals_flushed", "subnormals flushed", _values(_flushed)),
-    ("nan_normalised", "payloads of NaN lost", _values(_canonical_nan)),
-    ("integers_through_double", "int64 through double", _values(_double)),
-    ("edges_zeroed", "edge chunks zeroed", _edges_zeroed),
+    ("bfloat16_bits", "bfloat16 as uint16", typed("bfloat16", "uint16", widened=False)),
+    ("float16_widened", "float16 widened", typed("float16", "float32", widened=True)),
+    ("positive_zero", "−0 normalised", values(_positive_zero)),
+    ("subnormals_flushed", "subnormals flushed", values(flushed)),
+    ("nan_normalised", "payloads of NaN lost", values(_canonical_nan)),
+    ("integers_through_double", "int64 through double", values(_double)),
+    ("edges_zeroed", "edge chunks zeroed", edges_zeroed),
     ("absent_zeroed", "absent chunks as zeros", _absent_zero),
     ("first_chunk_read", "only the first chunk read", _first_chunk),
-    ("attributes_through_double", "attributes: integers through double", _attributes(_integers)),
-    ("flags_as_integers", "attributes: booleans as integers", _attributes(_flags)),
-    ("one_as_scalar", "list of one as scalar", _attributes(_unlisted)),
-    ("empty_dropped", "empty text or list dropped", _attributes(_empty)),
-    ("latin_1", "text as Latin-1", _attributes(_latin)),
+    ("attributes_through_double", "attributes: integers through double", attributes(_integers)),
+    ("flags_as_integers", "attributes: booleans as integers", attributes(_flags)),
+    ("one_as_scalar", "list of one as scalar", attributes(_unlisted)),
+    ("empty_dropped", "empty text or list dropped", attributes(_empty)),
+    ("latin_1", "text as Latin-1", attributes(_latin)),
     ("roles_dropped", "roles dropped", _no_roles),
-    ("zero_size_dropped", "zero-size arrays dropped", _kept(_has_entries)),
-    ("imaginary_dropped", "imaginary part dropped", _values(_real)),
+    ("zero_size_dropped", "zero-size arrays dropped", kept(_has_entries)),
+    ("imaginary_dropped", "imaginary part dropped", values(_real)),
     ("bare_arrays", "array attributes dropped", _bare_arrays),
-    ("empty_groups_dropped", "groups without members dropped", _kept(_has_members)),
-    ("double_through_single", "float64 through float32", _values(_single)),
-    ("lists_as_text", "lists as text", _attributes(_as_text)),
+    ("empty_groups_dropped", "groups without members dropped", kept(_has_members)),
+    ("double_through_single", "float64 through float32", values(_single)),
+    ("lists_as_text", "lists as text", attributes(_as_text)),
 )
 
 _ON_DISK: Mapping[str, Callable[[Path], bool]] = {"absent_zeroed": absent_zeroed}
 """Faults that a program has on the archive: nothing that it reads says which chunks are absent."""
 
 READERS: tuple[Wrong, ...] = tuple(
-    Wrong(f"read_{name}", "reader", fault, nodes=change, archive=_ON_DISK.get(name)) for name, fault, change in _CHANGES
+    Wrong(f"read_{name}", "reader", fault, nodes=change, archive=_ON_DISK.get(name)) for name, fault, change in CHANGES
 )
 
 _NOT_WRITTEN = frozenset({"edges_zeroed", "absent_zeroed", "first_chunk_read"})
@@ -238,7 +242,7 @@ _NOT_WRITTEN = frozenset({"edges_zeroed", "absent_zeroed", "first_chunk_read"})
 WRITERS: tuple[Wrong, ...] = (
     *(
         Wrong(f"write_{name}", "writer", fault, nodes=change)
-        for name, fault, change in _CHANGES
+        for name, fault, change in CHANGES
         if name not in _NOT_WRITTEN
     ),
     Wrong("write_never_refuses", "writer", "never refuses", written=True),

@@ -12,7 +12,7 @@ from vizschema.description import Description, Node, children_of, complete
 ChangeNode = Callable[[str, Node], Node]
 
 
-def _each(change: ChangeNode) -> Callable[[Description], Description]:
+def each_node(change: ChangeNode) -> Callable[[Description], Description]:
     """Changes every node; the rest of the description stays."""
 
     def changed(description: Description) -> Description:
@@ -24,7 +24,7 @@ def _each(change: ChangeNode) -> Callable[[Description], Description]:
     return changed
 
 
-def _facts(change: Callable[[Node, Node], Mapping[str, Any]]) -> Callable[[Description], Description]:
+def facts(change: Callable[[Node, Node], Mapping[str, Any]]) -> Callable[[Description], Description]:
     """Changes facts: what `change` (node, facts) returns is put in their place."""
 
     def of(_: str, node: Node) -> Node:
@@ -33,10 +33,10 @@ def _facts(change: Callable[[Node, Node], Mapping[str, Any]]) -> Callable[[Descr
         update = {key: value for key, value in change(node, node["facts"]).items() if node["facts"].get(key) != value}
         return {**node, "facts": {**node["facts"], **update}} if update else node
 
-    return _each(of)
+    return each_node(of)
 
 
-def _families(change: Callable[[Node], Mapping[str, Any]]) -> Callable[[Description], Description]:
+def families(change: Callable[[Node], Mapping[str, Any]]) -> Callable[[Description], Description]:
     """Changes every numbered series."""
 
     def changed(description: Description) -> Description:
@@ -46,9 +46,9 @@ def _families(change: Callable[[Node], Mapping[str, Any]]) -> Callable[[Descript
     return changed
 
 
-def _axes_of(change: ChangeNode) -> Callable[[Description], Description]:
+def axes_of(change: ChangeNode) -> Callable[[Description], Description]:
     """Counts the sizes of axes as they are after a change of nodes, which is made nowhere else."""
-    each = _each(change)
+    each = each_node(change)
 
     def changed(description: Description) -> Description:
         other = each(description)
@@ -60,7 +60,7 @@ def _axes_of(change: ChangeNode) -> Callable[[Description], Description]:
     return changed
 
 
-def _again(change: Callable[[Mapping[str, Node]], Mapping[str, Node]]) -> Callable[[Description], Description]:
+def again(change: Callable[[Mapping[str, Node]], Mapping[str, Node]]) -> Callable[[Description], Description]:
     """Derives everything again from other nodes."""
 
     def changed(description: Description) -> Description:
@@ -73,14 +73,16 @@ def _again(change: Callable[[Mapping[str, Node]], Mapping[str, Node]]) -> Callab
     return changed
 
 
-def _storage(change: Callable[[Node, Node], Node]) -> Callable[[Description], Description]:
+def storage(change: Callable[[Node, Node], Node]) -> Callable[[Description], Description]:
+    """Changes what is said of the chunks of an array: `change` (node, storage)."""
+
     def of(_: str, node: Node) -> Node:
         if not node.get("storage"):
             return node
         storage = change(node, node["storage"])
         return node if storage == node["storage"] else {**node, "storage": storage}
 
-    return _each(of)
+    return each_node(of)
 
 
 def _roles_kept(_: str, node: Node) -> Node:
@@ -131,11 +133,12 @@ def _folded_alone(description: Description) -> Description:
             **({"ambiguous": alike} if alike else {}),
         }
 
-    changed: Description = _each(of)(description)
+    changed: Description = each_node(of)(description)
     return changed
 
 
-def _without(field: str) -> ChangeNode:
+def without(field: str) -> ChangeNode:
+    """A node without a field."""
     return lambda _, node: {key: value for key, value in node.items() if key != field} if field in node else node
 
 
@@ -143,7 +146,7 @@ def _as_uint16(description: Description) -> Description:
     if description["container"]["version"] == 3:
         return description
     change: ChangeNode = lambda _, node: {**node, "dtype": "uint16"} if node.get("dtype") == "bfloat16" else node  # noqa: E731
-    changed: Description = _each(change)(description)
+    changed: Description = each_node(change)(description)
     return changed
 
 
@@ -160,29 +163,29 @@ def _no_warnings(reply: dict[str, Any]) -> dict[str, Any]:
 _BY_DESCRIPTION: tuple[Wrong, ...] = tuple(
     Wrong(name, "validator", fault, description=change)
     for name, fault, change in (
-        ("nan_for_absent", "fill of absent chunks counts as NaN", _facts(lambda _, facts: {key: facts[key] + facts.get("absent_chunks", 0) for key in ("nan", "non_finite") if key in facts})),
-        ("roles_kept", "roles not taken off an axis name", _axes_of(_roles_kept)),
-        ("sizes_left_out", "`size_<axis>` not counted", _axes_of(_sizes_left_out)),
-        ("scalar_axes_null", "axes of a scalar null, not []", _each(lambda _, node: {**node, "axes": None} if node.get("axes") == [] else node)),
-        ("outer_codec_only", "inner codecs of shards not seen", _storage(_outer_codec)),
-        ("shard_for_chunk", "shard size taken for chunk size", _storage(_shard_for_chunk)),
-        ("absent_inner_left_out", "absent inner chunks not counted", _facts(lambda node, _: {"absent_chunks": 0} if (node.get("storage") or {}).get("shards") else {})),
+        ("nan_for_absent", "fill of absent chunks counts as NaN", facts(lambda _, facts: {key: facts[key] + facts.get("absent_chunks", 0) for key in ("nan", "non_finite") if key in facts})),
+        ("roles_kept", "roles not taken off an axis name", axes_of(_roles_kept)),
+        ("sizes_left_out", "`size_<axis>` not counted", axes_of(_sizes_left_out)),
+        ("scalar_axes_null", "axes of a scalar null, not []", each_node(lambda _, node: {**node, "axes": None} if node.get("axes") == [] else node)),
+        ("outer_codec_only", "inner codecs of shards not seen", storage(_outer_codec)),
+        ("shard_for_chunk", "shard size taken for chunk size", storage(_shard_for_chunk)),
+        ("absent_inner_left_out", "absent inner chunks not counted", facts(lambda node, _: {"absent_chunks": 0} if (node.get("storage") or {}).get("shards") else {})),
         ("bfloat16_as_integer", "bfloat16 taken for uint16 outside Zarr v3", _as_uint16),
-        ("constant_by_range", "constant = (minimum = maximum)", _facts(lambda _, facts: {"constant": facts["minimum"] == facts.get("maximum")} if "constant" in facts and "minimum" in facts else {})),
-        ("damage_as_fill", "damaged chunk read as fill", _facts(lambda _, __: {"damaged_chunks": []})),
-        ("first_width", "first digit width of a series only", _families(lambda family: {"digits": family.get("digits", [])[:1]})),
-        ("width_of_number", "digit width from the number, not the name", _families(lambda family: {"digits": sorted({len(str(index)) for index in family.get("indices", [])})})),
-        ("count_for_indices", "count of members = declared, not indices", _families(_by_count)),
-        ("partial_ignored", "`partial` ignored", _families(lambda _: {"partial": False})),
-        ("partial_always", "`partial` always true", _families(lambda _: {"partial": True})),
-        ("groups_not_compared", "members of groups of a series not compared", _families(lambda family: {"members": {}} if family.get("members") else {})),
-        ("first_dtype", "first dtype of a series only", _families(lambda family: {"dtypes": family.get("dtypes", [])[:1]})),
+        ("constant_by_range", "constant = (minimum = maximum)", facts(lambda _, facts: {"constant": facts["minimum"] == facts.get("maximum")} if "constant" in facts and "minimum" in facts else {})),
+        ("damage_as_fill", "damaged chunk read as fill", facts(lambda _, __: {"damaged_chunks": []})),
+        ("first_width", "first digit width of a series only", families(lambda family: {"digits": family.get("digits", [])[:1]})),
+        ("width_of_number", "digit width from the number, not the name", families(lambda family: {"digits": sorted({len(str(index)) for index in family.get("indices", [])})})),
+        ("count_for_indices", "count of members = declared, not indices", families(_by_count)),
+        ("partial_ignored", "`partial` ignored", families(lambda _: {"partial": False})),
+        ("partial_always", "`partial` always true", families(lambda _: {"partial": True})),
+        ("groups_not_compared", "members of groups of a series not compared", families(lambda family: {"members": {}} if family.get("members") else {})),
+        ("first_dtype", "first dtype of a series only", families(lambda family: {"dtypes": family.get("dtypes", [])[:1]})),
         ("folded_alone", "case folding without NFC in `ambiguous`", _folded_alone),
-        ("no_ambiguous", "no `ambiguous`", _each(_without("ambiguous"))),
-        ("no_stray", "no `stray`", _each(_without("stray"))),
-        ("slices_from_three", "equal slices counted only from three on", _facts(lambda _, facts: {"duplicate_slices": max(0, facts["duplicate_slices"] - 1)} if facts.get("duplicate_slices") else {})),
-        ("shallow", "nodes deeper than 3 not seen", _again(lambda nodes: {path: node for path, node in nodes.items() if path.count("/") <= 3})),
-        ("infinity_finite", "infinities not counted", _facts(lambda _, facts: {"non_finite": facts.get("nan"), "infinite": 0, "positive_infinite": 0} if "nan" in facts else {})),
+        ("no_ambiguous", "no `ambiguous`", each_node(without("ambiguous"))),
+        ("no_stray", "no `stray`", each_node(without("stray"))),
+        ("slices_from_three", "equal slices counted only from three on", facts(lambda _, facts: {"duplicate_slices": max(0, facts["duplicate_slices"] - 1)} if facts.get("duplicate_slices") else {})),
+        ("shallow", "nodes deeper than 3 not seen", again(lambda nodes: {path: node for path, node in nodes.items() if path.count("/") <= 3})),
+        ("infinity_finite", "infinities not counted", facts(lambda _, facts: {"non_finite": facts.get("nan"), "infinite": 0, "positive_infinite": 0} if "nan" in facts else {})),
     )
 )  # fmt: skip
 VALIDATORS: tuple[Wrong, ...] = (

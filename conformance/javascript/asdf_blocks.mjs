@@ -1,7 +1,7 @@
 // The parts of an ASDF file: its tree as text, its blocks, and whether everything in it is accounted for.
 
 import { bzip2, lz4Block, zlib } from "./compressors.mjs";
-import { claimed, Damaged, sized } from "./damage.mjs";
+import { claimed, Damaged, mismatch, sized } from "./damage.mjs";
 import { Unreadable } from "./json.mjs";
 import { md5 } from "./md5.mjs";
 
@@ -99,7 +99,7 @@ export async function contentOf({ file, data, used, length, packing, sum }) {
   const stored = await file.read(data, used);
   const content = PACKINGS[packing] ? PACKINGS[packing](stored, length) : sized(stored, length);
   const isSum = (bytes) => md5(bytes).every((byte, at) => byte === sum[at]);
-  if (sum.some((byte) => byte) && !isSum(content) && !isSum(stored)) throw new Damaged("checksum");
+  if (sum.some((byte) => byte) && !isSum(content) && !isSum(stored)) mismatch();
   return content;
 }
 

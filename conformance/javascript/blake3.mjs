@@ -1,4 +1,4 @@
-// BLAKE3 of at most 4 TiB, unkeyed, 32 bytes: https://github.com/BLAKE3-team/BLAKE3-specs, section 2. For tests; not fast.
+// BLAKE3 of at most 4 TiB, unkeyed, 32 bytes: https://github.com/BLAKE3-team/BLAKE3-specs, section 2. Plain, and not fast.
 const IV = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 const ORDER = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8];
 const [START, END, PARENT, ROOT] = [1, 2, 4, 8];
@@ -25,9 +25,10 @@ function compress(chain, words, counter, length, flags) {
 function chunk(bytes, counter, root) {
   let chain = IV;
   for (let at = 0, flags = START; flags !== null; at += 64) {
-    const block = Buffer.alloc(64), last = at + 64 >= bytes.length;
-    bytes.copy(block, 0, at, at + 64);
-    const words = Array.from({ length: 16 }, (_, i) => block.readInt32LE(4 * i));
+    const block = new Uint8Array(64), last = at + 64 >= bytes.length;
+    block.set(bytes.subarray(at, at + 64));
+    const view = new DataView(block.buffer);
+    const words = Array.from({ length: 16 }, (_, i) => view.getInt32(4 * i, true));
     chain = compress(chain, words, counter, Math.min(64, bytes.length - at), flags | (last ? END | root : 0));
     flags = last ? null : 0;
   }
@@ -41,4 +42,18 @@ function tree(bytes, counter, root) {
   return compress(IV, halves.flat(), 0, 64, PARENT | root);
 }
 
-export const blake3 = (bytes) => Buffer.from(Int32Array.from(tree(Buffer.from(bytes), 0, ROOT)).buffer);
+export function blake3(bytes) {
+  const found = new DataView(new ArrayBuffer(32));
+  tree(Uint8Array.from(bytes), 0, ROOT).forEach((word, i) => found.setInt32(4 * i, word, true));
+  return new Uint8Array(found.buffer);
+}
+
+/** Bytes in hexadecimal digits. */
+export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** Pieces of bytes, one behind another. */
+export function joined(pieces) {
+  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  pieces.reduce((at, piece) => (whole.set(piece, at), at + piece.length), 0);
+  return whole;
+}

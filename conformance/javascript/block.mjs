@@ -4,6 +4,7 @@ import { Damaged } from "./damage.mjs";
 import { swap } from "./dtypes.mjs";
 import { copyBox, product, stridesOf } from "./grid.mjs";
 import { Unreadable } from "./json.mjs";
+import { wrong } from "./wrong.mjs";
 
 /**
  * The values of a block that `load` reads: {bytes, flags, damage}, in C order, little-endian.
@@ -14,6 +15,7 @@ export async function blockValues(load, { shape, type, order = "C", key }) {
   const count = product(shape);
   try {
     const stored = await load();
+    if (wrong("memory-order")) order = "C";
     const steps = order === "F" ? stridesOf([...shape].reverse()).reverse().map((step) => step * type.size) : order;
     const bytes = order === "C" ? stored.subarray(0, count * type.size) : gathered(stored, steps, shape, type.size);
     return { bytes: type.big ? swap(bytes.slice(), type.dtype.startsWith("complex") ? type.size / 2 : type.size) : bytes };

@@ -1,6 +1,6 @@
 // Streams of bzip2, one after another, within a limit of bytes.
 
-import { Damaged, undecodable } from "./damage.mjs";
+import { Damaged, mismatch, undecodable } from "./damage.mjs";
 
 const BLOCK = 0x314159265359;
 const END = 0x177245385090;
@@ -58,12 +58,12 @@ function streamAt(bytes, start, output) {
     const magic = bits.read(48);
     const expected = bits.read(32) | 0;
     if (magic === END) {
-      if (expected !== sum) throw new Damaged("checksum");
+      if (expected !== sum) mismatch();
       return start + Math.ceil(bits.at / 8);
     }
     if (magic !== BLOCK) throw undecodable("no block of bzip2");
     const found = blockAt(bits, level * 100_000, output);
-    if (found !== expected) throw new Damaged("checksum");
+    if (found !== expected) mismatch();
     sum = ((sum << 1) | (sum >>> 31)) ^ found;
   }
 }

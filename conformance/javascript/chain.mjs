@@ -5,7 +5,8 @@
 // takes it back.
 
 import { crc32c } from "./checksums.mjs";
-import { Damaged, MOST, sized } from "./damage.mjs";
+import { Damaged, mismatch, MOST, sized } from "./damage.mjs";
+import { wrong } from "./wrong.mjs";
 import { copyBox, gridOf, indices, product, stridesOf } from "./grid.mjs";
 import { swap } from "./dtypes.mjs";
 
@@ -14,7 +15,7 @@ const ABSENT = (1n << 64n) - 1n;
 /** The shape in which a chunk of `shape` is stored, and the dimension of the array that each of its own is. */
 export function storedAs(orders, shape) {
   let axes = shape.map((_, axis) => axis);
-  for (const order of orders) axes = order.map((axis) => axes[axis]);
+  for (const order of wrong("memory-order") ? [] : orders) axes = order.map((axis) => axes[axis]);
   return { axes, shape: axes.map((axis) => shape[axis]) };
 }
 
@@ -123,7 +124,7 @@ export const CRC32C = {
   decode(bytes, size) {
     if (bytes.length < 4) throw new Damaged("truncated");
     const content = bytes.subarray(0, -4);
-    if (crc32c(content) !== new DataView(bytes.buffer, bytes.byteOffset + content.length).getUint32(0, true)) throw new Damaged("checksum");
+    if (crc32c(content) !== new DataView(bytes.buffer, bytes.byteOffset + content.length).getUint32(0, true)) mismatch();
     return sized(content, size);
   },
 };

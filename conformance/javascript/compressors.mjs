@@ -4,7 +4,7 @@ import { inflateSync } from "fflate";
 import { decompress, Decompress } from "fzstd";
 import { bzip2 as unpackBzip2 } from "./bzip2.mjs";
 import { adler32, crc32, xxh64 } from "./checksums.mjs";
-import { claimed, Damaged, decoded, MOST, sized, undecodable } from "./damage.mjs";
+import { claimed, Damaged, decoded, mismatch, MOST, sized, undecodable } from "./damage.mjs";
 import { lzma as unpackLzma } from "./lzma.mjs";
 
 const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -21,7 +21,7 @@ export function zlib(bytes, size) {
   if (bytes.length < 6) throw ended();
   if ((bytes[0] & 15) !== 8 || ((bytes[0] << 8) | bytes[1]) % 31 || bytes[1] & 32) throw undecodable("no zlib stream");
   const found = inflate(bytes.subarray(2, -4), size);
-  if (adler32(found) !== viewOf(bytes).getUint32(bytes.length - 4)) throw new Damaged("checksum");
+  if (adler32(found) !== viewOf(bytes).getUint32(bytes.length - 4)) mismatch();
   return found;
 }
 
@@ -36,7 +36,7 @@ export function gzip(bytes, size) {
   for (const flag of [8, 16]) if (bytes[3] & flag) at = bytes.indexOf(0, at) + 1;
   if (bytes[3] & 2) at += 2;
   const found = inflate(bytes.subarray(at, -8), size);
-  if (crc32(found) !== view.getUint32(bytes.length - 8, true)) throw new Damaged("checksum");
+  if (crc32(found) !== view.getUint32(bytes.length - 8, true)) mismatch();
   return found;
 }
 
@@ -55,7 +55,7 @@ export function zstd(bytes, size) {
       const frame = bytes.subarray(at, end);
       const part = decoded(() => (content === null ? streamed(frame, (size ?? MOST) - total) : decompress(frame)));
       if (content !== null && part.length !== content) throw new Damaged("wrong-length");
-      if (checksum !== undefined && Number(xxh64(part) & 0xffffffffn) !== checksum) throw new Damaged("checksum");
+      if (checksum !== undefined && Number(xxh64(part) & 0xffffffffn) !== checksum) mismatch();
       parts.push(part);
       total += part.length;
     }

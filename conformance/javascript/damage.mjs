@@ -1,11 +1,18 @@
 // What is wrong with a chunk, and how many bytes one may take.
 
+import { wrong } from "./wrong.mjs";
+
 /** A chunk that cannot be read; `reason` is one of the reasons of `damaged_chunks`. */
 export class Damaged extends Error {
   constructor(reason, detail = reason) {
     super(detail);
     this.reason = reason;
   }
+}
+
+/** What follows where a checksum is not that of the bytes. */
+export function mismatch() {
+  if (!wrong("checksums")) throw new Damaged("checksum");
 }
 
 /** The most bytes that are decoded at once. */

@@ -1,5 +1,7 @@
 // The data types of the standard: their sizes, and their values as doubles, from bytes in C order, little-endian.
 
+import { wrong } from "./wrong.mjs";
+
 export const SIZES = {
   bool: 1, int8: 1, int16: 2, int32: 4, int64: 8, uint8: 1, uint16: 2, uint32: 4, uint64: 8, float16: 2, bfloat16: 2, float32: 4, float64: 8,
   complex64: 8, complex128: 16, float8_e4m3fn: 1, float8_e5m2: 1, float8_e4m3fnuz: 1, float8_e5m2fnuz: 1, int4: 1, uint4: 1,
@@ -61,6 +63,7 @@ export function doublesOf(bytes, dtype) {
 
 /** Reverses the bytes of each item, in place. */
 export function swap(bytes, size) {
+  if (wrong("byte-order")) return bytes;
   if (size < 2) return bytes;
   for (let start = 0; start + size <= bytes.length; start += size)
     for (let low = start, high = start + size - 1; low < high; low += 1, high -= 1) [bytes[low], bytes[high]] = [bytes[high], bytes[low]];

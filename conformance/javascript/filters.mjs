@@ -3,7 +3,7 @@
 import { blosc, unshuffled } from "./blosc.mjs";
 import { adler32, crc32, crc32c, fletcher32 } from "./checksums.mjs";
 import { bzip2, gzip, lz4, lzma, zlib, zstd } from "./compressors.mjs";
-import { Damaged, sized } from "./damage.mjs";
+import { Damaged, mismatch, sized } from "./damage.mjs";
 import { doublesOf, SIZES, swap, viewOf } from "./dtypes.mjs";
 import { isText, isWhole, Unreadable } from "./json.mjs";
 import { typeOf } from "./numpy.mjs";
@@ -16,7 +16,7 @@ const summed = (sum, atStart) => ({ location = atStart ? "start" : "end" }) => (
   decode(bytes, size) {
     if (bytes.length < 4) throw new Damaged("truncated");
     const [content, at] = location === "start" ? [bytes.subarray(4), 0] : [bytes.subarray(0, -4), bytes.length - 4];
-    if (sum(content) !== new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true)) throw new Damaged("checksum");
+    if (sum(content) !== new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true)) mismatch();
     return sized(content, size);
   },
 });

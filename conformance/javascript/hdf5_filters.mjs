@@ -3,7 +3,7 @@
 import { unshuffled } from "./blosc.mjs";
 import { fletcher32 } from "./checksums.mjs";
 import { zlib } from "./compressors.mjs";
-import { Damaged, sized, undecodable } from "./damage.mjs";
+import { Damaged, mismatch, sized, undecodable } from "./damage.mjs";
 import { doublesOf, swap, viewOf } from "./dtypes.mjs";
 
 const NAMES = { 1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf" };
@@ -44,7 +44,7 @@ function unsummed(bytes, size) {
   const stored = new DataView(bytes.buffer, bytes.byteOffset + content.length).getUint32(0, true);
   const sum = fletcher32(content);
   const swapped = ((sum & 0x00ff00ff) << 8) | ((sum >>> 8) & 0x00ff00ff);
-  if (stored !== sum && stored !== swapped >>> 0) throw new Damaged("checksum");
+  if (stored !== sum && stored !== swapped >>> 0) mismatch();
   return sized(content, size);
 }
 

@@ -1,7 +1,7 @@
 // LZMA: streams of xz (LZMA2), of the older `.lzma`, and raw ones. Bounded by the size that is expected.
 
 import { crc32 } from "./checksums.mjs";
-import { Damaged, undecodable } from "./damage.mjs";
+import { Damaged, mismatch, undecodable } from "./damage.mjs";
 
 const ended = () => new Damaged("truncated", "the LZMA stream ends early");
 const tooLong = () => new Damaged("wrong-length", "the LZMA stream is longer than expected");
@@ -229,7 +229,7 @@ function numberAt(bytes, at) {
 
 const CHECKS = { 0: 0, 1: 4, 4: 8, 10: 32 };
 
-/** The first stream of an xz file: its blocks, whose check by CRC-32 is compared. */
+/** The first stream of an xz file: its blocks, index and footer, whose checks by CRC-32 and CRC-64 are compared. */
 function xz(bytes, limit) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < 32) throw ended();
@@ -250,12 +250,24 @@ function xz(bytes, limit) {
     at = lzma2(bytes, at + header, output);
     while ((at - begin) % 4) at += 1;
     if (at + check > bytes.length) throw ended();
-    if (check === 4 && crc32(output.bytes.subarray(from, output.length)) !== view.getUint32(at, true)) throw new Damaged("checksum");
-    if (check === 8 && crc64(output.bytes.subarray(from, output.length)) !== view.getBigUint64(at, true)) throw new Damaged("checksum");
+    if (check === 4 && crc32(output.bytes.subarray(from, output.length)) !== view.getUint32(at, true)) mismatch();
+    if (check === 8 && crc64(output.bytes.subarray(from, output.length)) !== view.getBigUint64(at, true)) mismatch();
     at += check;
   }
-  if (bytes.at(-2) !== 0x59 || bytes.at(-1) !== 0x5a) throw ended();
+  at = indexOf(bytes, view, at);
+  if (at + 12 > bytes.length || bytes[at + 10] !== 0x59 || bytes[at + 11] !== 0x5a) throw ended();
+  if (crc32(bytes.subarray(at + 4, at + 10)) !== view.getUint32(at, true)) mismatch();
   return output.content;
+}
+
+/** Where the index of a stream that begins at `begin` ends: two numbers for each block, and its CRC-32. */
+function indexOf(bytes, view, begin) {
+  let [count, at] = numberAt(bytes, begin + 1);
+  for (let left = 2 * count; left > 0 && at < bytes.length; left -= 1) [, at] = numberAt(bytes, at);
+  while ((at - begin) % 4) at += 1;
+  if (at + 4 > bytes.length) throw ended();
+  if (crc32(bytes.subarray(begin, at)) !== view.getUint32(at, true)) mismatch();
+  return at + 4;
 }
 
 let table64;

@@ -1,12 +1,14 @@
-// The implementation behind the conformance protocol: node serve.mjs [--containers zarr-v3,npz | none]
+// The implementation behind the conformance protocol: node serve.mjs [--containers zarr-v3,npz | none] [--wrong FAULT]
 
 import { existsSync, statSync } from "node:fs";
 import { changed } from "./documents.mjs";
 import { entryAt } from "./files.mjs";
 import { CONTAINERS, session } from "./session.mjs";
 import { options, talk } from "./talk.mjs";
+import { commit } from "./wrong.mjs";
 
-const { containers = CONTAINERS.join() } = options();
+const { containers = CONTAINERS.join(), wrong = null } = options();
+commit(wrong);
 
 async function load(version) {
   const built = new URL(`built/${version}.mjs`, import.meta.url);

@@ -2,11 +2,12 @@
 
 import { describe } from "./describe.mjs";
 import { rounded } from "./json.mjs";
+import { digestOfTree } from "./digest.mjs";
 import { judge } from "./judge.mjs";
 import { open } from "./opening.mjs";
 import { sha256 } from "./sha256.mjs";
 
-export const CONTAINERS = ["zarr-v3", "zarr-v2", "zarr-v3-sharded", "zarr-v3-zip", "zarr-v2-zip", "npz", "hdf5", "asdf"];
+export const CONTAINERS = ["zarr-v3", "zarr-v2", "zarr-v3-sharded", "zarr-v3-zip", "zarr-v2-zip", "npz", "hdf5", "asdf", "safetensors"];
 
 /** A session: `entryAt(path)` gives what is at a path, `load(version)` the built module of a version, `containers` those that it has. */
 export function session({ entryAt, load, containers = CONTAINERS }) {
@@ -37,6 +38,11 @@ export function session({ entryAt, load, containers = CONTAINERS }) {
       const tree = await open(entryAt(path));
       if (!tree) throw new Error("not an archive");
       return { nodes: await contents(tree) };
+    },
+    async digest({ path }) {
+      const tree = await open(entryAt(path));
+      if (!tree) throw new Error("not an archive");
+      return { digest: await digestOfTree(tree) };
     },
   };
   return async (request) => {

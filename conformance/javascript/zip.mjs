@@ -3,7 +3,7 @@
 import { Inflate } from "fflate";
 import { crc32 } from "./checksums.mjs";
 import { inflate } from "./compressors.mjs";
-import { Damaged, decoded, sized } from "./damage.mjs";
+import { Damaged, decoded, mismatch, sized } from "./damage.mjs";
 import { Unreadable } from "./json.mjs";
 
 const MEMBERS = 1_000_000;
@@ -196,7 +196,7 @@ export class Member {
     const { size, packed, method, crc } = this.member;
     const raw = await this.raw(packed);
     const bytes = method === 0 ? sized(raw, size) : inflate(raw, size);
-    if (crc32(bytes) !== crc) throw new Damaged("checksum");
+    if (crc32(bytes) !== crc) mismatch();
     return bytes.subarray(start, start + length);
   }
 

@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="ask each wrong implementation until N cases killed it (default: 12; 0: all cases)",
     )
+    score.add_argument(
+        "--recorded", action="store_true", help="run each wrong implementation against the cases recorded to kill it"
+    )
     score.add_argument("--page", metavar="FILE", help="write the table of wrong implementations into a page")
     compare = actions.add_parser("compare", help="whether two folders of a version find the same in the corpus")
     compare.add_argument("old", metavar="OLD", help="a folder of a version")
@@ -268,12 +271,18 @@ def _score(version: str, only: str, *, every: bool) -> int:
 def _implementations(parsed: argparse.Namespace) -> int:
     """0 where each wrong implementation is killed by three cases or more; 1 where one is not."""
     from vizschema.conformance.corpus.cases import corpus
-    from vizschema.conformance.strength.implementations import LEAST, paged, record, recorded, score, table
+    from vizschema.conformance.strength.implementations import LEAST, paged, record, recorded, score, survived, table
     from vizschema.conformance.wrong.implementation import EVERY
 
     chosen = [name for name in EVERY if parsed.only in name]
     if not chosen:
         raise UsageError(f"score --only {parsed.only}: expected a part of a name of {', '.join(EVERY)}")
+    if parsed.recorded:
+        left = list(survived(corpus(parsed.spec), chosen, parsed.spec))
+        for name, unit in left:
+            print(f"{name}: passes {unit}", file=sys.stderr)
+        print(f"{len(chosen)} wrong implementations, {len(left)} of the units recorded to kill them do not")
+        return 1 if left else 0
     if parsed.enough and parsed.enough < LEAST:
         raise UsageError(f"score --enough {parsed.enough}: expected {LEAST} or more, or 0 for all cases")
     known = recorded(parsed.spec)

@@ -20,8 +20,10 @@ from vizschema.bounds import Reading
 from vizschema.conformance.corpus.cases import FOLDER, Case
 from vizschema.conformance.corpus.raw import scratch
 from vizschema.conformance.corpus.raw.nodes import RawNode
+from vizschema.conformance.harness.protocol import Trouble
 from vizschema.conformance.harness.roles import (
     Item,
+    check,
     contents_of,
     difference,
     items_of,
@@ -29,7 +31,8 @@ from vizschema.conformance.harness.roles import (
     verdict_problem,
 )
 from vizschema.conformance.harness.serve import Own
-from vizschema.conformance.wrong.implementation import EVERY, verdict
+from vizschema.conformance.harness.subjects import InProcess
+from vizschema.conformance.wrong.implementation import EVERY, Implementation, verdict
 from vizschema.conformance.wrong.kinds import Wrong
 from vizschema.conformance.wrong.remeasuring import differing, remeasured
 from vizschema.description import Description
@@ -209,6 +212,26 @@ def recorded(spec: str) -> dict[str, list[str]]:
     """The units (`rule/case [container]`) that are recorded to kill each, by its name."""
     found: dict[str, list[str]] = json.loads((FOLDER / spec / "killers.json").read_text("utf-8"))
     return found
+
+
+def fails(own: Own, role: str, item: Item) -> bool:
+    """Whether an implementation does not do what a unit expects, run as any other one is."""
+    own.spec({"version": item.case.spec})
+    with tempfile.TemporaryDirectory(prefix="vizschema-score-", dir=scratch()) as folder:
+        try:
+            return check(role, InProcess(own), item, prepare(role, item, Path(folder))) is not None
+        except Trouble:
+            return True
+
+
+def survived(cases: Sequence[Case], chosen: Iterable[str], spec: str) -> Iterator[tuple[str, str]]:
+    """Each wrong implementation with a unit that is recorded to kill it, and does not."""
+    units = {item.name: item for case in cases for item in (Item(case, each) for each in case.containers)}
+    known = recorded(spec)
+    for name in chosen:
+        for unit in known.get(name, [f"{name}: nothing recorded"]):
+            if unit not in units or not fails(Implementation(EVERY[name]), EVERY[name].role, units[unit]):
+                yield name, unit
 
 
 def record(kills: Mapping[str, Kills], spec: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,20 @@ import pytest
 
 from vizschema.cli.main import main
 from vizschema.conformance.corpus.cases import corpus
-from vizschema.conformance.corpus.raw import scratch
-from vizschema.conformance.harness.protocol import Trouble
-from vizschema.conformance.harness.roles import Item, check, prepare
+from vizschema.conformance.harness.roles import Item
 from vizschema.conformance.harness.serve import Own
-from vizschema.conformance.harness.subjects import InProcess, entry_point
+from vizschema.conformance.harness.subjects import entry_point
 from vizschema.conformance.strength.implementations import (
     BEGIN,
     END,
     LEAST,
     Kills,
+    fails,
     paged,
     record,
     recorded,
     score,
+    survived,
     table,
 )
 from vizschema.conformance.wrong.implementation import EVERY, Implementation
@@ -32,16 +31,6 @@ from vizschema.description import complete
 CASES = corpus()
 UNITS = {item.name: item for case in CASES for item in (Item(case, each) for each in case.containers)}
 KILLERS = recorded("1.0.0")
-
-
-def fails(own: Own, role: str, item: Item) -> bool:
-    """Whether an implementation does not do what a unit expects."""
-    own.spec({"version": item.case.spec})
-    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
-        try:
-            return check(role, InProcess(own), item, prepare(role, item, Path(folder))) is not None
-        except Trouble:
-            return True
 
 
 def test_each_has_killers_of_three_distinct_cases() -> None:
@@ -57,6 +46,14 @@ def test_a_wrong_implementation_is_killed_by_a_case_recorded_for_it(part: int) -
         if number % 8 == part:
             unit = UNITS[KILLERS[name][number % LEAST]]
             assert fails(Implementation(EVERY[name]), EVERY[name].role, unit), (name, unit.name)
+
+
+def test_a_unit_that_does_not_kill_what_it_is_recorded_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [UNITS[unit].case for unit in KILLERS["roles_kept"]]
+    assert list(survived(few, ["roles_kept"], "1.0.0")) == []
+    listed = {"roles_kept": ["gone/case [hdf5]", f"{few[0].name} [hdf5]"]}
+    monkeypatch.setattr("vizschema.conformance.strength.implementations.recorded", lambda _: listed)
+    assert ("roles_kept", "gone/case [hdf5]") in set(survived(few, ["roles_kept"], "1.0.0"))
 
 
 def test_this_package_passes_the_cases_that_kill_the_wrong_ones() -> None:

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 import pytest
 import safetensors.numpy
+import tensorstore
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -82,6 +83,10 @@ def test_every_flip_has_three_cases_in_each_container_that_can_have_it() -> None
 
 
 def zarr_levels(path: Path, row: Any) -> None:
+    if row.get("shards") == "turned":
+        codecs = json.loads((path / LAYER[1:] / "zarr.json").read_bytes())["codecs"]
+        assert [codec["name"] for codec in codecs] == [*["transpose"] * (len(codecs) - 1), "sharding_indexed"]
+        return
     array = zarr.open_array(path, path=LAYER, mode="r")
     metadata = array.metadata.to_dict()
     if metadata["zarr_format"] == 2:
@@ -91,9 +96,6 @@ def zarr_levels(path: Path, row: Any) -> None:
         assert (metadata["compressor"] is None) is (row["compressor"] == "none")
         return
     codecs = metadata["codecs"]
-    if row["shards"] == "turned":
-        assert [codec["name"] for codec in codecs[:-1]] == ["transpose"] * (len(codecs) - 1)
-        codecs = codecs[-1:]
     if row["shards"] != "none":
         assert codecs[0]["name"] == "sharding_indexed"
         shard = codecs[0]["configuration"]
@@ -102,7 +104,7 @@ def zarr_levels(path: Path, row: Any) -> None:
         codecs = shard["codecs"]
     names = [codec["name"] for codec in codecs]
     turns = {"none": 0, "twice": 2}.get(row["order"], 1)
-    assert names.count("transpose") == (0 if row["shards"] == "turned" else turns)
+    assert names.count("transpose") == turns
     endian = codecs[names.index("bytes")]["configuration"]["endian"]
     assert getattr(endian, "value", endian) == row["endian"]
     assert names[-1] == {"none": "bytes"}.get(row["compression"], row["compression"].partition("-")[0])
@@ -181,6 +183,9 @@ LEVELS = {
 
 def values_by(container: str, path: Path, row: Any) -> Any:
     """The values of the attention, as a library that is not ours has them."""
+    if row.get("shards") == "turned":  # which zarr-python refuses, by the shape before the transposition
+        driver = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{path}{LAYER}"}}
+        return tensorstore.open(driver).result().read().result()
     if container.startswith("zarr"):
         store = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
         below = "run.zarr" if row.get("root") == "below" else ""
@@ -261,7 +266,7 @@ def test_this_package_passes_cases_of_each_container(content: str) -> None:
     role = "reader" if content == "hashes" else "validator"
     own = InProcess(Own())
     own.ask("spec", "done", version="1.0.0")
-    asked = [case for case in CASES if case.base == content][:: {"hashes": 15, "spoiled": 7}.get(content, 13)]
+    asked = [case for case in CASES if case.base == content][:: {"hashes": 31, "spoiled": 11}.get(content, 17)]
     assert {case.containers[0] for case in asked} >= {"zarr-v3", "zarr-v2", "hdf5"}
     for case in asked:
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:

@@ -124,7 +124,7 @@ def _arrays(number: int) -> list[tuple[str, Values, str]]:
     return found
 
 
-_SCALARS = ("bool", "int64", "uint64", "bfloat16", "float32", "complex64")
+_SCALARS = ("bool", "int16", "int64", "bfloat16", "float32", "complex64")
 _EMPTY: Mapping[str, tuple[tuple[int, ...], str]] = {
     "empty_first": ((0, 3, 2), "float32"),
     "empty_middle": ((3, 0, 2), "int64"),

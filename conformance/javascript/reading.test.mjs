@@ -11,12 +11,14 @@ import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { crc32, crc32c, xxh64 } from "./checksums.mjs";
 import { bzip2, gzip, lz4Block, zlib } from "./compressors.mjs";
 import { describe } from "./describe.mjs";
+import { digestOfTree } from "./digest.mjs";
 import { canonical, parse } from "./json.mjs";
 import { lookup3 } from "./hdf5_bytes.mjs";
 import { lzma } from "./lzma.mjs";
 import { md5 } from "./md5.mjs";
 import { open } from "./opening.mjs";
 import { sha256 } from "./sha256.mjs";
+import { commit } from "./wrong.mjs";
 import { valueOf, treeOf } from "./yaml.mjs";
 
 const bytesOf = (content) => (content instanceof Uint8Array ? Uint8Array.from(content) : new TextEncoder().encode(typeof content === "string" ? content : JSON.stringify(content)));
@@ -66,6 +68,21 @@ test("a chunk of another byte order, and one that was never written", async () =
   assert.equal(axes.y[3].count, 1);
   assert.deepEqual([facts.minimum, facts.maximum, facts.absent_chunks, facts.stray], [0.25, 4, 1, ["notes.txt"]]);
   assert.deepEqual(new Float32Array((await tree.sources.get("/a").read()).bytes.buffer), Float32Array.of(1, 2, 0.25, 3, 4, 0.25));
+});
+
+test("the digest of an archive, and what faults by name make of its values", async () => {
+  const files = folderOf({ "zarr.json": GROUP, "a/zarr.json": ARRAY, "a/c/0/0": bigFloats(1, 2, 3, 4) });
+  assert.equal(await digestOfTree(await open(files)), "vz1:blake3:05aade9a029903077004358764db004d0a838539d6a2685b7770a0e609d5e59b");
+  const values = async () => new Float32Array((await (await open(files)).sources.get("/a").read()).bytes.buffer);
+  try {
+    commit("fill");
+    assert.deepEqual(await values(), Float32Array.of(1, 2, 0, 3, 4, 0));
+    commit("byte-order");
+    assert.notEqual((await values())[0], 1);
+    assert.throws(() => commit("none"), /expected one of byte-order/);
+  } finally {
+    commit(null);
+  }
 });
 
 test("a chunk that is too short is damaged, and its entries are in no fact", async () => {

@@ -69,7 +69,10 @@ def _npy(path: Path, pattern: bytes, instead: bytes) -> bool:
     raw, changed = io.BytesIO(), False
     with zipfile.ZipFile(path) as file, zipfile.ZipFile(raw, "w") as out:
         for name in file.namelist():
-            data = file.read(name)
+            try:
+                data = file.read(name)
+            except zipfile.BadZipFile:
+                return False  # a damaged member, which is the fault of the archive
             other = re.sub(pattern, instead, data[:128]) + data[128:] if name.endswith(".npy") else data
             changed |= other != data
             out.writestr(name, other)

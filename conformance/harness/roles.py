@@ -12,6 +12,7 @@ from typing import Any
 
 import vizschema
 from vizschema.conformance.corpus.cases import Case
+from vizschema.conformance.corpus.encodings.contents import WRITTEN
 from vizschema.conformance.corpus.raw import SUFFIXES
 from vizschema.conformance.corpus.raw.nodes import RawNode
 from vizschema.conformance.harness.serve import Own
@@ -25,10 +26,6 @@ BY_WRITER = frozenset(
     }
 )
 """Rules on what a writer sets or chooses itself."""
-
-
-WRITTEN = 3
-"""How many contents of each container's encodings a writer is asked for; it chooses the encoding itself."""
 
 
 @dataclass(frozen=True, slots=True)

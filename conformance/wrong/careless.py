@@ -162,6 +162,16 @@ def _renamed(change: Callable[[str], str]) -> Change:
     return lambda nodes: {change(path): node for path, node in nodes.items()}
 
 
+def _named(change: Callable[[str | None, int], str | None]) -> Change:
+    """Changes the name of each axis of an array that names any: `change` (name, place)."""
+
+    def of(node: RawNode) -> RawNode:
+        made = [change(name, at) for at, name in enumerate(node.axes or ())]
+        return node if node.axes is None or made == list(node.axes) else replace(node, axes=made)
+
+    return _nodes(of)
+
+
 def _no_axes(node: RawNode) -> RawNode:
     return replace(node, axes=None) if node.axes else node
 
@@ -188,6 +198,10 @@ CHANGES: Mapping[str, tuple[str, Change]] = {
     "axes_reversed": ("axes in the other order", _nodes(lambda node: replace(node, axes=list(reversed(node.axes))) if node.axes else node)),
     "axes_lost": ("names of axes lost", _nodes(_no_axes)),
     "scalar_axes_lost": ("axes of an array without dimensions null", _nodes(lambda node: replace(node, axes=None) if node.axes is not None and not len(node.axes) else node)),
+    "axes_empty": ("a dimension without a name as one of an empty name", _named(lambda name, _: name or "")),
+    "axes_numbered": ("a dimension without a name named by its place", _named(lambda name, at: name or f"dim_{at}")),
+    "axes_lower": ("names of axes in lower case", _named(lambda name, _: name and name.lower())),
+    "axes_partly": ("names of axes lost where one is missing", _nodes(lambda node: replace(node, axes=None) if node.axes and None in node.axes else node)),
     # Attributes
     "composed": ("texts in normal form C", _texts(lambda text: unicodedata.normalize("NFC", text))),
     "decomposed": ("texts in normal form D", _texts(lambda text: unicodedata.normalize("NFD", text))),
@@ -233,6 +247,11 @@ CARELESS_READERS: tuple[Wrong, ...] = (
         for name, (fault, change, archive) in FILLS.items()
     ),
 )
+_NOT_WRITTEN = frozenset({"axes_empty", "axes_numbered", "axes_lower", "axes_partly"})
+"""Faults about names of axes that a writer, who may insist on names in lower case, is not asked for."""
+
 CARELESS_WRITERS: tuple[Wrong, ...] = tuple(
-    Wrong(f"write_{name}", "writer", fault, nodes=change) for name, (fault, change) in CHANGES.items()
+    Wrong(f"write_{name}", "writer", fault, nodes=change)
+    for name, (fault, change) in CHANGES.items()
+    if name not in _NOT_WRITTEN
 )

@@ -55,6 +55,8 @@ def nodes(content: str, container: str, encoding: Encoding, number: int) -> Node
                 continue  # which has no such type
             attributes = _OF_ARRAY if path == "/extra/deep" else {}
             made[path] = _cut(values, dtype, container, encoding, attributes)
+        for path, axes in (_AXES_OF if number >= WRITTEN else {}).items():
+            made[path] = replace(made["/extra/c/0"], axes=axes)
         made[_LAYER] = _activations(container, encoding, number, "")
         return {path: made[path] for path in sorted(made)}
     chosen = flip(container, encoding, number) if content == "wrong" else ""
@@ -103,6 +105,17 @@ _ATTRIBUTES: Mapping[str, Any] = {
 """Attributes that a careless reader changes: integers, texts, lists and objects that look like something else."""
 
 _OF_ARRAY: Mapping[str, Any] = {"unit": "Å", "seed": 9007199254740993, "one": [1], "flag": True}
+
+WRITTEN = 3
+"""How many contents of each container's encodings a writer is asked for; it chooses the encoding itself."""
+
+_AXES_OF: Mapping[str, list[str | None] | None] = {
+    "/extra/unnamed": None,
+    "/extra/partly": [None, "column"],
+    "/extra/scripts": ["Größe", "column"],
+    "/extra/roles": ["pair:query", "Column:key"],
+}
+"""Axes that a careless reader changes, of arrays that a writer, who may insist on names, is not asked for."""
 
 _GROUPS = ("/extra/empty", "/extra/größe", "/extra/c")
 """Groups below /extra: without members, not in ASCII, and named like the start of the key of a chunk."""

@@ -44,6 +44,8 @@ def write(path: Path, nodes: Mapping[str, RawNode], encoding: Encoding) -> None:
                 continue
             dataset = _dataset(file, place, node, encoding)
             for at, name in enumerate(node.axes or ()):
+                if name is None:
+                    continue
                 if encoding["axes"] == "labels":
                     dataset.dims[at].label = name
                 else:

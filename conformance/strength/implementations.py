@@ -153,7 +153,7 @@ def _reply(wrong: Wrong, description: Description | None, item: Item) -> dict[st
 def _described(item: Item, every: Sequence[Wrong]) -> Iterator[tuple[Wrong, Description | None]]:
     """Each wrong implementation with what it judges; none whose fault is about something that the case is not about."""
     case = item.case
-    by_facts = [wrong for wrong in every if wrong.facts is not None and case.values]
+    by_facts = [wrong for wrong in every if wrong.facts is not None and case.values and case.level == "archive"]
     on_disk = [wrong for wrong in every if wrong.archive is not None]
     others = [wrong for wrong in every if wrong.facts is None and wrong.archive is None]
     if case.has_document:

@@ -91,6 +91,7 @@ def _scalar(kind: str, dtype: Any, level: str) -> Any:
         return level not in ("zero", "null", "default")
     if kind in "iu":
         largest = 7 if dtype is np.float32 else int(np.iinfo(dtype).max)
+        largest -= largest >= 1 << 62  # a double holds no such number, and what it holds instead is not the largest
         return {"zero": 0, "null": 0, "default": 0, "largest": largest, "infinity": largest}.get(level, 7)
     return _float(dtype, level)
 

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.needed import built, installed
 
 from vizschema.cli.main import main
 from vizschema.conformance.corpus.cases import corpus
+from vizschema.conformance.harness.protocol import Process
 from vizschema.conformance.harness.roles import Item
+from vizschema.conformance.harness.runner import Order, run
 from vizschema.conformance.harness.serve import Own
 from vizschema.conformance.harness.subjects import entry_point
 from vizschema.conformance.strength.implementations import (
@@ -68,6 +71,15 @@ def test_a_wrong_implementation_without_its_fault_passes() -> None:
     right = replace(EVERY["roles_kept"], description=None)
     for unit in KILLERS["roles_kept"]:
         assert not fails(Implementation(right), "validator", UNITS[unit])
+
+
+def test_the_javascript_reference_that_ignores_checksums_fails_cases_about_them() -> None:
+    serve = Path(__file__).parents[2] / "conformance" / "javascript" / "serve.mjs"
+    built(serve.parent / "node_modules" / "fflate" / "package.json", "npm ci --prefix conformance/javascript")
+    subject = Process([installed("node"), str(serve), "--wrong", "checksums"])
+    spoiled = [item.case.name for item in UNITS.values() if item.case.base == "spoiled"]
+    result = run(subject, Order(only=tuple(spoiled[:LEAST])))
+    assert [outcome.passed for outcome in result.outcomes] == [False] * LEAST
 
 
 def test_each_can_be_run_by_its_name() -> None:

@@ -228,7 +228,7 @@ _TABLE: Mapping[str, tuple[str, Change]] = {
     "no_gaps": ("gaps of a series not seen", families(lambda _: {"missing": [], "missing_count": 0})),
     "no_undeclared": ("members past the declared count not seen", families(lambda _: {"undeclared": []})),
     "not_declared": ("declared counts not read", families(lambda _: {"declared": None, "declared_by": None})),
-    "declared_by_root": ("counts of `/metadata` not read", families(lambda family: {"declared": None, "declared_by": None} if family.get("declared_by") == "/metadata" else {})),
+    "declared_by_root": ("counts of `/metadata` not read", families(lambda family: {"declared": None, "declared_by": None, "undeclared": []} if family.get("declared_by") == "/metadata" else {})),
     "present_ignored": ("`present` ignored", _without_attributes("present")),
     "alone": ("siblings of a series not seen", families(lambda family: {"siblings": len(family.get("indices", []))})),
     "first_kind": ("first kind of a series only", families(lambda family: {"kinds": family.get("kinds", [])[:1]})),

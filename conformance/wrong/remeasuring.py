@@ -158,15 +158,8 @@ def _flat(node: RawNode) -> RawNode:
 
 _TABLE: Mapping[str, tuple[str, Measure]] = {
     "first_chunk_alone": ("only the first chunk read", _of(_first_chunk_alone)),
-    "single_sums": ("row sums in float32, in order", _sums(_one_by_one(np.float32))),
-    "half_sums": ("row sums in the dtype of the array", _sums(lambda rows: _one_by_one(rows.dtype)(rows))),
-    "double_sums": ("row sums in doubles, not rounded", _sums(_one_by_one(np.float64))),
     "last_axis": ("rows along the last axis, whatever its role", _last_axis),
     "masks_ignored": ("masks ignored", _without("with_attribute")),
-    "shares_ignored": ("shares of rows ignored", _without("share_attribute")),
-    "nan_by_value": ("NaN compared by value, not by bits", _nan_by_value),
-    "nan_alike": ("NaN of all bits taken for the same", _of(_each(_nan_alike))),
-    "real_measured": ("imaginary parts not looked at", _of(_each(_real_only))),
     "values_transposed": ("values transposed before they are measured", _of(_each(_flat))),
     "edges_lost": ("chunks at the edges read as zeros", _of(readers.edges_zeroed)),
     "subnormals_lost": ("subnormal numbers taken for 0", _of(readers.values(readers.flushed))),

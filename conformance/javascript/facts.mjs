@@ -200,7 +200,7 @@ async function whole(path, load, fits) {
 async function argmax(array, entry, load) {
   const { node, values } = array;
   const other = await whole(entry.with, load, (shape) => shape.length && sameShape(shape.slice(0, -1), node.shape));
-  if (!other) return { argmax_differs: null };
+  if (!other || !other.shape.at(-1) || COMPLEX.has(other.dtype)) return { argmax_differs: null };
   const columns = other.shape.at(-1);
   let found = 0;
   each(array, (at) => {

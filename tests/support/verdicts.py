@@ -40,10 +40,18 @@ globalThis.judged = async (address) => {
     at += size ?? 0;
     return [path, file];
   });
-  globalThis.worker ??= new Worker("worker.js", { type: "module" });
+  const worker = (globalThis.worker ??= new Worker("worker.js", { type: "module" }));
   const ask = (message) => new Promise((resolve, reject) => {
+    let timer;
+    const wait = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => (worker.terminate(), delete globalThis.worker, reject(new Error("ended"))), 30000);
+    };
+    wait();
     worker.onmessage = ({ data }) => {
-      if (!data.alive) data.error === undefined ? resolve(data) : reject(new Error(data.error));
+      if (data.alive) return wait();
+      clearTimeout(timer);
+      data.error === undefined ? resolve(data) : reject(new Error(data.error));
     };
     worker.postMessage({ id: 1, ...message });
   });

@@ -278,8 +278,35 @@ def test_views_series_multiples_and_bounds(tmp_path: Path) -> None:
         assert opened.complaints == []
 
 
+def test_distances_between_points(tmp_path: Path) -> None:
+    places = np.array([[0, 0, 1], [0, 3, 5], [0, 0, 0]], np.float32)
+    np.savez(tmp_path / "a.npz", **{"outputs/coordinates": places})
+    with viewed(tmp_path / "a.npz") as (opened, _):
+        chosen(opened, "outputs/coordinates")
+        opened.evaluate(
+            "{ const it = document.querySelector('#shown select'); it.value = 'distances';"
+            " it.dispatchEvent(new Event('change')) }"
+        )
+        canvas = "document.querySelector('.map canvas')"
+        assert opened.evaluate(f"[{canvas}.height, {canvas}.width]") == [3, 3]
+        for key, told in (("ArrowRight", "axis 0 0, axis 0 1: 5"), ("ArrowDown", "axis 0 1, axis 0 1: 0")):
+            opened.evaluate(f"{canvas}.dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}' }}))")
+            assert opened.evaluate("document.querySelector('[aria-live]').textContent") == told
+        opened.evaluate(f"{canvas}.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'ArrowDown' }}))")
+        assert str(opened.evaluate("document.querySelector('[aria-live]').textContent")).endswith("NaN")
+        assert opened.complaints == []
+
+
 def test_archives_of_the_corpus_are_judged_as_by_the_command_line() -> None:
-    names = ("attention-row-sum", "chunk-readable", "creation-time", "damaged", "legal", "stray-file")
+    names = (
+        "attention-row-sum",
+        "digest-attributes",
+        "chunk-readable",
+        "creation-time",
+        "damaged",
+        "legal",
+        "stray-file",
+    )
     files = [sorted((FOLDER / "1.0.0" / name).glob("*.json")) for name in names]
     cases = [next(case for case in map(read, paths) if case.level == "archive") for paths in files]
     found = list(verdicts.compared([(case, case.containers[0]) for case in cases]))

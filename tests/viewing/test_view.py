@@ -22,7 +22,7 @@ from vizschema.conformance.examples import write_example
 from vizschema.viewing import pages
 from vizschema.viewing.pages import PageFile, page_files
 from vizschema.viewing.served import Served
-from vizschema.viewing.server import POLICY, Viewer
+from vizschema.viewing.server import CONNECTIONS, POLICY, Viewer
 
 PAGE = {
     "index.html": PageFile(b"<!DOCTYPE html>", "text/html; charset=utf-8"),
@@ -228,6 +228,7 @@ def test_get_is_all_that_there_is(method: str, viewer: Viewer) -> None:
         b"GET /{} HTTP/1.1\r\nHost: {}\r\nHost: {}\r\n\r\n",
         b"GET /{} HTTP/1.1\r\nHost: {}\r\nContent-Length: 5\r\n\r\nhello",
         b"GET /{} HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /{}\r\nHost: {}\r\n\r\n",
         b"nonsense\r\n\r\n",
         b"GET /{} HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % number for number in range(200)) + b"\r\n",
         b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
@@ -244,6 +245,16 @@ def test_a_request_that_is_malformed_ends_the_connection(raw: bytes, viewer: Vie
             answer += part
     assert b" 200 " not in answer.partition(b"\r\n")[0]
     assert b"run.zarr" not in answer
+
+
+def test_silent_connections_keep_nobody_out_for_long(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vizschema.viewing.server.IDLE", 0.2)
+    silent = [socket.create_connection(("127.0.0.1", viewer.server_port)) for _ in range(CONNECTIONS + 8)]
+    try:
+        assert asked(viewer, "/archive.json")[0] == 200
+    finally:
+        for connection in silent:
+            connection.close()
 
 
 def test_an_archive_that_is_replaced_by_a_link_is_the_one_that_was_opened(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 // Builds the page into built/: scripts, the style sheet, the page itself, and the licences of what is in the scripts.
 
+import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { canonical } from "../../conformance/javascript/json.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "built");
@@ -45,7 +47,7 @@ function setup(build) {
   build.onResolve({ filter: /^(rules|versions):all$/ }, ({ path }) => ({ path, namespace: path.split(":")[0] }));
   build.onLoad({ filter: /.*/, namespace: "rules" }, () => ({ contents: JSON.stringify(Object.fromEntries(versions.map((version) => [version, rulesOf(version)]))), loader: "json" }));
   const built = (version) => JSON.stringify(join(here, "../../conformance/javascript/built", `${version}.mjs`));
-  const contents = `export const views = ${JSON.stringify(viewsOfAll())}; export default {${versions.map((version) => `"${version}": () => import(${built(version)})`).join(", ")}};`;
+  const contents = `export const views = ${JSON.stringify(viewsOfAll())}; export const digests = ${JSON.stringify(Object.fromEntries(versions.map((version) => [version, digestsOf(version)])))}; export default {${versions.map((version) => `"${version}": () => import(${built(version)})`).join(", ")}};`;
   build.onLoad({ filter: /.*/, namespace: "versions" }, () => ({ contents, resolveDir: here }));
 }
 
@@ -58,6 +60,22 @@ function viewsOfAll() {
   };
   const names = (version) => readdirSync(join(spec, version)).filter((name) => existsSync(join(spec, version, name, "must.schema.json")));
   return Object.fromEntries(versions.map((version) => [version, Object.fromEntries(names(version).map((name) => [name, read(version, name)]))]));
+}
+
+/** The digest of a version, made of all its files, and those of its profiles, made of their documents. */
+function digestsOf(version) {
+  const folder = join(spec, version);
+  const sha256 = (content) => createHash("sha256").update(content).digest("hex");
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)).split(sep));
+  files.sort((one, other) => {
+    const at = one.findIndex((step, place) => step !== other[place]);
+    return other[at] === undefined ? 1 : one[at] < other[at] ? -1 : 1;
+  });
+  const listing = files.map((steps) => `${sha256(readFileSync(join(folder, ...steps)))}  ${steps.join("/")}\n`).join("");
+  const documents = { must: "must.schema.json", should: "should.schema.json", facts: "facts.json" };
+  const own = (name) => Object.fromEntries(Object.entries(documents).map(([key, file]) => [key, join(folder, name, file)]).filter(([, path]) => existsSync(path)).map(([key, path]) => [key, JSON.parse(readFileSync(path, "utf8"))]));
+  const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, documents.must)));
+  return { spec: `sha256:${sha256(listing)}`, profiles: Object.fromEntries(names.map((name) => [name, `sha256:${sha256(canonical(own(name)))}`])) };
 }
 
 function rulesOf(version) {

@@ -28,7 +28,10 @@ CONNECTIONS = 32
 """Connections at a time; further ones wait."""
 
 SECONDS = 30
-"""How long a connection may be silent."""
+"""How long a connection may take no byte of an answer."""
+
+IDLE = 5
+"""How long a connection may be silent before it has asked for anything, or for anything more."""
 
 STEP = 1 << 20
 """Bytes that are sent at a time."""
@@ -96,7 +99,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "vizschema"
     sys_version = ""
-    timeout = SECONDS
+    timeout = IDLE
+
+    def handle_one_request(self) -> None:
+        """Wait for a request, for a short time, and answer it."""
+        self.connection.settimeout(IDLE)
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         """Answer."""
@@ -114,7 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._refuse(HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code))
 
     def _answer(self) -> None:
-        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+        self.connection.settimeout(SECONDS)
+        if self.request_version == "HTTP/0.9" or "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             self._refuse(HTTPStatus.BAD_REQUEST)
             return
         if not self._allowed():

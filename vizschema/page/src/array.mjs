@@ -4,12 +4,13 @@ import { Frame, sideName, textsOf, visible } from "./frame.mjs";
 import { showHistogram } from "./histogram.mjs";
 import { axisName, labelled, made, shown, slider } from "./made.mjs";
 import { paint, paintCurve, paintLegend, paintPoints, stepFor } from "./paint.mjs";
-import { ofBoxes, ofWhole, rangeOf, sides } from "./slices.mjs";
+import { distancesOf, ofBoxes, ofWhole, rangeOf, sides } from "./slices.mjs";
 import { wordsOf } from "./tree.mjs";
 
 const WIDTH = 560;
 const MULTIPLES = 16;
-const VIEWS = { map: "a map", curve: "a curve", points: "points" };
+const VIEWS = { map: "a map", curve: "a curve", points: "points", distances: "distances between points" };
+const SPACE = 3;
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 function tableOf(rows) {
@@ -67,7 +68,7 @@ class Slices {
     this.build();
     this.controls();
     this.draw();
-    bounds?.().then((found) => ((this.bounds = found), this.slice && showHistogram(this.histogram, this.slice.numbers, found)), () => {});
+    bounds?.().then((found) => ((this.bounds = found), this.slice && this.showHistogram()), () => {});
     labels?.().then((found) => ((this.labels = found), this.slice && this.show()), () => {});
   }
 
@@ -100,7 +101,7 @@ class Slices {
   controls() {
     this.sliders = new Map();
     const parts = [];
-    if (this.rank > 1) parts.push(labelled("shown as", this.choice(Object.entries(VIEWS), this.view, (value) => (this.view = value))));
+    if (this.rank > 1) parts.push(labelled("shown as", this.choice(this.views(), this.view, (value) => (this.view = value))));
     const axes = this.node.shape.map((_, axis) => [axis, axisName(this.node, axis)]);
     if (this.rank > 2) for (const side of ["down", "across"]) parts.push(labelled(side, this.choice(axes, this.chosen[side], (value) => this.choose(side, +value))));
     if (this.rank > 2 && this.values.range) {
@@ -115,6 +116,11 @@ class Slices {
       parts.push(one.label);
     });
     this.panel.replaceChildren(...parts);
+  }
+
+  /** How it can be shown: distances where each point has three numbers. */
+  views() {
+    return Object.entries(VIEWS).filter(([view]) => view !== "distances" || this.node.shape[this.chosen.across] === SPACE);
   }
 
   choice(options, current, change) {
@@ -142,37 +148,44 @@ class Slices {
     let slice;
     try {
       slice = this.values.now ? this.values.now(this.at, this.chosen) : await this.values.slice(this.at, this.chosen);
+      if (this.view === "distances") slice = { ...distancesOf(slice), damage: slice.damage };
     } catch (error) {
       return void this.say(error.message);
     }
     if (number !== this.drawn) return;
     if (slice.damage) this.say(damageWords(slice.damage));
     this.slice = slice;
-    this.range = this.ofSlice || !this.values.range ? rangeOf(slice.numbers) : this.values.range;
+    this.range = this.ofSlice || !this.values.range || this.view === "distances" ? rangeOf(slice.numbers) : this.values.range;
     this.show();
     this.showMultiples();
-    showHistogram(this.histogram, slice.numbers, this.bounds);
+    this.showHistogram();
+  }
+
+  showHistogram() {
+    showHistogram(this.histogram, this.slice.numbers, this.view === "distances" ? [] : this.bounds);
   }
 
   show() {
     const { canvas, slice, node, chosen } = this;
     const { rows, columns } = slice;
-    const [down, across] = [axisName(node, chosen.down), axisName(node, chosen.across)];
+    const isMap = this.view === "map" || this.view === "distances";
+    const axes = { down: chosen.down, across: this.view === "distances" ? chosen.down : chosen.across };
+    const [down, across] = [axisName(node, axes.down), axisName(node, axes.across)];
     this.ends.forEach((end, at) => (end.textContent = shown(this.range[at])));
     this.scale.hidden = this.view === "points";
     canvas.className = `view-${this.view}`;
     const scale = Math.max(1, Math.floor(WIDTH / Math.max(columns, rows)));
-    canvas.style.width = this.view === "map" ? `${columns * scale}px` : `${WIDTH}px`;
+    canvas.style.width = isMap ? `${columns * scale}px` : `${WIDTH}px`;
     canvas.style.height = this.view === "map" && this.rank === 1 ? "48px" : "auto";
-    if (this.view === "map") paint(canvas, slice, this.range);
+    if (isMap) paint(canvas, slice, this.range);
     else if (this.view === "curve") paintCurve(canvas, slice, this.range, this.cursor.row);
     else paintPoints(canvas, slice);
-    const words = { map: `${sideName(down)} down, ${sideName(across)} across`, curve: `along ${across}${this.rank > 1 ? `; arrows up and down: ${down}` : ""}`, points: `a point for each ${down}, at the first two numbers of ${across}` }[this.view];
-    const every = [[down, stepFor(rows)], [across, stepFor(columns)]].filter(([, step]) => step > 1 && this.view === "map").map(([name, step]) => `every ${step}th ${name}`);
+    const words = { map: `${sideName(down)} down, ${sideName(across)} across`, curve: `along ${across}${this.rank > 1 ? `; arrows up and down: ${down}` : ""}`, points: `a point for each ${down}, at the first two numbers of ${across}`, distances: `how far each ${down} lies from each other one` }[this.view];
+    const every = [[down, stepFor(rows)], [across, stepFor(columns)]].filter(([, step]) => step > 1 && isMap).map(([name, step]) => `every ${step}th ${name}`);
     this.caption.textContent = [words, ...every].join("; ");
     canvas.setAttribute("aria-label", `${words}; arrow keys read values`);
-    const sides = (make) => ({ down: make(chosen.down), across: make(chosen.across) });
-    this.frame.show(this.view === "map" && this.rank > 1 ? { rows, columns, names: sides((axis) => axisName(node, axis)), texts: sides((axis) => this.textsOf(axis)) } : null);
+    const sides = (make) => ({ down: make(axes.down), across: make(axes.across) });
+    this.frame.show(isMap && this.rank > 1 ? { rows, columns, names: sides((axis) => axisName(node, axis)), texts: sides((axis) => this.textsOf(axis)) } : null);
     this.move(this.cursor.row, this.cursor.column);
   }
 
@@ -208,7 +221,7 @@ class Slices {
     if (!this.slice || this.view === "points") return;
     const area = this.canvas.getBoundingClientRect();
     const share = (value, length) => Math.floor(value * length);
-    const row = this.view === "map" ? share((event.clientY - area.top) / area.height, this.slice.rows) : this.cursor.row;
+    const row = this.view !== "curve" ? share((event.clientY - area.top) / area.height, this.slice.rows) : this.cursor.row;
     this.move(row, share((event.clientX - area.left) / area.width, this.slice.columns));
   }
 
@@ -219,9 +232,10 @@ class Slices {
     this.cursor = { row: Math.max(0, Math.min(rows - 1, row)), column: Math.max(0, Math.min(columns - 1, column)) };
     if (this.view === "curve" && before !== this.cursor.row) return void this.show();
     this.frame.mark(this.cursor, this.slice);
-    const place = (axis) => (axis === this.chosen.across ? this.cursor.column : axis === this.chosen.down ? this.cursor.row : this.at[axis]);
-    const label = (axis) => this.labels?.[axis] ? ` (${visible(this.textsOf(axis)[place(axis)] ?? "")})` : "";
-    const places = this.node.shape.map((_, axis) => `${axisName(this.node, axis)} ${place(axis)}${label(axis)}`);
+    const own = (axis) => (axis === this.chosen.across ? this.cursor.column : axis === this.chosen.down ? this.cursor.row : this.at[axis]);
+    const word = (axis, at) => `${axisName(this.node, axis)} ${at}${this.labels?.[axis] ? ` (${visible(this.textsOf(axis)[at] ?? "")})` : ""}`;
+    const places = this.node.shape.map((_, axis) => word(axis, own(axis)));
+    if (this.view === "distances") places[this.chosen.across] = word(this.chosen.down, this.cursor.column);
     this.told.textContent = `${places.join(", ")}: ${shown(numbers[this.cursor.row * columns + this.cursor.column])}`;
   }
 }

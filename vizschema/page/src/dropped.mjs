@@ -1,15 +1,24 @@
 // Files that were chosen or dropped, as entries of the reference reader: parts of them are read when they are asked for.
 
+import { Blocks } from "./blocks.mjs";
 import { tooLarge, WHOLE } from "./limits.mjs";
+
+const BLOCKS = { block: 1 << 17, count: 16 };
 
 class Local {
   constructor(name, file, onRead) {
     Object.assign(this, { name, file, onRead, type: file ? "file" : "folder", size: file?.size ?? 0, members: new Map() });
+    this.blocks = new Blocks(this.size, (start, end) => this.slice(start, end), BLOCKS);
   }
 
   async read(start = 0, length = this.size - start) {
     if (length > WHOLE) throw tooLarge(length, WHOLE, "validate");
-    const bytes = new Uint8Array(await this.file.slice(start, Math.max(start, start + length)).arrayBuffer());
+    const end = Math.min(this.size, Math.max(start, start + length));
+    return start < end ? this.blocks.read(start, end) : new Uint8Array(0);
+  }
+
+  async slice(start, end) {
+    const bytes = new Uint8Array(await this.file.slice(start, end).arrayBuffer());
     this.onRead(bytes.length);
     return bytes;
   }

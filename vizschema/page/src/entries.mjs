@@ -1,8 +1,9 @@
 // The files and folders of the archive that this server gives, as entries of the reference reader: nothing else is asked for.
 
+import { Blocks } from "./blocks.mjs";
 import { tooLarge, WHOLE } from "./limits.mjs";
 
-const CHUNK = 1 << 20;
+const BLOCKS = { block: 1 << 17, count: 16 };
 
 async function answer(address, headers = {}) {
   const found = await fetch(address, { headers, credentials: "omit", redirect: "error", cache: "no-store" });
@@ -15,24 +16,23 @@ const encoded = (steps) => steps.map(encodeURIComponent).join("/");
 class Served {
   constructor(base, steps, type, size, onRead) {
     Object.assign(this, { base, steps, type, size, onRead, name: steps.at(-1) ?? "" });
-    this.kept = null;
+    this.blocks = new Blocks(size, (start, end) => this.range(start, end), BLOCKS);
   }
 
-  /** Bytes of the file; the first ones of a large file are kept, as headers are read in small parts. */
   async read(start = 0, length = this.size - start) {
     const end = Math.min(this.size, start + Math.max(0, length));
     if (start >= end) return new Uint8Array(0);
     if (end - start > WHOLE) throw tooLarge(end - start, WHOLE, "validate");
-    if (this.kept && end <= this.kept.length) return this.kept.subarray(start, end);
-    const head = start === 0 && end < CHUNK;
-    const last = head ? Math.min(this.size, CHUNK) : end;
+    return this.blocks.read(start, end);
+  }
+
+  async range(start, end) {
     const path = this.steps.length ? `archive/${encoded(this.steps)}` : "archive";
-    const found = await answer(new URL(path, this.base), { Range: `bytes=${start}-${last - 1}` });
+    const found = await answer(new URL(path, this.base), { Range: `bytes=${start}-${end - 1}` });
     const bytes = new Uint8Array(await found.arrayBuffer());
     this.onRead(bytes.length);
-    if (bytes.length !== last - start) throw new Error(`${path}: expected ${last - start} bytes, found ${bytes.length}`);
-    if (head) this.kept = bytes;
-    return bytes.subarray(0, end - start);
+    if (bytes.length !== end - start) throw new Error(`${path}: expected ${end - start} bytes, found ${bytes.length}`);
+    return bytes;
   }
 
   async list() {

@@ -27,7 +27,7 @@ function made(tag, ...parts) {
 /** A broken rule: its clause, how to fix it, and the first places, of which arrays can be chosen. */
 function ruleItem(version, group) {
   const { rule, severity } = group[0];
-  const { title = "", fix = "" } = rules[version]?.[rule] ?? {};
+  const { title = "", fix = "" } = rules[version]?.[rule] ?? group[0];
   const kind = made("span", severity);
   kind.className = severity;
   const places = group.slice(0, PLACES).map(({ path }) => {

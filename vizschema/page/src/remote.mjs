@@ -2,12 +2,12 @@
 // metadata, as nothing lists a folder over HTTP. Redirects are refused: nothing but the URL that was given is asked.
 
 import { canonical, documentOf, isObject, Unreadable } from "../../../conformance/javascript/json.mjs";
+import { Blocks } from "./blocks.mjs";
 
 const WHOLE = 64 << 20;
 const CHUNK = 512 << 20;
 const HEAD = 1 << 16;
-const BLOCK = 1 << 14;
-const BLOCKS = 64;
+const BLOCKS = { block: 1 << 14, count: 64 };
 const HDF5 = [137, 72, 68, 70, 13, 10, 26, 10];
 const UNSATISFIED = 416;
 const MISSING = new Set([403, 404, 410]);
@@ -66,21 +66,15 @@ class Kept {
 
 class Ranged {
   constructor(name, url, size, head, onRead) {
-    Object.assign(this, { name, url, size, head, onRead, type: "file", blocks: [] });
+    Object.assign(this, { name, url, size, head, onRead, type: "file" });
+    this.blocks = new Blocks(size, (start, end) => this.range(start, end), BLOCKS);
   }
 
-  /** Bytes of the file; a short part is read with what follows it, as headers are read in many short parts. */
   async read(start = 0, length = this.size - start) {
     const end = Math.min(this.size, start + Math.max(0, length));
     if (start >= end) return new Uint8Array(0);
     if (end <= this.head.length) return this.head.subarray(start, end);
-    if (end - start > BLOCK) return this.range(start, end);
-    let block = this.blocks.find((each) => each.start <= start && end <= each.start + each.bytes.length);
-    if (!block) {
-      block = { start, bytes: await this.range(start, Math.min(this.size, start + BLOCK)) };
-      this.blocks = [block, ...this.blocks].slice(0, BLOCKS);
-    }
-    return block.bytes.subarray(start - block.start, end - block.start);
+    return this.blocks.read(start, end);
   }
 
   async range(start, end) {

@@ -48,3 +48,19 @@ export function ofBoxes(shape, box) {
   };
   return { range: null, slice, now: null };
 }
+
+const ROWS = 4096;
+
+/** How far the rows of a slice lie apart, each row by each, as a slice; a row of zeros is a place without one, and not finite. */
+export function distancesOf({ rows, columns, numbers }) {
+  if (rows > ROWS) throw new Error(`expected at most ${ROWS} rows to compare, found ${rows}`);
+  const found = new Float64Array(rows * rows);
+  const isPlace = Array.from({ length: rows }, (_, row) => numbers.subarray(row * columns, (row + 1) * columns).some((number) => number !== 0));
+  for (let one = 0; one < rows; one++)
+    for (let other = 0; other < rows; other++) {
+      let sum = isPlace[one] && isPlace[other] ? 0 : NaN;
+      for (let at = 0; at < columns; at++) sum += (numbers[one * columns + at] - numbers[other * columns + at]) ** 2;
+      found[one * rows + other] = Math.sqrt(sum);
+    }
+  return { rows, columns: rows, numbers: found };
+}

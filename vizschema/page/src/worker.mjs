@@ -5,7 +5,7 @@ import { describe } from "../../../conformance/javascript/describe.mjs";
 import { rounded } from "../../../conformance/javascript/json.mjs";
 import { judge } from "../../../conformance/javascript/judge.mjs";
 import { open } from "../../../conformance/javascript/opening.mjs";
-import versions, { views } from "versions:all";
+import versions, { digests, views } from "versions:all";
 import { forget, readBox } from "./boxes.mjs";
 import { dropped } from "./dropped.mjs";
 import { served } from "./entries.mjs";
@@ -20,12 +20,16 @@ const FAR = 1e300;
 let tree = null;
 let description = null;
 let held = 0; // the bytes of a file that is read whole
+const OFTEN = 100;
+let said = 0;
 const counted = { requests: 0, bytes: 0 };
 
-/** Counts what was read, and says so. */
+/** Counts what was read, and says so now and then. */
 function onRead(bytes, whole = true) {
   counted.requests += whole ? 1 : 0;
   counted.bytes += bytes;
+  if (Date.now() - said < OFTEN) return;
+  said = Date.now();
   postMessage({ alive: counted });
 }
 
@@ -37,7 +41,8 @@ async function rootOf({ base, files, url }) {
 }
 
 /** By what an archive with these attributes at its root is judged: the version and the profile that it declares, where they are there. */
-async function groundsOf({ spec_version, profile: declared }) {
+async function groundsOf({ spec_version, profile: given }) {
+  const declared = typeof given === "string" ? given : BASE;
   const known = Object.keys(versions);
   const order = known.includes(spec_version) ? [spec_version] : known;
   let found = null;
@@ -49,6 +54,14 @@ async function groundsOf({ spec_version, profile: declared }) {
     if (own) break;
   }
   return found;
+}
+
+/** A warning for each digest that the root carries of another state of its version or its profile. */
+function otherDigests(root, version, profile) {
+  const known = [["spec-digest", root.spec_digest, root.spec_version === version, digests[version].spec], ["profile-digest", root.profile_digest, root.profile === profile, digests[version].profiles[profile]]];
+  const title = "The specification and the profile that an archive was written by are those that it is judged by.";
+  const fix = "judge it by the version and the profile that it was written by, or write the archive again.";
+  return known.filter(([, found, same, expected]) => same && typeof found === "string" && found !== expected).map(([rule]) => ({ rule, severity: "warning", path: "/", title, fix }));
 }
 
 const attributesOf = ({ nodes }) => nodes["/"]?.attributes ?? {};
@@ -82,7 +95,8 @@ const answers = {
     const { version, profile, validators, entries } = await groundsOf(attributesOf(description));
     if (values) checkJudged([...tree.sources].filter(([, source]) => source.readable).map(([path]) => [path, description.nodes[path]]), held);
     const judged = values ? await describe(tree, entries) : description;
-    return { version, profile, findings: judge(rounded(judged), validators) };
+    const carried = otherDigests(attributesOf(description), version, profile);
+    return { version, profile, findings: [...judge(rounded(judged), validators), ...carried] };
   },
   /** What rules demand of the values of an array: [{limit, least, rule}], from what they say about values that are far too low and too high. */
   async bounds({ path }) {

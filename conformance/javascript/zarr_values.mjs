@@ -39,9 +39,13 @@ async function listed(entries, keys, rank, chunks) {
   return found;
 }
 
+/** Whether the folder of an array has nothing but documents. */
+export const isUnwritten = (entries) => [...entries.keys()].every((name) => DOCUMENTS.has(name));
+
 async function readAll(found, entries) {
   const { shape, chunk, keys, type, fill, chain } = found;
   const grid = gridOf(shape, chunk);
+  if (isUnwritten(entries)) return unwritten(found, grid);
   const chunks = new Map();
   for (const index of indices(grid)) chunks.set(keyOf(keys, index), [...index]);
   const stored = await listed(entries, keys, shape.length, chunks);
@@ -116,6 +120,18 @@ async function present(whole, key, start, entry, { chain, chunk, type }, repeat)
     if (!(error instanceof Damaged) && !(error instanceof Unreadable)) throw error;
     damaged(whole, start, chunk, { key, reason: error instanceof Damaged ? error.reason : "undecodable", detail: error.message });
   }
+}
+
+/** An array of which no chunk is there, however many it may have. */
+function unwritten({ shape, chunk, keys, type, fill, chain }, grid) {
+  const held = product(shape) * type.size > MOST ? shape.map((size) => Math.min(size, 2)) : shape;
+  const bytes = fillWith(new Uint8Array(product(held) * type.size), fill ?? new Uint8Array(type.size));
+  const absentKeys = [];
+  for (const index of indices(grid)) {
+    if (absentKeys.length === SHOWN) break;
+    absentKeys.push(keyOf(keys, index));
+  }
+  return { bytes, flags: null, damage: [], absent: product(gridOf(shape, innerOf(chain, chunk))), absentKeys, stray: [], shape: held };
 }
 
 /** An array that is too large to hold: a few entries stand for all, of fill values or damaged. */

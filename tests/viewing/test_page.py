@@ -125,12 +125,13 @@ def test_dropped_archives_are_judged_without_a_server(tmp_path: Path) -> None:
 
 
 def write_huge(folder: Path) -> None:
-    """A file that says that it is HDF5, of 600 MiB, and an array of 16 GiB of which no chunk was written."""
+    """A file that says that it is HDF5, of 600 MiB, and an array of 16 GiB of which one chunk was written."""
     with (folder / "huge.h5").open("wb") as file:
         file.write(b"\x89HDF\r\n\x1a\n")
         file.truncate(600 << 20)
     group = zarr.open_group(folder / "huge.zarr", mode="w")
-    group.create_array("a", shape=(1 << 20, 1 << 12), chunks=(1 << 10, 1 << 10), dtype="float32")
+    array = group.create_array("a", shape=(1 << 20, 1 << 12), chunks=(1 << 6, 1 << 6), dtype="float32")
+    array[:1, :1] = 1
 
 
 def paths_of(server: StaticServer) -> list[str]:

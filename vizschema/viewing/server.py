@@ -123,7 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.connection.settimeout(SECONDS)
-        if self.request_version == "HTTP/0.9" or "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+        with_body = "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+        if with_body or self.request_version == "HTTP/0.9":
             self._refuse(HTTPStatus.BAD_REQUEST)
             return
         if not self._allowed():

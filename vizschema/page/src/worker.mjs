@@ -5,6 +5,7 @@ import { describe } from "../../../conformance/javascript/describe.mjs";
 import { rounded } from "../../../conformance/javascript/json.mjs";
 import { judge } from "../../../conformance/javascript/judge.mjs";
 import { open } from "../../../conformance/javascript/opening.mjs";
+import { isUnwritten } from "../../../conformance/javascript/zarr_values.mjs";
 import versions, { digests, views } from "versions:all";
 import { forget, readBox } from "./boxes.mjs";
 import { dropped } from "./dropped.mjs";
@@ -23,6 +24,9 @@ let held = 0; // the bytes of a file that is read whole
 const OFTEN = 100;
 let said = 0;
 const counted = { requests: 0, bytes: 0 };
+
+/** Whether values are read of an array: not where no chunk was written. */
+const isRead = ({ readable, found, entries }) => readable && !(found && !entries.find && isUnwritten(entries));
 
 /** Counts what was read, and says so now and then. */
 function onRead(bytes, whole = true) {
@@ -93,7 +97,7 @@ const answers = {
   },
   async judge({ values }) {
     const { version, profile, validators, entries } = await groundsOf(attributesOf(description));
-    if (values) checkJudged([...tree.sources].filter(([, source]) => source.readable).map(([path]) => [path, description.nodes[path]]), held);
+    if (values) checkJudged([...tree.sources].filter(([, source]) => isRead(source)).map(([path]) => [path, description.nodes[path]]), held);
     const judged = values ? await describe(tree, entries) : description;
     const carried = otherDigests(attributesOf(description), version, profile);
     return { version, profile, findings: [...judge(rounded(judged), validators), ...carried] };

@@ -64,7 +64,7 @@ async function blocksOf(file, start) {
     if (block.damage) return { blocks, readings };
     at = await skipBlank(file, block.data + allocated);
   }
-  readings.push(...(await indexReadings(file, blocks, at)));
+  for (const each of await indexReadings(file, blocks, at)) readings.push(each);
   return { blocks, readings };
 }
 

@@ -75,8 +75,8 @@ function shardOf({ shard }, stored, shape, type, fill) {
       const inner = chunkOf(shard.chain, stored.subarray(...range), shard.chunk, type, fill);
       put(inner, start);
       const within = (boxes) => boxes.map((each) => ({ ...each, start: each.start.map((first, axis) => first + start[axis]) }));
-      holes.push(...within(inner.holes));
-      damaged.push(...within(inner.damaged));
+      for (const each of within(inner.holes)) holes.push(each);
+      for (const each of within(inner.damaged)) damaged.push(each);
     } catch (error) {
       if (!(error instanceof Damaged)) throw error;
       damaged.push({ start, box: shard.chunk, reason: error.reason, detail: error.message });

@@ -140,7 +140,7 @@ function scalesOf(file, list, rank) {
 function attributesOf(file, messages) {
   const found = messages.filter(({ type }) => type === 12).map((message) => bodyOf(file, message));
   const info = messages.find(({ type }) => type === 0x15);
-  if (info) found.push(...denseAttributes(file, new Cursor(file, info.at, info.end)));
+  if (info) for (const each of denseAttributes(file, new Cursor(file, info.at, info.end))) found.push(each);
   if (found.length > ATTRIBUTES) throw new Unreadable("over-limit", `more than ${ATTRIBUTES} attributes`);
   const result = { raw: Object.create(null), refused: Object.create(null), owned: Object.create(null) };
   for (const cursor of found) {

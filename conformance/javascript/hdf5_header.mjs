@@ -134,10 +134,10 @@ export function linksOf(file, messages) {
   const table = messages.find(({ type }) => type === 0x11);
   if (table) {
     const cursor = new Cursor(file, table.at, table.end);
-    links.push(...oldLinks(file, cursor.address(), cursor.address()));
+    for (const each of oldLinks(file, cursor.address(), cursor.address())) links.push(each);
   }
   const info = messages.find(({ type }) => type === 2);
-  if (info) links.push(...denseLinks(file, new Cursor(file, info.at, info.end)));
+  if (info) for (const each of denseLinks(file, new Cursor(file, info.at, info.end))) links.push(each);
   return links;
 }
 
@@ -200,7 +200,7 @@ export function treeOf(file, address, type, layout, seen = new Set()) {
   for (let each = 0; each < count; each += 1) {
     const key = cursor.bytes(layout().width);
     const child = cursor.address();
-    if (level) found.push(...treeOf(file, child, type, layout, seen));
+    if (level) for (const each of treeOf(file, child, type, layout, seen)) found.push(each);
     else found.push({ key, child });
   }
   return found;

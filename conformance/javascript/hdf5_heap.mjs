@@ -28,7 +28,10 @@ export function recordsOf(file, address) {
     const inner = new Cursor(file, at).signature(level ? "BTIN" : "BTLF").skip(2);
     if (number > levels[level].most || records.length > 10_000_000) throw new Damaged("undecodable", "more records than a node has");
     const own = Array.from({ length: number }, () => inner.bytes(size));
-    if (!level) return void records.push(...own);
+    if (!level) {
+      for (const each of own) records.push(each);
+      return;
+    }
     for (let each = 0; each <= number; each += 1) {
       const child = inner.address();
       const below = inner.number(counts);

@@ -28,7 +28,7 @@ export async function readZip(file) {
   const zip = { file, members, readings: [...end.readings] };
   await compareHeaders(zip);
   await accountFor(zip, end);
-  for (const { damage, differs } of members) if (!damage) zip.readings.push(...differs);
+  for (const { damage, differs } of members) if (!damage) for (const each of differs) zip.readings.push(each);
   return { members, readings: zip.readings.slice(0, READINGS) };
 }
 
@@ -180,7 +180,7 @@ async function accountFor({ file, members, readings }, { offset }) {
     else if (member.offset - at > PADDING) gaps.push("more than 1 MiB of zeros between members");
     if (member.end >= at) [last, at] = [member, member.end];
   }
-  if (!members.some(({ damage }) => damage)) readings.push(...gaps); // where a member is lost, its bytes belong to none
+  if (!members.some(({ damage }) => damage)) for (const each of gaps) readings.push(each); // where a member is lost, its bytes belong to none
 }
 
 const TYPES = { 0xa000: "internal-link", 0x1000: "special", 0x2000: "special", 0x6000: "special", 0xc000: "special" };

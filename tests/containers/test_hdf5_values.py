@@ -17,6 +17,7 @@ from support.hdf5_files import patched, unfiltered_edges
 from support.stored_values import CHUNKS, SHAPE, blocks, damage, numbers, whole
 
 import vizschema
+from vizschema.containers.hdf5 import chunks
 from vizschema.containers.hdf5.file import OPEN_DATASETS
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Placed
@@ -464,3 +465,25 @@ def test_a_tree_of_chunks_that_is_damaged_is_read_as_the_library_reads_it_or_not
                 assert found.tolist() == file["x"][...].tolist(), (at - start, bit)
             readable += 1
     assert readable > 10
+
+
+def test_chunks_of_a_part_that_are_all_there_are_read_without_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = numbers()
+    written(tmp_path / "a.h5", values, chunks=CHUNKS, compression="gzip")
+    asked: list[str] = []
+    monkeypatch.setattr(chunks, "read_index", lambda *_: asked.append("index"))
+    with vizschema.open(tmp_path / "a.h5") as archive:
+        assert np.array_equal(archive["/x"][1:, ::2], values[1:, ::2])
+    assert not asked
+
+
+def test_a_list_of_one_text_says_in_netcdf_what_integers_hold(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["_NCProperties"] = "version=2"
+        file["x"] = np.array([0x3F80, 0x4000], "<u2")
+        file["x"].attrs["stored_dtype"] = ["bfloat16"]
+    with vizschema.open(tmp_path / "a.h5") as archive:
+        assert archive["/x"].dtype.name == "bfloat16"
+        assert archive["/x"][...].astype(float).tolist() == [1, 2]

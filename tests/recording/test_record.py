@@ -223,6 +223,17 @@ def test_what_is_selected_conforms_with_what_the_profile_requires(tmp_path: Path
         assert archive["/residual/mid/layer_00"].dtype == np.float16
 
 
+def test_the_states_of_mamba_are_those_of_its_cache(tmp_path: Path) -> None:
+    model = models.built("mamba")
+    with vizschema.record(model, tmp_path / "run.zarr", select=["layer_01"]):
+        cache = model(IDS).cache_params.layers[1]
+    found = values(tmp_path / "run.zarr")
+    assert np.array_equal(found["/state/ssm/layer_01"], cache.recurrent_states[0].numpy())
+    assert np.array_equal(found["/state/conv/layer_01"], cache.conv_states[0].numpy())
+    assert found["/state/ssm/layer_01"].shape == (2, 64, 5)
+    assert vizschema.validate(tmp_path / "run.zarr").conforms
+
+
 def test_metadata_name_no_place_of_this_machine(tmp_path: Path) -> None:
     small().save_pretrained(tmp_path / "checkpoint")
     model = transformers.GPT2LMHeadModel.from_pretrained(tmp_path / "checkpoint").eval()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,27 @@ def test_the_axes_of_a_model_without_a_table_follow_from_its_shapes(tmp_path: Pa
 @pytest.mark.parametrize("name", own.OWN)
 def test_the_first_call_says_the_axes_of_a_model_of_ones_own(tmp_path: Path, name: str) -> None:
     assert of_its_own(name, tmp_path) == []
+
+
+class Sum(torch.nn.Module):
+    """A model of any number of inputs, which keeps what it saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.seen = torch.nn.Linear(4, 2), OrderedDict[int, Any]()
+
+    def forward(self, *inputs: Any, scale: float = 1.0) -> Any:
+        self.seen[len(self.seen)] = sum(inputs)
+        return self.layer(self.seen[len(self.seen) - 1]) * scale
+
+
+def test_inputs_without_names_have_numbers_and_what_a_model_keeps_is_of_real_calls(tmp_path: Path) -> None:
+    model, given = Sum(), torch.rand(2, 3, 4)
+    with vizschema.record(model, tmp_path / "run.zarr") as run:
+        model(*given, scale=2.0)
+    assert run.nodes == ["/activations/layer", "/inputs/input_0", "/inputs/input_1", "/outputs/output"]
+    assert np.array_equal(values(tmp_path / "run.zarr")["/inputs/input_1"], given[1].numpy())
+    assert [each.device.type for each in model.seen.values()] == ["cpu"]
 
 
 def test_what_the_first_call_does_not_say_is_refused_and_leaves_the_model_as_it_was(tmp_path: Path) -> None:

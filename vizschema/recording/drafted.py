@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from vizschema.recording.dryrun import DryRun
-from vizschema.recording.probed import first_run, refused
+from vizschema.recording.dryrun import DryRun, refused
+from vizschema.recording.probed import first_run
 from vizschema.recording.weights import MASK, SELF
 
 SIZES = ({"sample": 7, "token": 13}, {"sample": 11, "token": 13}, {"sample": 7, "token": 17})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,7 +11,10 @@ from typing import Any
 
 import torch
 
+from vizschema.errors import UsageError
 from vizschema.recording.weights import Kernels
+
+_SHOWN = 12
 
 Shape = tuple[int, ...]
 
@@ -145,7 +150,9 @@ def _without_values(modules: Mapping[str, Any], dtype: Any) -> Iterator[None]:
             return twins.setdefault(id(value), made)
         if type(value) in (list, tuple):
             return type(value)(twin(each) for each in value)
-        return {key: twin(each) for key, each in value.items()} if type(value) is dict else value
+        if type(value) is dict:
+            return {key: twin(each) for key, each in value.items()}
+        return copy.copy(value) if isinstance(value, dict | list | set | deque) else value
 
     try:
         for module, attributes in kept:
@@ -198,3 +205,23 @@ def listed(names: Sequence[str], limit: int) -> str:
     """Return names in words, the first ones of many."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
+
+
+def listed_modules(modules: Mapping[str, Any]) -> list[str]:
+    """Return the names and classes of the outer modules."""
+    return [f"{name} ({type(module).__name__})" for name, module in modules.items() if name.count(".") < 2 and name]
+
+
+def refused(name: str, why: str, known: Sequence[str]) -> UsageError:
+    """The refusal of a model, with a row to begin with."""
+    has = f"; its modules are {listed(known, _SHOWN)}" if known else ""
+    row = (
+        '{"module": "layers[.]([0-9]+)", "value": "out", "node": "/activations/layer_{0}", '
+        '"axes": "sample token hidden"}'
+    )
+    return UsageError(
+        path=name,
+        expected="a table for this class, or axes that its shapes say",
+        found=f"none: {why}{has}",
+        fix=f"pass a list of rows, one per array, with the names of all axes: table=[{row}, …]",
+    )

@@ -12,6 +12,7 @@ from support import traces
 
 import vizschema
 from vizschema.bounds import Bounds
+from vizschema.cli.main import main
 from vizschema.worker import messages, warm
 
 LIAR = """
@@ -57,6 +58,10 @@ LIES = {
     "node-kind": 'described(["/x", {"kind": [1]}])',
     "node-axes": 'described(["/x", {**A, "axes": ["a", "b"]}])',
     "node-shape": 'described(["/x", {**A, "shape": [-1]}])',
+    "path-control": 'described(["/x\\x1b[2J", G]); send("end", C)',
+    "attribute-control": 'described(["/x", {**G, "attributes": {"a": "\\u202e"}}]); send("end", C)',
+    "readings-control": 'described(); send("end", {**C, "readings": ["\\x1b[2J"]})',
+    "end-early": 'described(["/x", A]); send("end", C); ask(); send("end", False)',
     "path-empty": 'described(["", G])',
     "path-slash": 'described(["/a/", G])',
     "touching-nothing": 'send("ready", []); ask(); send("touching", ""); send("x")',
@@ -70,9 +75,11 @@ LIES = {
 }
 
 LARGE = {
-    "lists": 'described(); raw(b"[" + b"[]," * 20_000_000 + b"0]")',
-    "objects": 'described(); raw(b"[" + b"{}," * 20_000_000 + b"0]")',
-    "numbers": 'described(); raw(b"[" + b"7," * 30_000_000 + b"0]")',
+    "lists": 'described(); raw(b"[" + b"[]," * 9_000_000 + b"0]")',
+    "objects": 'described(); raw(b"[" + b"{}," * 9_000_000 + b"0]")',
+    "numbers": 'described(); raw(b"[" + b"7," * 9_000_000 + b"0]")',
+    "axes": """N = [[f"a{i}_{j}" for j in range(32)] for i in range(2000)]
+    described(*([f"/{each[0]}", {**A, "shape": [1] * 32, "axes": each}] for each in N))""",
     "nodes": 'described(*([f"/x{i}", {**G, "attributes": {"a": [{}] * 1000}}] for i in range(20_000)))',
 }
 
@@ -106,6 +113,17 @@ def test_a_worker_that_lies_is_a_finding(lie: str, archive: str, monkeypatch: py
     assert report.error is None
     assert {"crashed", "chunk-readable"} & {finding.rule for finding in report.errors}
     assert report.exit_code == 1
+
+
+def test_a_picture_that_is_none_costs_no_verdict(
+    archive: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lie = """described(["/x", {**A, "axes": ["a"]}]); send("end", C); ask()
+    send("facts", "/x", None, [1, 8]); send("end", True); ask()
+    send("picture", "/x", {"counts": [1e300], "minimum": "<b>", "maximum": None, "seen": "x"}); send("end", None)"""
+    monkeypatch.setattr(warm, "_START", warm._START.replace("sys.exit(", f"exec({lying(lie)!r}); sys.exit("))
+    assert main(["validate", archive, "--format", "html"]) == 1
+    assert "pictures are not complete" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("lie", LARGE)

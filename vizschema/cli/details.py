@@ -9,7 +9,7 @@ from itertools import islice
 
 from vizschema.bounds import Reading
 from vizschema.description import Node
-from vizschema.errors import VizschemaError
+from vizschema.errors import NotAnArchive, VizschemaError
 from vizschema.findings import Details, Picture, Report
 from vizschema.measure import Measured, measured
 from vizschema.outline.picture import picture_of
@@ -68,7 +68,7 @@ def _details(report: Report, archive: Measured) -> Details:
     wanted = [*sorted(found), *_others(nodes, found)] if report.values != "not_read" else []
     try:
         drawn.update((path, picture_of(picture)) for path, picture in archive.draw(wanted, True))
-    except WorkerDied as died:
+    except (WorkerDied, NotAnArchive) as died:
         return Details(nodes, drawn, (f"pictures are not complete: {died}",))
     return Details(nodes, drawn)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vizschema.errors import VizschemaError
+from vizschema.errors import NotAnArchive
 from vizschema.findings import Picture
+from vizschema.text import escape_text, shorten
 
 RAMP = " .:-=+*#%@"
 """From the lowest to the highest level."""
@@ -46,7 +47,7 @@ def _character(known: Sequence[int]) -> str:
 
 
 def picture_of(drawn: Mapping[str, Any]) -> Picture:
-    """A picture from the answer of a worker, which is not trusted; raises `VizschemaError` for what is none."""
+    """A picture from the answer of a worker, which is not trusted; raises `NotAnArchive` for what is none."""
     try:
         levels, columns = bytes.fromhex(drawn.get("levels", "")), int(drawn.get("columns", 0))
         counts = tuple(int(number) for number in drawn["counts"])
@@ -54,6 +55,7 @@ def picture_of(drawn: Mapping[str, Any]) -> Picture:
         axes = drawn.get("axes", ("", ""))
         if len(levels) > 1 << 16 or len(counts) > 256 or (levels and (columns < 1 or len(levels) % columns)):
             raise ValueError("a picture larger than one is")
-        return Picture(low, high, counts, str(drawn["seen"]), levels, columns, (str(axes[0]), str(axes[1])))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise VizschemaError(f"malformed picture from the worker: {error}") from error
+        seen, *names = (escape_text(shorten(str(each))) for each in (drawn["seen"], axes[0], axes[1]))
+        return Picture(low, high, counts, seen, levels, columns, (names[0], names[1]))
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        raise NotAnArchive("cannot be drawn: the worker sent a malformed message") from error

@@ -11,19 +11,24 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
 from vizschema.rules.documents import read_json, root
+from vizschema.text import escape_text
 
 _ADDED = frozenset({"members", "roles"})
 """What `description.complete` adds to a node that a worker sends."""
 
 _STRAY = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "stray"}}, "maxProperties": 4}
+_SUSPECT = re.compile(rb'\\[^"\\]|[\x7f-\xff]')
+"""Found in every packed text that has a character to escape, and in some others."""
+
 _PATH = re.compile(r"/(?:.*[^/])?", re.DOTALL)
 
 
 def is_path(path: str) -> bool:
     """Whether this is the path of a node."""
-    return _PATH.fullmatch(path) is not None
+    return _PATH.fullmatch(path) is not None and escape_text(path) == path
 
 
 def is_node(path: str, node: Any) -> bool:
@@ -31,19 +36,36 @@ def is_node(path: str, node: Any) -> bool:
     if not is_path(path) or not isinstance(node, dict):
         return False
     validator = _validators().get(str(node.get("kind")))
-    if validator is None or not validator.is_valid(node):
+    if validator is None or not validator.is_valid(node) or not is_escaped(node):
         return False
     return node["kind"] != "array" or node["axes"] is None or len(node["axes"]) == len(node["shape"])
 
 
 def is_container(block: Any, *, whole: bool) -> bool:
     """Whether this is a `container` block, the whole or what is known of it before the archive is opened."""
-    return bool(_validators()["whole container" if whole else "container"].is_valid(block))
+    return bool(_validators()["whole container" if whole else "container"].is_valid(block)) and is_escaped(block)
 
 
 def is_facts(facts: Any) -> bool:
     """Whether these are the facts of an array, or None."""
-    return facts is None or bool(_validators()["facts"].is_valid(facts))
+    return facts is None or (bool(_validators()["facts"].is_valid(facts)) and is_escaped(facts))
+
+
+def is_escaped(value: Any) -> bool:
+    """Whether no text in a JSON value has a character that a terminal obeys, or that hides what a reader sees."""
+    if _SUSPECT.search(orjson.dumps(value)) is None:
+        return True
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, str) and escape_text(each) != each:
+            return False
+        if isinstance(each, dict):
+            left += each
+            left += each.values()
+        elif isinstance(each, list):
+            left += each
+    return True
 
 
 @cache

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 RESTARTS = 3
 """How often a worker is started again, to describe what lies behind the node at which one died."""
 
+AXES = 50_000
+"""Names of axes of an archive; each costs about 1 KiB where it is judged."""
+
 _UNKNOWN = {"format": "zarr", "version": None, "store": "directory", "consolidated": False}
 
 
@@ -33,6 +36,7 @@ class _Heard:
 
     container: dict[str, Any] = field(default_factory=_UNKNOWN.copy)
     nodes: dict[str, Node] = field(default_factory=dict)
+    axes: set[str | None] = field(default_factory=set)
     touched: str = "/"
 
 
@@ -181,6 +185,10 @@ class Session:
                     heard.touched = place
                 case ["node", str(place), node] if is_node(place, node):
                     heard.nodes.setdefault(place, node)
+                    heard.axes.update(node.get("axes") or ())
+                    if len(heard.axes) > AXES:
+                        worker.close()
+                        raise WorkerDied("over-limit", f"its arrays have more than {AXES} names of axes", final=True)
                 case ["container" | "end" as word, container] if is_container(container, whole=word == "end"):
                     heard.container = container
                 case _:

@@ -101,13 +101,18 @@ class _Scan:
         self._begun.clear()
         worker = self._session.living()
         answers = worker.run("scan", {**self._request, "paths": paths})
+        interrupted = False
         while True:
             try:
                 for message in answers:
-                    if message[0] == "end":
-                        return message[1] is True
+                    match message:
+                        case ["end", True]:
+                            return True
+                        case ["end", False] if interrupted:
+                            return False
                     self._hear(worker, message)
             except KeyboardInterrupt:
+                interrupted = True
                 worker.interrupt()
                 answers = worker.listen()
 

@@ -109,9 +109,12 @@ def test_blocks_of_an_iterator_are_one_array(suffix: str, tmp_path: Path) -> Non
             trace.add("/activations/z", iter([X, X[:, :2]]), AXES)
         with pytest.raises(UsageError, match="expected blocks, found an iterator of none"):
             trace.add("/activations/z", iter([]), AXES)
-    with vizschema.open(path) as archive:
-        for name in "xy":
-            assert np.array_equal(np.asarray(archive[f"/activations/{name}"][...]), X)
+    whole = tmp_path / f"b.{suffix}"
+    vizschema.write(whole, {f"/activations/{name}": Array(blocks(), AXES) for name in "xy"}, GIVEN, profile="trace")
+    for place in (path, whole):
+        with vizschema.open(place) as archive:
+            for name in "xy":
+                assert np.array_equal(np.asarray(archive[f"/activations/{name}"][...]), X)
 
 
 class Sparse:
@@ -129,7 +132,7 @@ class Sparse:
         (None, "found None"),
         (Sparse(), "found the sparse Sparse; store .todense"),
         ((X, None), "pass one array per path"),
-        (iter([X]), "iterators of blocks are taken by add and append of `create` alone"),
+        (iter([iter([X])]), "found an iterator; blocks of an iterator are arrays"),
         (dask.array.from_array(X)[dask.array.from_array(X[:, 0, 0]) > 0], "call compute_chunk_sizes"),
     ],
 )

@@ -50,7 +50,7 @@ def readable(path: str, data: Any) -> Readable:
     if data is None:
         raise _refused(path, "None", "models return it for values that were not asked for; ask for them")
     if isinstance(data, Iterator):
-        raise _refused(path, "an iterator", "iterators of blocks are taken by add and append of `create` alone")
+        raise _refused(path, "an iterator", "blocks of an iterator are arrays; make an array of it")
     if hasattr(data, "todense") or hasattr(data, "tocoo"):
         raise _refused(path, f"the sparse {type(data).__name__}", "store .todense(), or its indices and values")
     indexed = all(hasattr(data, name) for name in ("shape", "dtype", "__getitem__"))

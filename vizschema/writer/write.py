@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from vizschema.description import Description, Node
@@ -22,6 +24,7 @@ from vizschema.writer.forms.base import Form, PlannedArray
 from vizschema.writer.judging import Passing, with_facts
 from vizschema.writer.plan import Array
 from vizschema.writer.refusal import refusal
+from vizschema.writer.spool import spooled
 from vizschema.writer.target import replacing, require_free
 from vizschema.writer.trace import Trace
 
@@ -43,7 +46,7 @@ def write(
 
     Parameters:
         path: Where to write.
-        arrays: The arrays by path.
+        arrays: The arrays by path. Iterators of blocks, as of `Trace.add`, are kept in a temporary folder first.
         attributes: Attributes by the path of their group or array. Those of the root that name version,
             profile, time and software are filled in.
         profile: A profile, or the folder of your own profile.
@@ -73,10 +76,25 @@ def write(
     require_free(target, overwrite=overwrite)
     version = versions.version_for(spec, profile)
     judged = version.profile(profile)
-    named = {place: with_axes(place, item, judged) for place, item in arrays.items()}
-    groups, planned = plan_whole(named, attributes or {}, form, version, judged)
     chosen = Chosen(version, "requested", judged, "requested")
-    return write_judged(target, form, groups, planned, chosen, overwrite=overwrite, values=values)
+    with ExitStack() as stack:
+        whole = _without_iterators(arrays, stack)
+        named = {place: with_axes(place, item, judged) for place, item in whole.items()}
+        groups, planned = plan_whole(named, attributes or {}, form, version, judged)
+        return write_judged(target, form, groups, planned, chosen, overwrite=overwrite, values=values)
+
+
+def _without_iterators(arrays: Mapping[str, Array], stack: ExitStack) -> Mapping[str, Array]:
+    """The arrays, those of blocks kept in a temporary folder that `stack` removes."""
+    iterators = [place for place, item in arrays.items() if isinstance(item.data, Iterator)]
+    if not iterators:
+        return arrays
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="vizschema-")))
+    kept = {
+        place: replace(arrays[place], data=spooled(place, arrays[place].data, folder / str(number)))
+        for number, place in enumerate(iterators)
+    }
+    return {**arrays, **kept}
 
 
 def write_judged(

@@ -522,6 +522,14 @@ class TestHostileTables:
         text = f'profile = "own"\n[sets]\n{sets}\n[nodes]\n"{path}" = {{axes = "token", dtype = "floats"}}'
         self.refused(written(tmp_path, text, "own.toml"), "exceeds the limit of 2000 nodes", capsys)
 
+    def test_axes_without_bound(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        rows = (
+            f'"/a_{row}" = {{axes = "{" ".join(f"b{row}_{axis}" for axis in range(16))}", dtype = "floats"}}'
+            for row in range(40)
+        )
+        text = "\n".join(['profile = "own"', "[nodes]", *rows])
+        self.refused(written(tmp_path, text, "own.toml"), "exceeds the limit of 500 names of axes, found 640", capsys)
+
     @pytest.mark.parametrize(
         ("text", "said"),
         [

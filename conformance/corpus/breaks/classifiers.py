@@ -61,6 +61,7 @@ def _classifier(profile: str) -> Iterator[Break]:
         yield broken("declared-absence", profile, f"{_slug(path)}-{profile}", f"{path} is missing, and declared.", without(path), *_alone(path), declared)
         yield broken("not-captured-absent", profile, f"{_slug(path)}-{profile}", f"{path} is declared, and there.", declared)
     yield broken("classifier-nodes", profile, f"another-declared-{profile}", "The logits are missing, and the predictions are declared too.", without("/outputs"), attribute("/", "not_captured", ["/outputs/predictions: none"]), also=("declared-absence",))
+    yield broken("classifier-nodes", profile, f"logits-declared-{profile}", "The predictions are missing, and the logits are declared too.", without("/outputs"), attribute("/", "not_captured", ["/outputs/logits: none"]), also=("declared-absence",))
     yield broken("classifier-nodes", profile, f"images-declared-{profile}", "Images are needed, also where they are declared.", without("/inputs/images"), *_alone("/inputs/images"), attribute("/", "not_captured", ["/inputs/images: too large"]), also=("declared-absence",))
     yield valid("classifier-nodes", profile, f"more-in-extra-{profile}", "What the profile has no name for lies below /extra.", add("/extra/patches", array("sample")))
     for path in (IMAGES, LABELS, LOGITS, PREDICTIONS):

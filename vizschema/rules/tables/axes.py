@@ -13,6 +13,9 @@ from vizschema.text import suggestion
 _SHORTEST = 4
 """Letters of the shortest name of an axis that may be a slip for another one: `row` and `raw` are two axes."""
 
+MAX_AXES = 500
+"""Most names of axes of a table: each is compared with every other one, and may be a coordinate in every group."""
+
 
 def axes_of(row: Row, chosen: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
     """The alternatives of the axes of a row where the sets of its path are `chosen`."""
@@ -46,6 +49,8 @@ def check(nodes: Sequence[Node], sizes: Mapping[str, int], words: Vocabulary) ->
         if len(set(node.axes)) < len(node.axes):
             raise SpecError("axes: an alternative is listed twice", path=node.row.path)
     names = names_in(nodes)
+    if len(names) > MAX_AXES:
+        raise SpecError(f"axes: exceeds the limit of {MAX_AXES} names of axes, found {len(names)}")
     for axis in sizes:
         if axis not in names:
             raise SpecError(f"sizes: no node of the table has the axis {axis!r}{suggestion(axis, names)}")

@@ -162,5 +162,8 @@ def test_a_missing_msa_and_confidence_make_an_openfold_archive(tmp_path: Path) -
     beside = {"/inputs/msa": str(tmp_path / "msa.npy"), "/outputs/confidence": f"{tmp_path}/out.npz#/plddt"}
     done = migrate(str(old.write(tmp_path)), str(tmp_path / "new.h5"), answers=old.answers, beside=beside)
     assert done.profile == "openfold"
+    del beside["/outputs/confidence"]
+    less = migrate(str(tmp_path / "old.zarr"), str(tmp_path / "less.h5"), answers=old.answers, beside=beside)
+    assert less.profile == "trace"
     with vizschema.open(tmp_path / "new.h5") as archive:
         assert archive[RECORD].attributes["added"]["/inputs/msa"]["file"] == "msa.npy"

@@ -23,6 +23,7 @@ from vizschema.sources.beside import Beside, added
 from vizschema.sources.item import Tree
 from vizschema.sources.views import too_large
 from vizschema.worker.source import opened
+from vizschema.writer.axes import axes_of
 from vizschema.writer.plan import Array
 from vizschema.writer.target import replacing, require_free
 from vizschema.writer.write import write
@@ -104,7 +105,7 @@ def migrate(
             try:
                 with replacing(Path(target), overwrite=False) as temporary:
                     spec, profiles = dialect.document["target"], dialect.document.get("profiles", ["trace"])
-                    writing = _writing(temporary, plan, attributes, extra, spec, container, folder)
+                    writing = _writing(temporary, plan, attributes, extra, spec, profiles, container, folder)
                     report, profile, refused = _written(writing, profiles)
                     proved = prove(temporary, plan)
                     linked = prove_linked(temporary, folder, links_of(plan)) if folder else 0
@@ -122,19 +123,17 @@ def _writing(
     attributes: Mapping[str, Mapping[str, Any]],
     extra: Mapping[str, Beside],
     spec: str,
+    profiles: Sequence[str],
     container: str | None,
     folder: LinkedSource | None,
 ) -> Callable[[str], Report]:
-    """What writes the result by a profile, and gives the report on it."""
-    arrays = {
-        place: Array(each.done.values, each.axes, each.attributes)
-        for place, each in plan.arrays.items()
-        if each.link is None
-    }
+    """What writes the result by a profile; arrays beside have the axes of the first profile that names some."""
+    read = {place: each for place, each in plan.arrays.items() if each.link is None}
+    arrays = {place: Array(each.done.values, each.axes, each.attributes) for place, each in read.items()}
     for place, each in extra.items():
         if place in plan.arrays:
             raise UsageError(path=f"--with {place}", expected="an array that the source does not have", found=place)
-        arrays[place] = Array(each.values, each.axes)
+        arrays[place] = Array(each.values, each.axes or axes_of(place, each.values.ndim, spec, profiles))
     if folder is not None:
         return partial(write_linked, path, folder, links_of(plan), arrays, attributes, spec)
     return lambda profile: write(path, arrays, attributes, profile=profile, container=container, spec=spec)

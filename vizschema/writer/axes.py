@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from vizschema.errors import UsageError
-from vizschema.rules.versions import Profile, axes_at
+from vizschema.rules.versions import Profile, axes_at, version_for
 from vizschema.writer.arraylike import readable
 from vizschema.writer.plan import Array, node_path
 
@@ -31,3 +32,13 @@ def with_axes(path: str, given: Array, profile: Profile) -> Array:
         wanted = f"one list of {len(shape)} axes" if fitting else f"a list of {len(shape)} axes for the shape {shape}"
         raise UsageError(path=place, expected=f"{wanted} in the profile {profile.name}", found=listed, fix="pass axes")
     return replace(given, axes=fitting[0])
+
+
+def axes_of(path: str, dimensions: int, spec: str, profiles: Sequence[str]) -> Sequence[str]:
+    """The axes that the first of these profiles has at `path` for so many dimensions; none where none has one list."""
+    for name in profiles:
+        known = axes_at(version_for(spec, name).profile(name), node_path(path))
+        fitting = [axes for axes in known if len(axes) == dimensions]
+        if len(fitting) == 1:
+            return fitting[0]
+    return ()

@@ -164,8 +164,19 @@ def unbreakable(spec: str = "1.0.0") -> dict[tuple[str, str], str]:
 
 def corpus(spec: str = "1.0.0", folder: Path = FOLDER) -> list[Case]:
     """Every case of a version, by rule and name; raises `UsageError` where a file is not a case."""
+    return list(_installed(spec) if folder == FOLDER else _cases(spec, folder))
+
+
+@functools.cache
+def _installed(spec: str) -> tuple[Case, ...]:
+    """The cases of the package, read once in a process."""
+    return tuple(_cases(spec, FOLDER))
+
+
+def _cases(spec: str, folder: Path) -> Iterator[Case]:
     check = _validator()
-    return [*(read(path, check) for path in _paths(folder / spec)), *_encoded(folder / spec, spec)]
+    yield from (read(path, check) for path in _paths(folder / spec))
+    yield from _encoded(folder / spec, spec)
 
 
 def read(path: Path, check: Any = None) -> Case:

@@ -41,7 +41,7 @@ def _entry(path: Path, root: Path) -> Entry:
     if path.is_symlink():
         return Entry(name, os.fsencode(path.readlink()), mode=stat.S_IFLNK | 0o777)
     mode = path.stat().st_mode
-    return Entry(name, path.read_bytes()) if stat.S_ISREG(mode) else Entry(name, b"", mode=mode)
+    return Entry(name, path.read_bytes()) if stat.S_ISREG(mode) else Entry(name, b"", mode=stat.S_IFMT(mode) | 0o644)
 
 
 def followed(behind: bytes) -> Damage:

@@ -57,9 +57,8 @@ def link(name: str, target: Any) -> Change:
 
 
 def _external_storage(file: Any) -> None:
-    outside = Path(file.filename).with_name("outside.bin")
-    outside.write_bytes(bytes(16))
-    file.create_dataset("extra/x", (4,), "i4", external=[(str(outside), 0, 16)])
+    Path(file.filename).with_name("outside.bin").write_bytes(bytes(16))
+    file.create_dataset("extra/x", (4,), "i4", external=[("outside.bin", 0, 16)])
 
 
 def _passwd_storage(file: Any) -> None:
@@ -103,9 +102,9 @@ def _odd_types(file: Any) -> None:
 
 def _virtual(source: str) -> Change:
     def change(file: Any) -> None:
-        layout = h5py.VirtualLayout((2, 3), "f4")
-        layout[:] = h5py.VirtualSource(source, "/activations/layer_00", (2, 3))
-        file.create_virtual_dataset("extra/x", layout)
+        creation, space = untimed(), h5s.create_simple((2, 3))
+        creation.set_virtual(space, source.encode(), b"/activations/layer_00", h5s.create_simple((2, 3)))
+        h5d.create(file["extra"].id, b"x", h5t.IEEE_F32LE, space, creation)
 
     return change
 

@@ -86,7 +86,8 @@ class Implementation(Own):  # type: ignore[misc]
             if self.wrong.facts is not None and request["values"]:
                 read = remeasured(read, differing(self.wrong, readable(path), profile.facts))
         except NotAnArchive:
-            return {"verdict": "refused", "findings": []}
+            reply: Message = {"verdict": "refused", "findings": []}
+            return reply if self.wrong.findings is None else self.wrong.findings(reply)
         return self.judge({"description": read, "profile": request["profile"]})
 
     def judge(self, request: Mapping[str, Any]) -> Message:

@@ -1,4 +1,4 @@
-"""Wrong validators that read values wrongly: facts are measured again, of other values or by other arithmetic.
+"""Wrong validators that read values wrongly: facts are measured again, of other values or along other axes.
 
 What a fault changes of the facts by the plain reference is what it changes of the description.
 """
@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from vizschema.conformance.corpus.raw.nodes import RawNode, Values
+from vizschema.conformance.corpus.raw.nodes import RawNode
 from vizschema.conformance.corpus.reference_facts import measure
 from vizschema.conformance.wrong import readers
 from vizschema.conformance.wrong.kinds import Nodes, Wrong
@@ -62,44 +60,6 @@ def _first_chunk_alone(nodes: Nodes) -> Nodes:
     return {path: of(node) for path, node in nodes.items()}
 
 
-def _rows(node: RawNode) -> Values | None:
-    """The rows along the axis with the role key; None of what has no such axis, or a mask."""
-    along = [at for at, name in enumerate(node.axes or ()) if str(name).endswith(":key")]
-    if node.values is None or len(along) != 1 or not node.values.size or {"mask", "sink"} & set(node.attributes):
-        return None
-    moved = np.moveaxis(node.values, along[0], -1)
-    rows: Values = moved.reshape(-1, moved.shape[-1])
-    return rows
-
-
-def _sums(add: Callable[[Values], Values]) -> Measure:
-    """Sums of rows by `add`, in the order of their entries."""
-
-    def measured(nodes: Nodes, entries: Entries) -> Facts:
-        found = {path: dict(facts) for path, facts in measure(nodes, entries).items()}
-        for path, facts in found.items():
-            rows = _rows(nodes[path]) if "row_sum_minimum" in facts else None
-            if rows is None:
-                continue
-            with np.errstate(all="ignore"):
-                sums = [float(each) for each in add(rows) if np.isfinite(each)]
-            facts["row_sum_minimum"], facts["row_sum_maximum"] = min(sums, default=None), max(sums, default=None)
-            facts["nonzero_row_sum_minimum"] = min((each for each in sums if each), default=None)
-        return found
-
-    return measured
-
-
-def _one_by_one(dtype: Any) -> Callable[[Values], Values]:
-    def add(rows: Values) -> Values:
-        total = np.zeros(len(rows), dtype)
-        for column in range(rows.shape[1]):
-            total = (total + rows[:, column].astype(dtype)).astype(dtype)
-        return total
-
-    return add
-
-
 def _last_axis(nodes: Nodes, entries: Entries) -> Facts:
     """Rows along the last axis, whatever role it has."""
     found: Facts = measure(
@@ -119,35 +79,8 @@ def _without(attribute: str) -> Measure:
     )
 
 
-def _nan_by_value(nodes: Nodes, entries: Entries) -> Facts:
-    """NaN is never equal to NaN, so that no array, and no two slices, with one are the same."""
-    found = {path: dict(facts) for path, facts in measure(nodes, entries).items()}
-    for path, facts in found.items():
-        values = nodes[path].values
-        if values is None or "nan" not in facts or not facts["nan"]:
-            continue
-        if "constant" in facts:
-            facts["constant"] = False
-        if facts.get("duplicate_slices"):
-            facts["duplicate_slices"] = 0
-    return found
-
-
-def _nan_alike(node: RawNode) -> RawNode:
-    """Every NaN is the same one."""
-    if node.values is None or node.values.dtype.kind != "f":
-        return node
-    return replace(node, values=np.where(np.isnan(node.values), np.array(np.nan, node.values.dtype), node.values))
-
-
 def _each(change: Callable[[RawNode], RawNode]) -> readers.Change:
     return lambda nodes: {path: change(node) for path, node in nodes.items()}
-
-
-def _real_only(node: RawNode) -> RawNode:
-    if node.values is None or node.values.dtype.kind != "c":
-        return node
-    return replace(node, values=node.values.real.astype(node.values.dtype))
 
 
 def _flat(node: RawNode) -> RawNode:

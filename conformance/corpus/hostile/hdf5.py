@@ -163,9 +163,9 @@ def _deep(levels: int) -> Change:
 
 
 def _many_nodes(file: Any) -> None:
-    parent = file["extra"].id
+    parent, creation = file["extra"].id, untimed(h5p.GROUP_CREATE)
     for number in range(_MANY):
-        h5g.create(parent, b"x%d" % number)
+        h5g.create(parent, b"x%d" % number, None, creation)
 
 
 def _many_links(file: Any) -> None:
@@ -179,9 +179,9 @@ def _many_attributes(file: Any) -> None:
         file["extra"].attrs[f"a{number}"] = number
 
 
-def untimed() -> Any:
-    """Properties of a dataset without the time of its making: the same bytes every time."""
-    creation = h5p.create(h5p.DATASET_CREATE)
+def untimed(kind: Any = h5p.DATASET_CREATE) -> Any:
+    """Properties of a dataset or group without the time of its making: the same bytes every time."""
+    creation = h5p.create(kind)
     creation.set_obj_track_times(False)
     return creation
 
@@ -189,7 +189,7 @@ def untimed() -> Any:
 def _named(*names: bytes) -> Change:
     def change(file: Any) -> None:
         for name in names:
-            group = h5g.create(file["extra"].id, name)
+            group = h5g.create(file["extra"].id, name, None, untimed(h5p.GROUP_CREATE))
             h5d.create(group, b"x", h5t.NATIVE_INT8, h5s.create(h5s.SCALAR), untimed())
 
     return change

@@ -104,7 +104,7 @@ def test_nothing_is_executed_and_nothing_is_written(
 ) -> None:
     folder = corpus[name].parent
     assert name in outcomes
-    assert not (folder / MARKER).exists()
+    assert not [place for place in (folder, Path.cwd(), Path("/")) if (place / MARKER).exists()]
     assert snapshot(folder) == before[name]
 
 
@@ -146,9 +146,10 @@ def test_there_are_controls_for_every_container() -> None:
     assert {case.container for case in controls} == {case.container for case in CASES}
 
 
-def test_a_marker_is_written_where_a_payload_is_executed(tmp_path: Path) -> None:
+def test_a_marker_is_written_where_a_payload_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pickle
 
+    monkeypatch.chdir(tmp_path)
     archive = BY_NAME["zarr-v2-pickle"].build(tmp_path)
     assert not (tmp_path / MARKER).exists()
     pickle.loads((archive / "extra/x/0").read_bytes())  # noqa: S301  (as a careless reader would)

@@ -220,7 +220,7 @@ def _pickled(folder: Path) -> Path:
 
     from vizschema.conformance.corpus.hostile.case import Payload
 
-    return write(folder, attribute("state", np.void(pickle.dumps(Payload(folder)))))
+    return write(folder, attribute("state", np.void(pickle.dumps(Payload()))))
 
 
 def _plugin(folder: Path) -> Path:

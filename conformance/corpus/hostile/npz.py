@@ -80,13 +80,13 @@ def _header(**fields: Any) -> bytes:
 
 
 def _pickled(folder: Path) -> Path:
-    raw = headed("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", pickle.dumps([Payload(folder)]))
+    raw = headed("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", pickle.dumps([Payload()]))
     path: Path = x(raw)(folder)
     return path
 
 
 def _pickled_member(folder: Path) -> Path:
-    path: Path = npz(Entry("extra/x.npy", pickle.dumps(Payload(folder))))(folder)
+    path: Path = npz(Entry("extra/x.npy", pickle.dumps(Payload())))(folder)
     return path
 
 

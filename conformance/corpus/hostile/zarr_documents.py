@@ -35,7 +35,7 @@ def _pickled(folder: Path) -> Path:
     archive: Path = write_v2(folder)
     array = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "compressor": None, "fill_value": None}
     put(archive, "extra/x/.zarray", {**array, "order": "C", "filters": [{"id": "pickle", "protocol": 5}]})
-    put(archive, "extra/x/0", pickle.dumps(Payload(folder)))
+    put(archive, "extra/x/0", pickle.dumps(Payload()))
     return archive
 
 

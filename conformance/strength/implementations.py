@@ -235,12 +235,13 @@ def survived(cases: Sequence[Case], chosen: Iterable[str], spec: str) -> Iterato
 
 
 def record(kills: Mapping[str, Kills], spec: str) -> None:
-    """Write down units of three distinct cases that kill each, spread over those that do."""
-    chosen = {}
+    """Write down units of three distinct cases that kill each, spread over those that do; others keep theirs."""
+    chosen = {name: units for name, units in recorded(spec).items() if name in EVERY}
     for name, each in sorted(kills.items()):
         units = list({item.case.name: item.name for item in each.units}.values())
         chosen[name] = units[:: max(1, len(units) // LEAST)][:LEAST]
-    (FOLDER / spec / "killers.json").write_text(json.dumps(chosen, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(dict(sorted(chosen.items())), indent=1)
+    (FOLDER / spec / "killers.json").write_text(text + "\n", encoding="utf-8")
 
 
 def table(kills: Mapping[str, Kills]) -> Iterator[str]:

@@ -174,6 +174,7 @@ _TABLE: Mapping[str, tuple[str, Change]] = {
     "range_from_zero": ("minimum never below 0", facts(lambda _, found: {"minimum": max(found["minimum"], 0)} if found.get("minimum") is not None else {})),
     "unsigned": ("integers without a sign", facts(_unsigned)),
     "never_constant": ("no array constant", _if_there("constant", False)),
+    "nan_by_value": ("NaN compared by value: an array of NaN is not constant", _where("constant nan", lambda found: {"constant": False} if found["constant"] and found["nan"] else {})),
     "one_row": ("the largest row sum only", _where("row_sum_maximum", lambda found: dict.fromkeys(("row_sum_minimum", "nonzero_row_sum_minimum"), found["row_sum_maximum"]))),
     "smallest_row": ("the smallest row sum only", _where("row_sum_minimum", lambda found: {"row_sum_maximum": found["row_sum_minimum"]})),
     "rows_of_zeros": ("rows of zeros left out of sums", _where("nonzero_row_sum_minimum", lambda found: {"row_sum_minimum": found["nonzero_row_sum_minimum"]})),

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from vizschema.conformance.corpus.raw.nodes import RawNode
 from vizschema.conformance.corpus.reference_facts import measure
 from vizschema.conformance.wrong import readers
@@ -68,6 +70,20 @@ def _last_axis(nodes: Nodes, entries: Entries) -> Facts:
     return found
 
 
+def _sums_in_single(nodes: Nodes, entries: Entries) -> Facts:
+    """Rows without a mask or a share added up in float32, one entry after the other."""
+    found: dict[str, Mapping[str, Any]] = dict(measure(nodes, entries))
+    for path, facts in found.items():
+        node = nodes[path]
+        keys = [at for at, name in enumerate(node.axes or ()) if str(name).endswith(":key")]
+        plain = len(keys) == 1 and not {"mask", "sink"} & node.attributes.keys()
+        if plain and node.values is not None and facts.get("row_sum_minimum") is not None:
+            rows = np.moveaxis(np.asarray(node.values, np.float32), keys[0], -1)
+            sums = [round(float(each), 6) for each in np.cumsum(rows, -1, np.float32)[..., -1].ravel()]
+            found[path] = {**facts, "row_sum_minimum": min(sums), "row_sum_maximum": max(sums)}
+    return found
+
+
 def _less(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != name}
 
@@ -92,6 +108,7 @@ def _flat(node: RawNode) -> RawNode:
 _TABLE: Mapping[str, tuple[str, Measure]] = {
     "first_chunk_alone": ("only the first chunk read", _of(_first_chunk_alone)),
     "last_axis": ("rows along the last axis, whatever its role", _last_axis),
+    "sums_in_single": ("row sums in float32, in order", _sums_in_single),
     "masks_ignored": ("masks ignored", _without("with_attribute")),
     "values_transposed": ("values transposed before they are measured", _of(_each(_flat))),
     "edges_lost": ("chunks at the edges read as zeros", _of(readers.edges_zeroed)),

@@ -90,10 +90,29 @@ def _values() -> Iterator[Break]:
         broken("residue-types-follow-sequence", "openfold", "letters-unknown", "Letters that the table lacks, with other codes than that of X.", filled(sequence, pattern="text", text="BBBBBBBBBBBB"), filled(types, pattern="constant", value=0)),
         valid("residue-types-follow-sequence", "openfold", "letters-unknown-x", "Letters that the table lacks, with the code of X.", filled(sequence, pattern="text", text="BJOUZBJOUZBJ"), filled(types, pattern="constant", value=20)),
         broken("masked-coordinates-zero", "openfold", "all-alike", "Coordinates that count up, of atoms that are not there too.", filled(coordinates, pattern="ramp")),
+        *(broken("finite", "trace", f"all-nan-{slug}", f"Nothing but NaN {where}.", edit, also=("values-vary",)) for slug, where, edit in (
+            ("later", "in the second layer", filled(NEXT, pattern="listed", values=["NaN"])),
+            ("float16", "in float16", add("/outputs/x", array("token", "float16", {"pattern": "listed", "values": ["NaN"]}))),
+        )),
+        *_long_rows(),
         broken("heads-differ", "trace", "zeros", "Two heads of which every weight is the same.", filled(SELF, pattern="listed", values=[0.1, 0.2, 0.3, 0.15, 0.25])),
     )
     for each in made:
         yield Break(each.rule, each.profile, each.slug, each.why, each.edits, each.kind, True, each.also, each.base)
+
+
+def _long_rows() -> Iterator[Break]:
+    """Rows of which a sum in float32, entry by entry, is off by 0.002: each addition above 0.5 is rounded to 2^-24."""
+    rule, ulp = "attention-row-sum", 2.0**-24
+    for make, slug, why, fraction, length in (
+        (valid, "long-row", "A row of 131,062 weights that sums to 1.", 0.51, 131_062),
+        (broken, "long-row-low", "A row of 130,780 weights that sums to 0.9979.", 0.51, 130_780),
+        (broken, "long-row-high", "A row of 131,370 weights that sums to 1.0022.", 0.49, 131_370),
+    ):
+        weights = {"pattern": "listed", "values": [(128 + fraction) * ulp, (127 + fraction) * ulp]}
+        node = {**array("row:query column:key", "float32", weights), "shape": [1, length]}
+        node["attributes"] = {"normalization": "softmax", "source": "captured"}
+        yield make(rule, "trace", slug, why, add("/attention/wide/layer_00", node), add("/attention/wide", group(num_layers=1)))
 
 
 def _several() -> Iterator[Break]:

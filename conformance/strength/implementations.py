@@ -209,8 +209,9 @@ def _measured(path: Path, case: Case) -> Description | None:
 
 
 def recorded(spec: str) -> dict[str, list[str]]:
-    """The units (`rule/case [container]`) that are recorded to kill each, by its name."""
-    found: dict[str, list[str]] = json.loads((FOLDER / spec / "killers.json").read_text("utf-8"))
+    """The units (`rule/case [container]`) that are recorded to kill each, by its name; none before the first record."""
+    path = FOLDER / spec / "killers.json"
+    found: dict[str, list[str]] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return found
 
 

@@ -121,6 +121,8 @@ def test_a_score_counts_units_cases_and_verdicts(tmp_path: Path, monkeypatch: py
     (tmp_path / "1.0.0").mkdir()
     record(kills, "1.0.0")
     assert set(recorded("1.0.0")) == set(kills)
+    record({"always_valid": soon}, "1.0.0")
+    assert set(recorded("1.0.0")) == set(kills)  # those of others stay
 
 
 def test_one_that_too_few_cases_kill_fails_the_command(

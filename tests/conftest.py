@@ -24,6 +24,13 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # started by nohup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite in a process a core, all tests of a file in one; tests that are named run in this process."""
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and config.option.numprocesses is None:
+        config.option.numprocesses, config.option.dist = "auto", "loadfile"
+
+
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with archives that other software wrote (tests/support/real/README.md); never written to."""

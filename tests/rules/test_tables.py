@@ -432,7 +432,7 @@ class TestExtends:
                 '"floats uint8", need = "yes"',
                 "dtype: expected what vit has, or less ('floats')",
             ),
-            (', need = "yes"', "", "need: expected what vit has, or less ('yes'), found 'no'"),
+            (', need = "yes"', "", "need: expected what vit has, or less ('unless declared'), found 'no'"),
             ("sample head token:query token:key", "head token:query token:key", "axes: expected what vit has, or less"),
             ("[nodes]", '[rules.hidden-state-axes]\njudges = {axes = "/activations/pooled"}\n[nodes]', "is one of vit"),
         ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import re
 import signal
 import threading
 from collections import Counter
@@ -72,8 +71,8 @@ class Corpus:
         """
         cases = self.by_profile.get(profile, [])
         if pattern is not None:
-            texts = self._texts.get(profile, {})
-            numbers = {number for text, held in texts.items() if differ(text, *pattern) for number in held}
+            texts, (now, before) = self._texts.get(profile, {}), map(_matcher, pattern)
+            numbers = {number for text, held in texts.items() if now(text) != before(text) for number in held}
             cases = [cases[number] for number in sorted(numbers)]
         return sorted(cases, key=lambda case: case[0] != mutant.rule)
 
@@ -86,14 +85,10 @@ def texts_in(value: Any) -> Set[str]:
     return {text for part in parts for text in texts_in(part)}
 
 
-def differ(text: str, pattern: str, other: str) -> bool:
-    """Whether one of both patterns alone is found in `text`; of a long text, and at a line break, it may be."""
-    unsure = len(text) > _LONG or "\n" in text
-    return unsure or (re.search(pattern, text) is None) != (re.search(other, text) is None)
-
-
-_LONG = 200
-"""Characters of a text in which Python, which goes back in a text, takes long to look for a pattern."""
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a pattern is found in a text, by an engine that never goes back: a mutant may nest any repetitions."""
+    matches: Callable[[str], bool] = engine_of({}, {"pattern": pattern}).is_valid
+    return matches
 
 
 def score(spec: Spec, cases: Sequence[Case], processes: int = 2, only: str = "") -> Score:

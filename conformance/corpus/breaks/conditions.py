@@ -101,8 +101,26 @@ def _sums() -> Iterator[Break]:
         masked = (*at, attribute(SELF, "normalization", "softmax_masked"), fact(SELF, row_sum_minimum=0))
         yield valid(rule, "trace", f"{name}-masked", f"Rows of {of}, some of them masked.", *masked)
         yield broken(rule, "trace", f"{name}-masked-low", f"A row of {of} is not 0, and too small.", *masked, fact(SELF, nonzero_row_sum_minimum=low - 0.0005))
+    yield from _sink_sums()
     wild = fact(SELF, row_length=5, row_sum_minimum=0.2, row_sum_maximum=4, nonzero_row_sum_minimum=0.2)
     yield broken("attention-roles", "trace", "two-keys-with-sums", "Two axes of keys: nothing is asked of the sums.", _odd(SELF, "place:query", "place:key", "row:key"), wild, fact(SELF, minimum=0, maximum=1))
+
+
+def _sink_sums() -> Iterator[Break]:
+    """Rows that are too small, of each dtype and length: a fault where the share of a sink is known, and not elsewhere."""
+    rule = "attention-row-sum"
+    for dtype, length in (("float32", 5), ("bfloat16", 5), ("float16", 5), ("float16", 40_000), ("float16", 200_000)):
+        name, of = f"sums-{dtype}-{length}-sink", f"{length} values of {dtype}"
+        low = (measured(SELF, "dtype", value=dtype), fact(SELF, row_length=length, row_sum_minimum=0.5, row_sum_maximum=1, nonzero_row_sum_minimum=0.5))
+        word = attribute(SELF, "normalization", "softmax_sink")
+        for share in FLOATS:
+            sink = (add("/inputs/s", array("sample head token:query", share)), attribute(SELF, "sink", "/inputs/s"))
+            yield broken(rule, "trace", f"{name}-{share}", f"Rows of {of}, with a sink of {share}, that sum to 0.5.", *low, word, *sink)
+        yield valid(rule, "trace", f"{name}-truncated", f"Rows of {of} that were cut, with a sink.", *low, attribute(SELF, "normalization", "softmax_truncated"), *sink)
+        yield broken("reference-fits", "trace", f"{name}-of-integers", f"Rows of {of}, with a sink of integers, which says nothing of sums.", *low, word, add("/inputs/s", array("sample head token:query", "int32")), attribute(SELF, "sink", "/inputs/s"))
+        yield broken("reference-fits", "trace", f"{name}-of-other-axes", f"Rows of {of}, with a sink over other axes, which says nothing of sums.", *low, word, add("/inputs/s", array("sample place")), attribute(SELF, "sink", "/inputs/s"))
+        yield valid(rule, "trace", f"{name}-not-there", f"Rows of {of}, whose sink was not captured.", *low, word)
+        yield valid(rule, "trace", f"{name}-scale", f"Rows of {of}, with a scale, whose sink was not captured.", *low, word, add("/inputs/s", array("head")), attribute(SELF, "scale", "/inputs/s"))
 
 
 def _attributes() -> Iterator[Break]:

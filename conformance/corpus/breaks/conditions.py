@@ -54,6 +54,9 @@ def breaks() -> Iterator[Break]:
                 yield from _axes(profile, path)
     yield from _attributes()
     yield from _series()
+    yield from _first_rows()
+    yield from _absent_attention()
+    yield from _narrow_dtypes()
     for each in (*_sums(), *_facts()):
         yield replace(each, values=True)
 
@@ -139,6 +142,47 @@ def _attributes() -> Iterator[Break]:
         yield valid("scope-attribute", "trace", f"similar-{'root' if path == '/' else path.strip('/').replace('/', '-').replace('_', '-')}", "A name that only has the word within.", attribute(path, "telescope_token", "A B"))
     yield valid("size-attribute", "trace", "similar-scope", "A size beside a name that only has the word within.", attribute(LAYER, "telescope_token", "a"), attribute(LAYER, "size_of", "large"))
     yield valid("size-attribute", "trace", "of-root", "The root declares no size.", attribute("/", "size_token", "large"))
+
+
+def _first_rows() -> Iterator[Break]:
+    """Axes of the first row of an MSA that another rule reports already."""
+    def row(*names: str | None) -> tuple[Edit, ...]:
+        node = {**array("residue msa_channel"), "axes": list(names) if names else None, "shape": [4, 4]}
+        return add("/msa_first_row", group(num_layers=1)), add("/msa_first_row/layer_00", node)
+
+    yield broken("axes-named", "openfold", "first-row-none", "A first row without names of axes.", *row())
+    yield broken("axes-named", "openfold", "first-row-one", "A first row without the name of one axis.", *row(None, "unit1"))
+    yield broken("axes-unique", "openfold", "first-row-twice", "A first row with one axis twice.", *row("unit0", "unit0"))
+    yield broken("representation-axes", "openfold", "first-row-other", "A first row over other axes.", *row("unit0", "unit1"))
+    for slug, (word, why) in NO_NAMES.items():
+        yield broken("axis-name", "openfold", f"first-row-{slug}", f"A first row with a name of an axis {why}.", *row(word, "unit1"))
+
+
+def _absent_attention() -> Iterator[Break]:
+    """All kinds but one are declared as not captured, and there is none."""
+    kinds = ("msa_row", "msa_column", "triangle_start", "triangle_end", "ipa")
+    for kind in kinds:
+        declared = [f"/attention/{other}: it was too large" for other in kinds if other != kind]
+        made = broken("attention-present", "openfold", f"but-{kind.replace('_', '-')}", f"Nothing is said of {kind}.", without("/attention"), attribute("/", "not_captured", declared), also=("declared-absence",))
+        yield replace(made, several=True)
+
+
+NARROW = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "int4", "uint4")
+
+
+def _narrow_dtypes() -> Iterator[Break]:
+    """Arrays in dtypes of a byte or less, where a rule says which dtypes they have."""
+    for rule, profile, path in (
+        ("sequence-dtype", "openfold", "/inputs/sequence"),
+        ("mask-dtype", "openfold", "/outputs/atom_mask"),
+        ("top-k-index-dtype", "openfold", "/attention_topk/ipa/layer_00/indices"),
+        ("image-dtype", "mnist", "/inputs/images"),
+        ("integer-dtype", "mnist", "/inputs/labels"),
+        ("float-dtype", "mnist", "/outputs/logits"),
+    ):
+        for dtype in NARROW:
+            slug = f"{path.rpartition('/')[2].replace('_', '-')}-narrow-{dtype}"
+            yield broken(rule, profile, slug, f"{path} as {dtype}.", measured(path, "dtype", value=dtype))
 
 
 def _series() -> Iterator[Break]:

@@ -108,11 +108,12 @@ def _digests() -> Iterator[Break]:
     sha = "sha256:" + "0123456789abcdef" * 4
     for name in ("spec_digest", "profile_digest"):
         slug = name.replace("_", "-")
-        for kind, value in (("bare", sha[7:]), ("short", sha[:-1]), ("capitals", sha.upper()), ("other-hash", sha.replace("256", "512")), ("number", 256), ("null", None), ("empty", "")):
+        for kind, value in (("bare", sha[7:]), ("short", sha[:-1]), ("capitals", sha.upper()), ("other-hash", sha.replace("256", "512")), ("before", f"a{sha}"), ("behind", f"{sha}a"), ("not-hex", f"sha256:{'x' * 64}"), ("number", 256), ("null", None), ("empty", "")):
             yield broken("digest-attributes", "trace", f"{slug}-{kind}", f"{name} is {value!r}.", attribute("/", name, value))
         yield valid("digest-attributes", "trace", f"{slug}-elsewhere", f"Only the root has a {name}.", attribute("/metadata", name, "unknown"))
     for kind, other in (("empty", ""), ("number", 1), ("list", ["https://example.org/gpt.toml"])):
         yield broken("digest-attributes", "trace", f"profile-url-{kind}", f"profile_url is {other!r}.", attribute("/", "profile_url", other))
+    yield valid("digest-attributes", "trace", "profile-url-letter", "A profile beside the archive.", attribute("/", "profile_url", "p"))
     yield valid("digest-attributes", "trace", "profile-url", "A profile may be anywhere.", attribute("/", "profile_url", "https://example.org/gpt.toml"))
 
 

@@ -57,7 +57,7 @@ def breaks() -> Iterator[Break]:
     yield from _first_rows()
     yield from _absent_attention()
     yield from _narrow_dtypes()
-    for each in (*_sums(), *_facts()):
+    for each in (*_sums(), *_facts(), *_narrow_facts()):
         yield replace(each, values=True)
 
 
@@ -183,6 +183,23 @@ def _narrow_dtypes() -> Iterator[Break]:
         for dtype in NARROW:
             slug = f"{path.rpartition('/')[2].replace('_', '-')}-narrow-{dtype}"
             yield broken(rule, profile, slug, f"{path} as {dtype}.", measured(path, "dtype", value=dtype))
+
+
+def _narrow_facts() -> Iterator[Break]:
+    """What has to be measured of arrays in dtypes of a byte or less, and what `masked_value` allows there."""
+    for dtype in NARROW:
+        at, floats = "/outputs/x", dtype.startswith("float8")
+        node = array("token", dtype, {"pattern": "listed", "values": [1, 2, 3]})
+        yield broken("facts-measured", "trace", f"range-{dtype}", f"The range of {dtype} was not measured.", add(at, node), unmeasured(at, "facts", "minimum"))
+        if not floats:
+            continue
+        yield broken("facts-measured", "trace", f"non-finite-{dtype}", f"Whether {dtype} is finite was not measured.", add(at, node), unmeasured(at, "facts", "non_finite"))
+        yield broken("recommended-facts-measured", "trace", f"constant-{dtype}", f"Whether {dtype} is constant was not measured.", add(at, node), unmeasured(at, "facts", "constant"))
+        masked = array("token", dtype, {"pattern": "listed", "values": [1, 2, 3]}, masked_value="-inf")
+        yield broken("facts-measured", "trace", f"masked-{dtype}", f"Of masked {dtype}, NaN was not measured.", add(at, masked), unmeasured(at, "facts", "nan"))
+        for rule, path in (("finite", at), ("extra-finite", "/extra/x")):
+            yield valid(rule, "trace", f"described-masked-{dtype}", f"An infinity below 0 in masked {dtype}.", add(path, masked), fact(path, non_finite=1, nan=0, positive_infinite=0))
+            yield broken(rule, "trace", f"described-masked-nan-{dtype}", f"NaN in masked {dtype}.", add(path, masked), fact(path, non_finite=1, nan=1, positive_infinite=0))
 
 
 def _series() -> Iterator[Break]:

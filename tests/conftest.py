@@ -26,8 +26,12 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # started by nohup
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Run the whole suite in a process a core, all tests of a file in one; tests that are named run in this process."""
-    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and config.option.numprocesses is None:
+    """Run the whole suite in a process a core, all tests of a file in one; tests that are named run in this process.
+
+    A process that was started for that is asked too, and starts none.
+    """
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if whole and config.option.numprocesses is None and "PYTEST_XDIST_WORKER" not in os.environ:
         config.option.numprocesses, config.option.dist = "auto", "loadfile"
 
 

@@ -144,7 +144,7 @@ class Kernels(TorchFunctionMode):  # type: ignore[misc]  # torch is not there wh
 
 
 def _require_alike(shape: tuple[int, ...], query: Any, key: Any, masks: list[Any]) -> None:
-    """Check what a kernel does not check where there are no values; raises `RuntimeError`."""
+    """Check shapes as a kernel does only where there are values; raises `RuntimeError`."""
     torch.broadcast_shapes(query.shape[:-3], key.shape[:-3])
     for mask in masks:
         if mask is not None and torch.broadcast_shapes(mask.shape, shape) != torch.Size(shape):

@@ -21,7 +21,7 @@ MOST = 64 << 20
 """Bytes of text, or of lists, of one array: many of any length can be one and the same in the file."""
 
 AT_ONCE = 4096
-"""Values that are read at once, as long as they fit in `MOST` bytes: a text or list is no longer than the file."""
+"""How many values are read together, provided they fit in `MOST` bytes; a text or list is no longer than the file."""
 
 PARTS = 64
 """Parts of any length in one record: it may be that many times as long as the file."""

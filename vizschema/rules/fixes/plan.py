@@ -310,8 +310,8 @@ def marked(report: Report, description: Description, chosen: Chosen, closed: fro
     by_files = table().rules(files=True) if container["format"] in ("zarr", "npz") else frozenset[str]()
     by_draft = table().rules(files=False)
     broken = {finding.rule for finding in report.findings}
-    fixed, cut_short = dict[tuple[str, str], list[Fixable]](), False
-    if broken & by_draft:
+    fixed, cut_short = dict[tuple[str, str], list[Fixable]](), len(description["nodes"]) > EFFORT
+    if broken & by_draft and not cut_short:
         found = plan(description, again(chosen), closed, effort=EFFORT)
         fixed, cut_short = _fixed(found), found.cut_short
     unsure = by_files | (by_draft if cut_short or broken & by_files else frozenset())

@@ -49,6 +49,15 @@ def fixture(name: str, array: str, folder: Path, cell: tuple[int, int] = (0, 0))
 
 
 @contextmanager
+def vit(folder: Path) -> Iterator[Page]:
+    """The fixture of a vision transformer, with its attention rolled out over the image."""
+    with fixture("vit", "/attention/self/layer_05", folder, (0, 5)) as opened:
+        opened.evaluate("document.querySelector('#rollout summary').click()")
+        until(opened, "document.querySelector('#rollout canvas')")
+        yield opened
+
+
+@contextmanager
 def language_model(folder: Path) -> Iterator[Page]:
     """A trace of a language model."""
     arrays, attributes = gpt2()
@@ -123,7 +132,7 @@ def pictured(opened: Page, array: str, cell: tuple[int, int]) -> None:
 
 SCENES: Mapping[str, Scene] = {
     "openfold": lambda folder: fixture("openfold", "/attention/triangle_start/layer_01", folder, (26, 40)),
-    "vit": lambda folder: fixture("vit", "/attention/self/layer_05", folder, (0, 5)),
+    "vit": vit,
     "mnist": lambda folder: fixture("mnist", "/activations/conv1", folder, (12, 12)),
     "gpt2": language_model,
     "failing": failing,

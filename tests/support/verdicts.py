@@ -4,7 +4,7 @@ Each archive is written, read with its values by the worker of the page in a bro
 `vizschema.validate`; version, profile and all findings have to be the same.
 `PYTHONPATH=tests python -P -m support.verdicts` compares all of them, `--archives N` N of them, evenly.
 Archives with links, devices or names that are not UTF-8 are left out: a drop does not have these; so are those with a
-file of more than 64 MiB.
+file of more than 64 MiB. Values that the page refuses to read, as they take more than 1 GiB, are counted apart.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ from vizschema.rules import versions
 ARCHIVE = "archive"
 MOST = 64 << 20
 """Bytes of a file at most: sparse ones of a tebibyte are not sent to a browser."""
+
+DIFFERENT = "different"
+TOO_LARGE = "use vizschema validate"
+"""The end of what the page says where values are too many for it."""
 
 ASK = """
 globalThis.judged = async (address) => {
@@ -72,6 +76,17 @@ class Outcome(NamedTuple):
     name: str
     page: Verdict
     command: Verdict
+
+    @property
+    def kind(self) -> str:
+        """What is counted: whether both say the same, and what."""
+        if isinstance(self.page, str) and self.page.endswith(TOO_LARGE) and self.command != "refused":
+            return "refused by the page as too large"
+        if self.page != self.command:
+            return DIFFERENT
+        if self.command == "refused":
+            return "the same, refused"
+        return "the same, with findings" if self.command[2] else "the same, without findings"
 
 
 def items(most: int | None = None) -> list[tuple[Case, str]]:
@@ -150,19 +165,15 @@ def main(argv: list[str]) -> int:
     chosen = items(parser.parse_args(argv).archives)
     counted: Counter[str] = Counter()
     for outcome in compared(chosen):
-        same = outcome.page == outcome.command
-        kind = (
-            "refused" if outcome.command == "refused" else "with findings" if outcome.command[2] else "without findings"
-        )
-        counted[f"the same, {kind}" if same else "different"] += 1
+        counted[outcome.kind] += 1
         if counted.total() % 200 == 0:
             print(counted.total(), "of", len(chosen), file=sys.stderr)
-        if not same:
+        if outcome.kind == DIFFERENT:
             print(f"{outcome.name}\n  page:    {outcome.page}\n  command: {outcome.command}", flush=True)
     left = len(chosen) - counted.total()
     words = ", ".join(f"{count} {name}" for name, count in sorted(counted.items()))
     print(f"{counted.total()} archives: {words}; {left} not compared, as they cannot be dropped")
-    return 1 if counted["different"] else 0
+    return 1 if counted[DIFFERENT] else 0
 
 
 if __name__ == "__main__":

@@ -279,6 +279,73 @@ def test_views_series_multiples_and_bounds(tmp_path: Path) -> None:
         assert opened.complaints == []
 
 
+def rolled_out(archive: vizschema.Archive, sample: int) -> np.ndarray[Any, Any]:
+    """The rollout of two layers of attention, as the paper has it."""
+    weights = [np.asarray(archive[f"/attention/self/layer_0{layer}"])[sample].mean(axis=0) for layer in (0, 1)]
+    first, last = ((each + np.eye(len(each))) / (each.sum(-1, keepdims=True) + 1) for each in weights)
+    return np.asarray(last @ first)
+
+
+@pytest.mark.parametrize("name", ["run.zarr", "run.npz"])
+def test_attention_is_rolled_out_over_the_image(name: str, tmp_path: Path) -> None:
+    write_example("vit", tmp_path / name)
+    place = "document.getElementById('rollout')"
+    with viewed(tmp_path / name) as (opened, _), vizschema.open(tmp_path / name) as archive:
+        chosen(opened, "inputs/images")
+        assert words(opened, "rollout") == ""
+        chosen(opened, "attention/self/layer_01")
+        assert words(opened, "rollout") == "Attention rollout over the image (reads 2 layers, at most 800 bytes)"
+        opened.evaluate(f"{place}.querySelector('summary').click()")
+        until(opened, f"{place}.querySelector('canvas')")
+        for slider, value in (("sample", 1), ("token:query", 3)):
+            opened.evaluate(
+                f"{{ const it = [...{place}.querySelectorAll('label')].find(({{ textContent }}) =>"
+                f" textContent.startsWith('{slider}')).querySelector('input'); it.value = {value};"
+                " it.dispatchEvent(new Event('input')) }"
+            )
+            expected = rolled_out(archive, 1)[0 if slider == "sample" else value, 1]
+            until(opened, f"{place}.querySelector('[aria-live]')?.textContent.endsWith(': {expected:.6g}')")
+        opened.evaluate(
+            f"{place}.querySelector('canvas').dispatchEvent(new KeyboardEvent('keydown', {{ key: 'ArrowDown' }}))"
+        )
+        told = f"token:query 3, patch row 1, patch column 0: {rolled_out(archive, 1)[3, 3]:.6g}"
+        assert opened.evaluate(f"{place}.querySelector('[aria-live]').textContent") == told
+        opened.call("Emulation.setDeviceMetricsOverride", width=390, height=900, deviceScaleFactor=1, mobile=False)
+        assert opened.evaluate("document.documentElement.scrollWidth <= 390")
+        assert examined(opened, "light", "dark").faults == []
+        assert opened.complaints == []
+
+
+def test_a_rollout_is_offered_where_the_archive_has_all_of_it(tmp_path: Path) -> None:
+    write_example("vit", tmp_path / "run.zarr")
+    nodes = vizschema.describe(tmp_path / "run.zarr")["nodes"]
+    layer, images = "/attention/self/layer_01", "/inputs/images"
+    views = {layer: "square", "/attention/self/layer_00": "square", images: "image"}
+    image, last = nodes[images], nodes[layer]
+    given: list[tuple[dict[str, Any], dict[str, str]]] = [
+        (nodes, views),
+        ({path: node for path, node in nodes.items() if path != "/attention/self/layer_00"}, views),
+        (nodes, {**views, layer: "image"}),
+        (nodes, {layer: "square"}),
+        ({**nodes, layer: {**last, "attributes": {**last["attributes"], "normalization": "sigmoid"}}}, views),
+        ({**nodes, layer: {**last, "axes": None}}, views),
+        ({**nodes, images: {**image, "shape": [3, 1, 8, 8]}}, views),
+        ({**nodes, images: {**image, "shape": [2, 1, 8, 6]}}, views),
+        ({**nodes, images: {**image, "axes": ["sample", "channel", None, "width"]}}, views),
+    ]
+    script = Path(__file__).parents[1] / "support" / "rollouts.mjs"
+    asked = json.dumps([[layer, *each] for each in given])
+    run = subprocess.run([installed("node"), str(script)], input=asked, capture_output=True, text=True, check=True)
+    first, *others = json.loads(run.stdout)
+    assert first == {
+        "layers": ["/attention/self/layer_00", layer],
+        "image": images,
+        "patches": {"rows": 2, "columns": 2, "before": 1},
+        "roles": {"query": 2, "key": 3},
+    }
+    assert others == [None] * len(others)
+
+
 def test_distances_between_points(tmp_path: Path) -> None:
     places = np.array([[0, 0, 1], [0, 3, 5], [0, 0, 0]], np.float32)
     np.savez(tmp_path / "a.npz", **{"outputs/coordinates": places})

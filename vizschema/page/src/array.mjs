@@ -3,7 +3,7 @@
 import { Frame, sideName, textsOf, visible } from "./frame.mjs";
 import { showHistogram } from "./histogram.mjs";
 import { axisName, labelled, made, shown, slider } from "./made.mjs";
-import { paint, paintCurve, paintLegend, paintPoints, stepFor } from "./paint.mjs";
+import { paint, paintCurve, paintLegend, paintOver, paintPoints, stepFor } from "./paint.mjs";
 import { distancesOf, ofBoxes, ofWhole, rangeOf, sides } from "./slices.mjs";
 import { wordsOf } from "./tree.mjs";
 
@@ -54,16 +54,16 @@ export function showArray(place, node, load, more = {}) {
 
 const damageWords = (damage) => (damage.length ? `Damaged: ${damage[0].key}, ${damage[0].detail}` : "");
 
-class Slices {
-  constructor(node, values, { view, bounds, labels, kept = {} }, say) {
+/** Slices of an array; over an image, where `under` is its {rows, columns, numbers} and its sides are the last two axes. */
+export class Slices {
+  constructor(node, values, { view, bounds, labels, kept = {}, under = null, ofSlice = false }, say) {
     const rank = node.shape.length;
     const same = kept.shape?.length === rank;
-    Object.assign(this, { node, values, rank, say, kept, bounds: [], labels: null });
+    Object.assign(this, { node, values, rank, say, kept, under, ofSlice, bounds: [], labels: null });
     this.at = node.shape.map((size, axis) => (same ? Math.min(kept.at[axis], size - 1) : 0));
     this.chosen = same ? kept.chosen : sides(node);
     this.view = same ? kept.view : rank === 1 || view === "curve" ? "curve" : view === "points" ? "points" : "map";
     this.cursor = { row: 0, column: 0 };
-    this.ofSlice = false;
     this.drawn = 0;
     this.build();
     this.controls();
@@ -177,7 +177,8 @@ class Slices {
     const scale = Math.max(1, Math.floor(WIDTH / Math.max(columns, rows)));
     canvas.style.width = isMap ? `${columns * scale}px` : `${WIDTH}px`;
     canvas.style.height = this.view === "map" && this.rank === 1 ? "48px" : "auto";
-    if (isMap) paint(canvas, slice, this.range);
+    if (this.isOver()) paintOver(canvas, slice, this.range, this.under);
+    else if (isMap) paint(canvas, slice, this.range);
     else if (this.view === "curve") paintCurve(canvas, slice, this.range, this.cursor.row);
     else paintPoints(canvas, slice);
     const words = { map: `${sideName(down)} down, ${sideName(across)} across`, curve: `along ${across}${this.rank > 1 ? `; arrows up and down: ${down}` : ""}`, points: `a point for each ${down}, at the first two numbers of ${across}`, distances: `how far each ${down} lies from each other one` }[this.view];
@@ -187,6 +188,11 @@ class Slices {
     const sides = (make) => ({ down: make(axes.down), across: make(axes.across) });
     this.frame.show(isMap && this.rank > 1 ? { rows, columns, names: sides((axis) => axisName(node, axis)), texts: sides((axis) => this.textsOf(axis)) } : null);
     this.move(this.cursor.row, this.cursor.column);
+  }
+
+  /** Whether the slice that is shown lies over the image. */
+  isOver() {
+    return Boolean(this.under) && this.view === "map" && this.chosen.down === this.rank - 2 && this.chosen.across === this.rank - 1;
   }
 
   textsOf(axis) {

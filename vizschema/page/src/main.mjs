@@ -5,6 +5,7 @@ import { isNumber } from "./numbers.mjs";
 import { showArray, showGroup } from "./array.mjs";
 import { droppedFiles, picked } from "./picking.mjs";
 import { Reader } from "./reader.mjs";
+import { showRollout } from "./rollout.mjs";
 import { showSeries } from "./series.mjs";
 import { showTree } from "./tree.mjs";
 
@@ -71,7 +72,7 @@ async function judge(values) {
 async function open(source) {
   for (const id of ["look", "verdict"]) element(id).hidden = true;
   choose.clear();
-  for (const id of ["shown", "series"]) element(id).replaceChildren();
+  for (const id of ["shown", "series", "rollout"]) element(id).replaceChildren();
   element("array-title").textContent = "Choose an array";
   element("summary").textContent = "Opening the archive";
   const { name, description, readable, views, counted: first } = await reader.open(source);
@@ -96,13 +97,14 @@ async function open(source) {
     const bounds = () => reader.ask("bounds", { path }).then((found) => found.bounds);
     const labels = () => reader.ask("labels", { path }).then((found) => found.labels);
     showArray(element("shown"), nodes[path], known.has(path) && isNumber(nodes[path].dtype) ? () => load(path) : null, { view: views[path], bounds, labels, kept });
+    showRollout(element("rollout"), path, nodes, views, { kept, ask: (more) => reader.ask("rollout", more) });
   };
   const show = (path) => {
     kept = {};
     element("array").scrollIntoView?.({ block: "nearest" });
     if (nodes[path].kind !== "array") {
       element("array-title").textContent = path;
-      element("series").replaceChildren();
+      for (const id of ["series", "rollout"]) element(id).replaceChildren();
       showGroup(element("shown"), nodes[path]);
       return;
     }

@@ -1,11 +1,14 @@
 // Numbers painted pixel by pixel, as a line, or as points. The colours go from dark blue over green to yellow, as viridis does: their
 // lightness rises evenly, so that they can be told apart without red and green. What is not finite is grey.
 
+import { rangeOf } from "./slices.mjs";
+
 const STOPS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
 const NONE = [128, 128, 128];
 const [WIDE, HIGH] = [640, 240];
 const EDGE = 8;
 const SIDE = 4096;
+const OVER = 0.6; // how much of a colour over an image is that of the slice
 
 export function colourOf(share) {
   if (!Number.isFinite(share)) return NONE;
@@ -14,11 +17,13 @@ export function colourOf(share) {
   return STOPS[low].map((from, part) => Math.round(from + (STOPS[low + 1][part] - from) * (at - low)));
 }
 
+const shareOf = (number, [low, high]) => (high > low ? (number - low) / (high - low) : number - low + 0.5);
+
 /** How many rows or columns a painted one stands for: canvases have limits. */
 export const stepFor = (count) => Math.ceil(count / SIDE);
 
 /** Paints a slice onto a canvas, a pixel for each number, or for every n-th along a side that is longer than a canvas may be. */
-export function paint(canvas, { rows, columns, numbers }, [low, high]) {
+export function paint(canvas, { rows, columns, numbers }, range) {
   const [down, across] = [stepFor(rows), stepFor(columns)];
   canvas.width = Math.ceil(columns / across);
   canvas.height = Math.ceil(rows / down);
@@ -27,9 +32,25 @@ export function paint(canvas, { rows, columns, numbers }, [low, high]) {
   let at = 0;
   for (let row = 0; row < rows; row += down)
     for (let column = 0; column < columns; column += across, at += 4) {
-      const number = numbers[row * columns + column];
-      const [red, green, blue] = colourOf(high > low ? (number - low) / (high - low) : number - low + 0.5);
-      image.data.set([red, green, blue, 255], at);
+      image.data.set([...colourOf(shareOf(numbers[row * columns + column], range)), 255], at);
+    }
+  context.putImageData(image, 0, 0);
+}
+
+/** Paints a slice over an image in shades of grey, a pixel for each of the image. */
+export function paintOver(canvas, slice, range, { rows, columns, numbers }) {
+  const grey = rangeOf(numbers);
+  const [down, across] = [stepFor(rows), stepFor(columns)];
+  canvas.width = Math.ceil(columns / across);
+  canvas.height = Math.ceil(rows / down);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(canvas.width, canvas.height);
+  let at = 0;
+  for (let row = 0; row < rows; row += down)
+    for (let column = 0; column < columns; column += across, at += 4) {
+      const place = Math.floor((row * slice.rows) / rows) * slice.columns + Math.floor((column * slice.columns) / columns);
+      const light = 255 * shareOf(numbers[row * columns + column], grey);
+      image.data.set([...colourOf(shareOf(slice.numbers[place], range)).map((part) => OVER * part + (1 - OVER) * light), 255], at);
     }
   context.putImageData(image, 0, 0);
 }

@@ -14,6 +14,7 @@ import { labelsOf } from "./labelling.mjs";
 import { checkJudged, checkShown, tooLarge, WHOLE } from "./limits.mjs";
 import { numbersOf } from "./numbers.mjs";
 import { remote } from "./remote.mjs";
+import { meanOf, rolledOut } from "./rolling.mjs";
 
 const HDF5 = [137, 72, 68, 70, 13, 10, 26, 10];
 const BASE = "trace";
@@ -131,7 +132,37 @@ const answers = {
     checkShown({ bytes, shape: size }, held);
     return numbered(await readBox(source, start, size), description.nodes[path].dtype);
   },
+  /** The rollout of attention up to the last of these layers, and the image below it, at the index that `place` has for each axis that both have. */
+  async rollout({ layers, roles, image, place }) {
+    let found = null;
+    for (const path of layers) {
+      const { numbers, shape, box } = await partOf(path, place);
+      found = rolledOut(found, meanOf(numbers, shape, box, { down: roles.query, across: roles.key }).means);
+      postMessage({ alive: counted });
+    }
+    return { numbers: found, under: await greyOf(image, place) };
+  },
 };
+
+/** A part of an array, with an index along each axis that `place` names: {numbers, shape, box}; `shape` is that of the numbers, and `box` the part in them. */
+async function partOf(path, place) {
+  const { axes, shape } = description.nodes[path];
+  const start = axes.map((axis) => (Object.hasOwn(place, axis) ? place[axis] : 0));
+  const size = axes.map((axis, at) => (Object.hasOwn(place, axis) ? 1 : shape[at]));
+  const whole = !tree.sources.get(path).found;
+  const { numbers, damage } = whole ? await answers.values({ path }) : await answers.box({ path, start, size });
+  if (damage.length) throw new Error(`${path}: ${damage[0].key}, ${damage[0].detail}`);
+  return whole ? { numbers, shape, box: { start, size } } : { numbers, shape: size, box: { start: start.map(() => 0), size } };
+}
+
+/** The numbers of an image, rows then columns, as the mean of its channels. */
+async function greyOf(path, place) {
+  const { axes } = description.nodes[path];
+  const { numbers, shape, box } = await partOf(path, place);
+  const [down, across] = ["height", "width"].map((side) => axes.indexOf(side));
+  const { rows, columns, means } = meanOf(numbers, shape, box, { down, across });
+  return { rows, columns, numbers: means };
+}
 
 /** The bytes of a file that is read whole, as HDF5 is; throws where it is too large for that. */
 async function heldOf(root) {

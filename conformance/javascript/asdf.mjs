@@ -41,7 +41,7 @@ function isMember(node) {
   const { kind, tag, items } = followed(node);
   if (tag !== null && !tag.startsWith(CORE)) return true;
   if (isPython(tag)) return true;
-  return kind === "map" || (kind === "seq" && items.some((item) => !followed(item) || followed(item).kind === "map" || isNdarray(followed(item))));
+  return kind === "map" || (kind === "seq" && items.some((item) => isMember(item)));
 }
 
 const isPython = (tag) => tag?.startsWith(`${CORE}python`) ?? false;

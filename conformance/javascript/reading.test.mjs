@@ -186,6 +186,13 @@ test("ASDF: a block, an alias and a tag that names an object of Python", async (
   assert.deepEqual([nodes["/a"].axes, nodes["/a"].facts.minimum, nodes["/a"].facts.maximum], [["x"], -1, 5]);
 });
 
+test("ASDF: a list is a group where there is a node in it, or in a list in it", async () => {
+  const tree = "#ASDF 1.0.0\n#ASDF_STANDARD 1.6.0\n%YAML 1.1\n%TAG ! tag:stsci.edu:asdf/\n--- !core/asdf-1.1.0\n" +
+    "a: &a [x]\nb: [*a, *a]\nc: [[1], [2, [3]]]\nd: [[{}], 1]\n...\n";
+  const { nodes } = await describe(await open(fileOf(bytesOf(tree))));
+  assert.deepEqual([Object.keys(nodes), nodes["/"].stray, nodes["/d"].stray], [["/", "/d", "/d/0", "/d/0/0"], ["a", "b", "c"], ["1"]]);
+});
+
 test("YAML 1.1: flat lists are followed, other aliases are not; keys twice are seen", () => {
   assert.deepEqual({ ...valueOf(treeOf("a: &a [1, 0x1F, 1.5, ~]\nb: *a")).b }, { 0: 1, 1: 31, 2: 1.5, 3: null });
   assert.equal(valueOf(treeOf("a: &a {b: 1}\nc: *a")), undefined);

@@ -81,6 +81,16 @@ class TestNodes:
         assert found["/table"]["bytes"] == 40
         assert found["/listed/1"]["axes"] == ["z"]
 
+    def test_a_list_is_a_group_where_there_is_a_node_in_it_or_in_a_list_in_it(self, tmp_path: Path) -> None:
+        found = nodes(
+            tmp_path, f"a: &a [x]\nb: [*a, *a]\nc: [[1], [2, [3]]]\nd: [[{ndarray()}], 1]\ne: [[{{}}]]", BLOCK
+        )
+        assert found["/"]["stray"] == ["a", "b", "c"]
+        kinds = {path: node["kind"] for path, node in found.items() if path != "/"}
+        groups = {"/d": "group", "/d/0": "group", "/e": "group", "/e/0": "group", "/e/0/0": "group"}
+        assert kinds == {**groups, "/d/0/0": "array"}
+        assert found["/d"]["stray"] == ["1"]
+
     def test_axes_that_do_not_fit_leave_a_reason(self, tmp_path: Path) -> None:
         data = ndarray()
         found = nodes(

@@ -176,6 +176,9 @@ def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:
         raise
 
 
+_NODES = (dict, Tagged, Alias, Broken)
+
+
 def _is_array(value: dict[str, Any]) -> bool:
     data = value.get(DATA)
     is_data = is_ndarray(data) or (type(data) is Alias and AXES in value)
@@ -198,6 +201,11 @@ def _members(value: Any) -> list[tuple[str, Any]]:
     return [(key, inner) for key, inner in value.items() if key != ATTRIBUTES or type(inner) is not dict]
 
 
+def _has_nodes(value: Any) -> bool:
+    """Whether a value is a list that contains nodes, or lists of nodes."""
+    return type(value) is list and any(type(item) in _NODES or _has_nodes(item) for item in value)
+
+
 def _other(value: Any) -> Node:
     """The node of a value that is neither a mapping nor an ndarray."""
     if type(value) is Broken:
@@ -208,7 +216,7 @@ def _other(value: Any) -> Node:
         if value.tag.startswith(_PYTHON):
             return fault("pickle", f"the tag {quote(value.tag)} would construct a Python object")
         return fault("unsupported", f"the tag {quote(value.tag)} needs an extension of ASDF")
-    if type(value) is list and any(type(item) in (dict, list, Tagged, Alias, Broken) for item in value):
+    if _has_nodes(value):
         return description.group({})
     return fault("stray-file", "a value that is neither a group nor an array")
 

@@ -188,6 +188,52 @@ def test_of_a_shard_by_url_the_index_and_the_inner_chunks_of_a_slice_are_read(tm
         assert opened.complaints == []
 
 
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_of_a_large_map_by_url_a_window_is_read_and_small_maps_when_they_are_asked_for(tmp_path: Path) -> None:
+    values = np.broadcast_to(np.arange(3000, dtype=np.float32)[:, None], (2, 3000, 2500))
+    group = zarr.open_group(tmp_path / "run.zarr", mode="w")
+    names = ["head", "row", "column"]
+    group.create_array("a", data=values, chunks=(1, 500, 2500), dimension_names=names)
+    group.create_array("b", shape=(4500, 4500), chunks=(4500, 4500), dtype="float32")[0, 0] = 1
+    zarr.consolidate_metadata(group.store)
+    with hosted(tmp_path) as (opened, server):
+        opened_by_url(opened, server, f"{server.url}/run.zarr")
+        chosen(opened, "/a")
+        told = "document.querySelector('[aria-live]')?.textContent"
+        until(opened, f"{told}.endsWith('head 0, row 0, column 0: 0')")
+        assert opened.evaluate("[...document.querySelectorAll('.map canvas')].map(it => [it.height, it.width])") == [
+            [2048, 2048]
+        ]
+        assert len(paths_of(server)) == 1 + 5
+        opened.evaluate(
+            "{ const it = [...document.querySelectorAll('label')].find(({ textContent }) =>"
+            " textContent.startsWith('2,048 of row from')).querySelector('input'); it.value = 1;"
+            " it.dispatchEvent(new Event('input')) }"
+        )
+        until(opened, f"{told}.endsWith('head 0, row 952, column 0: 952')")
+        assert paths_of(server)[6:] == ["/run.zarr/a/c/0/5/0"]
+        offer = "document.querySelector('.multiples button')"
+        words_found = "Show each head small: at most 10 requests, 50,000,000 bytes of values"
+        assert opened.evaluate(f"{offer}.textContent") == words_found
+        opened.evaluate(f"{offer}.click()")
+        until(
+            opened, "[...document.querySelectorAll('.multiples canvas')].filter(it => it.height === 2048).length === 2"
+        )
+        assert len(paths_of(server)) == 7 + 5
+        before = len(paths_of(server))
+        chosen(opened, "/b")
+        status = "document.querySelector('#shown [role=status]').textContent"
+        until(opened, f"{status} === 'This slice takes at most 1 request, 81,000,000 bytes of values'")
+        assert len(paths_of(server)) == before
+        assert examined(opened, "light").faults == []
+        opened.evaluate(
+            "[...document.querySelectorAll('#shown button')].find(it => it.textContent === 'Read it').click()"
+        )
+        until(opened, f"{told}.endsWith('axis 0 0, axis 1 0: 1')")
+        assert paths_of(server)[before:] == ["/run.zarr/b/c/0/0"]
+        assert opened.complaints == []
+
+
 def moved_to_the_start(folder: Path) -> None:
     """Move the index of a shard of six inner chunks to its start, as `index_location` then says."""
     document = json.loads((folder / "zarr.json").read_bytes())

@@ -3,6 +3,7 @@
 import { Frame, sideName, textsOf, visible } from "./frame.mjs";
 import { showHistogram } from "./histogram.mjs";
 import { axisName, labelled, made, shown, slider } from "./made.mjs";
+import { offerMultiples, showMultiples } from "./multiples.mjs";
 import { paint, paintCurve, paintLegend, paintOver, paintPoints, stepFor } from "./paint.mjs";
 import { distancesOf, ofBoxes, ofWhole, rangeOf, sides } from "./slices.mjs";
 import { wordsOf } from "./tree.mjs";
@@ -11,6 +12,8 @@ const WIDTH = 560;
 const MULTIPLES = 16;
 const VIEWS = { map: "a map", curve: "a curve", points: "points", distances: "distances between points" };
 const SPACE = 3;
+const MUCH = 64 << 20; // bytes, and
+const MANY = 64; // reads, beyond which a slice is read when a button is pressed
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 function tableOf(rows) {
@@ -42,24 +45,25 @@ export function showArray(place, node, load, more = {}) {
   if (!load || node.shape.includes(0)) return;
   const say = (words) => (status.textContent = words);
   Promise.resolve(load()).then(
-    ({ numbers, damage = [], box }) => {
+    ({ numbers, damage = [], box, reads, noun }) => {
       if (!status.isConnected) return;
       say(damageWords(damage));
       if (!node.shape.length && numbers) details.before(made("p", shown(numbers[0])));
-      else details.before(new Slices(node, numbers ? ofWhole(node.shape, numbers) : ofBoxes(node.shape, box), more, say).box);
+      else details.before(new Slices(node, numbers ? ofWhole(node.shape, numbers) : ofBoxes(node, box, reads), { ...more, noun }, say).box);
     },
     (error) => say(error.message),
   );
 }
 
+const costWords = ({ reads, bytes }, noun) => `at most ${reads.toLocaleString("en")} ${noun}${reads === 1 ? "" : "s"}, ${bytes.toLocaleString("en")} bytes of values`;
 const damageWords = (damage) => (damage.length ? `Damaged: ${damage[0].key}, ${damage[0].detail}` : "");
 
 /** Slices of an array; over an image, where `under` is its {rows, columns, numbers} and its sides are the last two axes. */
 export class Slices {
-  constructor(node, values, { view, bounds, labels, kept = {}, under = null, ofSlice = false }, say) {
+  constructor(node, values, { view, bounds, labels, kept = {}, under = null, ofSlice = false, noun = "read" }, say) {
     const rank = node.shape.length;
     const same = kept.shape?.length === rank;
-    Object.assign(this, { node, values, rank, say, kept, under, ofSlice, bounds: [], labels: null });
+    Object.assign(this, { node, values, rank, say, kept, under, ofSlice, noun, bounds: [], labels: null, first: { down: 0, across: 0 }, agreed: false });
     this.at = node.shape.map((size, axis) => (same ? Math.min(kept.at[axis], size - 1) : 0));
     this.chosen = same ? kept.chosen : sides(node);
     this.view = same ? kept.view : rank === 1 || view === "curve" ? "curve" : view === "points" ? "points" : "map";
@@ -94,8 +98,11 @@ export class Slices {
     this.scale = made("div", undefined, { className: "scale" });
     this.scale.append(this.ends[0], legend, this.ends[1]);
     this.frame = new Frame(this.canvas, ({ row = this.cursor.row, column = this.cursor.column }) => this.move(row, column));
+    this.ask = made("button", "Read it", { type: "button", hidden: true });
+    this.ask.addEventListener("click", () => ((this.agreed = true), this.draw()));
+    this.frame.box.hidden = this.scale.hidden = true; // until there is a slice
     this.box = made("div");
-    this.box.append(this.panel, this.caption, this.frame.box, this.told, this.frame.strips, this.scale, this.multiples, this.histogram);
+    this.box.append(this.ask, this.panel, this.caption, this.frame.box, this.told, this.frame.strips, this.scale, this.multiples, this.histogram);
   }
 
   controls() {
@@ -115,7 +122,18 @@ export class Slices {
       this.sliders.set(axis, one);
       parts.push(one.label);
     });
-    this.panel.replaceChildren(...parts);
+    this.panel.replaceChildren(...parts, ...this.windowSliders());
+  }
+
+  /** Sliders for where the window begins, of a slice with too many numbers to be read at once. */
+  windowSliders() {
+    const windows = this.values.windows?.(this.chosen) ?? {};
+    return Object.entries(windows).filter(([side, length]) => length < this.node.shape[this.chosen[side]]).map(([side, length]) => {
+      const [size, step] = [this.node.shape[this.chosen[side]], length / 2];
+      const firstOf = (index) => Math.min(index * step, size - length);
+      const name = `${length.toLocaleString("en")} of ${axisName(this.node, this.chosen[side])} from`;
+      return slider(name, Math.ceil((size - length) / step), Math.ceil(this.first[side] / step), (index) => ((this.first = { ...this.first, [side]: firstOf(index) }), this.draw()), firstOf).label;
+    });
   }
 
   /** How it can be shown: distances where each point has three numbers. */
@@ -138,6 +156,7 @@ export class Slices {
     if (this.chosen[other] === axis) this.chosen[other] = this.chosen[side];
     this.chosen[side] = axis;
     this.cursor = { row: 0, column: 0 };
+    this.first = { down: 0, across: 0 };
     this.controls();
   }
 
@@ -146,8 +165,9 @@ export class Slices {
     const number = ++this.drawn;
     Object.assign(this.kept, { shape: this.node.shape, at: this.at, chosen: this.chosen, view: this.view });
     let slice;
+    if (!this.allowed()) return;
     try {
-      slice = this.values.now ? this.values.now(this.at, this.chosen) : await this.values.slice(this.at, this.chosen);
+      slice = this.values.now ? this.values.now(this.at, this.chosen) : await this.values.slice(this.at, this.chosen, this.first);
       if (this.view === "distances") slice = { ...distancesOf(slice), damage: slice.damage };
     } catch (error) {
       return void this.say(error.message);
@@ -161,6 +181,16 @@ export class Slices {
     this.showHistogram();
   }
 
+  /** Says what the slice takes to read; where that is much, it is read when a button is pressed, and then others are. */
+  allowed() {
+    const cost = this.values.cost?.(this.at, this.chosen, this.first);
+    if (!cost) return true;
+    const asks = !this.agreed && (cost.bytes > MUCH || cost.reads > MANY);
+    this.say(`${asks ? "This slice takes" : "Reading"} ${costWords(cost, this.noun)}`);
+    this.ask.hidden = !asks;
+    return !asks;
+  }
+
   showHistogram() {
     showHistogram(this.histogram, this.slice.numbers, this.view === "distances" ? [] : this.bounds);
   }
@@ -172,6 +202,7 @@ export class Slices {
     const axes = { down: chosen.down, across: this.view === "distances" ? chosen.down : chosen.across };
     const [down, across] = [axisName(node, axes.down), axisName(node, axes.across)];
     this.ends.forEach((end, at) => (end.textContent = shown(this.range[at])));
+    this.frame.box.hidden = false;
     this.scale.hidden = this.view === "points";
     canvas.className = `view-${this.view}`;
     const scale = Math.max(1, Math.floor(WIDTH / Math.max(columns, rows)));
@@ -186,8 +217,14 @@ export class Slices {
     this.caption.textContent = [words, ...every].join("; ");
     canvas.setAttribute("aria-label", `${words}; arrow keys read values`);
     const sides = (make) => ({ down: make(axes.down), across: make(axes.across) });
-    this.frame.show(isMap && this.rank > 1 ? { rows, columns, names: sides((axis) => axisName(node, axis)), texts: sides((axis) => this.textsOf(axis)) } : null);
+    this.frame.show(isMap && this.rank > 1 ? { rows, columns, first: this.firstOf(), names: sides((axis) => axisName(node, axis)), texts: sides((axis) => this.textsOf(axis)) } : null);
     this.move(this.cursor.row, this.cursor.column);
+  }
+
+  /** The positions of the first row and column that are shown. */
+  firstOf() {
+    const { down, across } = this.slice.first ?? this.first;
+    return this.view === "distances" ? { down, across: down } : { down, across };
   }
 
   /** Whether the slice that is shown lies over the image. */
@@ -199,28 +236,24 @@ export class Slices {
     return textsOf(this.labels, axis, this.at, this.node.axes ?? [], this.node.shape);
   }
 
-  /** Small maps along the axis before the two that are shown, of which each leads to its slice. */
+  /** Small maps along the axis before the two that are shown; where they are not there yet, when a button is pressed. */
   showMultiples() {
     const axis = this.node.shape.findLastIndex((size, each) => this.sliders.has(each) && size <= MULTIPLES);
-    this.multiples.hidden = axis < 0 || this.view !== "map" || !this.values.now;
+    this.multiples.hidden = axis < 0 || this.view !== "map";
     if (this.multiples.hidden) return;
-    const name = axisName(this.node, axis);
-    const items = Array.from({ length: this.node.shape[axis] }, (_, index) => {
-      const button = made("button", undefined, { type: "button" });
-      button.setAttribute("aria-label", `${name} ${index}`);
-      button.setAttribute("aria-pressed", String(index === this.at[axis]));
-      const canvas = made("canvas");
-      const at = this.at.with(axis, index);
-      paint(canvas, this.values.now(at, this.chosen), this.range);
-      button.append(canvas, made("span", index));
-      button.addEventListener("click", () => {
+    const [name, { at, chosen, first, values }] = [axisName(this.node, axis), this];
+    const all = () => {
+      const slices = Array.from({ length: this.node.shape[axis] }, (_, index) => (values.now ?? values.slice)(at.with(axis, index), chosen, first));
+      const choose = (index) => {
         this.at[axis] = index;
         this.sliders.get(axis).set(index);
-        this.draw().then(() => this.multiples.children[index + 1]?.focus());
-      });
-      return button;
-    });
-    this.multiples.replaceChildren(made("p", name, { className: "quiet" }), ...items);
+        return this.draw();
+      };
+      showMultiples(this.multiples, { name, current: at[axis], slices, range: ({ numbers }) => (values.range ? this.range : rangeOf(numbers)), choose });
+    };
+    const place = JSON.stringify([at.with(axis, null), chosen, first]);
+    if (values.now || this.shownSmall === place) return void all();
+    offerMultiples(this.multiples, { name, words: costWords(values.cost(at, chosen, first, axis), this.noun), read: () => ((this.shownSmall = place), all()) });
   }
 
   point(event) {
@@ -238,10 +271,11 @@ export class Slices {
     this.cursor = { row: Math.max(0, Math.min(rows - 1, row)), column: Math.max(0, Math.min(columns - 1, column)) };
     if (this.view === "curve" && before !== this.cursor.row) return void this.show();
     this.frame.mark(this.cursor, this.slice);
-    const own = (axis) => (axis === this.chosen.across ? this.cursor.column : axis === this.chosen.down ? this.cursor.row : this.at[axis]);
+    const first = this.firstOf();
+    const own = (axis) => (axis === this.chosen.across ? first.across + this.cursor.column : axis === this.chosen.down ? first.down + this.cursor.row : this.at[axis]);
     const word = (axis, at) => `${axisName(this.node, axis)} ${at}${this.labels?.[axis] ? ` (${visible(this.textsOf(axis)[at] ?? "")})` : ""}`;
     const places = this.node.shape.map((_, axis) => word(axis, own(axis)));
-    if (this.view === "distances") places[this.chosen.across] = word(this.chosen.down, this.cursor.column);
+    if (this.view === "distances") places[this.chosen.across] = word(this.chosen.down, first.across + this.cursor.column);
     this.told.textContent = `${places.join(", ")}: ${shown(numbers[this.cursor.row * columns + this.cursor.column])}`;
   }
 }

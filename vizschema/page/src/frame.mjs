@@ -43,9 +43,10 @@ export class Frame {
     new ResizeObserver(() => this.shown && this.label()).observe(canvas);
   }
 
-  /** Shows names and labels: {rows, columns, names: {down, across}, texts: {down, across}}; null takes them away. */
+  /** Shows names and labels: {rows, columns, first, names, texts}, of which the last three are {down, across}; null takes them away. */
   show(shown) {
-    this.shown = shown;
+    const part = (side, count) => shown.texts[side]?.slice(shown.first[side], shown.first[side] + count);
+    this.shown = shown && { ...shown, texts: { down: part("down", shown.rows), across: part("across", shown.columns) } };
     this.box.classList.toggle("framed", Boolean(shown));
     for (const part of [...Object.values(this.names), ...Object.values(this.ticks), ...Object.values(this.marks), this.strips]) part.hidden = !shown;
     if (!shown) return;
@@ -55,14 +56,14 @@ export class Frame {
   }
 
   label() {
-    const { rows, columns, texts } = this.shown;
+    const { rows, columns, texts, first } = this.shown;
     const { width, height } = this.canvas.getBoundingClientRect();
     for (const [side, count, length] of [["down", rows, height], ["across", columns, width]]) {
       const step = length ? stepOf((APART * count) / length) : count;
       const items = [];
       for (let at = 0; at < count; at += step) {
         const text = texts[side] && step <= LABELLED ? visible(texts[side][at]) : "";
-        const item = made("span", step > 1 || !text ? `${at} ${text}`.trim() : text);
+        const item = made("span", step > 1 || !text ? `${first[side] + at} ${text}`.trim() : text);
         item.style[side === "down" ? "top" : "left"] = `${((at + 0.5) / count) * 100}%`;
         items.push(item);
       }

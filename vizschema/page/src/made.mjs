@@ -12,12 +12,12 @@ export function labelled(text, control) {
   return label;
 }
 
-/** A slider with its number beside it; `change` is called with the number. */
-export function slider(text, most, value, change) {
-  const output = made("output", value);
+/** A slider with its number beside it, or what `words` makes of it; `change` is called with the number. */
+export function slider(text, most, value, change, words = Number) {
+  const output = made("output", words(value));
   const input = made("input", undefined, { type: "range", min: 0, max: most, value });
   input.addEventListener("input", () => {
-    output.textContent = input.value;
+    output.textContent = words(input.value);
     change(+input.value);
   });
   const label = labelled(text, input);

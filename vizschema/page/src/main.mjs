@@ -90,7 +90,7 @@ async function open(source) {
   element("read-values").hidden = false;
   if (source.url) element("summary").textContent += `; ${first.requests} request${first.requests === 1 ? "" : "s"}, ${first.bytes.toLocaleString("en")} bytes`;
   const known = new Map(readable);
-  const load = (path) => accessOf(nodes[path], path, known.get(path), source);
+  const load = (path) => accessOf(nodes[path], path, known.get(path), source.url ? container : null);
   let kept = {};
   const showOne = (path) => {
     element("array-title").textContent = path;
@@ -116,10 +116,12 @@ async function open(source) {
   await judge(false);
 }
 
-/** How the values of an array are read: all at once, or, where that is much, slice by slice. */
-function accessOf(node, path, chunked, source) {
-  const { bytes, shape } = node;
-  if (chunked && (source.url || bytes > LARGE)) return { box: (start, size) => reader.ask("box", { path, start, size }), shape };
+const boxOf = (path) => ({ box: (start, size) => reader.ask("box", { path, start, size }) });
+
+/** How the values of an array are read, of a container by URL where it is given: all at once, or, where that is much, slice by slice. */
+function accessOf(node, path, chunked, byUrl) {
+  if (chunked && byUrl) return { ...boxOf(path), noun: "request", reads: { chunk: byUrl.store === "zip" ? 2 : 1, shard: 2 } }; // a header, a size
+  if (chunked && node.bytes > LARGE) return boxOf(path);
   return reader.ask("values", { path });
 }
 

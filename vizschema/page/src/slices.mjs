@@ -35,18 +35,45 @@ function cut(numbers, shape, at, { down, across }) {
   return { rows, columns, numbers: found };
 }
 
+const START = { down: 0, across: 0 };
+
 /** Slices of an array of which all values are there. */
 export const ofWhole = (shape, numbers) => ({ range: rangeOf(numbers), slice: async (at, chosen) => cut(numbers, shape, at, chosen), now: (at, chosen) => cut(numbers, shape, at, chosen) });
 
-/** Slices of an array that `box(start, size)` reads parts of. */
-export function ofBoxes(shape, box) {
-  const slice = async (at, chosen) => {
-    const kept = (axis) => axis === chosen.down || axis === chosen.across;
-    const size = shape.map((length, axis) => (kept(axis) ? length : 1));
-    const { numbers, damage } = await box(at.map((index, axis) => (kept(axis) ? 0 : index)), size);
-    return { ...cut(numbers, size, size.map(() => 0), chosen), damage };
+/**
+ * Slices of an array that `box(start, size)` reads parts of. Of a slice with more numbers than a window has, a window is read, from `first`
+ * along its sides; `cost` says before how many reads and decoded bytes that are at most, of all indices along `each` where it is given,
+ * where a chunk and the index of a shard take as many as `reads` says.
+ */
+export function ofBoxes({ shape, storage }, box, reads = { chunk: 1, shard: 1 }) {
+  const part = (at, chosen, first = START, each = null) => {
+    const windows = windowsOf(shape, chosen);
+    const along = (axis) => (axis === chosen.down ? "down" : axis === chosen.across ? "across" : null);
+    const start = shape.map((_, axis) => (along(axis) ? first[along(axis)] : axis === each ? 0 : at[axis]));
+    const size = shape.map((length, axis) => (along(axis) ? Math.min(windows[along(axis)], length - start[axis]) : axis === each ? length : 1));
+    return { start, size };
   };
-  return { range: null, slice, now: null };
+  const slice = async (at, chosen, first = START) => {
+    const { start, size } = part(at, chosen, first);
+    const { numbers, damage } = await box(start, size);
+    return { ...cut(numbers, size, size.map(() => 0), chosen), damage, first };
+  };
+  const cost = (...asked) => costOf(storage, part(...asked), reads);
+  return { range: null, slice, now: null, cost, windows: (chosen) => windowsOf(shape, chosen) };
+}
+
+const WINDOW = 2048;
+
+/** How many rows and columns of a slice are shown at once. */
+function windowsOf(shape, { down, across }) {
+  const most = shape.length > 1 && shape[down] * shape[across] > WINDOW * WINDOW ? WINDOW : Infinity;
+  return { down: Math.min(most, shape[down]), across: Math.min(most, shape[across]) };
+}
+
+/** How many reads a box of an array in chunks takes at most, of chunks and of the index of each shard, and how many decoded bytes. */
+function costOf({ chunks, chunk_bytes: bytes, shards }, { start, size }, reads) {
+  const met = (lengths) => product(start.map((first, axis) => Math.floor((first + size[axis] - 1) / lengths[axis]) - Math.floor(first / lengths[axis]) + 1));
+  return { reads: met(chunks) * reads.chunk + (shards ? met(shards.shape) * reads.shard : 0), bytes: met(chunks) * bytes };
 }
 
 const ROWS = 4096;

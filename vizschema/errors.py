@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +18,11 @@ FIELDS = ("path", "reason", "expected", "found", "fix")
 
 _SHOWN = 3
 _PROBLEMS = 20
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([a-z]+)['"]""")
+_OF_DEVELOPERS = ("test", "dev", "docs", "mutation")
+"""Extras for the development of vizschema alone."""
 
 
 class VizschemaError(Exception):
@@ -294,3 +301,49 @@ def reported_as_bug() -> Iterator[None]:
             f"internal error: {said}. It says nothing about the archive; "
             "please report it, with what VIZSCHEMA_DEBUG=1 adds to this line"
         ) from error
+
+
+def require(what: object, *packages: str) -> None:
+    """Raise `UsageError`, which names `what` needs them, if one of `packages` is not installed."""
+    lacking = [package for package in packages if find_spec(package) is None]
+    if lacking:
+        raise missing(what, lacking)
+
+
+def missing(what: object, packages: Sequence[str]) -> UsageError:
+    """Return the refusal of `what` (None: unknown), which needs packages that are not installed."""
+    extra = _extra_with(packages)
+    fix = f"pip install {' '.join(packages)}"
+    if extra is not None:
+        fix = f"install the extra `{extra}` (in a copy of the repository: pip install '.[{extra}]')"
+    count = "package" if len(packages) == 1 else "packages"
+    return UsageError(path=what, expected=f"the {count} {', '.join(packages)}", found="none", fix=fix)
+
+
+@contextmanager
+def missing_reported() -> Iterator[None]:
+    """Turn the import of a package that is not installed, in a block, into the refusal that says how to install it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "vizschema") or find_spec(package) is not None:
+            raise
+        raise missing(None, [package]) from error
+
+
+def _extra_with(packages: Sequence[str]) -> str | None:
+    """The smallest extra of this distribution that has all of the packages; None where there is none."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        lines = metadata("vizschema").get_all("Requires-Dist") or []
+    except PackageNotFoundError:
+        return None
+    extras: dict[str, set[str]] = {}
+    for line in lines:
+        name, extra = _NAME.match(line), _EXTRA.search(line)
+        if name is not None and extra is not None and extra[1] not in _OF_DEVELOPERS:
+            extras.setdefault(extra[1], set()).add(name[0].lower())
+    fitting = [extra for extra, names in extras.items() if names >= {package.lower() for package in packages}]
+    return min(fitting, key=lambda extra: len(extras[extra]), default=None)

@@ -94,11 +94,11 @@ def test_a_url_that_cannot_be_meant_is_wrong_usage(url: str, words: str) -> None
 
 
 def test_a_missing_backend_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("vizschema.errors.find_spec", lambda _: None)
     report = vizschema.validate("s3://bucket/run.zarr")
     assert report.exit_code == 2
     said = str(report.error)
-    assert "needs aiohttp, fsspec, obstore: install the extra `remote`" in said
+    assert "expected the packages aiohttp, fsspec, obstore, found none; install the extra `remote`" in said
     assert "(in a copy of the repository: pip install '.[remote]')" in said
 
 

@@ -355,7 +355,7 @@ def test_a_tensor_shares_the_memory_that_was_read(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setitem(sys.modules, "torch", None)
         with (
             vizschema.open(written(tmp_path / "a.zarr")) as archive,
-            pytest.raises(UsageError, match="pip install torch"),
+            pytest.raises(UsageError, match="the package torch, found none"),
         ):
             array_of(archive, "/activations/time").to_torch()
         return

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING
 
 from vizschema.cli.hints import hinted, hints, part_of_archive
 from vizschema.cli.progress import bar, bars
 from vizschema.cli.validation import Order, run
-from vizschema.errors import NotAnArchive, NotSupported, UsageError, VizschemaError, about, reported_as_bug
+from vizschema.errors import NotAnArchive, NotSupported, SpecError, UsageError, VizschemaError, about, reported_as_bug
 from vizschema.findings import INTERRUPTED
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from vizschema.cli.details import Kept
     from vizschema.findings import Details, Report
     from vizschema.measure import Measured
+
+_EXIT_CODES = (UsageError.exit_code, NotAnArchive.exit_code, SpecError.exit_code)
+"""The exit codes of a process whose last line says what is wrong."""
 
 
 def validate(order: Order, reading: Reading) -> int:
@@ -138,8 +142,21 @@ def benchmark(name: str, arguments: Sequence[str]) -> int:
             raise
         fix = "run it from a checkout of the repository, installed with pip install -e ."
         raise UsageError("not installed", path=f"benchmark {name}", fix=fix) from None
-    code: int = module.main(list(arguments))
+    try:
+        code: int = module.main(list(arguments))
+    except CalledProcessError as failed:
+        raise _of_process(f"benchmark {name}", failed) from failed
     return code
+
+
+def _of_process(what: str, failed: CalledProcessError) -> VizschemaError:
+    """What a process that a command started wrote last, with its exit code if that is one of vizschema."""
+    text = failed.stderr or b""
+    lines = (text.decode(errors="replace") if isinstance(text, bytes) else text).split("\n")
+    last = next((line for line in reversed(lines) if line.strip()), f"a process ended with code {failed.returncode}")
+    error = VizschemaError(last.removeprefix("vizschema: "), path=what)
+    error.exit_code = failed.returncode if failed.returncode in _EXIT_CODES else error.exit_code
+    return error
 
 
 def _judge(

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vizschema.cli.parser import parsed, whole_parser
-from vizschema.errors import VizschemaError, reported_as_bug
+from vizschema.errors import VizschemaError, missing_reported, reported_as_bug
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _exit_code(argv: Sequence[str] | None) -> int:
     try:
-        with reported_as_bug():
+        with reported_as_bug(), missing_reported():
             return _run(parsed(sys.argv[1:] if argv is None else argv))
     except VizschemaError as error:
         from vizschema.text import escape_text, scrubbed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -14,7 +13,7 @@ from vizschema.containers.formats import FOLDER, SUFFIXES, found_in, loaded
 from vizschema.containers.remote.files import BLOCK, open_ranges
 from vizschema.containers.remote.store import Missing, Remote, RetryingRemote, Timeouts
 from vizschema.containers.zarr.remote import open_zarr_remote
-from vizschema.errors import NotAnArchive, UsageError
+from vizschema.errors import NotAnArchive, UsageError, require
 from vizschema.text import escape_text, masked, scheme_of, shorten
 
 
@@ -60,15 +59,7 @@ def connect(url: str, timeouts: Timeouts = Timeouts()) -> Remote:  # noqa: B008 
         known = ", ".join(f"{name}://" for name in _BACKENDS)
         raise UsageError(path=shown, expected=f"a path or a URL with {known}", found=f"{scheme}://")
     modules, place = _BACKENDS[scheme]
-    lacking = [name for name in modules if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise UsageError(
-            (
-                f"reading {scheme}:// needs {', '.join(lacking)}: install the extra `remote` (in a copy "
-                "of the repository: pip install '.[remote]')"
-            ),
-            path=shown,
-        )
+    require(shown, *modules)
     parts = urlsplit(url)
     if not parts.netloc.rpartition("@")[2] and scheme != "memory":
         raise UsageError(f"names no {('host' if scheme.startswith('http') else 'bucket')}", path=shown)

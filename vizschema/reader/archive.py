@@ -22,10 +22,10 @@ from vizschema.containers.opening import open_container
 from vizschema.containers.values import Ahead, ChunkDamaged, Values, dtype_of
 from vizschema.describing import describe_open
 from vizschema.description import ITEM_BYTES, TEXTS, Description, Node, coordinate_of, coordinates_of, parent_of
-from vizschema.errors import NotAnArchive, UsageError
+from vizschema.errors import NotAnArchive, UsageError, require
 from vizschema.outline.tree import tree_lines
 from vizschema.outline.words import headline
-from vizschema.reader.arrays import Selection, Stored, StoredArray, StoredGroup, require_xarray
+from vizschema.reader.arrays import Selection, Stored, StoredArray, StoredGroup
 from vizschema.reader.selection import Kept, Selectable
 from vizschema.reader.series import series_of
 from vizschema.text import archive_name, local_path
@@ -212,7 +212,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
             UsageError: xarray is not installed.
             Damaged: A chunk of a coordinate cannot be read.
         """
-        require_xarray(self._path)
+        require(self._path, "xarray")
         from vizschema.reader.trees import datatree
 
         return datatree(self)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vizschema.description import ITEM_BYTES, Node
-from vizschema.errors import UsageError
+from vizschema.errors import UsageError, require
 from vizschema.outline.words import words_of
 from vizschema.reader.labels import positions
 from vizschema.reader.selection import Cost, Held, Selectable, expanded
@@ -244,7 +243,7 @@ class Selection:
             UsageError: xarray is not installed.
             Damaged: A chunk cannot be read.
         """
-        require_xarray(self.path)
+        require(self.path, "xarray")
         from vizschema.reader.labelled import data_array
 
         return data_array(self)
@@ -386,12 +385,6 @@ class StoredGroup:
     path: str
     attributes: Mapping[str, Any]
     members: tuple[str, ...]
-
-
-def require_xarray(path: str) -> None:
-    """Raise `UsageError` if xarray is not installed."""
-    if find_spec("xarray") is None:
-        raise UsageError(path=path, expected="xarray", found="none", fix="pip install xarray")
 
 
 def _slice(index: Index) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vizschema.description import NIBBLES, STORED_AS
-from vizschema.errors import UsageError
+from vizschema.errors import UsageError, require
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +19,9 @@ def tensor(values: npt.NDArray[Any], path: str) -> torch.Tensor:
 
     Raises `UsageError`, which names `path`, where PyTorch is not installed or has no such dtype.
     """
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise UsageError(path=path, expected="PyTorch", found="none", fix="pip install torch") from error
+    require(path, "torch")
+    import torch
+
     name = values.dtype.name
     kind = getattr(torch, name, None)
     lacks = name in STORED_AS and (name in NIBBLES or not isinstance(kind, torch.dtype))

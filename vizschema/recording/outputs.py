@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vizschema.errors import UsageError
+from vizschema.errors import UsageError, require
 from vizschema.recording import places, tables
 from vizschema.recording.given import given_attributes
 from vizschema.recording.shapes import shaped
@@ -120,6 +120,7 @@ def _table(asked: Any, model: Any) -> tuple[Table, Fit, Values]:
             raise UsageError(path="table", expected="a table, or a model whose class has one", found="neither")
         table, fit = tables.chosen(asked, "", "") or (None, None)
         return table, fit, {}  # type: ignore[return-value]
+    require("model", "torch")
     from vizschema.recording.metadata import metadata
 
     name, library = type(model).__name__, type(model).__module__.partition(".")[0]

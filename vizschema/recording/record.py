@@ -6,11 +6,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from vizschema.errors import UsageError
+from vizschema.errors import UsageError, require
 from vizschema.recording import tables, taps
 from vizschema.recording.given import given_attributes
 from vizschema.recording.recording import Recording
@@ -73,8 +72,7 @@ def record(
         >>> with vizschema.record(model, "new.zarr"):  # doctest: +SKIP
         ...     model(inputs)
     """
-    if find_spec("torch") is None:
-        raise UsageError(path="record", expected="torch", found="none", fix="install vizschema[torch]")
+    require("record", "torch")
     from vizschema.recording.first import DRAFTED, at_first_call, drafted
     from vizschema.recording.hooks import Hooks
     from vizschema.recording.metadata import metadata, rank

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
-from vizschema.errors import UsageError
+from vizschema.errors import UsageError, require
 
 LOCAL = "local"
 """In place of an address: a cluster of processes on this machine, for this call."""
@@ -25,12 +25,8 @@ def client_of(address: str, processes: int) -> Iterator[Any]:
 
     Raises `UsageError` if no scheduler answers, if it has no worker, and if the cluster is lost within the block.
     """
-    try:
-        distributed: Any = import_module("distributed")
-    except ImportError:
-        raise UsageError(
-            "--dask needs the package distributed; in a copy of the repository: pip install '.[dask]'"
-        ) from None
+    require("--dask", "distributed")
+    distributed: Any = import_module("distributed")
     with ExitStack() as stack:
         client = _connected(distributed, stack, address, processes)
         lost = (distributed.KilledWorker, distributed.comm.CommClosedError, CancelledError)

@@ -22,6 +22,7 @@ from typing import Any
 
 from vizschema.cli.parser import Parser
 from vizschema.conformance.benchmarks.engine.pages import fill
+from vizschema.errors import UsageError, require
 
 AIM = 1.2
 """How many times the cost of storing by zarr the recording may cost, a call of 8 tokens before it left out."""
@@ -93,6 +94,7 @@ def _shown(found: Mapping[str, list[dict[str, float]]]) -> tuple[list[str], floa
 
 def _one(arguments: Any) -> dict[str, float]:
     """The figures of one kind: CPU and wall seconds of call and storing, MiB of memory and of values."""
+    require(None, "torch", "transformers")
     import torch
     import transformers
 
@@ -106,7 +108,11 @@ def _one(arguments: Any) -> dict[str, float]:
     sizes = {"n_layer": arguments.layers, "n_head": heads, "n_embd": arguments.width, "n_positions": arguments.tokens}
     ends = {"vocab_size": 2000, "bos_token_id": 0, "eos_token_id": 0}
     config = transformers.GPT2Config(**sizes, **ends, attn_implementation=kernel)
-    model = transformers.GPT2LMHeadModel(config).eval().to(arguments.device)
+    try:
+        model = transformers.GPT2LMHeadModel(config).eval().to(arguments.device)
+    except (RuntimeError, AssertionError) as error:  # torch has no class of its own for a device that is not there
+        found = f"{arguments.device}: {str(error).partition(chr(10))[0]}"
+        raise UsageError(path="--device", expected="a device of this machine", found=found) from error
     ids = torch.randint(0, 2000, (arguments.samples, arguments.tokens), device=arguments.device)
     with torch.no_grad():
         first = time.process_time()

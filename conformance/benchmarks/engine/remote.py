@@ -21,6 +21,7 @@ import numpy as np
 import vizschema
 from vizschema.cli.parser import Parser
 from vizschema.conformance.benchmarks.engine.store_server import StoreServer, store_server
+from vizschema.errors import require
 
 _TERABYTES = 10
 _CHUNK = 16 << 20
@@ -126,6 +127,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if min(arguments.arrays) < 1 or arguments.latency < 0:
         parser.error("--arrays are 1 or more, --latency 0 or more")
+    require("benchmark remote", "aiohttp", "fsspec", "obstore")
     print(f"one run, an S3 server in the same process, {arguments.latency:g} ms before each answer\n")
     for line in rows(arguments.arrays, arguments.latency / 1000, arguments.jobs):
         print(line, flush=True)

@@ -99,14 +99,14 @@ class Chunked(Hdf5Values):
         count = math.prod(many)
         if count > (_LOOKED_UP if raw else _FEW):
             return self
-        places = np.indices(many, np.int64).reshape(len(many), count) + np.array(low)[:, None]
-        sizes = self._found(places)
+        starts = (np.indices(many, np.int64).reshape(len(many), count).T + np.array(low)) * np.array(self._block)
+        sizes = self._found(starts)
         if sizes is None:
             return self
         if raw:
             return RawBox(self._open, self._name, self.dtype, self._stored, box)
-        starts = map(tuple, (places.T * np.array(self._block)).tolist())
-        return LookedUp(self, self._pool, self._size, list(zip(starts, sizes.tolist(), strict=True)))
+        chunks = list(zip(map(tuple, starts.tolist()), sizes.tolist(), strict=True))
+        return LookedUp(self, self._pool, self._size, chunks)
 
     def pieces(self) -> Iterator[Piece]:
         """Every chunk that was written once, in C order, and what lies between them; without an index, one piece."""
@@ -199,8 +199,8 @@ class Chunked(Hdf5Values):
                     raise ChunkDamaged("undecodable", f"the index of its chunks: {message(error)}") from None
             return self._index
 
-    def _found(self, places: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-        """The sizes of the chunks at places [axis, chunk] of the grid, as libhdf5 looks them up.
+    def _found(self, starts: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+        """The sizes of the chunks that begin at `starts` [chunk, axis], as libhdf5 looks them up.
 
         None unless each is there, and the file as long as it was.
         """
@@ -209,9 +209,10 @@ class Chunked(Hdf5Values):
                 dataset = self._open()
                 if self._end is None:
                     size = self._size if self.plain else 0  # of raw chunks libhdf5 looks up no size
-                    sound = not size or dataset.get_storage_size() == dataset.get_num_chunks() * size
+                    stored = dataset.get_storage_size() if size else 0
+                    sound = stored == math.prod(self._counts) * size or stored == dataset.get_num_chunks() * size
                     self._end = h5i.get_file_id(dataset).get_filesize() if sound else math.inf
-                sizes = sizes_of(dataset, places.T * np.array(self._block))
+                sizes = sizes_of(dataset, starts)
         except LIBRARY_ERRORS:
             return None  # said where the chunks are read one by one
         whole = sizes is not None and sizes.all() and os.fstat(self._fd or 0).st_size >= self._end

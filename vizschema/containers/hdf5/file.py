@@ -103,11 +103,14 @@ class Hdf5:
             held = h5o.open(self._opened.file, b"/" if "\\" in path else path.encode())
             for shown in path.strip("/").split("/") if "\\" in path else ():
                 held = h5o.open(held, _raw_name(held, shown))
+        self._hold(path, held)
+        return held
+
+    def _hold(self, path: str, dataset: Any) -> None:
         with self._holding:
-            self._held[path] = held
+            self._held[path] = dataset
             if len(self._held) > OPEN_DATASETS:
                 del self._held[next(iter(self._held))]
-        return held
 
     def close(self) -> None:
         """Let go of the file, and of every object opened in it."""
@@ -168,7 +171,10 @@ class Hdf5:
         """
         if isinstance(opened, h5d.DatasetID):
             found = array_node(opened, self._limits, scales)
-            return None if found is None else (*found, [])
+            if found is None:
+                return None
+            self._hold(path, opened)
+            return *found, []
         if isinstance(opened, dict):
             return opened, [], []
         if not isinstance(opened, h5g.GroupID):

@@ -145,11 +145,12 @@ def sizes_of(dataset: Any, starts: npt.NDArray[Any]) -> npt.NDArray[np.uint64] |
     function.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
     offsets, sizes = np.ascontiguousarray(starts, np.uint64), np.zeros(len(starts), np.uint64)
     first, step, into = offsets.ctypes.data, offsets.strides[0], sizes.ctypes.data
+    identifier, found = dataset.id, sizes.data
     with h5f.phil:
         for number in range(len(starts)):
-            if function(dataset.id, first + number * step, into + number * 8) < 0:
+            if function(identifier, first + number * step, into + number * 8) < 0:
                 return None
-            if not sizes[number]:
+            if not found[number]:
                 break
     return sizes
 

@@ -72,7 +72,8 @@ class Case:
 
     def write(self, path: Path) -> None:
         """Write the source."""
-        LAYOUTS[SUFFIXES[self.suffix]](path, self.arrays, self.attributes)
+        arrays = {place: view_of(values) for place, values in self.arrays.items()}
+        LAYOUTS[SUFFIXES[self.suffix]](path, arrays, self.attributes)
 
 
 @st.composite

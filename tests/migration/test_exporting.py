@@ -16,7 +16,8 @@ import vizschema
 from vizschema.cli.main import main
 from vizschema.conformance.generator.mappings import Case, cases, checked, faults
 from vizschema.conformance.migrations.layouts import LAYOUTS, softmax
-from vizschema.errors import Refused, Unanswered, UsageError
+from vizschema.containers.values import dtype_of
+from vizschema.errors import NotAnArchive, Refused, Unanswered, UsageError
 from vizschema.migration.exporting import undo
 from vizschema.migration.exporting.export import export
 from vizschema.migration.exporting.layouts import LAYOUTS as CONTAINERS
@@ -25,7 +26,7 @@ from vizschema.migration.mapping import installed
 from vizschema.migration.migrate import migrate
 from vizschema.migration.proof import RECORD
 from vizschema.sources.folder import opened
-from vizschema.sources.views import digest
+from vizschema.sources.views import Kept, View, blocks, digest, view_of
 
 DEMANDED = {"config_version": "run 1", "num_recycles": "3"}
 
@@ -247,15 +248,15 @@ def test_a_pattern_is_spelled_where_it_leaves_nothing_open(pattern: str, path: s
 def test_what_a_container_cannot_hold_is_refused(container: str, tmp_path: Path) -> None:
     said = {"/": {}, "/group": {"a": 1}}
     with pytest.raises(UsageError, match="expected"):
-        CONTAINERS[container](tmp_path / "x", {"/x": np.ones(2)}, said)
+        CONTAINERS[container](tmp_path / "x", {"/x": view_of(np.ones(2))}, said)
     with pytest.raises(UsageError, match="a dtype"):
-        CONTAINERS["zarr-v2"](tmp_path / "y", {"/x": np.ones(2, "datetime64[s]")}, {})
+        CONTAINERS["zarr-v2"](tmp_path / "y", {"/x": view_of(np.ones(2, "datetime64[s]"))}, {})
 
 
 def test_zip_files_and_chunks_are_those_of_zarr_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vizschema.migration.exporting.layouts.CHUNK", 100)
     values = np.arange(70, dtype="int32").reshape(7, 10)
-    CONTAINERS["zarr-v2-zip"](tmp_path / "x.zip", {"/a/b": values}, {"/": {"k": [1]}})
+    CONTAINERS["zarr-v2-zip"](tmp_path / "x.zip", {"/a/b": view_of(values)}, {"/": {"k": [1]}})
     with zipfile.ZipFile(tmp_path / "x.zip") as file:
         assert json.loads(file.read("a/b/.zarray"))["chunks"] == [2, 10]
         assert {"a/b/3.0", ".zgroup", "a/.zgroup", ".zattrs"} <= set(file.namelist())
@@ -293,3 +294,103 @@ def test_an_inverse_that_is_wrong_is_found(tmp_path: Path, monkeypatch: pytest.M
     case = Case(".npz", {"/a": np.arange(4, dtype="float32").reshape(2, 2)}, nodes=[rule])
     monkeypatch.setitem(undo._UNDO, "moveaxis", lambda values, *_: values)
     assert faults(case, tmp_path)[0] == "/a has other values"
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".zip", ".h5", ".npz", ".safetensors"])
+def test_an_export_reads_and_writes_large_arrays_in_parts(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(0).normal(size=(90, 8, 5)).astype("float32")
+    axes = ["token", "head", "hidden"]
+    metadata = {"/metadata": {"model_name": "m", "model_version": "1"}}
+    arrays = {"/activations/a": vizschema.Array(values, axes, chunks=(7, 8, 5))}
+    vizschema.write(tmp_path / "run.zarr", arrays, metadata, profile="trace")
+    (tmp_path / "own.toml").write_text(
+        'mapping = "1.0"\nname = "own"\nversion = "1"\ntarget = "1.0.0"\ntitle = "any"\n'
+        'nodes = [{from = "/a", to = "/activations/a", do = [{moveaxis = [0, 1]}], '
+        'axes = ["token", "head", "hidden"]}]\n'
+        'recognise = {all = [{node = "/a"}]}\n'
+    )
+    largest = 0
+    plain = View.__getitem__
+
+    def read(view: View, region: Any) -> Any:
+        nonlocal largest
+        found = plain(view, region)
+        largest = max(largest, found.nbytes)
+        return found
+
+    monkeypatch.setattr(View, "__getitem__", read)
+    monkeypatch.setattr("vizschema.sources.views.KEPT", 1000)
+    monkeypatch.setattr("vizschema.sources.views.REGION", 2000)
+    monkeypatch.setattr(blocks, "__defaults__", (None, 2000))
+    monkeypatch.setattr("vizschema.migration.exporting.layouts.CHUNK", 500)
+    export(str(tmp_path / "run.zarr"), str(tmp_path / f"old{suffix}"), str(tmp_path / "own.toml"))
+    assert 0 < largest <= 2000
+    with opened(str(tmp_path / f"old{suffix}")) as tree:
+        np.testing.assert_array_equal(tree["/a"].values(), np.moveaxis(values, 1, 0))
+
+
+def test_a_large_array_of_an_npz_file_is_compared_with_its_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vizschema.sources.views.KEPT", 1000)
+    monkeypatch.setattr("vizschema.sources.views.REGION", 2000)
+    np.savez(tmp_path / "old.npz", act_0_single=np.ones((64, 32), "float32"))
+    raw = bytearray((tmp_path / "old.npz").read_bytes())
+    raw[5000] ^= 1
+    (tmp_path / "old.npz").write_bytes(raw)
+    with opened(str(tmp_path / "old.npz")) as tree, pytest.raises(NotAnArchive, match="checksum"):
+        digest(Kept().view(tree["/act_0_single"]))
+
+
+NARROW = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+
+
+def narrow_archive(folder: Path) -> Path:
+    """An archive made of arrays of dtypes that NumPy lacks, by `own.toml`, and the mapping that casts them again."""
+    values = {name: np.linspace(-3, 3, 12).reshape(4, 3).astype(dtype_of(name)) for name in NARROW}
+    CONTAINERS["safetensors"](folder / "old.safetensors", {f"/{name}": view_of(values[name]) for name in NARROW}, {})
+    for file, step in (("own.toml", ""), ("again.toml", "do = [{{cast = '{name}'}}], ")):
+        rules = [
+            f'{{from = "/{name}", {step.format(name=name)}to = "/activations/{name}", axes = ["token", "hidden"]}}'
+            for name in NARROW
+        ]
+        (folder / file).write_text(
+            'mapping = "1.0"\nname = "own"\nversion = "1"\ntarget = "1.0.0"\ntitle = "any"\n'
+            f'nodes = [{", ".join(rules)}]\nrecognise = {{all = [{{node = "/bfloat16"}}]}}\n'
+            'set = {"/metadata" = {model_name = "m", model_version = "1"}}\n'
+        )
+    migrate(folder / "old.safetensors", folder / "run.zarr", mapping=str(folder / "own.toml"))
+    return folder / "run.zarr"
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".h5", ".npz"])
+def test_narrow_dtypes_are_refused_with_the_option_that_widens_them_and_come_back(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, back = narrow_archive(tmp_path), tmp_path / f"back{suffix}"
+    command = ["export", str(run), str(back), "--as", str(tmp_path / "own.toml")]
+    assert main(command) == 2
+    assert "add --widen to write it as float32, which has each of its values" in capsys.readouterr().err
+    assert main([*command, "--widen"]) == 0
+    out = capsys.readouterr().out
+    assert "widened: /bfloat16: bfloat16 as float32, which has the same values\n" in out
+    assert "3 arrays in" in out
+    assert "0 are what the archive was made of" in out
+    done = migrate(back, tmp_path / "again.zarr", mapping=str(tmp_path / "again.toml"))
+    assert done.proved == 3
+    assert {name: digest(view) for name, view in stored(tmp_path / "again.zarr").items()} == {
+        name: digest(view) for name, view in stored(run).items()
+    }
+
+
+def stored(archive: Path) -> dict[str, Any]:
+    with opened(str(archive)) as tree:
+        return {place: item.values() for place, item in tree.items() if item.kind == "array"}
+
+
+def test_narrow_dtypes_of_safetensors_are_the_same_bytes_again(tmp_path: Path) -> None:
+    done = export(narrow_archive(tmp_path), tmp_path / "b.safetensors", str(tmp_path / "own.toml"), widen=True)
+    assert (done.same, done.widened) == (3, {})
+    assert digests(tmp_path / "b.safetensors") == digests(tmp_path / "old.safetensors")

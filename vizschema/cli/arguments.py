@@ -246,6 +246,11 @@ def give_back(parser: argparse.ArgumentParser) -> None:
         metavar="C",
         help="zarr-v2, zarr-v2-zip, hdf5, npz, safetensors or folder (default: by the suffix of TARGET)",
     )
+    parser.add_argument(
+        "--widen",
+        action="store_true",
+        help="write bfloat16 and float8 as float32, int4 as int8, where the container lacks them; values stay equal",
+    )
 
 
 def fix(parser: argparse.ArgumentParser) -> None:
@@ -272,7 +277,8 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
         "isolation: the cost of the worker; fleet: many archives as one job; "
         "remote: requests and seconds on S3; hashes: what the digest adds to "
         "reading; start: the time that commands take to start; reading: parts of arrays by `open`; "
-        "record: a model that is recorded; link: `migrate --link` beside decoding; migrate: the memory of a migration",
+        "record: a model that is recorded; link: `migrate --link` beside decoding; "
+        "migrate: the memory of `migrate` and `export`",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 

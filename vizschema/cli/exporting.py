@@ -22,6 +22,7 @@ def export(
     *,
     dry_run: bool,
     isolated: bool,
+    widen: bool,
 ) -> int:
     """0 after the layout was written and read back; 1 where it is refused, 2 where answers are missing."""
     answers = {**answered(file), **pairs("--set", given)}
@@ -37,6 +38,7 @@ def export(
                 dry_run=dry_run,
                 memory=memory,
                 isolated=isolated,
+                widen=widen,
             )
         return _show(done, target)
 
@@ -50,6 +52,8 @@ def _show(done: Exported, target: str) -> int:
         print(f"mapping {done.mapping}; nothing was written (--dry-run)")
         return 0
     print_losses(done.losses, "the Python function `export` lists all")
+    for place, dtypes in done.widened.items():
+        print(escape_text(f"widened: {place}: {dtypes}, which has the same values"))
     for place in done.changed:
         print(escape_text(f"changed since its migration: {place}"))
     same = "" if done.same is None else f"; {done.same} are what the archive was made of"

@@ -199,7 +199,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
     given, file, container, memory = arguments.given, arguments.answers, arguments.container, arguments.memory
     paths = arguments.archive, arguments.target, arguments.layout
-    options = {"dry_run": arguments.dry_run, "isolated": not arguments.trust}
+    options = {"dry_run": arguments.dry_run, "isolated": not arguments.trust, "widen": arguments.widen}
     return export(*paths, given, file, container, memory, **options)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vizschema.containers.values import dtype_of
 from vizschema.sources.views import View, cast, converted, expanded, parts, reshaped, turned, view_of, without
 
 Step = Mapping[str, Any]
@@ -51,7 +52,7 @@ def apply(values: View, steps: Sequence[Step], *, exact: bool = True) -> Done:
             except (ValueError, IndexError, TypeError) as error:
                 raise Unfit(f"{name} {argument} does not fit the shape {done.values.shape}: {error}") from error
             if name == "cast" and exact:
-                _require_exact(done.values, view.dtype)
+                require_exact(done.values, view.dtype)
             if name == "take":
                 done.base, done.undo = view, []
                 count = done.values.shape[argument[0]]
@@ -86,7 +87,8 @@ def _expand(view: View, axis: int) -> tuple[View, Step]:
     return expanded(view, place), {"squeeze": place}
 
 
-def _require_exact(view: View, dtype: np.dtype[Any]) -> None:
+def require_exact(view: View, dtype: np.dtype[Any]) -> None:
+    """Raise `Unfit` unless every value, bit by bit, is the same after it was `dtype`."""
     for part in parts(view):
         if converted(converted(part, dtype), view.dtype).tobytes() != part.tobytes():
             raise Unfit(f"the values are not exact as {dtype.name}; they are {view.dtype.name}")
@@ -114,7 +116,7 @@ _OPERATIONS: Mapping[str, Callable[[View, Any], tuple[View, Step]]] = {
     "reshape": _reshape,
     "squeeze": _squeeze,
     "expand": _expand,
-    "cast": lambda view, dtype: (cast(view, np.dtype(dtype)), {"cast": view.dtype}),
+    "cast": lambda view, name: (cast(view, dtype_of(name)), {"cast": view.dtype.name}),
     "codes": _codes,
     "text": _text,
     "take": _take,

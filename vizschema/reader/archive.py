@@ -120,9 +120,11 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
             return StoredGroup(path, node["attributes"], tuple(self._members.get(path, ())))
         return StoredArray(self._stored(path, node))
 
+    def _source(self, path: str) -> Selectable:
+        return Selectable(path, self._opened, self._kept, remote=self._remote)
+
     def _stored(self, path: str, node: Node) -> Stored:
-        source = Selectable(path, self._opened, self._kept, remote=self._remote)
-        return Stored(path, node, self._dtype(path, node), source, partial(self._labels, path))
+        return Stored(path, node, self._dtype(path, node), self._source(path), partial(self._labels, path))
 
     def _labels(self, path: str, axis: str, size: int) -> np.ndarray[Any, Any] | None:
         """The values of the coordinate of an axis of the array at `path`, None if there is none."""
@@ -302,6 +304,11 @@ def open(path: str | os.PathLike[str]) -> Archive:
     except BaseException:
         container.close()
         raise
+
+
+def source_of(archive: Archive, path: str) -> Selectable:
+    """Return what the array at `path` is read from; its node is not checked."""
+    return archive._source(path)
 
 
 def require_decodable(path: str, node: Node, container: Mapping[str, Any]) -> None:

@@ -146,6 +146,25 @@ class Selectable:
         ]
         return np.array(found[tuple(part)][asked.within])
 
+    @property
+    def by_range(self) -> bool:
+        """Whether a part of the array is read without decoding all of it."""
+        try:
+            return bool(getattr(self._opened(self._path), "by_range", True))
+        except ChunkDamaged:
+            return True
+
+    def check(self) -> None:
+        """Raise `Damaged` where a checksum of the whole array is another one; nothing that is read is kept."""
+        try:
+            values = self._opened(self._path)
+        except ChunkDamaged as damaged:
+            raise self._damaged(damaged) from None
+        for piece in values.pieces():
+            for block in values.read(piece):
+                if isinstance(block, ChunkDamaged):
+                    raise self._damaged(block)
+
     def _once(self, values: Values, asked: _Asked, around: Sides) -> bool:
         """Whether a part is read and not kept: nothing else is decoded with it, and it was not asked for lately."""
         alone = getattr(values, "plain", False) or (asked.exact and around == asked.box)

@@ -128,7 +128,12 @@ def _range(view: View, first: int, end: int) -> Values:
 
 
 def parts(values: View | Values, whole: int | None = None, limit: int = REGION) -> Iterator[Values]:
-    """All values, region by region, of at most `limit` bytes where an entry, or a row along `whole`, is smaller.
+    """All values, region by region, as `blocks` gives them, without where they lie."""
+    return (block for _, block in blocks(values, whole, limit))
+
+
+def blocks(values: View | Values, whole: int | None = None, limit: int = REGION) -> Iterator[tuple[Region, Values]]:
+    """All values by regions, of at most `limit` bytes where an entry, or a row along `whole`, is smaller.
 
     They come in C order, unless an axis is to be `whole` in each of them.
     """
@@ -139,7 +144,7 @@ def parts(values: View | Values, whole: int | None = None, limit: int = REGION) 
     axis = next((axis for axis, length in enumerate(block) if length > 1), None)
     if axis is not None and chunks[axis] < block[axis] < view.shape[axis]:
         block[axis] -= block[axis] % max(1, chunks[axis])
-    return (view[region] for region in regions(view.shape, block))
+    return ((region, view[region]) for region in regions(view.shape, block))
 
 
 def _rows(shape: Sequence[int], chunks: Sequence[int], item: int, whole: int, limit: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The memory that a migration takes: of a source with large arrays, in two containers, by a fresh process each.
+"""The memory that `migrate` and `export` take: of large arrays, in several containers, by a fresh process each.
 
 Half of the values are hidden states, half one array of attention with its heads last, so that axes move. Peaks are the
 most memory that a process had at a time, everything read in it (`--trust`); "at rest" is what it has before.
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ import numpy.typing as npt
 
 from vizschema.cli.arguments import size
 from vizschema.cli.parser import Parser
+from vizschema.migration.exporting.export import export
 from vizschema.migration.migrate import migrate
 
 HEADS, HIDDEN, LAYERS = 16, 1024, 4
@@ -82,7 +84,25 @@ def _hdf5(path: Path, amount: int) -> None:
                 stored[first : first + 64] = rows(first, min(first + 64, shape[0]))
 
 
-SOURCES: Mapping[str, Callable[[Path, int], None]] = {"old.safetensors": _safetensors, "old.h5": _hdf5}
+def _npz(path: Path, amount: int) -> None:
+    with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as file:
+        for name, (shape, rows) in _parts(amount).items():
+            with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(member, header)
+                for first in range(0, shape[0], 64):
+                    member.write(rows(first, min(first + 64, shape[0])).tobytes())
+
+
+SOURCES: Mapping[str, Callable[[Path, int], None]] = {
+    "old.safetensors": _safetensors,
+    "old.h5": _hdf5,
+    "old.npz": _npz,
+}
+"""What is migrated."""
+
+EXPORTS = ("back.zarr", "back.h5", "back.npz", "back.safetensors")
+"""What the result of the first migration is exported to."""
 
 
 def _peak() -> float:
@@ -91,10 +111,25 @@ def _peak() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def _child(source: str, target: str, mapping: str) -> None:
+def _child(action: str, source: str, target: str, mapping: str) -> None:
     before, start = _peak(), time.perf_counter()
-    done = migrate(source, target, mapping=mapping)
-    print(json.dumps({"rest": before, "peak": _peak(), "seconds": time.perf_counter() - start, "proved": done.proved}))
+    if action == "migrate":
+        equal = migrate(source, target, mapping=mapping).proved
+    else:
+        equal = export(source, target, mapping).arrays
+    print(json.dumps({"rest": before, "peak": _peak(), "seconds": time.perf_counter() - start, "equal": equal}))
+
+
+def _row(action: str, source: Path, target: Path, mapping: Path, amount: int) -> None:
+    """Run one command in a process of its own, and print its row."""
+    command = [sys.executable, "-P", "-m", __spec__.name, "--child", action, *map(str, (source, target, mapping))]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  (our own module)
+    found = json.loads(ended.stdout.splitlines()[-1])
+    name = f"{action} {source.name if action == 'migrate' else target.name}"
+    print(
+        f"{name:23} {amount:8,} {found['rest']:13,.0f} {found['peak']:10,.0f} {found['seconds']:8.1f} "
+        f"{found['equal']:13}"
+    )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -106,23 +141,19 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--size", type=size, default="1G", metavar="SIZE", help="decoded bytes (default: 1G)")
     parser.add_argument("--folder", metavar="DIR", help="where to write (default: a temporary folder)")
     arguments = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as place:
+        folder = Path(place)
         (folder / "mapping.toml").write_text(MAPPING, encoding="utf-8")
         shapes = ", ".join(f"{name} {list(shape)}" for name, (shape, _) in _parts(arguments.size).items())
         print(f"{shapes}, float32, on {platform.machine()}, {os.cpu_count()} CPUs")
-        print(f"{'':18} {'MiB':>8} {'at rest, MiB':>13} {'peak, MiB':>10} {'seconds':>8} {'arrays equal':>13}")
+        print(f"{'':23} {'MiB':>8} {'at rest, MiB':>13} {'peak, MiB':>10} {'seconds':>8} {'arrays equal':>13}")
+        mapping = folder / "mapping.toml"
+        amount = sum(4 * math.prod(shape) for shape, _ in _parts(arguments.size).values()) >> 20
         for file, write in SOURCES.items():
             write(folder / file, arguments.size)
-            command = [sys.executable, "-P", "-m", __spec__.name, "--child", str(folder / file)]
-            more = [str(folder / f"{file}.zarr"), str(folder / "mapping.toml")]
-            ended = subprocess.run([*command, *more], capture_output=True, text=True, check=True)  # noqa: S603  (our own module)
-            found = json.loads(ended.stdout.splitlines()[-1])
-            amount = sum(4 * math.prod(shape) for shape, _ in _parts(arguments.size).values()) >> 20
-            print(
-                f"{file:18} {amount:8,} {found['rest']:13,.0f} {found['peak']:10,.0f} {found['seconds']:8.1f} "
-                f"{found['proved']:13}"
-            )
+            _row("migrate", folder / file, folder / f"{file}.zarr", mapping, amount)
+        for name in EXPORTS:
+            _row("export", folder / f"{next(iter(SOURCES))}.zarr", folder / name, mapping, amount)
     return 0
 
 

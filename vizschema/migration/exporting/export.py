@@ -6,18 +6,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vizschema.errors import Refused, Unanswered, UsageError
-from vizschema.migration.exporting.inverse import Inverse
-from vizschema.migration.exporting.layouts import LAYOUTS, container_of
+from vizschema.migration.exporting.inverse import Given, Inverse
+from vizschema.migration.exporting.layouts import LAYOUTS, WIDER, container_of, is_lacking
 from vizschema.migration.exporting.past import past
 from vizschema.migration.mapping import chosen, missing
 from vizschema.migration.migrate import MEMORY
-from vizschema.sources.item import Item, Tree, in_memory
-from vizschema.sources.views import digest
+from vizschema.sources.item import Item, Tree
+from vizschema.sources.views import Kept, cast, digest, too_large
 from vizschema.worker.source import opened
 from vizschema.writer.target import require_free
 
@@ -34,6 +36,7 @@ class Exported:
         changed: The arrays in the archive that are not what its record says, by path.
         losses: What the layout does not have, and what a migration had lost before: `what` and `why`.
         lines: What happens to each node and attribute, in words.
+        widened: The arrays that were written in a wider dtype, by path, with both dtypes.
 
     Examples:
         >>> pair = {"act_0_single": np.ones((4, 8)), "act_0_pair": np.ones((4, 4, 8))}
@@ -51,6 +54,7 @@ class Exported:
     changed: tuple[str, ...]
     losses: tuple[Mapping[str, str], ...]
     lines: tuple[str, ...]
+    widened: Mapping[str, str] = field(default_factory=dict)
 
 
 def export(
@@ -63,6 +67,7 @@ def export(
     dry_run: bool = False,
     memory: int = MEMORY,
     isolated: bool = False,
+    widen: bool = False,
 ) -> Exported:
     """Write an archive of the specification at `target` in another layout.
 
@@ -73,8 +78,10 @@ def export(
         answers: What the layout demands and the archive does not say, by key.
         container: zarr-v2, zarr-v2-zip, hdf5, npz, safetensors or folder (None: by the suffix of `target`).
         dry_run: Plan only, and write nothing.
-        memory: Maximum size of all decoded arrays of the archive together, in bytes.
+        memory: Most bytes of an array of the archive that can only be read as a whole; others are read by regions.
         isolated: Read the archive in a sandboxed process, for untrusted archives.
+        widen: Write bfloat16 and float8 as float32, and int4 as int8, where the container lacks them; every value
+            stays the same.
 
     Raises:
         Refused: The archive lacks what the layout is recognised by, or what was written is not equal.
@@ -97,9 +104,9 @@ def export(
         raise UsageError("exists already; choose another name, or remove it yourself", path=target)
     require_free(Path(target), overwrite=False)
     with opened(archive, isolated=isolated, memory=memory) as tree:
-        size = sum(item.size for item in tree.values())
-        if size > memory:
-            raise Refused([f"its arrays have {size} bytes, more than the limit of {memory}; raise --memory"])
+        large = too_large(tree, memory)
+        if large is not None:
+            raise Refused([f"{large}; raise --memory"])
         dialect = chosen(mapping, tree)
         if "refuse" in dialect.document:
             raise Refused([f"{dialect.name}: {dialect.document['refuse']}"])
@@ -116,15 +123,21 @@ def export(
             raise Refused(
                 [lacking, *lost], f"the archive lacks what {dialect.name} is recognised by; nothing was written"
             )
-        used = "" if dry_run else _written(Path(target), plan, container)
+        used = "" if dry_run else container_of(Path(target), container, plan.arrays)
         same, changed = _compared(plan, before.sha256) if before else (None, [])
+        widened = _widened(plan, used) if widen and used else {}
+        if same is not None:
+            same -= sum(plan.arrays[path].place in before.sha256 for path in widened)
+        if used:
+            _written(Path(target), plan, used)
         losses, lines = tuple(plan.losses), tuple(plan.lines)
-        return Exported(dialect.name, used, len(plan.arrays), same, tuple(changed), losses, lines)
+        return Exported(dialect.name, used, len(plan.arrays), same, tuple(changed), losses, lines, widened)
 
 
 def _tree(plan: Inverse) -> Tree:
     """What is to be written, as a source."""
-    items = {path: in_memory(path, given.values) for path, given in plan.arrays.items()}
+    arrays = ((path, given.values) for path, given in plan.arrays.items())
+    items = {path: Item(path, "array", dtype=each.dtype.name, shape=each.shape) for path, each in arrays}
     groups = {path.rpartition("/")[0] or "/" for path in items} | plan.attributes.keys() | {"/"}
     for path in list(groups):
         while path != "/":
@@ -137,19 +150,30 @@ def _tree(plan: Inverse) -> Tree:
 def _compared(plan: Inverse, sha256: Mapping[str, str]) -> tuple[int, list[str]]:
     """How many arrays are what the archive was made of, and the paths of those in the archive that are not."""
     known = [given for given in plan.arrays.values() if given.place in sha256]
-    changed = [given.place for given in known if digest(given.values) != sha256[given.place]]
+    changed = [given.place for given in known if given.sha256 != sha256[given.place]]
     return len(known) - len(changed), changed
 
 
-def _written(target: Path, plan: Inverse, container: str | None) -> str:
-    """The container in which the layout was written, after it was read back; at `target` only then."""
+def _widened(plan: Inverse, container: str) -> Mapping[str, str]:
+    """Give a wider dtype to the arrays of a dtype that the container lacks; what became of each, in words."""
+    found = {}
+    for path, given in plan.arrays.items():
+        name = given.values.dtype.name
+        if is_lacking(container, path, given.values.dtype):
+            wider = np.dtype(WIDER[name])
+            plan.arrays[path] = Given(cast(given.values, wider), given.place)
+            found[path] = f"{name} as {wider.name}"
+    return found
+
+
+def _written(target: Path, plan: Inverse, container: str) -> None:
+    """Write the layout, and read it back; it is at `target` only then."""
     arrays = {path: given.values for path, given in plan.arrays.items()}
-    used = container_of(target, container, arrays)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
         made = folder / target.name
         try:
-            LAYOUTS[used](made, arrays, plan.attributes)
+            LAYOUTS[container](made, arrays, plan.attributes)
         except UsageError as error:
             where = str(error.path).replace(str(made), str(target))
             raise UsageError(error.reason, path=where) from None
@@ -159,14 +183,15 @@ def _written(target: Path, plan: Inverse, container: str | None) -> str:
         made.rename(target)
     finally:
         shutil.rmtree(folder)
-    return used
 
 
 def _prove(made: Path, plan: Inverse) -> None:
     """Raise `Refused` unless every array and attribute that was written is read back as it is."""
     with opened(str(made), isolated=False, memory=MEMORY) as tree:
+        kept = Kept()
         for path, given in plan.arrays.items():
-            if path not in tree or tree[path].kind != "array" or digest(tree[path].values()) != digest(given.values):
+            found = tree.get(path)
+            if found is None or found.kind != "array" or digest(kept.view(found)) != given.sha256:
                 raise Refused([f"{path}: read back, it is not what {given.place} gives"])
         for path, members in plan.attributes.items():
             held = tree[path].attributes if path in tree else {}

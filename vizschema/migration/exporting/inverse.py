@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from vizschema.migration.operations import Unfit
 from vizschema.migration.plan import ALWAYS
 from vizschema.migration.proof import RECORD
 from vizschema.sources.item import Item, Tree, Values
+from vizschema.sources.views import Kept, View, digest, turned, view_of
 
 NO_PLACE = "the layout has no place for it"
 
@@ -30,12 +33,17 @@ _BAD = re.compile(r"[\\\x00-\x1f\x7f]")
 Rule = Mapping[str, Any]
 
 
-@dataclass(slots=True)
+@dataclass
 class Given:
     """An array of the other layout, and what it is made of."""
 
-    values: Values
+    values: View
     place: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of the values."""
+        return digest(self.values)
 
 
 class Inverse:
@@ -66,6 +74,7 @@ class Inverse:
         self._rules: dict[str, Rule] = {}
         self._by_rules: dict[str, set[str]] = {}
         self._folded: dict[tuple[str, str], list[str]] = {}
+        self._kept = Kept()
         for place, item in self._tree.items():
             if item.kind == "array":
                 self._array(place, item)
@@ -144,12 +153,12 @@ class Inverse:
                     found[value["group"]] = str(back.get(said, said) if isinstance(said, (str, int)) else said)
         return found
 
-    def _undone(self, item: Item, rule: Rule, path: str) -> Values:
+    def _undone(self, item: Item, rule: Rule, path: str) -> View:
         """The values in the layout; raises `Unfit`."""
         wanted = self._axes(item, rule)
-        values = item.values()
+        values = self._kept.view(item)
         if item.axes is not None and wanted != list(item.axes):
-            values = np.transpose(values, [list(item.axes).index(axis) for axis in wanted])
+            values = turned(values, [list(item.axes).index(axis) for axis in wanted])
         back = rule.get("back", {})
         shape, dtype = self._past.of(path)
         if shape is None and "shape" in back:
@@ -198,12 +207,12 @@ class Inverse:
                 continue
             shape: Sequence[int | None] | None
             try:
-                shape = [] if item.values().size == 1 or "codes" in str(rule.get("do")) else None
-                values = undone(item.values(), rule.get("do", ()), shape, None)
+                shape = [] if math.prod(item.shape) == 1 or "codes" in str(rule.get("do")) else None
+                values = undone(self._kept.view(item), rule.get("do", ()), shape, None)
             except Unfit as error:
                 self._lose(place, str(error))
                 return True
-            self._set(node, name, values.tolist(), place)
+            self._set(node, name, values.whole().tolist(), place)
             return True
         return False
 
@@ -241,7 +250,7 @@ class Inverse:
             if values is None or (shape is not None and list(values.shape) != list(shape)):
                 self._lose(f"{place}@{name}", f"it is {value!r}, and the layout has an array of another shape or dtype")
             elif path not in self.arrays:
-                self._give(path, Given(values, f"{place}@{name}"))
+                self._give(path, Given(view_of(values), f"{place}@{name}"))
             self._used.add((place, name))
 
     def _size(self, axis: str) -> int | None:

@@ -6,31 +6,38 @@ Arrays have no axes there, and texts are arrays too: so these are not the contai
 from __future__ import annotations
 
 import json
+import math
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from itertools import product
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
 
+from vizschema.containers.safetensors import DTYPES
+from vizschema.containers.values import grid_of, regions
 from vizschema.errors import UsageError
 from vizschema.sources.item import Values
+from vizschema.sources.views import View, blocks, cast, view_of
 
-Arrays = Mapping[str, Values]
+Arrays = Mapping[str, View]
 Attributes = Mapping[str, Mapping[str, Any]]
 
 CHUNK = 4 << 20
-"""Most bytes of a chunk that is written, if an entry along the first axis is smaller."""
+"""Most bytes of a chunk that is written."""
 
-_SAFETENSORS = {
-    **{"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "bool": "BOOL"},
-    **{f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
+_SAFETENSORS = {name: code for code, (name, stored, _) in DTYPES.items() if stored is not None}
+WIDER: Mapping[str, str] = {
+    "bfloat16": "float32",
+    **dict.fromkeys(("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"), "float32"),
+    **dict.fromkeys(("int4", "uint4"), "int8"),
 }
+"""A dtype of NumPy that has each value of one that NumPy lacks."""
+
 _PLAIN = "biufcU"
 _FILLS: Mapping[str, Any] = {"U": "", "b": False, "c": [0.0, 0.0]}
 
@@ -58,10 +65,9 @@ def zarr_v2_zip(path: Path, arrays: Arrays, attributes: Attributes) -> None:
             file.writestr(zipfile.ZipInfo(each.relative_to(folder).as_posix()), each.read_bytes())
 
 
-def _zarr_array(folder: Path, values: Values) -> None:
+def _zarr_array(folder: Path, values: View) -> None:
     values = _fixed(values, folder)
-    rows = max(1, CHUNK // max(1, values[:1].nbytes)) if values.ndim else 1
-    chunks = [max(1, min(size, rows) if number == 0 else size) for number, size in enumerate(values.shape)]
+    chunks = [max(1, length) for length in grid_of(values.shape, values.dtype.itemsize, CHUNK)]
     is_text = values.dtype.kind == "U"
     document = {
         "zarr_format": 2,
@@ -75,12 +81,15 @@ def _zarr_array(folder: Path, values: Values) -> None:
     }
     folder.mkdir(parents=True)
     (folder / ".zarray").write_text(json.dumps(document, indent=1) + "\n")
-    for numbers in product(*(range(-(-size // chunk)) for size, chunk in zip(values.shape, chunks, strict=True))):
-        part = values[tuple(slice(n * chunk, (n + 1) * chunk) for n, chunk in zip(numbers, chunks, strict=True))]
-        whole = np.zeros(chunks, values.dtype)
-        whole[tuple(map(slice, part.shape))] = part
-        data = whole.tobytes()
-        (folder / (".".join(map(str, numbers)) or "0")).write_bytes(data if is_text else zlib.compress(data, 1))
+    for region, block in blocks(replace(values, chunks=tuple(chunks))):
+        for inner in regions(block.shape, chunks):
+            whole = np.zeros(chunks, values.dtype)
+            part = block[inner or ...]
+            whole[tuple(map(slice, part.shape))] = part
+            starts = zip(region, inner, chunks, strict=True)
+            name = ".".join(str((outer.start + within.start) // chunk) for outer, within, chunk in starts)
+            data = whole.tobytes()
+            (folder / (name or "0")).write_bytes(data if is_text else zlib.compress(data, 1))
 
 
 def hdf5(path: Path, arrays: Arrays, attributes: Attributes) -> None:
@@ -88,9 +97,12 @@ def hdf5(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     with h5py.File(path, "x") as file:
         for place, values in arrays.items():
             if values.dtype.kind in "UT":
-                file.create_dataset(place, data=values.astype(object), dtype=h5py.string_dtype())
-            else:
-                file.create_dataset(place, data=_fixed(values, place))
+                file.create_dataset(place, data=values.whole().astype(object), dtype=h5py.string_dtype())
+                continue
+            fixed = _fixed(values, place)
+            stored = file.create_dataset(place, fixed.shape, fixed.dtype)
+            for region, block in blocks(fixed):
+                stored[region or ...] = block
         for place, members in attributes.items():
             owner = file.require_group(place) if place not in file else file[place]
             for name, value in members.items():
@@ -108,7 +120,7 @@ def npz(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as file:
         for place, values in arrays.items():
             with file.open(zipfile.ZipInfo(f"{place[1:]}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, _fixed(values, place), allow_pickle=False)
+                _write_npy(member, _fixed(values, place))
 
 
 def safetensors(path: Path, arrays: Arrays, attributes: Attributes) -> None:
@@ -121,7 +133,7 @@ def safetensors(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     for place, values in arrays.items():
         if values.dtype.name not in _SAFETENSORS:
             raise UsageError(path=place, expected="a dtype that safetensors has", found=values.dtype.name)
-        end = start + values.nbytes
+        end = start + math.prod(values.shape) * values.dtype.itemsize
         header[place[1:]] = {
             "dtype": _SAFETENSORS[values.dtype.name],
             "shape": list(values.shape),
@@ -133,13 +145,13 @@ def safetensors(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     with path.open("xb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for values in arrays.values():
-            file.write(np.ascontiguousarray(values).tobytes())
+            _write_all(file, values)
 
 
 def files(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     """Write a folder: each step with the suffix of a file is a file, and what follows is in it."""
     path.mkdir()
-    inside: dict[str, tuple[dict[str, Values], dict[str, Mapping[str, Any]]]] = {}
+    inside: dict[str, tuple[dict[str, View], dict[str, Mapping[str, Any]]]] = {}
     for place, values in arrays.items():
         file, inner = _split(place)
         inside.setdefault(file, ({}, {}))[0][inner] = values
@@ -170,7 +182,21 @@ def _split(place: str) -> tuple[str, str]:
 
 def _npy(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     _refuse_attributes(path, attributes)
-    np.save(path, _fixed(_only(path, arrays, "/"), path), allow_pickle=False)
+    with path.open("xb") as file:
+        _write_npy(file, _fixed(_only(path, arrays, "/"), path))
+
+
+def _write_npy(file: IO[bytes], values: View) -> None:
+    """Write a header of NumPy's format, and the values."""
+    header = {"descr": values.dtype.str, "fortran_order": False, "shape": values.shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    _write_all(file, values)
+
+
+def _write_all(file: IO[bytes], values: View) -> None:
+    """Write the bytes of all values in C order, little-endian."""
+    for _, block in blocks(values):
+        file.write(np.ascontiguousarray(block).tobytes())
 
 
 def _json(path: Path, arrays: Arrays, attributes: Attributes) -> None:
@@ -184,7 +210,8 @@ def _json(path: Path, arrays: Arrays, attributes: Attributes) -> None:
 def _txt(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     """The largest weights of each head: a line for the head, then one of query, key and weight for each entry."""
     _refuse_attributes(path, attributes)
-    indices, weights = _only(path, arrays, "/indices", "/weights"), _only(path, arrays, "/weights", "/indices")
+    indices = _only(path, arrays, "/indices", "/weights").whole()
+    weights = _only(path, arrays, "/weights", "/indices").whole()
     number = re.search(r"layer_?([0-9]+)", path.name)
     lines = []
     for head, (pairs, entries) in enumerate(zip(indices, weights, strict=True)):
@@ -197,7 +224,7 @@ def _txt(path: Path, arrays: Arrays, attributes: Attributes) -> None:
 
 def _sequences(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     """Sequences as text, each after a line with its name, of which the attribute `names` has one for each."""
-    rows = np.atleast_2d(_only(path, arrays, "/"))
+    rows = np.atleast_2d(_only(path, arrays, "/").whole())
     said = dict(attributes.get("/", {}))
     names = said.pop("names", None)
     _refuse_attributes(path, {"/": said})
@@ -213,7 +240,7 @@ def _decimal(weight: float) -> str:
     return short if float(short) == weight else repr(weight)
 
 
-def _only(path: Path, arrays: Arrays, name: str, *others: str) -> Values:
+def _only(path: Path, arrays: Arrays, name: str, *others: str) -> View:
     if arrays.keys() != {name, *others}:
         raise UsageError(
             path=path, expected=f"the arrays {', '.join([name, *others])}", found=", ".join(arrays) or "none"
@@ -221,17 +248,24 @@ def _only(path: Path, arrays: Arrays, name: str, *others: str) -> Values:
     return arrays[name]
 
 
-def _fixed(values: Values, place: object) -> Values:
+def _fixed(values: View, place: object) -> View:
     """The values in a type of NumPy's own, little-endian; raises `UsageError` for others."""
-    if values.dtype.kind == "T":
-        values = values.astype(f"<U{max([1, *map(len, values.ravel().tolist())])}")
+    if values.dtype.kind in "TU":
+        texts: Values = np.asarray(values.whole().astype(object), dtype=np.str_)
+        return view_of(texts.astype(f"<U{max(1, texts.dtype.itemsize // 4)}"))
     if values.dtype.kind not in _PLAIN:
         fix = "write another container, such as --container safetensors"
+        if values.dtype.name in WIDER:
+            fix = f"add --widen to write it as {WIDER[values.dtype.name]}, which has each of its values, or {fix}"
         wanted = "a dtype that the layout's container has"
         raise UsageError(path=str(place), expected=wanted, found=values.dtype.name, fix=fix)
-    if values.dtype.str == "<U0":
-        values = values.astype("<U1")
-    return np.asarray(values.astype(values.dtype.newbyteorder("<"), copy=False), order="C")
+    return cast(values, values.dtype.newbyteorder("<"))
+
+
+def is_lacking(container: str, place: str, dtype: np.dtype[Any]) -> bool:
+    """Whether the container has no such dtype, and a wider one."""
+    file = container == "folder" and _split(place)[0].endswith(".safetensors")
+    return dtype.name in WIDER and not ((file or container == "safetensors") and dtype.name in _SAFETENSORS)
 
 
 def _refuse_attributes(path: Path, attributes: Attributes) -> None:
@@ -273,7 +307,7 @@ _FILES: Mapping[str, Write] = {
 }
 
 
-def container_of(path: Path, asked: str | None, arrays: Arrays) -> str:
+def container_of(path: Path, asked: str | None, arrays: Iterable[str]) -> str:
     """The container that was asked for, else that of the suffix, else a folder if paths have files, else Zarr v2.
 
     Raises `UsageError` for one that there is not.

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from vizschema.description import ITEM_BYTES
 from vizschema.migration.proof import RECORD
 from vizschema.sources.item import Tree
 
-_DTYPES = frozenset(
-    [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
-    + ["bool", "float16", "bfloat16", "float32", "float64", "complex64", "complex128", "string"]
-)
+_DTYPES = frozenset({*ITEM_BYTES, "string"})
 
 
 @dataclass(frozen=True, slots=True)

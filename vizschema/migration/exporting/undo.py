@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.migration.operations import Unfit
-from vizschema.sources.item import Values
-from vizschema.sources.views import digest
+from vizschema.containers.values import dtype_of
+from vizschema.migration.operations import Unfit, apply, require_exact
+from vizschema.sources.views import View, cast, expanded, view_of
 
 Shape = list[int | None]
 
@@ -21,12 +21,13 @@ class Incomplete(Unfit):
 
 
 def undone(
-    values: Values, steps: Sequence[Mapping[str, Any]], shape: Sequence[int | None] | None, dtype: str | None
-) -> Values:
+    values: View, steps: Sequence[Mapping[str, Any]], shape: Sequence[int | None] | None, dtype: str | None
+) -> View:
     """The values before `steps`.
 
-    `shape` is that of the source, None for a size that is open; `dtype` its dtype, None where it is open. Raises
-    `Incomplete` where a part was left out, `Unfit` where the values cannot have been made so.
+    They are read when a region of the result is. `shape` is that of the source, None for a size that is open; `dtype`
+    its dtype, None where it is open. Raises `Incomplete` where a part was left out, `Unfit` where the values cannot
+    have been made so.
     """
     before = _shapes(steps, shape)
     for step, known in zip(reversed(steps), reversed(before), strict=True):
@@ -40,16 +41,13 @@ def undone(
     return _as(values, dtype)
 
 
-def _as(values: Values, dtype: str | None) -> Values:
+def _as(values: View, dtype: str | None) -> View:
     """The values in another dtype; raises `Unfit` where they are not exact in it."""
     if dtype in (None, TEXT, values.dtype.name) or values.dtype.kind in "UT":
         return values
-    with np.errstate(invalid="ignore", over="ignore"):
-        found = values.astype(dtype)
-        back = found.astype(values.dtype)
-    if digest(back) != digest(values):
-        raise Unfit(f"the values are {values.dtype.name}, and not exact as {dtype}")
-    return found
+    found = dtype_of(str(dtype))
+    require_exact(values, found)
+    return cast(values, found)
 
 
 def _shapes(steps: Sequence[Mapping[str, Any]], shape: Sequence[int | None] | None) -> list[Shape | None]:
@@ -84,32 +82,32 @@ def _after(shape: Shape, name: str, argument: Any) -> Shape | None:
     return after
 
 
-def _reshape(values: Values, before: Shape | None) -> Values:
+def _reshape(values: View, before: Shape | None) -> View:
     if before is None:
         raise ValueError("the shape in the other layout is not known")
     open_sizes = before.count(None)
     if open_sizes > 1:
         raise ValueError(f"{open_sizes} sizes in the other layout are not known")
-    return values.reshape([-1 if size is None else size for size in before])
+    return apply(values, [{"reshape": [-1 if size is None else size for size in before]}]).values
 
 
-def _codes(values: Values, argument: str) -> Values:
+def _codes(values: View, argument: str) -> View:
     if values.ndim != 1 or values.dtype != np.uint8:
         raise ValueError(f"expected one code a letter, as uint8, found {values.dtype.name} {list(values.shape)}")
-    return np.array(values.tobytes().decode(argument))
+    return view_of(np.array(values.whole().tobytes().decode(argument)))
 
 
-def _take(values: Values, axis: int, index: int, before: Shape | None) -> Values:
+def _take(values: View, axis: int, index: int, before: Shape | None) -> View:
     if before is None or before[axis] != 1:
         raise Incomplete(f"only entry {index} along dimension {axis} of the layout is there")
-    return np.expand_dims(values, axis)
+    return expanded(values, axis)
 
 
-_UNDO: Mapping[str, Callable[[Values, Any, Shape | None], Values]] = {
-    "moveaxis": lambda values, axes, _: np.moveaxis(values, axes[1], axes[0]),
+_UNDO: Mapping[str, Callable[[View, Any, Shape | None], View]] = {
+    "moveaxis": lambda values, axes, _: apply(values, [{"moveaxis": [axes[1], axes[0]]}]).values,
     "reshape": lambda values, _, before: _reshape(values, before),
-    "squeeze": lambda values, axis, _: np.expand_dims(values, axis),
-    "expand": lambda values, axis, _: np.squeeze(values, axis),
+    "squeeze": lambda values, axis, _: apply(values, [{"expand": axis}]).values,
+    "expand": lambda values, axis, _: apply(values, [{"squeeze": axis}]).values,
     "cast": lambda values, _, __: values,
     "codes": lambda values, encoding, _: _codes(values, encoding),
     "take": lambda values, where, before: _take(values, where[0], where[1], before),

@@ -141,6 +141,11 @@ HEADERS: dict[str, tuple[bytes, str, str]] = {
         "/a",
         "metadata-invalid: shape: expected",
     ),
+    "minus zero": (
+        headed('{"a": {"dtype": "F32", "shape": [2], "data_offsets": [-0, 8]}}', bytes(8)),
+        "/",
+        "metadata-invalid: the header has the number -0",
+    ),
     "true": (
         headed(json.dumps({"a": {**ENTRY, "shape": [True]}}), bytes(8)),
         "/a",
@@ -169,6 +174,19 @@ def test_a_wrong_header_is_a_fault(name: str, tmp_path: Path) -> None:
     _, nodes = described(tmp_path, raw)
     assert fault_of(nodes, path).startswith(fault)
     assert vizschema.validate(tmp_path / "a.safetensors").exit_code == 1
+
+
+@pytest.mark.parametrize("number", ["-0", "0.0", "0e0", "00", "+0", '"0"', "null", "false"])
+def test_an_offset_that_the_library_refuses_is_a_fault(number: str, tmp_path: Path) -> None:
+    described(tmp_path, headed(f'{{"a": {{"dtype": "F32", "shape": [2], "data_offsets": [{number}, 8]}}}}', bytes(8)))
+    assert vizschema.validate(tmp_path / "a.safetensors").exit_code == 1
+    with pytest.raises(SafetensorError):
+        safe_open(str(tmp_path / "a.safetensors"), "numpy").__enter__()
+
+
+def test_minus_zero_in_a_name_is_text(tmp_path: Path) -> None:
+    _, nodes = described(tmp_path, safetensors({"-0": ONE}))
+    assert nodes["/-0"]["kind"] == "array"
 
 
 def test_a_header_larger_than_the_limit_is_not_read(tmp_path: Path) -> None:

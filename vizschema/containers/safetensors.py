@@ -8,6 +8,7 @@ of `__metadata__` are the attributes of the root. Source: github.com/huggingface
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ KEY = "vizschema"
 LENGTH = 8
 _RANK = 64
 _FIELDS = frozenset({"dtype", "shape", "data_offsets"})
+_STRING_OR_MINUS_ZERO = re.compile(rb'"(?:[^"\\]|\\.)*"|(-0)')
 
 DTYPES: Mapping[str, tuple[str, str | None, int]] = {
     "BOOL": ("bool", "|b1", 1),
@@ -131,7 +133,11 @@ def _header(file: Ranges, limits: Limits) -> tuple[Document, int]:
         raise Unreadable("metadata-malformed", detail)
     if length > limits.consolidated_bytes:
         raise Unreadable("over-limit", f"the header has {length} bytes, more than {limits.consolidated_bytes}")
-    return parse(file.read(LENGTH, length), "the header", limits), LENGTH + length
+    raw = file.read(LENGTH, length)
+    header = parse(raw, "the header", limits)
+    if b"-0" in raw and any(found[1] for found in _STRING_OR_MINUS_ZERO.finditer(raw)):
+        raise Unreadable("metadata-invalid", "the header has the number -0, which the library of the format refuses")
+    return header, LENGTH + length
 
 
 def _metadata(found: Any) -> Document:

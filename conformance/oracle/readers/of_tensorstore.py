@@ -33,10 +33,10 @@ def read(path: str, container: Mapping[str, Any]) -> Nodes:
 
 def _spec(driver: str, place: str, store: str, path: str) -> dict[str, Any]:
     file = {"driver": "file", "path": place}
-    inner = path.strip("/")
+    inner = f"{path}/".lstrip("/")
     if store == "zip":
-        return {"driver": driver, "kvstore": {"driver": "zip", "base": file, "path": f"{inner}/"}}
-    return {"driver": driver, "kvstore": {"driver": "file", "path": f"{place}/{inner}/"}}
+        return {"driver": driver, "kvstore": {"driver": "zip", "base": file, "path": inner}}
+    return {"driver": driver, "kvstore": {"driver": "file", "path": f"{place}/{inner}"}}
 
 
 def _array(spec: dict[str, Any], driver: str) -> dict[str, Any]:

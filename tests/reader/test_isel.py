@@ -45,6 +45,8 @@ def test_positions_along_named_axes(
     ("by", "words"),
     [
         ({"residue": 0}, "expected one index for one axis among residue:i, residue:j, channel, found 'residue'"),
+        ({"residue": 0}, "found 'residue'; did you mean residue:i or residue:j"),
+        ({"chanel": 0}, "found 'chanel'; did you mean channel"),
         ({"residue:i": 0, "residue_i": 1}, "found 'residue_i'"),
         ({"channel": [0, 1]}, "expected an integer or a slice for channel"),
         ({"channel": True}, "expected an integer or a slice for channel"),

@@ -2,7 +2,8 @@
 
 Each archive is written, read with its values by the worker of the page in a browser, as one that was dropped, and by
 `vizschema.validate`; version, profile and all findings have to be the same.
-`PYTHONPATH=tests python -P -m support.verdicts` compares all of them, `--archives N` N of them, evenly.
+`PYTHONPATH=tests python -P -m support.verdicts` compares all of them, `--archives N` N of them, evenly,
+`--container C` those of one container.
 Archives with links, devices or names that are not UTF-8 are left out: a drop does not have these; so are those with a
 file of more than 64 MiB. Values that the page refuses to read, as they take more than 1 GiB, are counted apart.
 """
@@ -89,10 +90,10 @@ class Outcome(NamedTuple):
         return "the same, with findings" if self.command[2] else "the same, without findings"
 
 
-def items(most: int | None = None) -> list[tuple[Case, str]]:
-    """Every case with an archive in each of its containers, or `most` of these, evenly."""
+def items(most: int | None = None, only: str | None = None) -> list[tuple[Case, str]]:
+    """Every case with an archive in each of its containers, or in one of them `only`, or `most` of these, evenly."""
     cases = [case for version in versions.versions() for case in corpus(version) if case.level == "archive"]
-    found = [(case, container) for case in cases for container in case.containers]
+    found = [(case, container) for case in cases for container in case.containers if only in (None, container)]
     count = len(found) if most is None else min(most, len(found))
     return [found[at * len(found) // count] for at in range(count)]
 
@@ -162,7 +163,9 @@ def main(argv: list[str]) -> int:
     """1 where a verdict differs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--archives", type=int, help="how many archives, evenly (default: all)")
-    chosen = items(parser.parse_args(argv).archives)
+    parser.add_argument("--container", help="those of one container alone, such as asdf (default: of all)")
+    arguments = parser.parse_args(argv)
+    chosen = items(arguments.archives, arguments.container)
     counted: Counter[str] = Counter()
     for outcome in compared(chosen):
         counted[outcome.kind] += 1

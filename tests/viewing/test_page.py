@@ -394,8 +394,10 @@ def test_a_rollout_is_offered_where_the_archive_has_all_of_it(tmp_path: Path) ->
 
 def test_distances_between_points(tmp_path: Path) -> None:
     places = np.array([[0, 0, 1], [0, 3, 5], [0, 0, 0]], np.float32)
-    np.savez(tmp_path / "a.npz", **{"outputs/coordinates": places})
+    layers = {f"pair/layer_{layer}": places for layer in range(11)}
+    np.savez(tmp_path / "a.npz", **{"outputs/coordinates": places}, **layers)
     with viewed(tmp_path / "a.npz") as (opened, _):
+        assert "layer_0 … layer_10 (11)" in words(opened, "tree")
         chosen(opened, "outputs/coordinates")
         opened.evaluate(
             "{ const it = document.querySelector('#shown select'); it.value = 'distances';"

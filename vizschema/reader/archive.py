@@ -164,7 +164,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
             KeyError: Nothing is at the path.
         """
         if path not in self:
-            raise KeyError(f"{path} is not in {self._path}")
+            raise self._missing(path)
         return "\n".join(self._tree_lines(path))
 
     def _tree_lines(self, path: str = "/") -> Iterator[str]:
@@ -257,13 +257,17 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
             values.until(-1)  # nothing is fetched but what is read
         return values
 
+    def _missing(self, path: str) -> KeyError:
+        """Return the error of a path at which nothing is, with what is at paths close to it."""
+        near = difflib.get_close_matches(path, self.description["nodes"], n=3, cutoff=0.5)
+        hint = f"; there is {', '.join(near)}" if near else ""
+        return KeyError(f"{path} is not in {self._path.rstrip('/').rpartition('/')[2]}{hint}")
+
     def _node(self, path: str) -> Node:
         """The node at `path`; raises `KeyError` where there is none, `NotAnArchive` where it cannot be opened."""
         nodes = self.description["nodes"]
         if path not in nodes:
-            near = difflib.get_close_matches(path, nodes, n=3, cutoff=0.5)
-            hint = f"; there is {', '.join(near)}" if near else ""
-            raise KeyError(f"{path} is not in {self._path.rstrip('/').rpartition('/')[2]}{hint}")
+            raise self._missing(path)
         node: Node = nodes[path]
         above = path
         while above != "/" and "name" not in nodes[above].get("escaped", ()):

@@ -16,6 +16,7 @@ from vizschema.outline.words import words_of
 from vizschema.reader.labels import positions
 from vizschema.reader.selection import Cost, Held, Selectable, expanded
 from vizschema.scan.pictures import BYTES, picture
+from vizschema.text import suggestion
 
 Index = int | range
 """Of one axis: one position, or the positions that are kept."""
@@ -270,9 +271,16 @@ class Selection:
             axes = [axis for axis, known in enumerate(named) if known == name]
             if len(axes) != 1 or axes[0] in seen:
                 names = ", ".join(map(str, self.axes or ())) or "none"
-                raise UsageError(path=self.path, expected=f"one index for one axis among {names}", found=repr(name))
+                found = f"{name!r}{self._meant(str(name))}"
+                raise UsageError(path=self.path, expected=f"one index for one axis among {names}", found=found)
             seen.add(axes[0])
             yield axes[0], index
+
+    def _meant(self, name: str) -> str:
+        """Return what may have been meant by a name that is not that of one axis: its roles, or a name close to it."""
+        names = [known for known in self.axes or () if known]
+        roles = [known for known in names if known.partition(":")[0] == name != known]
+        return f"; did you mean {' or '.join(roles)}?" if roles else suggestion(name, {*names} - {name})
 
     def _within(self, axis: int, step: Any) -> Index:
         """The positions along an axis of this selection that a step of an index keeps; raises `IndexError`."""

@@ -37,10 +37,11 @@ export function showTree(list, search, nodes, choose) {
         choose(path);
       });
       item.append(button, " ");
-    } else item.append(made("span", `${name} `));
+    } else item.append(made("span", `${name} `, "name"));
     item.append(made("span", wordsOf(nodes[path]), "words"));
     return item;
   };
+  const numberOf = (path) => Number(/[0-9]*$/.exec(path)[0]);
   const lastStep = (path) => path.slice(path.lastIndexOf("/") + 1);
   const group = (label, fill, open) => {
     const item = made("li");
@@ -69,7 +70,8 @@ export function showTree(list, search, nodes, choose) {
       runs.get(key).push(child);
     }
     const own = attributes(path) ? [leaf(path, attributes(path) === 1 ? "1 attribute" : `${attributes(path)} attributes`)] : [];
-    return own.concat([...runs.values()].flatMap((run) => {
+    return own.concat([...runs.values()].flatMap((found) => {
+      const run = found.toSorted((one, other) => numberOf(one) - numberOf(other));
       if (run.length < 4) return run.map((child) => node(child, depth));
       const label = `${lastStep(run[0])} … ${lastStep(run.at(-1))} (${run.length}) ${wordsOf(nodes[run[0]])}`;
       return [group(label, () => run.map((child) => node(child, depth + 1)), false)];

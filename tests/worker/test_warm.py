@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from support import traces
 
 import vizschema
 from vizschema.bounds import Bounds
+from vizschema.conformance.examples import write_example
+from vizschema.containers.formats import FORMATS
 from vizschema.worker import warm
 from vizschema.worker.process import Worker
 
@@ -71,6 +74,45 @@ def test_the_warm_process_has_one_thread_and_never_saw_the_archive(archive: str)
     assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
     assert not any(archive in str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir())
     assert Path(f"/proc/{pid}/environ").read_bytes().count(b"\0") < 12
+
+
+@pytest.mark.parametrize("suffix", sorted({form.suffixes[0] for form in FORMATS}))
+def test_each_format_has_a_sample_that_is_the_example(suffix: str, tmp_path: Path) -> None:
+    write_example("trace", tmp_path / f"example{suffix}")
+    sample = warm.SAMPLES / f"sample{suffix}"
+    assert vizschema.validate(sample).conforms
+    example = tmp_path / f"example{suffix}"
+    assert vizschema.digest(sample, values_only=True) == vizschema.digest(example, values_only=True)
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".h5"])
+def test_after_many_workers_a_sample_is_read_once(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_example("trace", tmp_path / f"example{suffix}")
+    asked = []
+    ask = warm.Warm._ask
+
+    def noted(self: warm.Warm, request: list[object], pipes: Sequence[int] = ()) -> None:
+        asked.append(request[0])
+        ask(self, request, pipes)
+
+    monkeypatch.setattr(warm.Warm, "_ask", noted)
+    monkeypatch.setattr(warm, "_shared", None)
+    many = [tmp_path / f"example{suffix}"] * (warm.OFTEN + 3)
+    assert {report.verdict for report in vizschema.validate_many(many, jobs=1)} == {"conforms"}
+    assert asked.count("rehearse") == 1
+    assert asked.index("rehearse") > len(many) - 3
+    assert len(list(Path(f"/proc/{warm.warmed()._process.pid}/task").iterdir())) == 1
+
+
+def test_a_sample_that_cannot_be_read_harms_nothing(
+    archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sample.zarr").mkdir()
+    (tmp_path / "sample.zarr" / "zarr.json").write_text("{")
+    monkeypatch.setattr(warm, "SAMPLES", tmp_path)
+    monkeypatch.setattr(warm, "_shared", None)
+    reports = list(vizschema.validate_many([archive] * (warm.OFTEN + 3), jobs=1))
+    assert {report.verdict for report in reports} == {"conforms"}
 
 
 def test_workers_end_with_the_process_that_asked_for_them(archive: str) -> None:

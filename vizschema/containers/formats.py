@@ -144,9 +144,18 @@ def loaded(place: str) -> Any:
 
 def modules_of(container: Mapping[str, Any], *, values: bool) -> list[str]:
     """What reading an archive with this `container` block imports, its `values` or none; empty if it is not local."""
-    forms = [each for each in FORMATS if (each.name, each.store) == (container["format"], container.get("store"))]
+    forms = _forms_of(container)
     opening = [place.partition(":")[0] for each in forms for place in (each.open or each.open_ranges,) if place]
     return [*opening, *(module for each in forms if values for module in each.modules)]
+
+
+def suffix_of(container: Mapping[str, Any]) -> str | None:
+    """The first suffix of the format of an archive with this `container` block; None if it is not local."""
+    return next((form.suffixes[0] for form in _forms_of(container)), None)
+
+
+def _forms_of(container: Mapping[str, Any]) -> list[Format]:
+    return [each for each in FORMATS if (each.name, each.store) == (container["format"], container.get("store"))]
 
 
 def found_in(file: IO[bytes]) -> Sequence[Format] | str:

@@ -180,7 +180,9 @@ class _Run:
         self._next = self._batches()
         self._taking = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._over = threading.Condition(lock)  # who waits for the end is not woken before
         self._alive = 0
         self._running = 0
         self._held = 0
@@ -200,8 +202,8 @@ class _Run:
 
     def _wait(self) -> None:
         """Until every thread has ended. Not by `join` alone: one that is interrupted takes its thread for ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._alive)
+        with self._over:
+            self._over.wait_for(lambda: not self._alive)
         for thread in self._threads:
             thread.join()
 
@@ -232,6 +234,8 @@ class _Run:
         with self._changed:
             self._alive -= 1
             self._changed.notify_all()
+            if not self._alive:
+                self._over.notify_all()
 
     def _take(self) -> _Batch | None:
         """The next batch, None if none is left or none is wanted; the first of a thread starts another thread."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vizschema.bounds import Bounds, Reading
 from vizschema.containers.base import Limits
-from vizschema.containers.formats import modules_of
+from vizschema.containers.formats import modules_of, suffix_of
 from vizschema.description import Description, Node, complete, fault
 from vizschema.errors import NotAnArchive
 from vizschema.rules.sent import is_container, is_node, is_path
@@ -99,7 +99,11 @@ class Session:
         """
         from vizschema.worker.scanning import scanned
 
-        return None if self.cut else scanned(self, entries, reading, paths)
+        if self.cut:
+            return None
+        if (suffix := suffix_of(self.description["container"])) is not None:
+            self.workers[-1].rehearse(suffix, entries)
+        return scanned(self, entries, reading, paths)
 
     def draw(self, wanted: Sequence[str], *, every: bool = False) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """(path, picture) of those of `wanted` that are arrays, as a worker sends them; raises `WorkerDied`.

@@ -1,9 +1,11 @@
 """The warm process: forks a worker for every request, signals it when asked to, and reports how it ended.
 
-It is started once, imports what workers need, and never sees an archive: a worker is forked from it with the imports
-done, reads one archive, and ends. Requests come over the socket on stdin as lists, `fork` with descriptors besides:
+It is started once, imports what workers need, and never sees an archive, except the samples beside it: a worker is
+forked from it with the imports done, reads one archive, and ends. Requests come over the socket on stdin as lists,
+`fork` with descriptors besides:
 
     import [MODULES]        import these, so that the workers that follow need not
+    rehearse SAMPLE ENTRIES read a sample, so that the workers that follow find ready what is made once
     fork NUMBER             start the worker NUMBER: its stdin, its stdout, where to report, and the relay if it has one
     signal NUMBER SIGNAL    signal its process group, unless it has ended
 
@@ -22,15 +24,17 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from vizschema.bounds import MEMORY
+from vizschema.errors import VizschemaError
 from vizschema.worker import child, messages
 from vizschema.worker.loan import RELAY
-from vizschema.worker.sandbox import end_with
-from vizschema.worker.syscalls import prepare
+from vizschema.worker.sandbox import end_with, prepare
 
 _PIPES = 4
 """The most descriptors of a request: stdin, stdout, reports, relay."""
 
 _OPEN_FILES = 4096
+_KEPT = {"keep": True, "silent": False}
 _PEAK_UNIT = 1 << 10
 
 
@@ -114,11 +118,22 @@ def _carried_out(control: socket.socket, workers: _Workers) -> bool:
             for module in modules:
                 with suppress(ImportError):  # a worker that needs it will say so
                     import_module(module)
+        case ["rehearse", str(sample), list(entries)]:
+            _rehearse(sample, entries)
         case ["fork", int(number)]:
             workers.fork(control, number, list(pipes))
         case ["signal", int(number), int(number_of_signal)]:
             workers.signal(number, number_of_signal)
     return True
+
+
+def _rehearse(sample: str, entries: list[Any]) -> None:
+    """Read a sample as a worker reads an archive; what cannot be read or is wrong will be said by a worker."""
+    with open(os.devnull, "wb") as nowhere, suppress(VizschemaError, OSError):  # noqa: PTH123
+        session = child.Session(child.Channel(nowhere.fileno()))
+        child.describe({"path": os.fsencode(sample).hex(), "limits": {}, "skipped": {}, **_KEPT}, session)
+        child.scan({"entries": entries, "jobs": 1, "memory": MEMORY, "paths": None}, session)
+    gc.collect()
 
 
 def _received(control: socket.socket, size: int) -> bytes:

@@ -123,6 +123,10 @@ class Worker:
         """Say what other workers are likely to import, if there are any."""
         self._warm.later(modules)
 
+    def rehearse(self, suffix: str, entries: Sequence[object]) -> None:
+        """Say what other workers are likely to read, if there are many."""
+        self._warm.rehearse(suffix, entries)
+
     def interrupt(self) -> None:
         """Ask the process to come to an early end, as Ctrl-C does; what it says still has to be listened to."""
         self._watch.deadline = min(self._watch.deadline, time.monotonic() + _GRACE)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import stat
 import sys
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from functools import cache
 
-from vizschema.worker.syscalls import filter_calls
+from vizschema.worker.syscalls import filter_calls, libc
+from vizschema.worker.syscalls import prepare as prepare_filter
 
 OPEN_FILES = 256
 
@@ -82,7 +84,7 @@ def _limited(kind: int, soft: int, hard: int) -> bool:
 def end_with(parent: int) -> None:
     """Let this process end with the thread that forked it, which is the main thread of the process `parent`."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, _KILL, 0, 0, 0)
+        libc().prctl(_SET_DEATH_SIGNAL, _KILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
 
@@ -99,24 +101,55 @@ def confine(readable: Sequence[str], *, relay: bool = False) -> list[str]:
 def _landlocked(readable: Sequence[str]) -> list[str]:
     if sys.platform != "linux":
         return ["this system has no Landlock: files are not kept from being read"]
-    libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)
+    version = _landlock()
     if version < 1:
         return ["this kernel has no Landlock: files are not kept from being read"]
-    _restrict(libc, version, chain(readable, _interpreter(), _SYSTEM))
+    _restrict(version, {**_places(), **{path: rights for path in readable if (rights := _rights(path)) is not None}})
     return []
 
 
-def _restrict(libc: ctypes.CDLL, version: int, readable: Iterable[str]) -> None:
+def prepare() -> None:
+    """Find out what is the same in every process that is forked from this one."""
+    prepare_filter()
+    _landlock()
+    _places()
+
+
+@cache
+def _landlock() -> int:
+    """The version of Landlock that this kernel has; below 1 where it has none."""
+    if sys.platform != "linux":
+        return 0
+    return int(libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION))
+
+
+@cache
+def _places() -> Mapping[str, int]:
+    """What every worker may read, with the rights: modules and libraries; none that lies below another one."""
+    found = {path: rights for path in map(os.path.realpath, [*_interpreter(), *_SYSTEM]) if (rights := _rights(path))}
+    folders = [f"{path}/" for path, rights in found.items() if rights & _READ_DIRECTORY]
+    return {path: rights for path, rights in found.items() if not path.startswith(tuple(folders))}
+
+
+def _rights(path: str) -> int | None:
+    """The rights to read what is at `path`, a link followed, and below; None where nothing is."""
+    try:
+        folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116  (a Path would normalise what the caller gave)
+    except OSError:
+        return None
+    return _READ_FILE | (_READ_DIRECTORY if folder else 0)
+
+
+def _restrict(version: int, readable: Mapping[str, int]) -> None:
     """Apply the rules; raise `OSError` if a kernel with Landlock refuses them."""
     ruleset = _Ruleset(_file_rights(version), 0 if version < 4 else _TCP, 0 if version < 6 else _SCOPES)
     size = 8 if version < 4 else 16 if version < 6 else 24
-    fd = _checked(libc.syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), 0))
+    fd = _checked(libc().syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), 0))
     try:
-        for path in dict.fromkeys(readable):
-            _allow(libc, fd, path)
-        _checked(libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
-        _checked(libc.syscall(_RESTRICT_SELF, fd, 0))
+        for path, rights in readable.items():
+            _allow(fd, path, rights)
+        _checked(libc().prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+        _checked(libc().syscall(_RESTRICT_SELF, fd, 0))
     finally:
         os.close(fd)
 
@@ -127,16 +160,15 @@ def _file_rights(version: int) -> int:
     return (1 << bits) - 1 | ((1 << 15) if version >= 5 else 0)
 
 
-def _allow(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
+def _allow(ruleset: int, path: str, rights: int) -> None:
     """Allows reading what is at `path`, a link followed, and below; what is not there needs no right."""
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        access = _READ_FILE | (_READ_DIRECTORY if os.path.isdir(fd) else 0)  # noqa: PTH112  (of a descriptor)
-        rule = _PathBeneath(access, fd)
-        _checked(libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0))
+        rule = _PathBeneath(rights, fd)
+        _checked(libc().syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0))
     finally:
         os.close(fd)
 

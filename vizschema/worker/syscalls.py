@@ -79,19 +79,22 @@ class _Rule(NamedTuple):
     mask: int = 0xFFFFFFFF
 
 
-def _conditional(pid: int) -> Mapping[str, _Rule]:
-    threads = 0x00010000  # CLONE_THREAD
-    namespaces = 0x7E020080
-    return {
-        "clone": _Rule((56, 220), 0, [threads], threads | namespaces),
-        "fcntl": _Rule((72, 25), 1, [0, 1, 2, 3, 4, 1030]),  # descriptors and their flags: no lock, owner or lease
-        "ioctl": _Rule((16, 29), 1, [0x5401, 0x5421, 0x5450, 0x5451, 0x541B, 0x802C542A]),  # terminal or not, cloexec
-        "flock": _Rule((73, 32), 1, [5, 8]),  # whether a writer has a file locked: a shared lock, and none
-        "kill": _Rule((62, 129), 0, [pid]),
-        "prctl": _Rule((157, 167), 0, [15, 0x53564D41]),  # the names of a thread and of memory
-        "prlimit64": _Rule((302, 261), 0, [0, pid]),
-        "tgkill": _Rule((234, 131), 0, [pid]),
-    }
+_OURSELVES = 0x7EADBEE5
+"""Stands for the id of the process that has the filter; no process has it, and nothing else in a filter is like it."""
+
+_THREAD = 0x00010000  # CLONE_THREAD
+_NAMESPACES = 0x7E020080
+
+CONDITIONAL: Mapping[str, _Rule] = {
+    "clone": _Rule((56, 220), 0, [_THREAD], _THREAD | _NAMESPACES),
+    "fcntl": _Rule((72, 25), 1, [0, 1, 2, 3, 4, 1030]),  # descriptors and their flags: no lock, owner or lease
+    "ioctl": _Rule((16, 29), 1, [0x5401, 0x5421, 0x5450, 0x5451, 0x541B, 0x802C542A]),  # terminal or not, cloexec
+    "flock": _Rule((73, 32), 1, [5, 8]),  # whether a writer has a file locked: a shared lock, and none
+    "kill": _Rule((62, 129), 0, [_OURSELVES]),
+    "prctl": _Rule((157, 167), 0, [15, 0x53564D41]),  # the names of a thread and of memory
+    "prlimit64": _Rule((302, 261), 0, [0, _OURSELVES]),
+    "tgkill": _Rule((234, 131), 0, [_OURSELVES]),
+}
 
 
 class _Program(ctypes.Structure):
@@ -106,10 +109,10 @@ def filter_calls(*, relay: bool) -> list[str]:
     architecture = _ARCHITECTURES.get(platform.machine())
     if sys.platform != "linux" or architecture is None or sys.maxsize < 1 << 32:
         return ["system calls are not filtered: that is for Linux on x86_64 and aarch64"]
-    libc = ctypes.CDLL(None, use_errno=True)
-    code = _fixed(*architecture, relay=relay) + b"".join(_rest(architecture[0]))
+    code = struct.pack("=I", os.getpid()).join(_parts(*architecture, relay=relay))
     program = _Program(len(code) // 8, code)
-    if libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0):
+    call = libc().prctl
+    if call(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or call(_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0):
         number = ctypes.get_errno()
         if number in (errno.EINVAL, errno.ENOSYS):
             return ["this kernel does not filter system calls"]
@@ -118,16 +121,23 @@ def filter_calls(*, relay: bool) -> list[str]:
 
 
 def prepare() -> None:
-    """Make the part of the filter that is the same in every process that is forked from this one."""
+    """Make the filter, but for the id of the process, for those that are forked from this one."""
     architecture = _ARCHITECTURES.get(platform.machine())
     if architecture is not None:
-        _fixed(*architecture, relay=False)
+        _parts(*architecture, relay=False)
 
 
 @cache
-def _fixed(column: int, architecture: int, *, relay: bool) -> bytes:
-    """The beginning of the filter as classic BPF: what is allowed as it is; `column` is that of the numbers."""
-    return b"".join(_beginning(column, architecture, relay=relay))
+def libc() -> ctypes.CDLL:
+    """The C library of this process."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+@cache
+def _parts(column: int, architecture: int, *, relay: bool) -> Sequence[bytes]:
+    """The filter as classic BPF, split where the id of the process stands; `column` is that of the numbers."""
+    code = b"".join([*_beginning(column, architecture, relay=relay), *_rest(column)])
+    return code.split(struct.pack("=I", _OURSELVES))
 
 
 def _beginning(column: int, architecture: int, *, relay: bool) -> Iterator[bytes]:
@@ -146,7 +156,7 @@ def _beginning(column: int, architecture: int, *, relay: bool) -> Iterator[bytes
 def _rest(column: int) -> Iterator[bytes]:
     """The rest of it, one instruction at a time: what this process may do to itself alone, and the answers."""
     missing, denied = _FAIL | errno.ENOSYS, _FAIL | errno.EPERM
-    for rule in _conditional(os.getpid()).values():
+    for rule in CONDITIONAL.values():
         yield _instruction(_EQUAL, rule.numbers[column] or 0, 0, 3 + 2 * len(rule.values))
         yield _instruction(_LOAD, _ARGUMENTS + 8 * rule.argument)
         yield _instruction(_MASKED, rule.mask)

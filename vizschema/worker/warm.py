@@ -1,7 +1,8 @@
 """The warm process that workers are forked from: this end of it. `forking.py` is the other.
 
 It has nothing of the caller: no environment but what is listed here, no descriptor, no module, and it never sees an
-archive. One serves the whole process, from the first call of `warmed` until the process ends.
+archive, except the samples beside it. One serves the whole process, from the first call of `warmed` until the process
+ends.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ _ENVIRONMENT = {
 _START = "import sys; sys.path[:] = sys.argv[1:]; from vizschema.worker.forking import main; sys.exit(main())"
 VALUES = ("vizschema.scan.threads",)
 """What reading values imports, whatever contains them."""
+
+OFTEN = 8
+"""Workers from which on a sample is read once for those that follow: for fewer it would cost more than it saves."""
+
+SAMPLES = Path(__file__).parent / "samples"
+"""A small archive of each format, named by its suffix: the example of `trace`."""
 
 _ENDING = 5.0
 """Seconds that the warm process has to end by itself."""
@@ -65,6 +72,7 @@ class Warm:
         self._forked = 0
         self._imported: set[str] = set()
         self._later: set[str] = set()
+        self._rehearsals: dict[str, Sequence[object]] = {}
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter)
@@ -110,9 +118,15 @@ class Warm:
         """Import these modules once another worker is asked for: a last archive needs nothing more."""
         self._later.update(modules)
 
+    def rehearse(self, suffix: str, entries: Sequence[object]) -> None:
+        """Have the sample with this suffix read for `entries`, once, when many workers were asked for."""
+        self._rehearsals.setdefault(suffix, entries)
+
     def fork(self, relay: int | None) -> Forked:
         """Start a worker, which inherits the descriptor `relay`, if any; returns at once."""
         self.import_(sorted(self._later))
+        if self._forked >= OFTEN:
+            self._rehearse()
         pipes: list[int] = []
         with self._lock:
             self._forked += 1
@@ -130,6 +144,13 @@ class Warm:
         for fd in theirs:
             os.close(fd)
         return Forked(number, open(to_worker, "wb"), open(from_worker, "rb"), open(reports, "rb"))  # noqa: PTH123
+
+    def _rehearse(self) -> None:
+        for suffix, entries in list(self._rehearsals.items()):
+            sample = SAMPLES / f"sample{suffix}"
+            if entries and sample.exists():
+                self._rehearsals[suffix] = ()
+                self._ask(["rehearse", str(sample), list(entries)])
 
     def signal(self, number: int, number_of_signal: int) -> None:
         """Signal the process group of a worker, if it has not ended."""

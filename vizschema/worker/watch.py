@@ -20,7 +20,7 @@ _PAUSE = 0.25
 
 
 class Watch:
-    """Calls `end` with the bound that was exceeded, in words, once; from a thread of its own, until `stop`.
+    """Calls `end` with the bound that was exceeded, in words, once; from the thread that watches all, until `stop`.
 
     `seconds` are those of `deadline`, to be named; `silence` the seconds between two calls of `heard`. While `excused`
     says so, nothing counts.
@@ -34,13 +34,13 @@ class Watch:
         self._pid = pid
         self._end = end
         self._excused = excused
-        self._quiet = 0.0
-        self._stopped = threading.Event()
+        self._quiet = self._seen = self._computed = 0.0
 
     def start(self, seconds: float, deadline: float, silence: float) -> None:
         """Watch, with these bounds."""
         self.seconds, self.deadline, self.silence = seconds, deadline, silence
-        threading.Thread(target=self._run, daemon=True).start()
+        self._seen = time.monotonic()
+        _ROUND.take(self)
 
     def heard(self) -> None:
         """A message came, or one is not waited for."""
@@ -48,24 +48,65 @@ class Watch:
 
     def stop(self) -> None:
         """Watch no longer."""
-        self._stopped.set()
+        _ROUND.leave(self)
+
+    @property
+    def pause(self) -> float:
+        """Seconds until it is to be looked again, at most."""
+        return min(self.silence / _LOOKS, self.seconds / _LOOKS, _PAUSE)
+
+    def look(self) -> None:
+        """See what the process did since the last look, and end it if that exceeds a bound."""
+        now, in_all = time.monotonic(), cpu_seconds(self._pid)
+        if not self._excused():
+            self._quiet += _spent(self._pid, now - self._seen, in_all - self._computed)
+        self._seen, self._computed = now, in_all
+        if now >= self.deadline:
+            self.final = True
+            self.exceeded = f"reading the archive takes more than {self.seconds:g} seconds (--timeout)"
+        elif self._quiet >= self.silence:
+            self.exceeded = f"the worker reported nothing for {self.silence:g} seconds, computing or waiting"
+        else:
+            return
+        self.stop()
+        self._end(self.exceeded)
+
+
+class _Round:
+    """One thread that looks at every process that is watched, one after the other, as long as there is any."""
+
+    def __init__(self) -> None:
+        self._watched: set[Watch] = set()
+        self._changed = threading.Condition()
+        self._walking = False
+
+    def take(self, watch: Watch) -> None:
+        """Look at this one too."""
+        with self._changed:
+            self._watched.add(watch)
+            if not self._walking:
+                self._walking = True
+                threading.Thread(target=self._run, daemon=True).start()
+
+    def leave(self, watch: Watch) -> None:
+        """Look at it no longer."""
+        with self._changed:
+            self._watched.discard(watch)
 
     def _run(self) -> None:
-        seen, computed = time.monotonic(), cpu_seconds(self._pid)
-        while not self._stopped.wait(min(self.silence / _LOOKS, self.seconds / _LOOKS, _PAUSE)):
-            now, in_all = time.monotonic(), cpu_seconds(self._pid)
-            if not self._excused():
-                self._quiet += _spent(self._pid, now - seen, in_all - computed)
-            seen, computed = now, in_all
-            if now >= self.deadline:
-                self.final = True
-                self.exceeded = f"reading the archive takes more than {self.seconds:g} seconds (--timeout)"
-            elif self._quiet >= self.silence:
-                self.exceeded = f"the worker reported nothing for {self.silence:g} seconds, computing or waiting"
-            else:
-                continue
-            self._end(self.exceeded)
-            return
+        while True:
+            with self._changed:
+                self._changed.wait(min((each.pause for each in self._watched), default=_PAUSE))
+                if not self._watched:
+                    self._walking = False
+                    return
+                watched = list(self._watched)
+            for watch in watched:
+                watch.look()
+
+
+_ROUND = _Round()
+os.register_at_fork(after_in_child=_ROUND.__init__)  # type: ignore[misc]  # a process that was forked has no thread of this one
 
 
 def cpu_seconds(pid: int) -> float:

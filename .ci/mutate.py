@@ -35,12 +35,18 @@ BEGIN, END = "<!-- mutation: written by .ci/mutate.py -->\n", "<!-- /mutation --
 
 GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "judge": (("vizschema/rules/judge.py",), ("tests/rules/test_judge.py",)),
-    "facts": (("vizschema/scan/facts/*.py",), ("tests/scan/test_facts.py",)),
+    "facts": (
+        ("vizschema/scan/facts/*.py",),
+        ("tests/scan/test_facts.py", "tests/scan/test_row_sums.py", "tests/scan/test_masked_facts.py"),
+    ),
     "describe": (
         ("vizschema/describing.py", "vizschema/description.py"),
         ("tests/ground/test_description.py", "tests/whole/test_describe.py", "tests/rules/test_judge.py"),
     ),
-    "zarr": (("vizschema/containers/zarr/metadata.py",), ("tests/containers/test_zarr_metadata.py",)),
+    "zarr": (
+        ("vizschema/containers/zarr/metadata.py",),
+        ("tests/containers/test_zarr_metadata.py", "tests/containers/test_zarr_metadata_v2.py"),
+    ),
 }
 """The modules that are mutated together, and the tests that have to notice."""
 

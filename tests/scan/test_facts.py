@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
-import json
-import math
 import pickle
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import ml_dtypes
@@ -17,111 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import row_sum_vectors
+from support.blocks import FLOATS, alone, arrays_and_grids, context_of, cut, exact_rows, measured, node, row_facts
 
 from vizschema.errors import SpecError
-from vizschema.rules import versions
 from vizschema.scan.facts import FACTS, Context, asked_of, base
-from vizschema.scan.facts.base import Extremes, Seen, quiet
-from vizschema.scan.facts.masks import beside_rows, mask_of
+from vizschema.scan.facts.base import Extremes, Seen
 from vizschema.scan.hashing.array import ArrayHash, Memory
-
-FLOATS = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
-
-Blocks = list[tuple[tuple[int, ...], Any]]
-
-SUMS = ("row_sum_minimum", "row_sum_maximum", "nonzero_row_sum_minimum")
-ROW_SUMS = json.loads((versions.root() / "1.0.0" / "row_sum_vectors.json").read_bytes())["row_sums"]
-
-
-def cut(values: Any, grid: tuple[int, ...]) -> Blocks:
-    """The blocks of `values` on a regular grid, C order."""
-    starts = itertools.product(*(range(0, size, length) for size, length in zip(values.shape, grid, strict=True)))
-    return [
-        (
-            start,
-            np.ascontiguousarray(
-                values[tuple(slice(first, first + length) for first, length in zip(start, grid, strict=True))]
-            ).reshape(
-                [min(length, size - first) for first, length, size in zip(start, grid, values.shape, strict=True)]
-            ),
-        )
-        for start in start_list(starts)
-    ]
-
-
-def start_list(starts: Iterator[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    return list(starts)
-
-
-def measured(
-    name: str, context: Context, blocks: Blocks, order: list[int] | None = None, parts: int = 3
-) -> dict[str, Any]:
-    """The fact over blocks that were dealt out to a few accumulators, which are merged at the end."""
-    accumulators = [FACTS[name].start(context) for _ in range(parts)]
-    for number, at in enumerate(order or range(len(blocks))):
-        start, values = blocks[at]
-        uniform = values.size > 1 and bool(
-            (values.reshape(-1).view(np.uint8).reshape(values.size, -1) == values.reshape(-1)[:1].view(np.uint8)).all()
-        )
-        if context.fill is not None:  # what was never written holds the fill value
-            uniform = uniform and values.reshape(-1)[:1].tobytes() == context.fill.tobytes()
-        with quiet():
-            accumulators[number % parts].add(Seen(start, values, uniform=uniform and number % 2 == 0))
-    first, *others = accumulators
-    for other in others:
-        first.merge(other)
-    return first.result()
-
-
-def context_of(values: Any, **more: Any) -> Context:
-    first, last = (values.reshape(-1)[at].reshape(()) if values.size else None for at in (slice(1), slice(-1, None)))
-    return Context(values.shape, values.dtype, first, fill=last, **more)
-
-
-def exact_rows(values: Any) -> list[float]:
-    """The sums of the rows as the specification defines them, by fractions."""
-    with np.errstate(invalid="ignore"):  # a signalling NaN
-        rows = values.astype(np.float64).reshape(-1, values.shape[-1] if values.ndim else 1)
-    return row_sum_vectors.sums_of(rows.tolist())
-
-
-def row_facts(length: int, sums: list[float]) -> dict[str, Any]:
-    """The fact of rows of this length with these sums."""
-    return {
-        "row_length": length,
-        "row_sum_minimum": min(sums, default=None),
-        "row_sum_maximum": max(sums, default=None),
-        "nonzero_row_sum_minimum": min((each for each in sums if each), default=None),
-    }
-
-
-@st.composite
-def arrays_and_grids(draw: st.DrawFn) -> tuple[Any, tuple[int, ...], list[int]]:
-    """An array of floats, of a kind that is hard for one fact or another; a grid over it; an order of its blocks."""
-    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=3)))
-    dtype = draw(st.sampled_from(FLOATS))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    kind = draw(st.sampled_from(["normal", "softmax", "wide", "zeros", "broken", "bits", "repeated"]))
-    with np.errstate(all="ignore"):
-        values = rng.normal(size=shape)
-        if kind == "softmax":
-            values = np.exp(values * 9)
-            values /= values.sum(axis=-1, keepdims=True)
-        elif kind == "wide":
-            values = values * 10.0 ** rng.integers(-30, 30, size=shape)
-        elif kind == "zeros":
-            values = values * 0.0
-        elif kind == "repeated":
-            values = np.broadcast_to(values[:1], shape).copy()
-        values = values.astype(dtype)
-        if kind == "broken":
-            values.reshape(-1)[rng.integers(0, values.size, size=2)] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))
-        if kind == "bits":
-            values = rng.integers(0, 256, size=(*shape, dtype.itemsize), dtype=np.uint8).view(dtype)[..., 0].copy()
-    grid = tuple(draw(st.integers(1, size)) for size in shape)
-    order = draw(st.permutations(range(len(cut(values, grid)))))
-    return values, grid, list(order)
 
 
 @settings(max_examples=150, deadline=None)
@@ -148,58 +46,6 @@ def test_facts_of_floats_are_those_of_the_whole_array(drawn: tuple[Any, tuple[in
     assert measured("duplicate_slices", context, blocks, order) == {"duplicate_slices": duplicates}
     rows = exact_rows(values)
     assert measured("row_sum", context_of(values), blocks, order) == row_facts(values.shape[-1], rows)
-
-
-@pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_a_row_sum_is_the_same_for_every_cut_of_long_rows(dtype: np.dtype[Any]) -> None:
-    rng = np.random.default_rng(7)
-    values = np.exp(rng.normal(size=(5, 1000)) * 5)
-    values = (values / values.sum(axis=-1, keepdims=True)).astype(dtype)
-    values[1] = 0
-    values[2] = -values[2]
-    found = {
-        str(measured("row_sum", context_of(values), cut(values, (rows, columns))))
-        for rows in (1, 2, 5)
-        for columns in (1, 7, 999, 1000)
-    }
-    rows = exact_rows(values)
-    assert found == {str(row_facts(1000, rows))}
-    assert max(rows) == pytest.approx(values[[0, 3, 4]].astype(np.float64).sum(-1).max(), abs=1e-6)
-
-
-@pytest.mark.parametrize("columns", [1, 2, 3])
-def test_a_row_with_a_value_beyond_two_has_no_sum(columns: int) -> None:
-    for value in (2.0 + 2.0**-51, -2.1, 1e308, np.inf, np.nan):
-        values = np.array([[1, value, 1], [2, -2, 0.25]])
-        assert measured("row_sum", context_of(values), cut(values, (1, columns))) == row_facts(3, [0.25])
-        assert measured("row_sum", context_of(values[:1]), cut(values[:1], (1, columns))) == row_facts(3, [])
-
-
-@pytest.mark.parametrize("vector", ROW_SUMS, ids=lambda vector: vector["why"])
-def test_row_sums_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
-    values = row_sum_vectors.values_of(vector)
-    found = {key: vector[key] for key in SUMS}
-    length = values.shape[-1] if values.ndim else 1
-    for columns in {max(1, length // 3), max(1, length)}:
-        grid = (*values.shape[:-1], columns) if values.ndim else ()
-        expected = {"row_length": length, **found}
-        assert str(measured("row_sum", context_of(values), cut(values, grid))) == str(expected)
-        if values.ndim:
-            assert str(measured("row_sum", context_of(values.T, along=0), cut(values.T, grid[::-1]))) == str(expected)
-
-
-@settings(max_examples=150, deadline=None)
-@given(arrays_and_grids(), st.integers(0, 2))
-def test_rows_run_along_the_axis_that_is_asked_for(drawn: tuple[Any, tuple[int, ...], list[int]], along: int) -> None:
-    values, grid, order = drawn
-    along = min(along, values.ndim - 1)
-    rows = exact_rows(np.moveaxis(values, along, -1))
-    found = measured("row_sum", context_of(values, along=along), cut(values, grid), order)
-    assert str(found) == str(row_facts(values.shape[along], rows))
-
-
-def test_the_vectors_of_row_sums_are_those_of_the_definition() -> None:
-    assert list(row_sum_vectors.vectors()) == ROW_SUMS
 
 
 @settings(max_examples=60, deadline=None)
@@ -286,10 +132,6 @@ def test_facts_with_a_partner(name: str, values: Any, more: Mapping[str, Any], c
         assert measured(name, context, cut(values, grid)) == {name: count}
 
 
-def node(dtype: str = "float32", axes: list[str] | None = None) -> dict[str, Any]:
-    return {"dtype": dtype, "axes": axes}
-
-
 def test_facts_are_asked_for_by_pattern_and_dtype() -> None:
     entries = [
         {"at": "^/", "measure": ["non_finite", "range"]},
@@ -323,17 +165,6 @@ def test_facts_are_asked_for_by_pattern_and_dtype() -> None:
 def test_an_entry_that_asks_for_nothing_measurable_is_a_fault_of_the_profile(entry: Any, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         asked_of([entry], "/x", node("int32"))
-
-
-def alone(name: str, context: Context, blocks: Blocks) -> dict[str, Any]:
-    """The fact by one accumulator, which is told of every block that is uniform."""
-    accumulator = FACTS[name].start(context)
-    for start, values in blocks:
-        fill = b"" if context.fill is None else context.fill.tobytes()
-        uniform = {value.tobytes() for value in values.reshape(-1)} == {fill}
-        with quiet():
-            accumulator.add(Seen(start, values, uniform=uniform))
-    return accumulator.result()
 
 
 HALVES = [0x0000, 0x0001, 0x3C00, 0x7BFF, 0x7C00, 0x7E00, 0x7F00, 0x7F7F, 0x7F80, 0x7FC0]
@@ -516,42 +347,6 @@ def test_a_partner_does_not_travel_with_what_has_seen_its_blocks() -> None:
     assert again.result() == {"argmax_differs": 1}
 
 
-CONSTANT = [0.1, -0.1, 1 / 3, 1e-300, 5e-324, 1e300, -1e300, 3.0, 0.0, 2.0**-1022, 2.0**960, 1e308, math.inf, math.nan]
-
-
-@pytest.mark.parametrize("value", CONSTANT)
-@pytest.mark.parametrize("columns", [1, 3, 7, 10])
-def test_rows_of_one_value_have_the_sum_of_any_others(value: float, columns: int) -> None:
-    values = np.full((2, 10), value)
-    rows = exact_rows(values)
-    expected = row_facts(10, rows)
-    assert str(alone("row_sum", context_of(values), cut(values, (2, columns)))) == str(expected)
-    mixed = values.copy()
-    mixed[0, 9] = 0.5
-    rows = exact_rows(mixed)
-    expected = row_facts(10, rows)
-    assert str(alone("row_sum", context_of(mixed), cut(mixed, (2, columns)))) == str(expected)
-    assert str(measured("row_sum", context_of(mixed), cut(mixed, (1, columns)))) == str(expected)
-
-
-def test_a_row_that_is_lost_in_one_part_is_lost_and_no_other() -> None:
-    values = np.array([[1.0, 2, np.inf, 1], [1, 2, 0.5, 1], [np.nan, 2, 2, 2], [2, 1, 1.5, 2]])
-    found = row_facts(4, [4.5, 6.5])
-    for grid in itertools.product((1, 2, 4), repeat=2):
-        assert alone("row_sum", context_of(values), cut(values, grid)) == found
-        assert alone("row_sum", context_of(values), cut(values, grid)[::-1]) == found
-
-
-def test_an_array_without_axes_is_one_row() -> None:
-    for value in (np.array(1.5), np.array(-0.0), np.array(2.5), np.array(np.inf)):
-        total = float(value) + 0.0 if value <= 2 else None
-        found = alone("row_sum", Context((), value.dtype, value), [((), value)])
-        assert str(found) == str(row_facts(1, [] if total is None else [total]))
-        plain = FACTS["row_sum"].start(Context((), value.dtype, value))
-        plain.add(Seen((), value))
-        assert str(plain.result()) == str(found)
-
-
 def test_slices_along_any_axis_are_compared_in_every_part() -> None:
     values = np.arange(60, dtype=np.float64).reshape(3, 4, 5)
     values[:, 2] = values[:, 0]
@@ -584,139 +379,3 @@ def test_what_is_asked_for_names_the_entry_that_asks() -> None:
     with pytest.raises(SpecError) as caught:
         asked_of([{"measure": ["range"]}], "/x", node("int32"))
     assert str(caught.value) == "facts.json: expected a pattern of paths as `at` in every entry, found none"
-
-
-@st.composite
-def masked_arrays(draw: st.DrawFn) -> tuple[Any, tuple[int, ...], list[str], Any, list[str]]:
-    """An array, a grid over it, its axes, a mask, and the axes of the mask."""
-    sizes = {name: draw(st.integers(1, 4)) for name in ("sample", "token", "head")}
-    names = draw(st.permutations(["sample", "head", "token:query", "token:key"]))[: draw(st.integers(1, 4))]
-    known = sorted({*names, *(name.partition(":")[0] for name in names)})
-    of = draw(st.lists(st.sampled_from(known), min_size=1, max_size=2, unique_by=lambda name: name.partition(":")[0]))
-    rng = np.random.default_rng(draw(st.integers(0, 99)))
-    values = rng.integers(-2, 3, size=[sizes[name.partition(":")[0]] for name in names]).astype(np.float32)
-    values[rng.random(values.shape) < 0.2] = draw(st.sampled_from([np.nan, np.inf, -np.inf, 1.0]))
-    values = values if draw(st.booleans()) else np.zeros_like(values)
-    grid = tuple(draw(st.integers(1, size)) for size in values.shape)
-    return values, grid, names, rng.random([sizes[name.partition(":")[0]] for name in of]) < 0.5, of
-
-
-@settings(max_examples=200, deadline=None)
-@given(masked_arrays())
-def test_masked_facts_are_those_of_the_entries_that_count(
-    drawn: tuple[Any, tuple[int, ...], list[str], Any, list[str]],
-) -> None:
-    values, grid, names, where, of = drawn
-    counts = np.ones(values.shape, bool)
-    for index in np.ndindex(values.shape):
-        at: dict[str, list[int]] = {}
-        for name, place in zip(names, index, strict=True):
-            for known in {name, name.partition(":")[0]}:
-                at.setdefault(known, []).append(place)
-        counts[index] = all(where[way] for way in itertools.product(*(at[name] for name in of)))
-    mask = mask_of(where, of, names, values.shape)
-    assert mask is not None
-    blocks = cut(values, grid)
-    context = context_of(values, mask=mask)
-    counted = values[counts]
-    for name in ("non_finite", "range", "constant"):
-        accumulators = [FACTS[name].start(context) for _ in range(2)]
-        for number, (start, block) in enumerate(blocks):
-            uniform = not block.view(np.uint32).any() and number % 2 == 0
-            with quiet():
-                accumulators[number % 2].add(mask.within(Seen(start, block, uniform=uniform)))
-        accumulators[0].merge(accumulators[1])
-        finite = counted[np.isfinite(counted)]
-        bits = {value.tobytes() for value in counted + np.float32(0)}
-        assert (
-            accumulators[0].result()
-            == {
-                "non_finite": {
-                    "non_finite": counted.size - finite.size,
-                    "nan": int(np.isnan(counted).sum()),
-                    "infinite": int(np.isinf(counted).sum()),
-                    "positive_infinite": int(np.isposinf(counted).sum()),
-                },
-                "range": {
-                    "minimum": finite.min() if finite.size else None,
-                    "maximum": finite.max() if finite.size else None,
-                },
-                "constant": {"constant": len(bits) == 1},
-            }[name]
-        )
-
-
-def test_a_vast_uniform_block_is_masked_without_its_entries() -> None:
-    where = np.arange(100_000) % 4 == 0
-    mask = mask_of(where, ["token"], ["head", "token:query", "token:key"], [1000, 100_000, 100_000])
-    assert mask is not None
-    block = np.broadcast_to(np.float32(0), (1000, 100_000, 100_000))
-    assert mask.within(Seen((0, 0, 0), block, uniform=True)).values.size == 1000 * 25_000**2
-
-
-@pytest.mark.parametrize(("axes", "of"), [(["other"], ["token"]), ([None], [None]), (["token:key"], ["token:query"])])
-def test_a_mask_over_other_axes_is_none(axes: Any, of: Any) -> None:
-    assert mask_of(np.ones(3, bool), axes, of, [3]) is None
-    assert mask_of(np.ones(2, bool), ["token"], ["token"], [3]) is None
-
-
-def test_a_mask_of_countless_ways_does_not_fit() -> None:
-    roles = [f"token:r{number}" for number in range(32)]
-    assert mask_of(np.ones((1,) * 10, bool), ["token"] * 10, roles, [1] * 32) is None
-
-
-def masked_rows(values: np.ndarray[Any, Any], mask: Any, share: Any = None, along: int = 1) -> Context:
-    """Rows [query, key] of `values`, by a mask over tokens, with a share of each row [query]."""
-    places = mask_of(np.array(mask, bool), ["token"], ["token:query", "token:key"], values.shape)
-    beside = (
-        None
-        if share is None
-        else beside_rows(np.array(share), ["token"], ["token:query", "token:key"], values.shape, along)
-    )
-    return replace(context_of(values, along=along), mask=places, share=beside)
-
-
-@pytest.mark.parametrize("grid", [(3, 3), (1, 3), (3, 1), (1, 1), (2, 2)])
-def test_a_mask_says_which_rows_have_a_sum_and_which_values_are_in_it(grid: tuple[int, ...]) -> None:
-    values = np.array([[0.25, 0.75, 9.0], [0.5, 0.25, np.nan], [7.0, 7.0, 7.0]])
-    context = masked_rows(values, [1, 1, 0])
-    assert measured("row_sum", context, cut(values, grid)) == row_facts(3, [1, 0.75])
-    assert measured("left_out_nonzero", context, cut(values, grid)) == {"left_out_nonzero": 5}
-
-
-@pytest.mark.parametrize("grid", [(3, 3), (3, 1), (1, 2)])
-def test_a_share_is_added_to_the_sum_of_its_row(grid: tuple[int, ...]) -> None:
-    values = np.array([[0.25, 0.5, 0.0], [0.5, 0.25, 0.125], [0.0, 0.0, 1.0]])
-    context = masked_rows(values, [1, 1, 1], share=[0.25, 0.125, 0.5])
-    assert measured("row_sum", context, cut(values, grid)) == row_facts(3, [1, 1, 1.5])
-    assert measured("row_sum", masked_rows(values, [1, 1, 0], [0.25, 0.125, 3.0]), cut(values, grid)) == row_facts(
-        3, [1, 0.875]
-    )
-
-
-def test_chunks_that_were_never_written_have_masks_and_shares_too() -> None:
-    zeros = np.broadcast_to(np.zeros((), np.float32), (3, 3))
-    context = masked_rows(zeros, [1, 1, 0], share=[1.0, 1.0, 0.0])
-    accumulator = FACTS["row_sum"].start(context)
-    accumulator.add(Seen((0, 0), zeros, uniform=True))
-    assert accumulator.result() == row_facts(3, [1, 1])
-    large = np.broadcast_to(np.zeros((), np.float32), (1 << 13, 1 << 13))
-    given_up = FACTS["row_sum"].start(replace(context_of(large, along=1), share=np.ones((1 << 13,))))
-    given_up.add(Seen((0, 0), large, uniform=True))
-    assert given_up.result() == row_facts(1 << 13, [])
-
-
-def test_a_share_that_fits_in_no_way_or_in_two_is_none() -> None:
-    of, shape = ["head", "token:query", "token:key"], [2, 3, 3]
-    share = np.arange(6.0).reshape(3, 2)
-    beside = beside_rows(share, ["token", "head"], of, shape, 2)
-    assert beside is not None
-    assert (beside == share.T).all()
-    assert beside_rows(share, ["token:key", "head"], of, shape, 2) is None
-    assert beside_rows(np.ones(2), ["token"], ["token:a", "token:b", "key"], [2, 2, 4], 2) is None
-
-
-def test_a_fact_that_cannot_be_masked_is_refused_with_an_attribute() -> None:
-    entry = {"at": "^/", "measure": ["duplicate_slices"], "along": "head", "with_attribute": "mask"}
-    with pytest.raises(SpecError, match="duplicate_slices is not measured by a mask"):
-        asked_of([entry], "/x", node())

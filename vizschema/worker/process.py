@@ -189,16 +189,7 @@ class Worker:
     def fill(self, part: memoryview) -> None:
         """Put the bytes that the worker streams after its last message into `part`, all of it; raises `WorkerDied`."""
         while part:
-            self._watch.heard()
-            self._waiting = True
-            try:
-                piece = messages.read(self._forked.stdout)
-            except EOFError:
-                raise self._death() from None
-            except messages.Malformed:
-                raise self.senseless() from None
-            finally:
-                self._waiting = False
+            piece = self._heard()
             if not piece or len(piece) > len(part):
                 raise self.senseless()
             part[: len(piece)] = piece
@@ -242,23 +233,30 @@ class Worker:
             self._forked.stdin.flush()
 
     def _next(self) -> list[Any]:
-        self._watch.heard()
-        self._waiting = True
+        body = self._heard()
         try:
-            body = messages.read(self._forked.stdout)
             self._received += len(body)
             self._values += messages.count_values(body)
             self._require_bounded()
             message = messages.unpack(body)
+        except messages.Malformed:
+            raise self.senseless() from None
+        if not isinstance(message, list) or not message:
+            raise self.senseless()
+        return message
+
+    def _heard(self) -> bytes:
+        """What the worker says next; raises `WorkerDied`."""
+        self._watch.heard()
+        self._waiting = True
+        try:
+            return messages.read(self._forked.stdout)
         except EOFError:
             raise self._death() from None
         except messages.Malformed:
             raise self.senseless() from None
         finally:
             self._waiting = False
-        if not isinstance(message, list) or not message:
-            raise self.senseless()
-        return message
 
     def _require_bounded(self) -> None:
         """Raise `WorkerDied` where the worker said more than is held."""

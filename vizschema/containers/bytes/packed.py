@@ -150,53 +150,45 @@ def _stored(run: Run) -> Iterator[Bytes]:
         yield run.fill(start, buffer.sized(min(STEP, run.packed - start)))
 
 
-def _inflate(run: Run, window: int) -> Iterator[bytes]:
-    decoder = deflate.decompressobj(window)
+def _decompressed(run: Run, decoder: Any, parts: Callable[[Any, Bytes], Iterator[bytes]]) -> Iterator[bytes]:
     for raw in _stored(run):
         if decoder.eof:
             raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
-        pending: Any = raw
-        while True:
-            try:
-                part = decoder.decompress(pending, STEP)
-            except (zlib.error, deflate.error) as error:
-                raise run.damaged("undecodable", str(error)) from None
-            stuck = not part and len(decoder.unconsumed_tail) == len(pending)
-            pending = decoder.unconsumed_tail
-            yield part
-            if decoder.eof or stuck or (len(part) < STEP and not pending):
-                break
+        try:
+            yield from parts(decoder, raw)
+        except (zlib.error, deflate.error, OSError) as error:
+            raise run.damaged("undecodable", str(error)) from None
     if not decoder.eof or decoder.unused_data:
         what = "bytes follow the end of the compressed stream" if decoder.eof else "the compressed stream has no end"
         raise run.damaged("wrong-length" if decoder.eof else "truncated", what)
+
+
+def _inflated(decoder: Any, pending: Any) -> Iterator[bytes]:
+    while True:
+        part = decoder.decompress(pending, STEP)
+        stuck = not part and len(decoder.unconsumed_tail) == len(pending)
+        pending = decoder.unconsumed_tail
+        yield part
+        if decoder.eof or stuck or (len(part) < STEP and not pending):
+            return
 
 
 def _deflated(run: Run) -> Iterator[bytes]:
-    return _inflate(run, -zlib.MAX_WBITS)
+    return _decompressed(run, deflate.decompressobj(-zlib.MAX_WBITS), _inflated)
 
 
 def _zlib(run: Run) -> Iterator[bytes]:
-    return _inflate(run, zlib.MAX_WBITS)
+    return _decompressed(run, deflate.decompressobj(zlib.MAX_WBITS), _inflated)
+
+
+def _bunzipped(decoder: Any, raw: Any) -> Iterator[bytes]:
+    yield decoder.decompress(raw, STEP)
+    while not (decoder.eof or decoder.needs_input):
+        yield decoder.decompress(b"", STEP)
 
 
 def _bzip2(run: Run) -> Iterator[bytes]:
-    decoder = bz2.BZ2Decompressor()
-    for raw in _stored(run):
-        if decoder.eof:
-            raise run.damaged("wrong-length", "bytes follow the end of the compressed stream")
-        pending: Any = raw
-        while True:
-            try:
-                part = decoder.decompress(pending, STEP)
-            except OSError as error:
-                raise run.damaged("undecodable", str(error)) from None
-            pending = b""
-            yield part
-            if decoder.eof or decoder.needs_input:
-                break
-    if not decoder.eof or decoder.unused_data:
-        what = "bytes follow the end of the compressed stream" if decoder.eof else "the compressed stream has no end"
-        raise run.damaged("wrong-length" if decoder.eof else "truncated", what)
+    return _decompressed(run, bz2.BZ2Decompressor(), _bunzipped)
 
 
 def _lz4(run: Run) -> Iterator[Bytes]:

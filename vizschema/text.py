@@ -26,6 +26,7 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*(?:::[A-Za-z][A-Za-z0-9+.-]*)*)://",
 _PARTS = re.compile(r"(?s)([^/?#]+?)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?")
 _HOST = re.compile(r"(?s)[^:@]*(:[0-9]*)?|\[[0-9A-Fa-f:.%]*\](:[0-9]*)?", re.ASCII)
 _URL_WITHIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]*", re.ASCII)
+_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _MASK = "***"
 
 
@@ -73,10 +74,18 @@ def size_words(number: int) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` where something known is close to `word`, else nothing."""
+    close = close_to(word, known)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def close_to(word: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Return what is known and close to `word`, the closest first: `layer_00` has the number of `layer_0`."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    known, plain = list(known), _ZEROS.sub("", word)
+    same = [each for each in known if _ZEROS.sub("", each) == plain]
+    near = get_close_matches(word, known, n=most, cutoff=cutoff)
+    return [*same, *(each for each in near if each not in same)][:most]
 
 
 def scheme_of(path: str) -> str | None:

@@ -102,6 +102,8 @@ def test_a_path_that_is_not_there_names_those_near_it(tmp_path: Path) -> None:
             KeyError, match=r"/activations/layer_0 is not in trace\.zarr; there is /activations/layer_0"
         ):
             archive["/activations/layer_0"]
+        with pytest.raises(KeyError, match=r"there is /activations/layer_01, /activations/layer_00"):
+            archive["/activations/layer_1"]
         with pytest.raises(KeyError, match=r"/activatoins is not in trace\.zarr; there is /activations"):
             archive.tree("/activatoins")
         with pytest.raises(KeyError, match=r"is not in trace\.zarr'$"):

@@ -6,7 +6,6 @@ Every container is read by its own `values`, as a scan reads it; the archive sta
 
 from __future__ import annotations
 
-import difflib
 import os
 import weakref
 from collections.abc import Iterator, Mapping
@@ -28,7 +27,7 @@ from vizschema.outline.words import headline
 from vizschema.reader.arrays import Selection, Stored, StoredArray, StoredGroup
 from vizschema.reader.selection import Kept, Selectable
 from vizschema.reader.series import series_of
-from vizschema.text import archive_name, local_path
+from vizschema.text import archive_name, close_to, local_path
 
 SHOWN = 60
 """Lines of its tree that an archive shows of itself."""
@@ -259,7 +258,7 @@ class Archive(Mapping[str, StoredArray | StoredGroup]):
 
     def _missing(self, path: str) -> KeyError:
         """Return the error of a path at which nothing is, with what is at paths close to it."""
-        near = difflib.get_close_matches(path, self.description["nodes"], n=3, cutoff=0.5)
+        near = close_to(path, self.description["nodes"], most=3, cutoff=0.5)
         hint = f"; there is {', '.join(near)}" if near else ""
         return KeyError(f"{path} is not in {self._path.rstrip('/').rpartition('/')[2]}{hint}")
 

@@ -5,9 +5,10 @@ The long run: `python -P -m vizschema.conformance.generator.mappings --examples 
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +34,10 @@ from vizschema.sources.views import digest, view_of
 
 Values = npt.NDArray[Any]
 
-SUFFIXES = {".zarr": "zarr-v2", ".zip": "zarr-v2-zip", ".h5": "hdf5", ".npz": "npz", "": "folder"}
+SUFFIXES = {".zarr": "zarr-v2", ".zip": "zarr-v2-zip", ".h5": "hdf5", ".npz": "npz", "": "folder", ".pkl": "pickle"}
+_BACK = {".pkl": ".zarr"}
+"""What a source is exported to, where its own kind is not written."""
+
 _WIDER = {"float16": "float32", "float32": "float64", "int8": "int32", "uint8": "int16", "bool": "uint8"}
 _DTYPES = ("float16", "float32", "float64", "int8", "int64", "uint8", "uint32", "bool", "complex64")
 _SIZES = (1, 1, 2, 3, 5)
@@ -72,8 +76,24 @@ class Case:
 
     def write(self, path: Path) -> None:
         """Write the source."""
+        if self.suffix == ".pkl":
+            path.write_bytes(pickle.dumps(_nested(self.arrays, self.attributes)))
+            return
         arrays = {place: view_of(values) for place, values in self.arrays.items()}
         LAYOUTS[SUFFIXES[self.suffix]](path, arrays, self.attributes)
+
+
+def _nested(arrays: Mapping[str, Values], attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Dictionaries in dictionaries, by the steps of paths; attributes are plain values in them."""
+    found: dict[str, Any] = {}
+    named = {f"{place.rstrip('/')}/{name}": value for place, each in attributes.items() for name, value in each.items()}
+    for place, value in {**arrays, **named}.items():
+        *above, last = place[1:].split("/")
+        folder = found
+        for step in above:
+            folder = folder.setdefault(step, {})
+        folder[last] = value
+    return found
 
 
 @st.composite
@@ -83,7 +103,7 @@ def cases(draw: st.DrawFn) -> Case:
     kinds = [_series, *draw(st.lists(st.sampled_from((_series, _series, _lost, _value, _text)), max_size=3))]
     for word, kind in zip("abcd", kinds, strict=False):
         kind(draw, case, word, first=word == "a")
-    if case.suffix in (".zarr", ".zip", ".h5"):
+    if case.suffix in (".zarr", ".zip", ".h5", ".pkl"):
         for word in draw(st.sets(st.sampled_from("pqrs"))):
             _attribute(draw, case, word)
     return case
@@ -213,8 +233,8 @@ def _attribute(draw: st.DrawFn, case: Case, word: str) -> None:
 
 def faults(case: Case, folder: Path) -> list[str]:
     """What an export after a migration does not give back, and is not listed as lost; and losses that differ."""
-    source, new, back = (folder / f"{name}{case.suffix}" for name in ("old", "new", "back"))
-    new = new.with_suffix(".zarr")
+    source, new = folder / f"old{case.suffix}", folder / "new.zarr"
+    back = folder / f"back{_BACK.get(case.suffix, case.suffix)}"
     case.write(source)
     (folder / "any.toml").write_text(case.mapping(), encoding="utf-8")
     mapping = str(folder / "any.toml")

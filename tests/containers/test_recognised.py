@@ -103,6 +103,15 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
         bytes(range(200)) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb",
         "the index of a TensorFlow checkpoint",
     ),
+    "Flax": (
+        b"\x82\xa6params\x81\xa5Dense\xc7\x10\x01" + bytes(16),
+        "a MessagePack file, as Flax writes; open it with flax",
+    ),
+    "archives below folders": (
+        zipped(**{"run/a.zarr/zarr.json": b"{}", "run/a.zarr/x/zarr.json": b"{}", "run/b.h5": b"", "n.txt": b""}),
+        "a zip file with run/a.zarr, run/b.h5 in it; unpack it, and pass one of them",
+    ),
+    "an archive in a zip file": (zipped(**{"x/run.zarr.zip": b""}), "a zip file with x/run.zarr.zip in it; unpack it"),
     "TensorFlow, list": (b'model_checkpoint_path: "model-1"\n', "the list of TensorFlow's checkpoints"),
     "Keras": (
         zipped(**{"config.json": b"{}", "metadata.json": b"{}", "model.weights.h5": b""}),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import vizschema
 from vizschema.cli.main import main
 from vizschema.conformance.migrations.layouts import LAYOUTS, random, softmax
-from vizschema.errors import Unanswered
+from vizschema.errors import NotAnArchive, Refused, Unanswered
 from vizschema.migration.answers import Answers
 from vizschema.migration.drafting.draft import drafted, suggest
 from vizschema.migration.drafting.hints import hints
@@ -277,6 +277,39 @@ def test_a_draft_of_anything_is_a_mapping_that_takes_every_node(
     first = {key: ask["choices"][0] for key, ask in dialect.asks.items() if "choices" in ask}
     plan = Plan(dialect, tree, Answers(dialect.asks, first))
     assert plan.problems == []
+
+
+def test_prompts_of_one_name_have_one_layout_by_the_sizes_that_tell_most(tmp_path: Path) -> None:
+    arrays = {
+        f"prompt_{number}/attn.q": random(1, length, 4, 8, seed=number) for number, length in enumerate((8, 5, 1))
+    }
+    dialect, text = rules(arrays, tmp_path)
+    assert len({tuple(axis.rpartition("_")[2] for axis in rule["axes"]) for rule in dialect.rules("nodes")}) == 1
+    assert {rule["to"].split("/")[1] for rule in dialect.rules("nodes")} == {"activations"}
+    assert "the axes are those of /prompt_1/attn.q, whose sizes tell more" in text
+
+
+def test_numbers_in_lists_of_a_json_file_are_drafted_as_an_array_and_given_back(tmp_path: Path) -> None:
+    (tmp_path / "view.json").write_text(json.dumps({"attn": softmax(2, 3, 5, 5).tolist(), "words": list("abcde")}))
+    (tmp_path / "own.toml").write_text(suggest(tmp_path / "view.json"), encoding="utf-8")
+    who = {"model_name": "m", "model_version": "1"}
+    done = migrate(tmp_path / "view.json", tmp_path / "a.zarr", mapping=str(tmp_path / "own.toml"), answers=who)
+    assert (done.proved, done.losses) == (1, ())
+    again = vizschema.export(tmp_path / "a.zarr", tmp_path / "back", str(tmp_path / "own.toml"), container="zarr-v2")
+    assert again.losses == ()
+    with vizschema.open(tmp_path / "back") as back:
+        assert dict(back["/"].attributes) == json.loads((tmp_path / "view.json").read_text())
+
+
+def test_a_source_without_arrays_is_refused_with_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.md").write_text("x")
+    with pytest.raises(Refused, match="no array is found in it") as raised:
+        suggest(tmp_path / "run")
+    assert raised.value.problems == ("/notes.md: a file of a kind that is not read here (.md)",)
+    (tmp_path / "run" / "model.ckpt-1.data-00000-of-00001").write_bytes(b"\0" * 9)
+    with pytest.raises(NotAnArchive, match="a TensorFlow checkpoint; open it with tensorflow"):
+        suggest(tmp_path / "run")
 
 
 def test_the_hints_name_questions_of_the_draft_that_there_are() -> None:

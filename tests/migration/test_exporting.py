@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from vizschema.conformance.generator.mappings import Case, cases, checked, fault
 from vizschema.conformance.migrations.layouts import LAYOUTS, softmax
 from vizschema.containers.values import dtype_of
 from vizschema.errors import NotAnArchive, Refused, Unanswered, UsageError
+from vizschema.migration.drafting.draft import suggest
 from vizschema.migration.exporting import undo
 from vizschema.migration.exporting.export import export
 from vizschema.migration.exporting.layouts import LAYOUTS as CONTAINERS
@@ -394,3 +396,44 @@ def test_narrow_dtypes_of_safetensors_are_the_same_bytes_again(tmp_path: Path) -
     done = export(narrow_archive(tmp_path), tmp_path / "b.safetensors", str(tmp_path / "own.toml"), widen=True)
     assert (done.same, done.widened) == (3, {})
     assert digests(tmp_path / "b.safetensors") == digests(tmp_path / "old.safetensors")
+
+
+def test_an_attribute_that_a_container_does_not_give_back_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.pkl").write_bytes(
+        pickle.dumps({"h": np.ones((4, 3), "float32"), "probabilities": None, "s": {"x": "k"}})
+    )
+    (tmp_path / "own.toml").write_text(suggest(tmp_path / "a.pkl"), encoding="utf-8")
+    who = {"model_name": "m", "model_version": "1"}
+    migrate(tmp_path / "a.pkl", tmp_path / "a.zarr", mapping=str(tmp_path / "own.toml"), answers=who)
+    command = ["export", str(tmp_path / "a.zarr"), "--as", str(tmp_path / "own.toml")]
+    assert main([*command, str(tmp_path / "b.h5")]) == 1
+    assert "/@probabilities: read back, None is 'null'; try another container" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "b.npz")]) == 2
+    assert "expected no attributes, found /@probabilities; pass --container zarr-v2 or hdf5" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "b.zarr")]) == 0
+
+
+def test_an_attribute_with_the_number_of_its_group_is_given_back(tmp_path: Path) -> None:
+    saved = [{"h": np.full((length, 3), length, "float32"), "text": f"prompt {length}"} for length in (2, 5)]
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(saved))
+    (tmp_path / "own.toml").write_text(suggest(tmp_path / "a.pkl"), encoding="utf-8")
+    who = {"model_name": "m", "model_version": "1"}
+    there = migrate(tmp_path / "a.pkl", tmp_path / "a.zarr", mapping=str(tmp_path / "own.toml"), answers=who)
+    again = export(tmp_path / "a.zarr", tmp_path / "b.zarr", str(tmp_path / "own.toml"))
+    assert list(again.losses) == list(there.losses) == []
+    assert attributes(tmp_path / "b.zarr") == {"/0@text": "prompt 2", "/1@text": "prompt 5"}
+
+
+def test_what_would_not_conform_is_reported_under_the_name_of_the_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "a.npz", tokens=np.arange(4))
+    (tmp_path / "own.toml").write_text(suggest(tmp_path / "a.npz"), encoding="utf-8")
+    who = ["--set", "model_name=m", "--set", "model_version=1"]
+    command = ["migrate", str(tmp_path / "a.npz"), str(tmp_path / "a.zarr"), "--mapping", str(tmp_path / "own.toml")]
+    assert main([*command, *who]) == 1
+    out = "".join(capsys.readouterr())
+    assert "a.zarr: does not conform to trace" in out
+    assert ".partial" not in out

@@ -387,3 +387,32 @@ def test_the_machine_ends_at_the_end_of_its_pickle() -> None:
         Machine(io.BytesIO(raw), 0, len(raw) - 1).run()
     found = Machine(io.BytesIO(raw + b"more"), 0, len(raw) + 4)
     assert (found.run(), found.place) == ([1, 2], len(raw))
+
+
+def test_arrays_of_objects_in_an_npz_file_are_read_as_pickles(tmp_path: Path) -> None:
+    ragged = np.empty(2, object)
+    ragged[:] = [np.ones((2, 3), "float32"), np.zeros((4, 3), "float32")]
+    np.savez_compressed(tmp_path / "a.npz", acts=ragged, words=np.array(["a", "bb"], object), plain=np.ones(2))
+    found = read(tmp_path / "a.npz")
+    assert {path: item.shape for path, item in found.items() if item.kind == "array"} == {
+        "/acts/0": (2, 3),
+        "/acts/1": (4, 3),
+        "/plain": (2,),
+    }
+    np.testing.assert_array_equal(found["/acts/0"].values(), ragged[0])
+    assert found["/words"].attributes == {"value": ["a", "bb"]}
+
+
+def test_nothing_in_an_array_of_objects_of_an_npz_file_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = np.empty(2, object)
+    array[:] = [_Other(os.system, ("exit 3",)), 7]
+    np.savez(tmp_path / "a.npz", bad=array)
+    monkeypatch.setattr(os, "system", lambda _: pytest.fail("it was called"))
+    found = read(tmp_path / "a.npz")
+    assert "the pickle asks for posix.system, which is not called" in found["/bad/0"].reason
+    raw = (tmp_path / "a.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "cut.npz", "w") as file, zipfile.ZipFile(io.BytesIO(raw)) as whole:
+        file.writestr("bad.npy", whole.read("bad.npy")[:-9])
+    assert read(tmp_path / "cut.npz")["/bad"].kind == "unreadable"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
+from pathlib import PurePosixPath
 
 from vizschema.containers.accounts import NAME
 from vizschema.containers.base import Container, Limits, Unreadable, quote
 from vizschema.containers.bytes.ranges import Ranges, open_file
+from vizschema.containers.formats import SUFFIXES
 from vizschema.containers.npz.file import SUFFIX, Npz
 from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.containers.zips.members import Zip
 from vizschema.errors import NotAnArchive
+
+SHOWN = 3
+"""How many members are named in a message."""
 
 
 def holds_no_zarr(path: str) -> bool:
@@ -52,5 +58,18 @@ def _archive(opened: Zip, shown: str, limits: Limits) -> Container:
         return Npz(opened, limits)
     if not members:
         raise NotAnArchive("an empty zip file", path=quote(shown))
-    some = ", ".join(quote(member.name) for member in members[:3]) + (", …" if len(members) > 3 else "")
+    within = [quote(name) for name in _within(names)]
+    if within:
+        which = "that" if len(within) == 1 else "one of them"
+        some = ", ".join(within[:SHOWN]) + (", …" if len(within) > SHOWN else "")
+        raise NotAnArchive(f"a zip file with {some} in it; unpack it, and pass {which}", path=quote(shown))
+    some = ", ".join(quote(member.name) for member in members[:SHOWN]) + (", …" if len(members) > SHOWN else "")
     raise NotAnArchive(f"a zip file without .npy arrays or a Zarr archive; it holds {some}", path=quote(shown))
+
+
+def _within(names: Iterable[str]) -> list[str]:
+    """The archives in a zip file, by the names of its members: folders of Zarr, and files by their suffix."""
+    roots = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in DOCUMENTS}
+    files = {name for name in names if PurePosixPath(name).suffix in SUFFIXES}
+    found = roots | files
+    return sorted(name for name in found if not any(str(above) in roots for above in PurePosixPath(name).parents))

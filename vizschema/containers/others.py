@@ -62,6 +62,10 @@ HEADS: Sequence[tuple[bytes, str]] = (
     (rb"/annex/objects/|\.git/annex/objects/", "a pointer of git-annex, not the file; fetch it with git annex get"),
     (rb"\s*<(?i:!doctype html|html)", "a web page, not an archive; fetch the file itself"),
     (rb"\s*\{(?s:.*)\"zarr_format\"", "a metadata document of Zarr, not the archive; give the folder that holds it"),
+    (
+        rb"(?:[\x81-\x8f]|\xde(?s:..)|\xdf(?s:.{4}))(?:[\xa1-\xbf]|\xd9(?s:.))[A-Za-z_]",
+        f"a MessagePack file, as Flax writes; open it with flax, {_WRITE}",
+    ),
     (rb"model_checkpoint_path: ", f"the list of TensorFlow's checkpoints; open it with tensorflow, {_WRITE}"),
 )
 """What a file begins with, as a regular expression, and what that is in words; the first that matches wins."""

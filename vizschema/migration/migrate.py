@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from vizschema.migration.proof import RECORD, prove, record
 from vizschema.migration.result import Migrated
 from vizschema.sources.beside import Beside, added
 from vizschema.sources.item import Tree
-from vizschema.sources.views import too_large
+from vizschema.sources.views import require_within
 from vizschema.worker.source import opened
 from vizschema.writer.axes import axes_of
 from vizschema.writer.plan import Array
@@ -111,7 +112,7 @@ def migrate(
                     linked = prove_linked(temporary, folder, links_of(plan)) if folder else 0
             except NotConforming as error:
                 if folder is None or not folder.copy(links_of(plan), error.report):
-                    raise
+                    raise NotConforming(error.reason, replace(error.report, archive=str(target)), path=target) from None
             else:
                 used = plan.answers.used
                 return Migrated(dialect.name, report, profile, refused, proved, losses, used, lines, linked)
@@ -166,6 +167,4 @@ def require_fit(tree: Tree, memory: int) -> None:
         raise Refused([f"{RECORD}: it is the result of a migration already; validate it"])
     if root is not None and root.attributes.keys() >= {"spec_version", "profile"}:
         raise Refused(["/: it declares spec_version and profile, and needs no migration; validate it"])
-    large = too_large(tree, memory)
-    if large is not None:
-        raise Refused([f"{large}; raise --memory"])
+    require_within(tree, memory)

@@ -13,19 +13,23 @@ from vizschema.reader.archive import Archive, source_of
 from vizschema.reader.archive import open as open_archive
 from vizschema.reader.arrays import StoredArray
 from vizschema.sources.item import Item, Values
+from vizschema.sources.pickled.files import member
 from vizschema.sources.shelf import Shelf
 
-_SUMMED = ("npz",)
-"""Formats with a checksum of all of an array, which no part of it is compared with."""
+_NPZ = "npz"
+"""The format with pickled members, and with a checksum of each array that no part of it is compared with."""
 
 
 def items_of(path: str, prefix: str, shelf: Shelf) -> Iterator[Item]:
     """The items of the archive at `path`, below `prefix`; values are read as long as `shelf` is open."""
     description: Description = shelf.get(path, open_archive).description
-    is_summed = description["container"]["format"] in _SUMMED
+    is_npz = description["container"]["format"] == _NPZ
     for place, node in description["nodes"].items():
         above = prefix + place.rstrip("/")
-        yield _item(above or "/", place, node, lambda: shelf.get(path, open_archive), is_summed=is_summed)
+        if is_npz and node.get("reason") == "pickle":
+            yield from member(path, place, above, shelf)
+            continue
+        yield _item(above or "/", place, node, lambda: shelf.get(path, open_archive), is_summed=is_npz)
         for name in node.get("stray", ()):
             yield Item(f"{prefix}{place.rstrip('/')}/{name}", "stray", reason="not part of the archive's format")
 

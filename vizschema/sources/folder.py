@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vizschema.containers.formats import FOLDER, SUFFIXES
+from vizschema.containers.others import FOLDERS, by_names
 from vizschema.errors import NotAnArchive
 from vizschema.sources import archives
 from vizschema.sources.files import READERS
@@ -42,6 +43,10 @@ def opened(path: str) -> Iterator[Tree]:
         for item in items:
             twice = Item(item.path, "object", reason="two nodes have this path")
             found[item.path] = twice if item.path in found else item
+        if root.is_dir() and all(item.kind in ("group", "file") and not item.attributes for item in found.values()):
+            words = by_names([path.rpartition("/")[2] for path in found], FOLDERS)
+            if words is not None:
+                raise NotAnArchive(words, path=path)
         yield dict(sorted(found.items()))
 
 

@@ -12,10 +12,10 @@ KEPT = 8
 
 
 class Shelf:
-    """What is open, by path; a context manager."""
+    """What is open, by its path and by what opened it; a context manager."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[str, Any] = OrderedDict()
+        self._open: OrderedDict[tuple[str, Any], Any] = OrderedDict()
 
     def __enter__(self) -> Shelf:
         return self
@@ -26,10 +26,10 @@ class Shelf:
 
     def get(self, path: str | os.PathLike[str], open_: Callable[[str], Any]) -> Any:
         """What `open_` gives for a path, opened again if it is not among the last ones."""
-        name = os.fspath(path)
-        if name not in self._open:
-            self._open[name] = open_(name)
-        self._open.move_to_end(name)
+        key = os.fspath(path), open_
+        if key not in self._open:
+            self._open[key] = open_(key[0])
+        self._open.move_to_end(key)
         while len(self._open) > KEPT:
             self._open.popitem(last=False)[1].close()
-        return self._open[name]
+        return self._open[key]

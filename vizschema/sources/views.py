@@ -15,6 +15,7 @@ import numpy as np
 from vizschema.canonical import canonical
 from vizschema.containers.values import Region, boxes, dtype_of, grid_of, number_of, regions
 from vizschema.description import ITEM_BYTES
+from vizschema.errors import Refused
 from vizschema.sources.item import Item, Tree, Values
 
 REGION = 64 << 20
@@ -172,13 +173,13 @@ def digest(values: View | Values) -> str:
     return found.hexdigest()
 
 
-def too_large(tree: Tree, memory: int) -> str | None:
-    """Which array needs more than `memory` bytes at a time, in words; None where none does."""
+def require_within(tree: Tree, memory: int) -> None:
+    """Raise `Refused` if an array needs more than `memory` bytes at a time."""
     for item in tree.values():
         needed = min(item.size, REGION) if item.chunks is not None else item.size
         if needed > memory:
-            return f"{item.path}: {needed} bytes are read at a time, more than the limit of {memory}"
-    return None
+            words = f"{item.path}: {needed} bytes are read at a time, more than the limit of {memory}"
+            raise Refused([f"{words}; raise --memory"])
 
 
 class Kept:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vizschema.errors import Refused
 from vizschema.migration.drafting.hints import hints, meaning, plain
 from vizschema.migration.drafting.layout import Said, Sizes, place_of
 from vizschema.migration.drafting.rows import FLOATS, Row, rows_of
@@ -54,6 +55,7 @@ class _Draft:
     ask: dict[str, Any] = field(default_factory=dict)
     set: dict[str, Any] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
+    recognised: dict[str, Any] = field(default_factory=dict)
 
 
 def suggest(
@@ -84,6 +86,10 @@ def suggest(
     named = _NOT_A_NAME.sub("-", (name or stem).lower()).strip("-0123456789")[:64] or "own"
     with opened(place, isolated=isolated, memory=memory) as tree:
         require_fit(tree, memory)
+        lists = (_shape_of(value) for item in tree.values() for value in item.attributes.values())
+        if not any(item.kind == "array" for item in tree.values()) and not any(lists):
+            left = [f"{item.path}: {item.reason or item.kind}" for item in tree.values() if item.kind != "group"]
+            raise Refused(left[:MAX_GAPS], "no array is found in it that a mapping could be drafted for")
         return drafted(tree, named, versions.default().version)
 
 
@@ -103,6 +109,8 @@ def drafted(tree: Tree, name: str, version: str) -> str:
         draft.nodes += _node_lines(row, draft)
     draft.nodes += _other_lines(tree, found[MAX_FAMILIES:], sizes, draft)
     draft.attributes += _attribute_lines(tree, sizes, draft)
+    item = next((item for item in tree.values() if item.attributes), Item("/", "group"))
+    draft.recognised = {"node": _literal(item.path), "attributes": list(item.attributes)[:4]}
     _identify(draft)
     return "".join(f"{line}\n" for line in _document(draft, name, version, sizes, len(arrays)))
 
@@ -256,6 +264,13 @@ def _attribute_rule(
     item: Item, family: Family, row: Row | None, name: str, sizes: Sizes, draft: _Draft
 ) -> Iterator[str]:
     rule: dict[str, Any] = {"from": family.pattern, "name": _literal(name)}
+    shape = _shape_of(item.attributes[name]) if row is None and not family.varying else ()
+    if shape:
+        found = _attribute(name, f"{family.pattern}@{name}", draft, is_text=False)
+        axes = [f"{found}_{number}" for number in range(len(shape))]
+        yield comment(f"{item.path}@{name}: numbers in a list of lists, {list(shape)}; doubt: named by its place")
+        yield f"{toml({**rule, 'to': f'/activations/{found}', 'axes': axes})},"
+        return
     value, bare = item.attributes[name], plain(name) or "value"
     axis = meaning(bare, hints()["sizes"]) if type(value) is int and row is None else None
     measured_on = _measured_on(axis, sizes, draft) if axis else None
@@ -279,6 +294,15 @@ def _attribute_rule(
         number = f"{family.stem}{{i}}_" if family.main is not None else ""
         rule |= {"to": "/metadata", "as": f"{number}{found}"}
     yield f"{toml(rule)},"
+
+
+def _shape_of(value: Any) -> tuple[int, ...]:
+    """The shape of numbers in lists of lists of equal lengths, with one floating-point number or more; () of others."""
+    try:
+        found = np.asarray(value) if isinstance(value, list) else np.zeros(())
+    except ValueError:
+        return ()
+    return found.shape if found.ndim > 1 and found.size and found.dtype.kind == "f" else ()
 
 
 def _is_taken(name: str, row: Row) -> bool:
@@ -334,7 +358,8 @@ def _document(draft: _Draft, name: str, version: str, sizes: Sizes, arrays: int)
         {"node": re.sub(r"\?P<[a-z]>", "", row.family.pattern), "ndim": len(row.family.first.shape)}
         for row in draft.rows
     ]
-    yield f"recognise = {toml({'all': tests[:4] or [{'node': '/'}]})}"
+    tests = tests or [draft.recognised]
+    yield f"recognise = {toml({'all': tests[:4]})}"
     if draft.lets:
         yield f"let = {toml(draft.lets)}"
     if draft.set:

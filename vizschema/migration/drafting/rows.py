@@ -49,19 +49,36 @@ def rows_of(families: Sequence[Family], limit: int, said: Sequence[Said]) -> tup
     sizes, keys = measured(families, said)
     common = _common([item.path for family in families for item in family.members.values()])
     rows: list[Row] = []
-    for place, family in enumerate(families[:limit]):
-        rows.append(_row(family, keys.get(place, ()), sizes, common, rows))
+    named = {family.first.path: keys.get(place, ()) for place, family in enumerate(families)}
+    for family in families[:limit]:
+        rows.append(_row(family, named, sizes, common, rows))
     _distinct_sizes(rows, sizes)
     _embeddings(rows)
     return rows, sizes
 
 
-def _row(family: Family, keys: Sequence[int], sizes: Sizes, common: int, before: Iterable[Row]) -> Row:
-    """What a family becomes, under a name that no other one has."""
+def _layout(family: Family, name: str, keys: Mapping[str, Sequence[int]], sizes: Sizes) -> Layout:
+    """The layout of a family; where its rows do not tell, that of the clearest one that differs in one size only."""
+    clearest = family.clearest or family
+    found = layout(family, name, keys[family.first.path], _within(family, sizes))
+    if clearest is family or keys[family.first.path] or keys[clearest.first.path]:
+        return found
+    other = layout(clearest, name, (), _within(clearest, sizes))
+    if other.readings != found.readings:
+        other.doubts.append(f"the axes are those of {clearest.first.path}, whose sizes tell more")
+        return other
+    return found
+
+
+def _within(family: Family, sizes: Sizes) -> Sizes:
+    return replace(sizes, sequence=family.sequence) if family.scope else sizes
+
+
+def _row(family: Family, keys: Mapping[str, Sequence[int]], sizes: Sizes, common: int, before: Iterable[Row]) -> Row:
+    """What a family becomes, under a name that no other one has; `keys` are those of each family, by its first path."""
     name = family.name(common)
     whole = plain(re.sub(r"[{}]", "_", family.name(0)))
-    here = replace(sizes, sequence=family.sequence) if family.scope else sizes
-    found = layout(family, plain(re.sub(r"[{}]", "_", name)) or whole, keys, here)
+    found = _layout(family, plain(re.sub(r"[{}]", "_", name)) or whole, keys, sizes)
     place = None if found.is_weights else place_of(whole, family.first.shape)
     group = _group(family, found, place)
     for word in sorted(hints()["weights"]["words"] if found.is_weights else [group[1:]], key=len, reverse=True):
@@ -74,7 +91,10 @@ def _row(family: Family, keys: Sequence[int], sizes: Sizes, common: int, before:
         name = f"x_{name}"
     row = Row(family, name, group, found, place)
     if found.is_weights:
-        row.attributes = {**hints()["weights"]["attributes"], **({} if keys else _masked(family.first))}
+        row.attributes = {
+            **hints()["weights"]["attributes"],
+            **({} if keys[family.first.path] else _masked(family.first)),
+        }
     if family.scope and any(axis.partition(":")[0] == sizes.axis for axis in found.readings[0]):
         row.attributes[f"scope_{sizes.axis}"] = family.scope
     number = 2

@@ -34,6 +34,7 @@ class Family:
         doubts: What a reader of the draft should look at.
         sequence: The size in which its arrays differ from those of its like with another number, or 0.
         scope: The words and numbers that tell it from those, as a label.
+        clearest: The one of these whose dimensions have the most different sizes, or None.
     """
 
     texts: tuple[str, ...]
@@ -44,6 +45,7 @@ class Family:
     doubts: list[str] = field(default_factory=list)
     sequence: int = 0
     scope: str = ""
+    clearest: Family | None = None
 
     @property
     def first(self) -> Item:
@@ -119,7 +121,9 @@ def _scope(split: Sequence[Family], fixed: Sequence[int]) -> None:
     shapes = [family.first.shape for family in split]
     differ = [number for number, sizes in enumerate(zip(*shapes, strict=True)) if len(set(sizes)) > 1]
     if len(fixed) == 1 and differ and all(len({shape[number] for number in differ}) == 1 for shape in shapes):
+        clearest = max(split, key=lambda family: len(set(family.first.shape)))
         for family in split:
+            family.clearest = clearest
             word = _LAST_WORD.search(family.texts[fixed[0]])
             number = next(iter(family.members))[fixed[0]]
             family.sequence = family.first.shape[differ[0]]

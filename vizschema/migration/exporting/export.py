@@ -19,7 +19,8 @@ from vizschema.migration.exporting.past import past
 from vizschema.migration.mapping import chosen, missing
 from vizschema.migration.migrate import MEMORY
 from vizschema.sources.item import Item, Tree
-from vizschema.sources.views import Kept, cast, digest, too_large
+from vizschema.sources.views import Kept, cast, digest, require_within
+from vizschema.text import shorten
 from vizschema.worker.source import opened
 from vizschema.writer.target import require_free
 
@@ -104,17 +105,18 @@ def export(
         raise UsageError("exists already; choose another name, or remove it yourself", path=target)
     require_free(Path(target), overwrite=False)
     with opened(archive, isolated=isolated, memory=memory) as tree:
-        large = too_large(tree, memory)
-        if large is not None:
-            raise Refused([f"{large}; raise --memory"])
+        require_within(tree, memory)
         dialect = chosen(mapping, tree)
         if "refuse" in dialect.document:
             raise Refused([f"{dialect.name}: {dialect.document['refuse']}"])
         before = past(tree, dialect.name)
         plan = Inverse(dialect, tree, before, answers or {})
         lost = [f"{loss['what']}: {loss['why']}" for loss in plan.losses]
+        placed = {place for place, item in tree.items() if item.kind == "array"} - {
+            loss["what"] for loss in plan.losses
+        }
         is_waiting = any(question.key in dialect.asks for question in plan.questions)
-        if not is_waiting and not any(given.place in tree for given in plan.arrays.values()):
+        if not is_waiting and not placed:
             raise Refused(lost, f"no array of it has a place in {dialect.name}; nothing was written")
         if plan.questions:
             raise Unanswered(plan.questions)
@@ -195,5 +197,8 @@ def _prove(made: Path, plan: Inverse) -> None:
                 raise Refused([f"{path}: read back, it is not what {given.place} gives"])
         for path, members in plan.attributes.items():
             held = tree[path].attributes if path in tree else {}
-            if any(held.get(name) != value for name, value in members.items()):
-                raise Refused([f"{path}: its attributes are not read back as they are"])
+            others = [name for name, value in members.items() if held.get(name) != value]
+            if others:
+                one, fix = others[0], "try another container, such as --container zarr-v2"
+                was, is_now = (shorten(repr(each.get(one)), 80) for each in (members, held))
+                raise Refused([f"{path}@{one}: read back, {was} is {is_now}; {fix}"])

@@ -265,14 +265,14 @@ class Inverse:
         """Give attributes back that a rule for attributes took."""
         for place, item in self._tree.items():
             groups = groups_of(rule["to"], place)
-            node = None if groups is None else path_of(rule["from"], None, groups)
-            for name, value in item.attributes.items() if node is not None and is_plain(node) else ():
+            for name, value in item.attributes.items() if groups is not None else ():
                 more = groups_of(rule.get("as", "{name}"), name)
                 if more is None or (place, name) in self._used:
                     continue
-                old = more.get("name") or path_of(rule["name"], None, {**(groups or {}), **more})
-                if old is not None and re.fullmatch(rule["name"], old):
-                    self._set(str(node), old, self._text(rule, value), f"{place}@{name}")
+                known = {**(groups or {}), **more}
+                node, old = path_of(rule["from"], None, known), more.get("name") or path_of(rule["name"], None, known)
+                if node and is_plain(node) and old is not None and re.fullmatch(rule["name"], old):
+                    self._set(node, old, self._text(rule, value), f"{place}@{name}")
                     self._used.add((place, name))
 
     def _text(self, rule: Rule, value: Any) -> Any:

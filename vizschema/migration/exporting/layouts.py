@@ -38,6 +38,7 @@ WIDER: Mapping[str, str] = {
 }
 """A dtype of NumPy that has each value of one that NumPy lacks."""
 
+_OTHER = "pass --container zarr-v2 or hdf5"
 _PLAIN = "biufcU"
 _FILLS: Mapping[str, Any] = {"U": "", "b": False, "c": [0.0, 0.0]}
 
@@ -132,7 +133,8 @@ def safetensors(path: Path, arrays: Arrays, attributes: Attributes) -> None:
     start = 0
     for place, values in arrays.items():
         if values.dtype.name not in _SAFETENSORS:
-            raise UsageError(path=place, expected="a dtype that safetensors has", found=values.dtype.name)
+            found = "text" if values.dtype.kind in "TU" else values.dtype.name
+            raise UsageError(path=place, expected="a dtype that safetensors has", found=found, fix=_OTHER)
         end = start + math.prod(values.shape) * values.dtype.itemsize
         header[place[1:]] = {
             "dtype": _SAFETENSORS[values.dtype.name],
@@ -271,9 +273,8 @@ def is_lacking(container: str, place: str, dtype: np.dtype[Any]) -> bool:
 def _refuse_attributes(path: Path, attributes: Attributes) -> None:
     for place, members in attributes.items():
         if members:
-            raise UsageError(
-                path=path, expected="no attributes", found=f"{place}@{next(iter(members))}", fix="use another container"
-            )
+            found = f"{place}@{next(iter(members))}"
+            raise UsageError(path=path, expected="no attributes", found=found, fix=_OTHER)
 
 
 def _above(place: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from vizschema.containers.base import Limits, Unreadable
 from vizschema.containers.bytes.ranges import FileRanges
+from vizschema.containers.npz.npy import HEADER, header_length
 from vizschema.containers.values import ChunkDamaged
 from vizschema.containers.zips.directory import Member
 from vizschema.containers.zips.members import Zip
@@ -52,6 +53,26 @@ def pickled(path: Path, place: str, shelf: Shelf, start: int = 0) -> Iterable[It
     return found
 
 
+def member(path: str, node: str, place: str, shelf: Shelf) -> Iterable[Item]:
+    """The items of an array of Python objects in an NPZ file, which is `node` there, at `place`."""
+    try:
+        archive: Zip = shelf.get(path, _open_zip)
+        found = [each for each in archive.members if each.name in (f"{node[1:]}.npy", f"{node}.npy")]
+        if len(found) != 1:
+            raise Malformed("no member of the zip file, or several, have its name")
+        data = _document(archive, found[0])
+        value, end = unpickled(BytesIO(data), header_length(data[:HEADER]), len(data), _part_of(data))
+        if end < len(data):
+            raise Malformed(f"{len(data) - end} bytes behind the pickle")
+        return list(Items(_part_of(data)).of(place, value))
+    except (Malformed, OSError, Unreadable, NotAnArchive) as error:
+        return [failed(place, error)]
+
+
+def _part_of(data: bytes) -> Any:
+    return lambda part: data[part.start : part.start + part.size]
+
+
 def unpickled(file: IO[bytes], start: int, end: int, source: Any) -> tuple[Any, int]:
     """The object in `file` from `start`, by its own pickle or by those of PyTorch, and where it ends.
 
@@ -61,7 +82,7 @@ def unpickled(file: IO[bytes], start: int, end: int, source: Any) -> tuple[Any, 
     def nested(raw: Part | bytes) -> Any:
         if isinstance(raw, Part):
             return _legacy(file, raw.start, raw.start + raw.size, source)[0]
-        return _legacy(BytesIO(raw), 0, len(raw), lambda part: raw[part.start : part.start + part.size])[0]
+        return _legacy(BytesIO(raw), 0, len(raw), _part_of(raw))[0]
 
     first = Machine(file, start, end, nested=nested)
     value = first.run()
@@ -132,7 +153,7 @@ def _zipped(path: Path, place: str, shelf: Shelf) -> Iterable[Item]:
     data = _document(archive, members[f"{root}data.pkl"])
     machine = Machine(BytesIO(data), 0, len(data), persistent)
     value = machine.run()
-    found = list(Items(lambda part: data[part.start : part.start + part.size]).of(place, value))
+    found = list(Items(_part_of(data)).of(place, value))
     known = {*(f"{root}{name}" for name in _BESIDE), *(f"{root}data/{name}" for name in used)}
     strays = [name for name in members if name not in known and not name.endswith("/")]
     return [*found, *(Item(f"{place}/{name}", "stray", reason="a member that no tensor refers to") for name in strays)]

@@ -270,7 +270,7 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
         "name",
         choices=(
             *("formats", "metadata", "scan", "isolation", "fleet", "remote", "hashes", "start", "reading", "record"),
-            *("link", "migrate", "look"),
+            *("link", "migrate", "look", "capture"),
         ),
         help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
         "metadata: describing and judging an archive of many arrays; scan: validating values; "
@@ -278,7 +278,8 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
         "remote: requests and seconds on S3; hashes: what the digest adds to "
         "reading; start: the time that commands take to start; reading: parts of arrays by `open`; "
         "record: a model that is recorded; link: `migrate --link` beside decoding; "
-        "migrate: the memory of `migrate` and `export`; look: `show` beside `describe`, and `diff` beside `digest`",
+        "migrate: the memory of `migrate` and `export`; look: `show` beside `describe`, and `diff` beside `digest`; "
+        "capture: `create` beside zarr-python and h5py",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 

@@ -102,9 +102,9 @@ class Faults:
         """A compiled validator of `schema`."""
         return jsonschema_rs.Draft202012Validator(schema, registry=self._registry, pattern_options=self._options)
 
-    def of(self, description: Any) -> Iterator[Fault]:
+    def of(self, description: Any, *, errors_only: bool = False) -> Iterator[Fault]:
         """Every fault of a description, some more than once."""
-        for url in (self._profile.must, self._profile.should):
+        for url in _schemas(self._profile, errors_only):
             yield from self._invalid(self._document(url), description, ())
 
     def _document_at(self, url: str) -> _Place:
@@ -235,29 +235,37 @@ def _refuse(uri: str) -> Any:
     raise SpecError(f"{uri} is not part of the installed specification, and schemas are never fetched")
 
 
-def judge(description: Description, profile: Profile) -> tuple[Finding, ...]:
+def judge(description: Description, profile: Profile, *, errors_only: bool = False) -> tuple[Finding, ...]:
     """The findings about `description`: errors first, then by rule and place; a set, whatever the engine's order."""
-    return tuple(_finding(description, fault) for fault in faults_of(description, profile))
+    faults = faults_of(description, profile, errors_only=errors_only)
+    return tuple(_finding(description, fault) for fault in faults)
 
 
-def faults_of(description: Description, profile: Profile) -> list[Fault]:
+def faults_of(description: Description, profile: Profile, *, errors_only: bool = False) -> list[Fault]:
     """The faults of `description` by `profile`, as `settle` leaves them: what findings are made of."""
-    engine, faults = _engine(profile)
+    engine, faults = _engine(profile, errors_only)
     if engine.is_valid(description):  # half the cost of collecting errors, and what most archives are
         return []
-    return settle(faults.of(description))
+    return settle(faults.of(description, errors_only=errors_only))
 
 
-def entry_of(profile: Profile) -> Schema:
-    """The schema that an engine starts from: both schemas of the profile, in one pass."""
-    return {"allOf": [{"$ref": profile.must}, {"$ref": profile.should}]}
+def entry_of(profile: Profile, *, errors_only: bool = False) -> Schema:
+    """The schema that an engine starts from: both schemas of the profile, in one pass, or that of errors alone."""
+    return {"allOf": [{"$ref": url} for url in _schemas(profile, errors_only)]}
+
+
+def _schemas(profile: Profile, errors_only: bool) -> tuple[str, ...]:
+    return (profile.must,) if errors_only else (profile.must, profile.should)
 
 
 @lru_cache(maxsize=16)
-def _engine(profile: Profile) -> tuple[Any, Faults]:
+def _engine(profile: Profile, errors_only: bool) -> tuple[Any, Faults]:
     """A compiled validator for a profile, and what finds the faults where it says that there are any."""
-    faults = Faults(profile)
-    return faults.engine(entry_of(profile)), faults
+    faults = _faults(profile)
+    return faults.engine(entry_of(profile, errors_only=errors_only)), faults
+
+
+_faults = lru_cache(maxsize=16)(Faults)
 
 
 def settle(faults: Iterable[Fault]) -> list[Fault]:

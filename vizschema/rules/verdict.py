@@ -71,8 +71,11 @@ def _whereabouts(root: Mapping[str, Any], missing: str | None) -> tuple[str, ...
     return (f"the archive says that its profile is at {_shown(url)}: download it, and pass it as --profile",)
 
 
-def report_of(description: Description, archive: str, chosen: Chosen) -> Report:
-    """Judge a description by what was chosen for it; `archive` is the name in the report."""
+def report_of(description: Description, archive: str, chosen: Chosen, *, errors_only: bool = False) -> Report:
+    """Judge a description by what was chosen for it; `archive` is the name in the report.
+
+    With `errors_only`, nothing that a profile only recommends is judged.
+    """
     container = description["container"]
     trusted = (_TRUSTED_COPY,) if container["store"] == "remote" and container["consolidated"] else ()
     listed = container["format"] != "zarr" or (description["values"] != "not_read" and "unlisted" not in container)
@@ -88,7 +91,7 @@ def report_of(description: Description, archive: str, chosen: Chosen) -> Report:
         description["values"],
         len(description["nodes"]),
         (*trusted, *(() if listed else (_UNLISTED,)), *chosen.notes),
-        (*judge(description, chosen.profile), *_other_digests(description, chosen)),
+        (*judge(description, chosen.profile, errors_only=errors_only), *_other_digests(description, chosen)),
         coverage=description.get("coverage"),
         missing_profile=chosen.missing,
     )

@@ -15,6 +15,7 @@ from vizschema.writer.forms.zarr import ZarrWriter, annotated
 from vizschema.writer.forms.zarr_documents import (
     ATTRIBUTES_V2,
     COPY_V2,
+    COPY_V3,
     ROOT_V3,
     complete_documents,
     read_document,
@@ -48,7 +49,7 @@ class Capture:
         A writer that is killed as it completes the archive leaves it.
         """
         if self.version == 3:
-            return "consolidated_metadata" in self._document(ROOT_V3)
+            return COPY_V3 in self._document(ROOT_V3)
         copy = self.root / COPY_V2
         if copy.is_file() and self._document(ATTRIBUTES_V2).get("complete") is False:
             copy.unlink()

@@ -88,7 +88,7 @@ class Nodes:
         description = plan.plan_description(nodes, self._form)
         if facts is not None:
             description = described(description, {escape_name(place): facts})
-        report = report_of(description, str(self._target), self._chosen)
+        report = report_of(description, str(self._target), self._chosen, errors_only=True)
         lasts = lasting(place, keys, attributes, [key for key, value in node["attributes"].items() if value in absent])
         findings = tuple(filter(lasts, report.errors))
         if findings:

@@ -1,4 +1,4 @@
-"""Zarr v2 and v3 through zarr-python, in a directory. Every chunk is written, so that an absent one was lost.
+"""Zarr v2 and v3 in a directory, through zarr-python but for whole chunks. Each is written: an absent one was lost.
 
 Metadata are consolidated here: zarr-python would do it, but warns for v3 and cannot read arrays of bfloat16 and float8.
 """
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import zarr
-from numcodecs import Blosc
 from zarr.codecs import ZstdCodec
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
@@ -23,9 +22,9 @@ from zarr.storage import LocalStore
 from vizschema.containers.attributes import CONVENTIONS, registered
 from vizschema.description import ITEM_BYTES, NIBBLES, STORED_AS, Node, storage
 from vizschema.writer.forms.base import Form, PlannedArray
+from vizschema.writer.forms.zarr_chunks import BLOSC, ZSTD_LEVEL, write_chunks
 from vizschema.writer.forms.zarr_documents import consolidate, read_document, replace_document, set_attributes
 
-ZSTD_LEVEL = 3
 SHARD_BYTES = 32 << 20
 """Default maximum shard size in bytes."""
 
@@ -82,6 +81,9 @@ class ZarrWriter:
     def array(self, path: str, planned: PlannedArray) -> None:
         """Write an array, its metadata first."""
         array = self.empty(path, planned)
+        if planned.shards is None:
+            write_chunks(self._path / path.strip("/"), planned, self._version)
+            return
         for region in planned.regions():
             part = planned.part(region)
             with settled():
@@ -122,7 +124,7 @@ class ZarrWriter:
         axes = {} if planned.axes is None else {AXES_ATTRIBUTE: list(planned.axes)}
         return {
             "attributes": {**planned.marked, **axes},
-            "compressors": Blosc(cname="zstd", clevel=ZSTD_LEVEL, shuffle=Blosc.SHUFFLE),
+            "compressors": BLOSC,
             "filters": None,
             "chunk_key_encoding": {"name": "v2", "separator": "."},
             "order": "C",

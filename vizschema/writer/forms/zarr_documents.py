@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT_V3, COPY_V2, ATTRIBUTES_V2 = "zarr.json", ".zmetadata", ".zattrs"
+COPY_V3 = "consolidated_metadata"
 _V2_DOCUMENTS = (".zarray", ATTRIBUTES_V2, ".zgroup")
 
 
@@ -43,7 +44,7 @@ def take_back_copy(root: Path, version: int, attributes: Mapping[str, Any], stag
     """Set attributes of the root, and remove the consolidated copy, which is no longer true."""
     if version == 3:
         found = _with_attributes(read_document(root / ROOT_V3), attributes)
-        found.pop("consolidated_metadata", None)
+        found.pop(COPY_V3, None)
         replace_document(root / ROOT_V3, found, stage)
         return
     set_attributes(root, version, attributes, stage)
@@ -68,7 +69,7 @@ def consolidate(
     }
     consolidated = {"kind": "inline", "must_understand": False, "metadata": members}
     content = _with_attributes(read_document(document), attributes or {})
-    replace_document(document, {**content, "consolidated_metadata": consolidated}, stage)
+    replace_document(document, {**content, COPY_V3: consolidated}, stage)
 
 
 def replace_document(path: Path, content: Any, stage: Path | None = None) -> None:
@@ -76,7 +77,8 @@ def replace_document(path: Path, content: Any, stage: Path | None = None) -> Non
     if stage is not None:
         stage.mkdir(parents=True, exist_ok=True)
     temporary = (stage or path.parent) / f"{path.name}.partial"
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+    indent = None if COPY_V3 in content or path.name == COPY_V2 else 2  # json is ten times as fast without
+    temporary.write_text(json.dumps(content, indent=indent, ensure_ascii=False), encoding="utf-8")
     temporary.replace(path)
 
 

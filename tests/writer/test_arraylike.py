@@ -57,6 +57,28 @@ def kinds(folder: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the pages of a mapping are shown by Linux alone")
+def test_pages_of_a_mapped_file_are_given_back_and_changes_stay(tmp_path: Path) -> None:
+    values(64, 64, 512).tofile(tmp_path / "mapped")
+    shared = np.memmap(tmp_path / "mapped", "f4", "r+", shape=(64, 64, 512))
+    shared[3] = 7
+    own = np.memmap(tmp_path / "mapped", "f4", "c", shape=(64, 64, 512))
+    own[5] = 8
+    with vizschema.create(tmp_path / "x.zarr", profile="trace", attributes=GIVEN) as trace:
+        trace.add("/activations/shared", shared, AXES)
+        trace.add("/activations/view", shared[::-2, 1:], ["other", "kept", "hidden"])
+        trace.add("/activations/own", own, AXES)
+    entries = Path("/proc/self/smaps").read_text().split("VmFlags:")
+    held = [entry.partition("Rss:")[2].split()[0] for entry in entries if str(tmp_path / "mapped") in entry]
+    assert "0" in held
+    with vizschema.open(tmp_path / "x.zarr") as archive:
+        assert np.array_equal(archive["/activations/shared"][...], shared)
+        assert np.array_equal(archive["/activations/view"][...], shared[::-2, 1:])
+        assert np.array_equal(archive["/activations/own"][...], own)
+    assert (shared[3] == 7).all()
+    assert (own[5] == 8).all()
+
+
 @pytest.mark.parametrize("container", ["zarr-v3", "hdf5", "npz", "asdf"])
 def test_whatever_is_read_by_regions_is_written(container: str, tmp_path: Path) -> None:
     for kind, data in kinds(tmp_path).items():

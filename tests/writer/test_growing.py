@@ -15,6 +15,7 @@ from support.traces import METADATA, STEPWISE, growing, hidden, listing, values
 
 import vizschema
 from vizschema import NotConforming, Slot, Trace, UsageError
+from vizschema.writer import fit
 
 GIVEN = {"/metadata": METADATA}
 AXES = ["sample", "token", "hidden"]
@@ -215,3 +216,32 @@ def test_other_containers_refuse_to_grow(container: str, tmp_path: Path) -> None
         vizschema.create(tmp_path / "a", profile="trace", container=container, extend=True),
     ):
         pass
+
+
+def test_an_append_takes_as_many_steps_however_many_arrays_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    plain = fit.axis_key
+    monkeypatch.setattr(fit, "axis_key", lambda *given: calls.append(given[1]) or plain(*given))
+    rows = values(1, 5, 4)
+    counts = []
+    with begin(tmp_path / "x.zarr", "zarr-v3") as trace:
+        for number in range(12):
+            calls.clear()
+            trace.append(f"/activations/x{number}", rows, "sample", AXES)
+            trace.append(f"/activations/x{number}", rows, "sample")
+            counts.append(len(calls))
+    assert len(set(counts[1:])) == 1
+
+
+def test_an_axis_that_grows_is_not_judged_before_the_end_whatever_is_labelled_later(tmp_path: Path) -> None:
+    rows = values(2, 5, 4)
+    with begin(tmp_path / "x.zarr", "zarr-v3") as trace:
+        trace.annotate("/activations", note="n")
+        trace.append("/activations/x", rows, "sample", AXES)
+        trace.annotate("/activations", scope_sample="a")
+        trace.append("/activations/x", rows, "sample")
+        trace.add("/activations/y", values(6, 5, 4), AXES)
+        trace.append("/activations/x", rows, "sample")
+    assert vizschema.validate(tmp_path / "x.zarr").errors == ()

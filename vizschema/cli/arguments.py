@@ -270,7 +270,7 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
         "name",
         choices=(
             *("formats", "metadata", "scan", "isolation", "fleet", "remote", "hashes", "start", "reading", "record"),
-            *("link", "migrate", "look", "capture"),
+            *("link", "migrate", "look", "capture", "streaming"),
         ),
         help="formats (the default before options): one trace in nine formats, written and read in eight workloads; "
         "metadata: describing and judging an archive of many arrays; scan: validating values; "
@@ -279,7 +279,7 @@ def benchmark(parser: argparse.ArgumentParser) -> None:
         "reading; start: the time that commands take to start; reading: parts of arrays by `open`; "
         "record: a model that is recorded; link: `migrate --link` beside decoding; "
         "migrate: the memory of `migrate` and `export`; look: `show` beside `describe`, and `diff` beside `digest`; "
-        "capture: `create` beside zarr-python and h5py",
+        "capture: `create` beside zarr-python and h5py; streaming: its memory, and its time as layers grow",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="arguments of the benchmark")
 

@@ -5,8 +5,10 @@ Nothing is imported for it: a tensor of torch is known by the module of its clas
 
 from __future__ import annotations
 
+import mmap
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import ml_dtypes
@@ -42,6 +44,8 @@ def readable(path: str, data: Any) -> Readable:
         return data
     if isinstance(data, np.ma.MaskedArray):
         raise _refused(path, "a masked array", "store data.filled(value) and, as an array of its own, ~data.mask")
+    if isinstance(data, np.memmap):
+        return Lazy(data.shape, data.dtype, partial(_mapped, data))
     if isinstance(data, np.ndarray):
         return data if data.dtype.isnative else Lazy(data.shape, data.dtype, data.__getitem__)
     module = type(data).__module__.partition(".")[0]
@@ -57,6 +61,18 @@ def readable(path: str, data: Any) -> Readable:
     if indexed and module != "pandas" and not isinstance(data, np.generic):
         return _indexed(path, data)
     return _converted(path, data)
+
+
+def _mapped(data: np.memmap[Any, Any], key: Any) -> Any:
+    """A copy of a part of a mapped file, whose pages are then given back: they would count as memory of the process.
+
+    Pages that are private to it, which have changes that no file has, stay.
+    """
+    found = np.array(data[key])
+    mapped, shared = getattr(data, "_mmap", None), data.mode in ("r", "r+", "w+")
+    if mapped is not None and shared and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+    return found
 
 
 def _indexed(path: str, data: Any) -> Readable:

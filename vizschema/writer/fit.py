@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Nodes:
         self._form = form
         self._chosen = chosen
         self._witnesses: dict[str, str] = {}
+        self._grown: set[str] = set()
 
     def keep(self, place: str, node: Node) -> None:
         """Remember the node at `place`; of a group, its attributes too."""
@@ -40,10 +41,14 @@ class Nodes:
             if name not in self.growing.get(place, ()):
                 self._witnesses.setdefault(axis_key(self.nodes, place, name), place)
 
-    def regrow(self, place: str, node: Node) -> None:
-        """Remember the node of an array that has grown: it says nothing any more of the sizes that do."""
-        self._witnesses = {key: each for key, each in self._witnesses.items() if each != place}
-        self.keep(place, node)
+    def grows(self, place: str, along: Sequence[str]) -> None:
+        """Remember that the array at `place`, which is known, grows along these axes: no witness of their sizes."""
+        self.growing[place] = tuple(along)
+        for name in along:
+            key = axis_key(self.nodes, place, name)
+            self._grown.add(key)
+            if self._witnesses.get(key) == place:
+                del self._witnesses[key]
 
     def keep_group(self, place: str, attributes: Mapping[str, Any]) -> None:
         """Remember a group and its attributes, added to those that it has."""
@@ -53,8 +58,11 @@ class Nodes:
         self.keep(place, plan.plan_group(place, attributes))
         if scoped:  # the arrays below have another scope from now on
             self._witnesses.clear()
+            self._grown.clear()
             for each, node in self.nodes.items():
                 self.keep(each, node)
+            for each, names in self.growing.items():
+                self.grows(each, names)
 
     def missing(self, place: str) -> list[str]:
         """The groups above `place` that are not there yet, outermost first."""
@@ -74,8 +82,7 @@ class Nodes:
         a few, however many were written. With `attributes`, only they are looked at; with `facts`, values too.
         """
         known = ChainMap({place: node}, self.nodes)
-        grown = {axis_key(self.nodes, each, name) for each, names in self.growing.items() for name in names}
-        keys = [key for key in (axis_key(known, place, name) for name in axes if name) if key not in grown]
+        keys = [key for key in (axis_key(known, place, name) for name in axes if name) if key not in self._grown]
         named = [value for value in node["attributes"].values() if isinstance(value, str) and value.startswith("/")]
         witnesses = [self._witnesses.get(key, "/") for key in (family(place), *keys)]
         shown = ["/", "/metadata", *witnesses, *(path for path in named if path in self.nodes)]

@@ -241,9 +241,9 @@ class Trace:
         grow(capture, place, before, shape, added, numbers[0])
         grown = replace(before, values=Sized(shape, before.values.dtype))
         with self._lock:
-            self._known.growing[place] = tuple(along)
             self._facts.pop(place, None)
-            self._known.regrow(place, plan.plan_node(place, grown, self._form))
+            self._known.keep(place, plan.plan_node(place, grown, self._form))
+            self._known.grows(place, along)
 
     def annotate(self, path: str, attributes: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """Set attributes of a group; a group that does not exist is created. All of them are set, or none.
@@ -389,9 +389,9 @@ class Trace:
             capture.commit(place, folder, missing)
             for above in missing:
                 self._known.keep_group(above, {})
-            if along:
-                self._known.growing[place] = tuple(along)
             self._known.keep(place, node)
+            if along:
+                self._known.grows(place, along)
             if facts is not None:
                 self._facts[place] = facts
 

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -188,7 +189,7 @@ def _warm(folder: Path) -> None:
     """Load once what every child needs; what starts a thread, which a child would lack, is left to one of them."""
     for container in ("zarr-v3", "hdf5"):
         path = folder / container
-        done = _forked(lambda ack, container=container, path=path: _first(path, container, ack))
+        done = _forked(partial(_first, path, container))
         for name in done.acknowledged:
             import_module(name)
         vizschema.validate(path, jobs=1)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,31 +54,31 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--layers", default="2500,5000,10000", metavar="N,N", help="numbers of layers (default: 2500,5000,10000)"
     )
+    parser.add_argument("--jobs", type=int, default=1, help="processes at a time (default: 1)")
     parser.add_argument("--folder", metavar="DIR", help="where to write (default: a temporary folder)")
     parser.add_argument("--page", type=Path, help="a page with <!-- measured: streaming -->, to be filled")
     arguments = parser.parse_args(list(argv))
     rows = max(1, arguments.size // WIDTH // 4)
     counts = [int(word) for word in arguments.layers.split(",")]
-    lines = [
-        f"{platform.machine()}, {os.cpu_count()} CPUs",
-        f"{'':9} {'MiB':>7} {'at rest, MiB':>13} {'peak, MiB':>10}",
-    ]
-    peaks, times = [], []
-    for kind in SOURCES:
-        found = _measured(kind, rows, arguments.folder)
-        peaks.append(found["peak"])
-        lines.append(f"{kind:9} {rows * WIDTH * 4 >> 20:7} {found['rest']:13.0f} {found['peak']:10.0f}")
+    asked = [*((kind, rows) for kind in SOURCES), *(("layers", count) for count in counts)]
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        found = [*pool.map(lambda each: _measured(each[0], each[1], arguments.folder), asked)]
+    peaks, times = found[: len(SOURCES)], found[len(SOURCES) :]
+    lines = [f"{platform.machine()}, {os.cpu_count()} CPUs"]
+    lines.append(f"{'':9} {'MiB':>7} {'at rest, MiB':>13} {'peak, MiB':>10}")
+    for kind, each in zip(SOURCES, peaks, strict=True):
+        lines.append(f"{kind:9} {rows * WIDTH * 4 >> 20:7} {each['rest']:13.0f} {each['peak']:10.0f}")
     lines.append(f"{'':9} {'layers':>7} {'CPU s':>13} {'ms per layer':>13}")
-    for count in counts:
-        spent = _measured("layers", count, arguments.folder)["cpu"]
-        times.append(spent / count)
-        lines.append(f"{'add':9} {count:7} {spent:13.1f} {1000 * spent / count:13.2f}")
-    lines.append(f"per layer, {counts[-1]} to {counts[0]}: {times[-1] / times[0]:.2f} (aim: at most {GROWTH})")
+    per_layer = [each["cpu"] / count for each, count in zip(times, counts, strict=True)]
+    for count, each, one in zip(counts, times, per_layer, strict=True):
+        lines.append(f"{'add':9} {count:7} {each['cpu']:13.1f} {1000 * one:13.2f}")
+    growth = per_layer[-1] / per_layer[0]
+    lines.append(f"per layer, {counts[-1]} to {counts[0]}: {growth:.2f} (aim: at most {GROWTH})")
     text = "\n".join(lines)
     print(text)
     if arguments.page is not None:
         fill(arguments.page, "streaming", text)
-    return int(max(peaks) > PEAK or times[-1] > GROWTH * times[0])
+    return int(growth > GROWTH or any(each["peak"] > PEAK for each in peaks))
 
 
 def _measured(kind: str, number: int, folder: str | None) -> dict[str, float]:

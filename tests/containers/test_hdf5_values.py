@@ -487,3 +487,10 @@ def test_a_list_of_one_text_says_in_netcdf_what_integers_hold(tmp_path: Path) ->
     with vizschema.open(tmp_path / "a.h5") as archive:
         assert archive["/x"].dtype.name == "bfloat16"
         assert archive["/x"][...].astype(float).tolist() == [1, 2]
+
+
+def test_what_was_described_last_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "a.h5", numbers(), chunks=CHUNKS)
+    with vizschema.open(path) as archive:
+        monkeypatch.setattr("vizschema.containers.hdf5.file.h5o", None)
+        assert (archive["/x"][...] == numbers()).all()

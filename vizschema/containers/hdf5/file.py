@@ -15,7 +15,7 @@ from h5py import h5d, h5g, h5l, h5o
 
 from vizschema.containers.base import Limits, Watch, name_node, read_as, unwatched
 from vizschema.containers.hdf5.attributes import message
-from vizschema.containers.hdf5.nodes import Layout, array_node, group_node, value_layout
+from vizschema.containers.hdf5.nodes import Layout, array_node, group_node, layout_of, value_layout
 from vizschema.containers.hdf5.opening import Opened, open_path
 from vizschema.containers.hdf5.scales import BESIDE_DIMENSION, Link, Scales, holds_dimension, is_netcdf
 from vizschema.containers.hdf5.types import LIBRARY_ERRORS, parts_of
@@ -44,7 +44,7 @@ class Hdf5:
         self._opened = opened
         self._limits = limits
         self._pool: BufferPool | None = None
-        self._held: dict[str, Any] = {}
+        self._held: dict[str, tuple[Any, Layout | None]] = {}
         self._holding = Lock()
 
     def identity(self) -> dict[str, Any]:
@@ -82,17 +82,22 @@ class Hdf5:
 
     def _layout(self, path: str) -> Layout | Node | None:
         """What `value_layout` says; raises `TypeError` where no dataset is."""
-        opened = self._dataset(path)
+        opened, layout = self._found(path)
         if not isinstance(opened, h5d.DatasetID):
             raise TypeError("it is not a dataset")
-        return value_layout(opened, self._limits, netcdf=self._netcdf)
+        return layout or value_layout(opened, self._limits, netcdf=self._netcdf)
 
     @cached_property
     def _netcdf(self) -> bool:
         return is_netcdf(self._opened.file)
 
     def _dataset(self, path: str) -> Any:
+        return self._found(path)[0]
+
+    def _found(self, path: str) -> tuple[Any, Layout | None]:
         """The object under a path that `nodes` gave, among the few held open; raises one of `LIBRARY_ERRORS`.
+
+        With the layout of what `nodes` gave last.
 
         Not by `lru_cache`: a cycle of references would be taken apart by any thread, and one that fetches for libhdf5
         waits there for its lock.
@@ -100,15 +105,16 @@ class Hdf5:
         with self._holding:
             held = self._held.pop(path, None)
         if held is None:
-            held = h5o.open(self._opened.file, b"/" if "\\" in path else path.encode())
+            opened = h5o.open(self._opened.file, b"/" if "\\" in path else path.encode())
             for shown in path.strip("/").split("/") if "\\" in path else ():
-                held = h5o.open(held, _raw_name(held, shown))
-        self._hold(path, held)
+                opened = h5o.open(opened, _raw_name(opened, shown))
+            held = opened, None
+        self._hold(path, *held)
         return held
 
-    def _hold(self, path: str, dataset: Any) -> None:
+    def _hold(self, path: str, dataset: Any, layout: Layout | None) -> None:
         with self._holding:
-            self._held[path] = dataset
+            self._held[path] = dataset, layout
             if len(self._held) > OPEN_DATASETS:
                 del self._held[next(iter(self._held))]
 
@@ -170,10 +176,12 @@ class Hdf5:
         None for a dimension that is not a variable: it is not a node.
         """
         if isinstance(opened, h5d.DatasetID):
-            found = array_node(opened, self._limits, scales)
+            layout = layout_of(opened)
+            found = array_node(opened, layout, self._limits, scales)
             if found is None:
                 return None
-            self._hold(path, opened)
+            if isinstance(layout, Layout) and found[0]["kind"] == "array":
+                self._hold(path, opened, layout._replace(dtype=found[0]["dtype"]))
             return *found, []
         if isinstance(opened, dict):
             return opened, [], []

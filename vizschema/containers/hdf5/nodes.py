@@ -53,15 +53,13 @@ def group_node(group: Any, limits: Limits, scales: Scales) -> tuple[Node, list[s
     return cleaned.of(description.group({})), cleaned.escaped
 
 
-def array_node(dataset: Any, limits: Limits, scales: Scales | None = None) -> tuple[Node, list[str]] | None:
-    """The node of an open dataset, and what was escaped in its attributes; None for a dimension that is not a variable.
+def array_node(
+    dataset: Any, layout: Layout | Node, limits: Limits, scales: Scales | None = None
+) -> tuple[Node, list[str]] | None:
+    """The node of an open dataset of this layout, and what was escaped in its attributes.
 
-    Without `scales` no axes are named by them.
+    None for a dimension that is not a variable. Without `scales` no axes are named by them.
     """
-    try:
-        layout = _layout(dataset)
-    except LIBRARY_ERRORS as error:
-        return fault("damaged", message(error)), []
     if isinstance(layout, dict):
         return layout, []
     raw = _attributes(dataset, limits, single=scales is not None and scales.netcdf)
@@ -147,8 +145,16 @@ def _without_lists(raw: dict[str, Any], *, single: bool) -> dict[str, Any]:
     return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in raw.items()}
 
 
+def layout_of(dataset: Any) -> Layout | Node:
+    """The layout of an open dataset, or the node that stands for it where its values lie elsewhere or it is damaged."""
+    try:
+        return _layout(dataset)
+    except LIBRARY_ERRORS as error:
+        return fault("damaged", message(error))
+
+
 def _layout(dataset: Any) -> Layout | Node:
-    """The layout, or the node that stands for a dataset whose values lie elsewhere; raises one of `LIBRARY_ERRORS`."""
+    """The same; raises one of `LIBRARY_ERRORS`."""
     creation = dataset.get_create_plist()
     layout = creation.get_layout()
     if layout == h5d.VIRTUAL:

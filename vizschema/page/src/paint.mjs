@@ -10,21 +10,28 @@ const EDGE = 8;
 const SIDE = 4096;
 const OVER = 0.6; // how much of a colour over an image is that of the slice
 
+/** Puts red, green, blue and an opaque alpha at a place in a list; makes none, as there is one call for each pixel. */
+function putColour(data, at, share) {
+  const place = Math.max(0, Math.min(1, share)) * (STOPS.length - 1);
+  const low = Math.min(STOPS.length - 2, Math.floor(place));
+  for (let part = 0; part < 3; part++) data[at + part] = Number.isFinite(share) ? Math.round(STOPS[low][part] + (STOPS[low + 1][part] - STOPS[low][part]) * (place - low)) : NONE[part];
+  data[at + 3] = 255;
+}
+
 export function colourOf(share) {
-  if (!Number.isFinite(share)) return NONE;
-  const at = Math.max(0, Math.min(1, share)) * (STOPS.length - 1);
-  const low = Math.min(STOPS.length - 2, Math.floor(at));
-  return STOPS[low].map((from, part) => Math.round(from + (STOPS[low + 1][part] - from) * (at - low)));
+  const colour = [];
+  putColour(colour, 0, share);
+  return colour.slice(0, 3);
 }
 
 const shareOf = (number, [low, high]) => (high > low ? (number - low) / (high - low) : number - low + 0.5);
 
 /** How many rows or columns a painted one stands for: canvases have limits. */
-export const stepFor = (count) => Math.ceil(count / SIDE);
+export const stepFor = (count, most = SIDE) => Math.ceil(count / most);
 
-/** Paints a slice onto a canvas, a pixel for each number, or for every n-th along a side that is longer than a canvas may be. */
-export function paint(canvas, { rows, columns, numbers }, range) {
-  const [down, across] = [stepFor(rows), stepFor(columns)];
+/** Paints a slice onto a canvas, a pixel for each number, or for every n-th along a side that is longer than `most`, by default than a canvas may be. */
+export function paint(canvas, { rows, columns, numbers }, range, most = SIDE) {
+  const [down, across] = [stepFor(rows, most), stepFor(columns, most)];
   canvas.width = Math.ceil(columns / across);
   canvas.height = Math.ceil(rows / down);
   const context = canvas.getContext("2d");
@@ -32,7 +39,7 @@ export function paint(canvas, { rows, columns, numbers }, range) {
   let at = 0;
   for (let row = 0; row < rows; row += down)
     for (let column = 0; column < columns; column += across, at += 4) {
-      image.data.set([...colourOf(shareOf(numbers[row * columns + column], range)), 255], at);
+      putColour(image.data, at, shareOf(numbers[row * columns + column], range));
     }
   context.putImageData(image, 0, 0);
 }

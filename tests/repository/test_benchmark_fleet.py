@@ -27,3 +27,12 @@ def test_a_row_has_two_figures_their_ratio_and_the_aim(
     assert rows["4 arrays"][-4:] == ["5.00", "2.00", "2.50", "2.0"]
     assert printed.splitlines()[-1].endswith("the extra `dask` is not installed")
     assert printed in page.read_text(encoding="utf-8")
+
+
+def test_two_processes_of_a_cluster_are_compared_with_what_two_cores_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = iter([(6.0, 4.0, 9.0), (5.0, 3.0, 1.0), (7.0, 5.0, 9.0), (4.0, 6.0, 2.0)])
+    monkeypatch.setattr(fleet, "by_cluster", lambda *_: next(rounds))
+    rows = [row.split() for row in fleet.by_clusters(["a"], 2)]
+    assert rows[0][-4:] == ["6.00", "4.00", "1.50", "1.8"]  # the least of each
+    assert rows[1][-2:] == ["6.00", "2.00"]
+    assert rows[2][-3:] == ["12.00", "8.00", "1.50"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -13,6 +15,10 @@ from support import traces
 import vizschema
 from vizschema.bounds import Bounds
 from vizschema.cli.main import main
+from vizschema.conformance.examples import write_example
+from vizschema.conformance.migrations.layouts import LAYOUTS
+from vizschema.errors import NotAnArchive
+from vizschema.outline.picture import picture_of
 from vizschema.worker import messages, warm
 
 LIAR = """
@@ -87,6 +93,10 @@ VALIDATE = """
 import sys
 from pathlib import Path
 from vizschema.cli.main import main
+from vizschema.conformance.examples import write_example
+from vizschema.conformance.migrations.layouts import LAYOUTS
+from vizschema.errors import NotAnArchive
+from vizschema.outline.picture import picture_of
 from vizschema.worker import warm
 warm._START = warm._START.replace("sys.exit(", f"exec({sys.argv[1]!r}); sys.exit(")
 code = main(["validate", sys.argv[2], "--format", "json"])
@@ -113,6 +123,92 @@ def test_a_worker_that_lies_is_a_finding(lie: str, archive: str, monkeypatch: py
     assert report.error is None
     assert {"crashed", "chunk-readable"} & {finding.rule for finding in report.errors}
     assert report.exit_code == 1
+
+
+CHANGES = """
+import json, random
+from vizschema.worker import child
+draw = random.Random(SEED)
+INSTEAD = [None, True, -1, 1 << 63, 1e300, "", "x", "/", "\\x1b[2J", "\\u202e", "nan", "x" * 100_000]
+INSTEAD += [[], [[]], {}, {"a": [1]}]
+def places(value):
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], (dict, list)):
+            yield from places(value[key])
+def changed(message):
+    holder, key = draw.choice(list(places(message)))
+    if isinstance(holder[key], int) and draw.random() < 0.3:
+        holder[key] += draw.choice([-1, 1, 1_000_000])
+    elif draw.random() < 0.2:
+        del holder[key]
+    else:
+        holder[key] = draw.choice(INSTEAD)
+    return message
+post = child.Channel.post
+def posted(self, *message):
+    post(self, *(changed(json.loads(json.dumps(message))) if draw.random() < SHARE else message))
+child.Channel.post = posted
+"""
+
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x9b\u202a-\u202e\u2066-\u2069]")
+
+READING = {
+    "validate": ["validate", "ARCHIVE", "--format", "json"],
+    "describe": ["describe", "ARCHIVE", "--values"],
+    "digest": ["digest", "ARCHIVE"],
+    "show": ["show", "ARCHIVE", "--sizes"],
+    "show-array": ["show", "ARCHIVE", "/activations/layer_00"],
+    "diff": ["diff", "ARCHIVE", "OTHER"],
+    "fix": ["fix", "ARCHIVE"],
+    "infer": ["profile", "infer", "ARCHIVE"],
+    "suggest": ["migrate", "OLD", "--suggest"],
+    "migrate": ["migrate", "OLD", "NEW", "--set", "model_name=cnn", "--set", "model_version=1"],
+    "export": ["export", "ARCHIVE", "NEW", "--as", "mnist-batches"],
+}
+"""Each command that has a worker read, with what stands for paths in capital letters."""
+
+
+@pytest.mark.parametrize("command", READING)
+def test_no_command_believes_a_worker_that_changes_what_it_says(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = {
+        "ARCHIVE": tmp_path / "a.zarr",
+        "OTHER": tmp_path / "b.h5",
+        "OLD": LAYOUTS["mnist-batches"].write(tmp_path),
+    }
+    write_example("trace", paths["ARCHIVE"])
+    write_example("trace", paths["OTHER"])
+    start = warm._START
+    for seed, share in enumerate((0.02, 0.1, 0.5)):
+        lie = CHANGES.replace("SEED", str(seed)).replace("SHARE", str(share))
+        monkeypatch.setattr(warm, "_START", start.replace("sys.exit(", f"exec({lie!r}); sys.exit("))
+        new = {"NEW": tmp_path / f"new{seed}.zarr"}
+        assert main([str({**paths, **new}.get(word, word)) for word in READING[command]]) in range(5)
+        told = capsys.readouterr()
+        assert CONTROL.search(told.out + told.err) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"counts": [-1000]},
+        {"counts": ["x"]},
+        {"counts": [0] * 1000},
+        {"minimum": "nan"},
+        {"maximum": "inf"},
+        {"levels": "00" * 3, "columns": 2},
+        {"axes": 5},
+        {"axes": []},
+    ],
+    ids=str,
+)
+def test_a_picture_is_checked(wrong: dict[str, Any]) -> None:
+    right = {"counts": [1, 2], "minimum": 0, "maximum": 1, "seen": "all values"}
+    assert picture_of(right).counts == (1, 2)
+    with pytest.raises(NotAnArchive, match="malformed message"):
+        picture_of({**right, **wrong})
 
 
 def test_a_picture_that_is_none_costs_no_verdict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +75,45 @@ def _dead(*_: Any) -> None:
     raise WorkerDied("crashed", "it ended")
 
 
+ITEM = {
+    **{"path": "/a", "kind": "array", "attributes": {}, "unsupported": {}, "dtype": "float64", "shape": [4]},
+    **{"axes": None, "size": 32, "reason": "", "chunks": None},
+}
+
+
 @pytest.mark.parametrize(
     "message",
     [
         ["item", {"path": "/a"}],
-        ["item", {**dict.fromkeys(("kind", "dtype", "reason"), ""), "path": "a", "attributes": {}, "unsupported": {}}],
+        ["item", [ITEM]],
+        *(
+            ["item", {**ITEM, **lie}]
+            for lie in (
+                {"path": "a"},
+                {"path": "/a/"},
+                {"path": "/\x1b[2J"},
+                {"kind": "stranger"},
+                {"attributes": {"a": "\u202e"}},
+                {"unsupported": {"a": 5}},
+                {"unsupported": {"a": "\x1b[2J"}},
+                {"reason": "\x1b[2J"},
+                {"reason": "x" * 100_000},
+                {"dtype": "x" * 1000},
+                {"shape": [-1]},
+                {"shape": [1 << 63]},
+                {"shape": [1] * 65},
+                {"shape": [True]},
+                {"axes": ["a", "b"]},
+                {"axes": [5]},
+                {"chunks": [1, 1]},
+                {"size": -1},
+                {"more": 1},
+            )
+        ),
         ["end", 1],
         ["surprise"],
     ],
+    ids=lambda message: str(message)[-40:],
 )
 def test_a_worker_is_not_trusted(message: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process.Worker, "run", lambda *_: iter([message]))
@@ -89,7 +121,40 @@ def test_a_worker_is_not_trusted(message: Any, tmp_path: Path, monkeypatch: pyte
         pass
 
 
-@pytest.mark.parametrize("answer", [{"code": "float64", "size": 8}, {"code": "|O8", "size": 32}, ["a"], None])
+def test_a_worker_says_each_item_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process.Worker, "run", lambda *_: iter([["item", {**ITEM}], ["item", {**ITEM}]]))
+    with pytest.raises(NotAnArchive, match="malformed message"), opened(str(tmp_path), isolated=True, memory=1 << 20):
+        pass
+
+
+def test_names_of_files_are_escaped(tmp_path: Path) -> None:
+    np.save(tmp_path / "a\x1b[2J.npy", np.zeros(2))
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.\x1b")).touch()
+    for isolated in (False, True):
+        with opened(str(tmp_path), isolated=isolated, memory=1 << 20) as tree:
+            assert list(tree) == ["/", r"/\udcff.\u001b", r"/a\u001b[2J.npy"]
+            assert tree[r"/a\u001b[2J.npy"].values().tolist() == [0, 0]
+            assert "\x1b" not in tree[r"/\udcff.\u001b"].reason
+
+
+def test_values_of_any_dtype_arrive(tmp_path: Path) -> None:
+    for name, dtype in {"long": "g", "void": "V3", "day": "M8[D]", "span": "m8[s]", "big": ">f4"}.items():
+        np.save(tmp_path / f"{name}.npy", np.zeros(2, dtype))
+    with opened(str(tmp_path), isolated=True, memory=1 << 20) as tree:
+        assert {path: item.values().shape for path, item in tree.items() if item.kind == "array"} == {
+            f"/{name}.npy": (2,) for name in ("big", "day", "long", "span", "void")
+        }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"code": "float64", "size": 8},
+        *({"code": code, "size": 32} for code in ("|O8", "<U2", "V8", "|S8", "int64", "M8[zzz]", "", "V0")),
+        ["a"],
+        None,
+    ],
+)
 def test_values_that_a_worker_sends_are_as_many_as_it_said(
     answer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,8 @@ def picture_of(drawn: Mapping[str, Any]) -> Picture:
         counts = tuple(int(number) for number in drawn["counts"])
         low, high = float(drawn["minimum"]), float(drawn["maximum"])
         axes = drawn.get("axes", ("", ""))
+        if min(counts, default=0) < 0 or not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError("counts below 0, or bounds that are not finite")
         if len(levels) > 1 << 16 or len(counts) > 256 or (levels and (columns < 1 or len(levels) % columns)):
             raise ValueError("a picture larger than one is")
         seen, *names = (escape_text(shorten(str(each))) for each in (drawn["seen"], axes[0], axes[1]))

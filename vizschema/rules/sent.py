@@ -20,6 +20,26 @@ _ADDED = frozenset({"members", "roles"})
 """What `description.complete` adds to a node that a worker sends."""
 
 _STRAY = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "stray"}}, "maxProperties": 4}
+_SIZES = {"type": "array", "maxItems": 64, "items": {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}}
+_ITEM_KINDS = ["array", "group", "stray", "unreadable", "link", "object", "file", "over-limit"]
+_ITEM: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "path": {"type": "string"},
+        "kind": {"enum": _ITEM_KINDS},
+        "attributes": {"type": "object"},
+        "unsupported": {"type": "object", "additionalProperties": {"type": "string", "maxLength": 1000}},
+        "dtype": {"type": "string", "maxLength": 100},
+        "shape": _SIZES,
+        "axes": {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
+        "size": {"type": "integer", "minimum": 0},
+        "reason": {"type": "string", "maxLength": 10_000},
+        "chunks": {**_SIZES, "type": ["array", "null"]},
+    },
+}
+"""An item of a source, as `sources.item.Item` has it."""
+
 _SUSPECT = re.compile(rb'\\[^"\\]|[\x7f-\xff]')
 """Found in every packed text that has a character to escape, and in some others."""
 
@@ -39,6 +59,13 @@ def is_node(path: str, node: Any) -> bool:
     if validator is None or not validator.is_valid(node) or not is_escaped(node):
         return False
     return node["kind"] != "array" or node["axes"] is None or len(node["axes"]) == len(node["shape"])
+
+
+def is_item(item: Any) -> bool:
+    """Whether a worker may say this of a node of a source: as many axes and chunk lengths as it has dimensions."""
+    if not _validators()["item"].is_valid(item) or not is_path(item["path"]) or not is_escaped(item):
+        return False
+    return all(item[name] is None or len(item[name]) == len(item["shape"]) for name in ("axes", "chunks"))
 
 
 def is_container(block: Any, *, whole: bool) -> bool:
@@ -70,7 +97,7 @@ def is_escaped(value: Any) -> bool:
 
 @cache
 def _validators() -> Mapping[str, Any]:
-    """A validator for each kind of node, for `container` and for `facts`."""
+    """A validator for each kind of node, for `container`, for `facts` and for items of a source."""
     schema = read_json(root() / "description.schema.json")
     kinds = {each["if"]["properties"]["kind"]["const"]: each["then"] for each in schema["$defs"]["node"]["allOf"]}
     sent = {
@@ -79,6 +106,7 @@ def _validators() -> Mapping[str, Any]:
     container = schema["properties"]["container"]
     early = {key: value for key, value in container.items() if key not in ("if", "then", "else")}
     parts = {**sent, "stray": _STRAY, "container": early, "whole container": container}
+    parts["item"] = {**_ITEM, "required": [*_ITEM["properties"]]}
     parts["facts"] = kinds["array"]["properties"]["facts"]
     options = jsonschema_rs.RegexOptions()  # linear time, whatever the text
     return {

@@ -14,6 +14,7 @@ from vizschema.sources import archives
 from vizschema.sources.files import READERS
 from vizschema.sources.item import Item, Tree
 from vizschema.sources.shelf import Shelf
+from vizschema.text import escape_name, escape_text
 
 MAX_FILES = 10_000
 """Most files of a folder that is read as a source."""
@@ -64,7 +65,7 @@ def _folder(root: Path, shelf: Shelf) -> Iterator[Item]:
             count += 1
             if count > MAX_FILES:
                 raise NotAnArchive(f"exceeds the limit of {MAX_FILES} files in a folder", path=str(root))
-            place = f"{prefix}/{entry.name}"
+            place = f"{prefix}/{escape_name(entry.name)}"
             if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
                 yield Item(place, "link", reason="a link or a special file, which is not followed")
             elif not entry.is_dir() or _is_zarr(Path(entry.path)):
@@ -84,4 +85,5 @@ def _file(path: Path, place: str, shelf: Shelf) -> Iterator[Item]:
     elif path.suffix in READERS:
         yield from READERS[path.suffix](path, place, shelf)
     else:
-        yield Item(place, "file", reason=f"a file of a kind that is not read here ({path.suffix or 'no suffix'})")
+        kind = escape_text(path.suffix) or "no suffix"
+        yield Item(place, "file", reason=f"a file of a kind that is not read here ({kind})")

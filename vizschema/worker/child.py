@@ -242,7 +242,8 @@ def values(arguments: Mapping[str, Any], session: Session) -> None:
         session.channel.send("end", texts)
         return
     plain = found.dtype.name in ITEM_BYTES
-    code = found.dtype.name if plain else f"V{found.dtype.itemsize}" if found.dtype.fields else found.dtype.str
+    told = found.dtype.kind in "SVmM" and not found.dtype.fields
+    code = found.dtype.name if plain else found.dtype.str if told else f"V{found.dtype.itemsize}"
     session.channel.send("end", {"code": code, "size": found.nbytes})
     if found.nbytes:
         session.channel.stream(found.reshape(-1).view(np.uint8).data)

@@ -112,10 +112,10 @@ class Session:
         """
         if self.cut or not wanted:
             return
-        worker = self.living()
+        worker, known = self.living(), frozenset(wanted)
         for message in worker.run("draw", {"wanted": list(wanted), "every": every}):
             match message:
-                case ["picture", str(path), dict(picture)]:
+                case ["picture", str(path), dict(picture)] if path in known:
                     yield path, picture
                 case ["end", *_]:
                     return

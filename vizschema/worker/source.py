@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -16,17 +16,13 @@ from vizschema.bounds import Bounds
 from vizschema.containers.values import Region, dtype_of
 from vizschema.description import ITEM_BYTES
 from vizschema.errors import NotAnArchive, UsageError
+from vizschema.rules.sent import is_item
 from vizschema.sources import folder
 from vizschema.sources.item import Item, Tree, Values
 from vizschema.text import scheme_of
 from vizschema.worker.process import Worker, WorkerDied, hexed
 
-_CODE = re.compile(r"[<>|=]?[SUVmM][0-9]{1,9}(\[[0-9a-zA-Z]{1,20}\])?", re.ASCII)
-_FIELDS = {
-    **dict.fromkeys(("path", "kind", "dtype", "reason"), str),
-    **dict.fromkeys(("attributes", "unsupported"), dict),
-    "size": int,
-}
+_CODE = re.compile(r"[<>|=]?[SVmM][0-9]{1,9}(\[[0-9a-zA-Z]{1,20}\])?", re.ASCII)
 
 
 @contextmanager
@@ -54,10 +50,11 @@ def _items(worker: Worker, path: str, memory: int) -> Tree:
     found: dict[str, Item] = {}
     for message in worker.run("source", {"path": hexed(path)}):
         match message:
-            case ["item", dict(fields)] if _is_item(fields):
+            case ["item", fields] if is_item(fields) and fields["path"] not in found:
                 place = fields["path"]
                 shape, axes, chunks = (_tuple(fields.pop(name)) for name in ("shape", "axes", "chunks"))
-                read = partial(_values, worker, place, shape, memory) if fields["kind"] == "array" else None
+                asked = partial(_values, worker, place, fields["dtype"], shape, memory)
+                read = asked if fields["kind"] == "array" else None
                 found[place] = Item(**fields, shape=shape, axes=axes, chunks=chunks, read=read)
             case ["end", None]:
                 return found
@@ -66,34 +63,20 @@ def _items(worker: Worker, path: str, memory: int) -> Tree:
     raise worker.senseless()
 
 
-def _is_item(fields: Mapping[str, Any]) -> bool:
-    """Whether these are the fields of an item, which a worker may have made up."""
-    if fields.keys() != {*_FIELDS, "shape", "axes", "chunks"} or any(
-        type(fields[name]) is not _FIELDS[name] for name in _FIELDS
-    ):
-        return False
-    shape, axes, chunks = fields["shape"], fields["axes"], fields["chunks"]
-    sizes = _are_sizes(shape) and (chunks is None or (_are_sizes(chunks) and len(chunks) == len(shape)))
-    named = axes is None or (isinstance(axes, list) and all(each is None or isinstance(each, str) for each in axes))
-    return sizes and named and fields["path"].startswith("/") and fields["size"] >= 0
-
-
-def _are_sizes(sizes: Any) -> bool:
-    return isinstance(sizes, list) and all(type(size) is int and 0 <= size < 1 << 63 for size in sizes)
-
-
 def _tuple(fields: list[Any] | None) -> Any:
     return None if fields is None else tuple(fields)
 
 
-def _values(worker: Worker, path: str, whole: tuple[int, ...], memory: int, region: Region | None = None) -> Values:
+def _values(
+    worker: Worker, path: str, kind: str, whole: tuple[int, ...], memory: int, region: Region | None = None
+) -> Values:
     """The values of an array, or of a region of it; raises `NotAnArchive`, `WorkerDied`."""
     box = None if region is None else [[part.start, part.stop] for part in region]
     shape = whole if box is None else tuple(end - first for first, end in box)
     for message in worker.run("values", {"path": path, "region": box}):
         match message:
             case ["end", {"code": str(code), "size": int(size)}]:
-                dtype = _dtype(worker, code)
+                dtype = _dtype(worker, kind, code)
                 if size != math.prod(shape) * dtype.itemsize:
                     raise worker.senseless()
                 if size > memory:
@@ -108,9 +91,16 @@ def _values(worker: Worker, path: str, whole: tuple[int, ...], memory: int, regi
     raise worker.senseless()
 
 
-def _dtype(worker: Worker, code: str) -> np.dtype[Any]:
-    if code in ITEM_BYTES:
+def _dtype(worker: Worker, kind: str, code: str) -> np.dtype[Any]:
+    """The dtype of values that the worker sends; `kind` is what it said of them before."""
+    if code in ITEM_BYTES or kind in ITEM_BYTES:
+        if code != kind:
+            raise worker.senseless()
         return dtype_of(code)
-    if not _CODE.fullmatch(code) or not np.dtype(code).itemsize:
+    try:
+        dtype = np.dtype(code if _CODE.fullmatch(code) else "")
+    except TypeError:
+        raise worker.senseless() from None
+    if not dtype.itemsize:
         raise worker.senseless()
-    return np.dtype(code)
+    return dtype

@@ -42,8 +42,8 @@ def copies(folder: Path, number: int) -> list[str]:
     return [str(path) for path in paths]
 
 
-def least(repeats: int, *measures: Callable[[], float]) -> list[float]:
-    """The least of so many rounds of each measure, run in turn."""
+def least(repeats: int, *measures: Callable[[], Any]) -> list[Any]:
+    """The least of so many rounds of each measure, run in turn; of several figures, the first counts."""
     rounds = [[measure() for measure in measures] for _ in range(repeats)]
     return [min(each) for each in zip(*rounds, strict=True)]
 
@@ -84,14 +84,29 @@ def by_cores(folder: str, cores: int) -> float:
         return clock(lambda: promises.cpu_seconds_of([folder], trust=False))
 
 
-def by_cluster(paths: Sequence[str], processes: int) -> float:
-    """Seconds in which a cluster of so many processes, which runs already, judges `paths`."""
+def by_cluster(paths: Sequence[str], processes: int) -> tuple[float, float, float]:
+    """Seconds in which a cluster of so many processes, which runs already, judges `paths`; CPU of these; CPU of us."""
     distributed: Any = import_module("distributed")
     loopback = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-    with distributed.LocalCluster(n_workers=processes, threads_per_worker=1, **loopback) as cluster:
+    with (
+        distributed.LocalCluster(n_workers=processes, threads_per_worker=1, **loopback) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
         address = cluster.scheduler_address
         list(vizschema.validate_many(paths[: 8 * processes], isolated=False, dask=address))  # imports
-        return clock(lambda: list(vizschema.validate_many(paths, isolated=False, dask=address)))
+        theirs, ours = sum(client.run(time.process_time).values()), time.process_time()
+        seconds = clock(lambda: list(vizschema.validate_many(paths, isolated=False, dask=address)))
+        ours = time.process_time() - ours
+        return seconds, sum(client.run(time.process_time).values()) - theirs, ours
+
+
+def by_clusters(paths: Sequence[str], repeats: int) -> Iterator[str]:
+    """One process of a cluster over two, and what two cores allow: client and scheduler need one of them, too."""
+    one, two = least(repeats, *(lambda number=number: by_cluster(paths, number) for number in (1, 2)))
+    yield line(f"{len(paths)} archives, s, one process of a Dask cluster over two", (one[0], two[0]), "dask")
+    theirs, ours = two[1:]
+    yield f"{'  of two processes, CPU s, over that of client and scheduler':64} {theirs:8.2f} {ours:8.2f}"
+    yield f"{'  two cores allow at most':64} {2 * theirs:8.2f} {theirs + ours:8.2f} {2 * theirs / (theirs + ours):7.2f}"
 
 
 def lines(folder: Path, many: Sequence[int], parallel: int, arrays: int, repeats: int) -> Iterator[str]:
@@ -116,8 +131,7 @@ def lines(folder: Path, many: Sequence[int], parallel: int, arrays: int, repeats
     if find_spec("distributed") is None:
         yield "a Dask cluster: not measured, as the extra `dask` is not installed"
         return
-    seconds = least(repeats, *(lambda number=number: by_cluster(paths, number) for number in (1, 2)))
-    yield line(f"{parallel} archives, s, one process of a Dask cluster over two", seconds, "dask")
+    yield from by_clusters(paths, repeats)
 
 
 def main(argv: Sequence[str]) -> int:

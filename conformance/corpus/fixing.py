@@ -1,8 +1,10 @@
 """What `fix` does to the broken archives of the corpus: a table, a row for each rule, as `docs/fix.md` has it.
 
-    python -m vizschema.conformance.corpus.fixing [--write docs/fix.md]
+    python -m vizschema.conformance.corpus.fixing [--write docs/fix.md | --marks [I/N]]
 
-Of each case, the archive is written in one of its containers, fixed, and fixed again, which must change nothing.
+Of each case, the archive is written in one of its containers, fixed, and fixed again, which must change nothing. With
+`--marks`, it is compared instead whether `fix` fixes what reports say that it fixes, of every broken archive, or of
+those of part I of N.
 """
 
 from __future__ import annotations
@@ -42,6 +44,41 @@ def outcome(case: Case, folder: Path, container: str) -> str:
         assert not again.changes, f"{case.name} in {container}: changed twice: {again.changes}"  # noqa: S101
     before, after = ({finding.rule for finding in report.findings} for report in (fixed.before, fixed.after))
     return FIXED if case.rule in before - after else LEFT
+
+
+def untrue(case: Case, folder: Path, container: str) -> list[str]:
+    """The findings of a case that `fix` fixes although they say `no`, or leaves although they say `yes`.
+
+    `folder` must be empty.
+    """
+    path = case.write_in(folder, "broken", container)
+    before = vizschema.validate(path, profile=case.profile)
+    try:
+        after = vizschema.fix(path, folder / f"fixed{path.suffix}", profile=case.profile).after.findings
+    except vizschema.NotAnArchive:
+        after = before.findings
+    left = {(finding.rule, finding.path) for finding in after}
+    rules_left = {finding.rule for finding in after}
+    found = []
+    for finding in before.findings:
+        is_left = (finding.rule, finding.path) in left
+        is_wrong = is_left if finding.fixable == "yes" else finding.rule not in rules_left
+        if is_wrong and finding.fixable != "maybe":
+            found.append(f"{case.name} in {container}: {finding.rule} at {finding.path} says {finding.fixable}")
+    return found
+
+
+def marks(part: str) -> tuple[int, list[str]]:
+    """How many broken archives were tried, and what is untrue of them; `part` is such as 1/8."""
+    number, of = map(int, part.split("/"))
+    cases = [case for spec in versions.versions() for case in corpus(spec)]
+    some = [case for case in cases if case.kind == "broken" and case.level == "archive"][number - 1 :: of]
+    found: list[str] = []
+    for place, case in enumerate(some):
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found += untrue(case, Path(folder), case.containers[place % len(case.containers)])
+    return len(some), found
 
 
 def broken(spec: str) -> list[Case]:
@@ -102,7 +139,12 @@ def main(argv: Sequence[str]) -> int:
     """Print the table, or write it into a page."""
     parser = argparse.ArgumentParser(prog="python -m vizschema.conformance.corpus.fixing", description=__doc__)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table into this page")
+    parser.add_argument("--marks", nargs="?", const="1/1", metavar="I/N", help="compare what reports say with `fix`")
     given = parser.parse_args(argv)
+    if given.marks is not None:
+        tried, wrong = marks(given.marks)
+        print("\n".join([*wrong, f"{tried} broken archives; {len(wrong)} findings that say of `fix` what is untrue"]))
+        return 1 if wrong else 0
     cases = [case for spec in versions.versions() for case in broken(spec)]
     lines = list(rows(counts(cases)))
     if given.write is None:

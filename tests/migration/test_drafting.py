@@ -301,12 +301,16 @@ def test_numbers_in_lists_of_a_json_file_are_drafted_as_an_array_and_given_back(
         assert dict(back["/"].attributes) == json.loads((tmp_path / "view.json").read_text())
 
 
-def test_a_source_without_arrays_is_refused_with_what_it_holds(tmp_path: Path) -> None:
+def test_a_source_without_arrays_is_refused_with_what_it_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.md").write_text("x")
     with pytest.raises(Refused, match="no array is found in it") as raised:
         suggest(tmp_path / "run")
     assert raised.value.problems == ("/notes.md: a file of a kind that is not read here (.md)",)
+    assert main(["migrate", str(tmp_path / "run"), "--suggest", "--trust"]) == 1
+    assert "\n  /notes.md: a file of a kind" in "".join(capsys.readouterr())
     (tmp_path / "run" / "model.ckpt-1.data-00000-of-00001").write_bytes(b"\0" * 9)
     with pytest.raises(NotAnArchive, match="a TensorFlow checkpoint; open it with tensorflow"):
         suggest(tmp_path / "run")

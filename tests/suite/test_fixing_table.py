@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import vizschema
 from vizschema.conformance.corpus.cases import Case
-from vizschema.conformance.corpus.fixing import FIXED, LEFT, broken, fixes, outcome, rows, rules, written
+from vizschema.conformance.corpus.fixing import FIXED, LEFT, broken, fixes, outcome, rows, rules, untrue, written
 from vizschema.rules import versions
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/fix.md").read_text(encoding="utf-8")
@@ -51,3 +54,28 @@ def test_the_words_of_the_table_of_rules_are_those_of_the_specification() -> Non
 def test_a_case_of_the_table_is_as_it_says(rule: str, expected: str, tmp_path: Path) -> None:
     case: Case = next(case for case in CASES if case.rule == rule)
     assert outcome(case, tmp_path, case.containers[0]) == expected
+
+
+SAMPLE = ("index-width", "chunk-minimum", "attribute-name", "generator", "finite", "series-dtype")
+
+
+@pytest.mark.parametrize("rule", SAMPLE)
+def test_what_a_report_says_of_fix_is_true(rule: str, tmp_path: Path) -> None:
+    case: Case = next(case for case in CASES if case.rule == rule)
+    assert untrue(case, tmp_path, case.containers[-1]) == []
+
+
+def test_a_report_that_says_of_fix_what_is_untrue_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = vizschema.validate
+    other = {"yes": "no", "no": "yes", "maybe": "maybe"}
+
+    def lying(path: Path, **options: Any) -> vizschema.Report:
+        report = plain(path, **options)
+        return replace(report, findings=tuple(replace(each, fixable=other[each.fixable]) for each in report.findings))
+
+    monkeypatch.setattr(vizschema, "validate", lying)
+    for number, (rule, said) in enumerate((("index-width", "no"), ("generator", "yes"))):
+        case: Case = next(case for case in CASES if case.rule == rule)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert any(line.endswith(f"says {said}") for line in untrue(case, folder, case.containers[0]))

@@ -5,18 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from shlex import quote
 
-from vizschema.errors import UsageError
+from vizschema.cli.migration import complain
+from vizschema.errors import Refused, UsageError
 from vizschema.migration.drafting.draft import suggest as drafted
 from vizschema.migration.mapping import read
 from vizschema.text import count, escape_text
 
 
 def suggest(source: str, out: str | None, memory: int, *, isolated: bool) -> int:
-    """0 after the draft of a mapping was printed, or written to a new file.
+    """0 after the draft of a mapping was printed, or written to a new file; 1 where it is refused.
 
-    Raises `NotAnArchive` where the source cannot be read, `Refused` where it needs no migration.
+    Raises `NotAnArchive` where the source cannot be read.
     """
-    text = drafted(source, name=Path(out).stem if out else None, memory=memory, isolated=isolated)
+    try:
+        text = drafted(source, name=Path(out).stem if out else None, memory=memory, isolated=isolated)
+    except Refused as refused:
+        return complain(source, refused)
     if not printed_or_written(text, out):
         return 0
     dialect = read(Path(str(out)))

@@ -52,7 +52,8 @@ def generated(name: str, kernel: str, dtype: Any, samples: int, folder: Path) ->
         model.generate(input_ids=given["input_ids"], max_new_tokens=_STEPS, do_sample=False)
     with vizschema.open(target) as archive:
         text = torch.tensor(archive["/inputs/token"][...])  # type: ignore[index]
-    again = {"input_ids": text} if name != "t5" else {"input_ids": given["input_ids"], "decoder_input_ids": text}
+    has_encoder = ARCHITECTURES[name].has_encoder
+    again = {"input_ids": given["input_ids"], "decoder_input_ids": text} if has_encoder else {"input_ids": text}
     with vizschema.record(model, folder / "whole.zarr", overwrite=True):
         model(**again)
     worst = max(largest_difference(target, folder / "whole.zarr", group) for group in ("/activations", "/attention"))

@@ -17,13 +17,23 @@ _WIDE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "i
 _WORDS = {"vocab_size": VOCABULARY}
 _GPT2 = {"n_layer": 2, "n_head": 4, "n_embd": 32, "n_positions": 64, "bos_token_id": 0}
 _T5 = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0}
+_BART = {
+    "d_model": 32,
+    "encoder_layers": 3,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 48,
+    "decoder_ffn_dim": 48,
+    "forced_eos_token_id": None,
+}
 _ESM = {"pad_token_id": 1, "mask_token_id": 32, "position_embedding_type": "rotary", "token_dropout": True}
 _IMAGE = {"image_size": 16, "patch_size": 4, "num_labels": 7}
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """An architecture: its classes and configuration, its kernels, and whether it generates."""
+    """An architecture: its classes and configuration, its kernels, whether it generates, and has an encoder beside."""
 
     model: str
     config: str
@@ -31,6 +41,7 @@ class Kind:
     kernels: tuple[str, ...] = KERNELS
     generates: bool = False
     takes: str = "input_ids"
+    has_encoder: bool = False
 
 
 ARCHITECTURES = {
@@ -42,7 +53,8 @@ ARCHITECTURES = {
         {**_WIDE, **_WORDS, "num_key_value_heads": 2, "num_local_experts": 4},
         generates=True,
     ),
-    "t5": Kind("T5ForConditionalGeneration", "T5Config", {**_T5, **_WORDS}, generates=True),
+    "t5": Kind("T5ForConditionalGeneration", "T5Config", {**_T5, **_WORDS}, generates=True, has_encoder=True),
+    "bart": Kind("BartForConditionalGeneration", "BartConfig", {**_BART, **_WORDS}, generates=True, has_encoder=True),
     "bert": Kind("BertForMaskedLM", "BertConfig", {**_WIDE, **_WORDS}),
     "vit": Kind("ViTForImageClassification", "ViTConfig", {**_WIDE, **_IMAGE}, takes="pixel_values"),
     "mamba": Kind(
@@ -76,7 +88,7 @@ def inputs(name: str, samples: int, length: int = 6, dtype: Any = torch.float32)
     if ARCHITECTURES[name].takes == "pixel_values":
         return {"pixel_values": torch.rand(samples, 3, 16, 16, generator=generator).to(dtype)}
     given = {"input_ids": torch.randint(4, 30, (samples, length), generator=generator)}
-    if name == "t5":
+    if ARCHITECTURES[name].has_encoder:
         given["decoder_input_ids"] = torch.randint(4, 30, (samples, length - 1), generator=generator)
     return given
 

@@ -5,11 +5,13 @@ They need torch: `.ci/torch` runs them. `python -m vizschema.conformance.recorde
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ if not os.environ.get("VIZSCHEMA_TORCH"):
 
 import torch
 import transformers
+from torch.utils.checkpoint import checkpoint
 
 import vizschema
 from vizschema.conformance.fixtures import training, vit
@@ -63,6 +66,7 @@ def values(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         ("llama", "sdpa", torch.bfloat16, 3),
         ("mixtral", "eager", torch.bfloat16, 3),
         ("t5", "sdpa", torch.float32, 3),
+        ("bart", "eager", torch.float32, 3),
         ("bert", "sdpa", torch.float32, 1),
         ("vit", "sdpa", torch.bfloat16, 3),
         ("mamba", "eager", torch.float32, 3),
@@ -108,6 +112,22 @@ def test_a_generation_is_that_of_one_call_over_the_whole_text(tmp_path: Path, na
     with vizschema.open(tmp_path / "generated.zarr") as archive:
         assert archive["/outputs/token"].shape == (2, 5)
         assert archive["/extra/generation/logits"].axes == ("sample", "new_token", "vocabulary")
+
+
+def test_an_encoder_is_where_the_profile_has_it_and_counts_its_own_blocks(tmp_path: Path) -> None:
+    model = models.built("bart")
+    with vizschema.record(model, tmp_path / "run.zarr") as run:
+        model(**models.inputs("bart", 2))
+    assert run.profile == "lm"
+    with vizschema.open(tmp_path / "run.zarr") as archive:
+        counts = {"/encoder": 3, "/attention/encoder": 3, "/activations": 2, "/attention/cross": 2}
+        assert {path: archive[path].attributes["num_layers"] for path in counts} == counts
+        assert archive["/attention/encoder/layer_02"].axes == (
+            "sample",
+            "head",
+            "source_token:query",
+            "source_token:key",
+        )
 
 
 def test_padded_rows_are_masked_and_grouped_heads_are_heads_in_each_step(tmp_path: Path) -> None:
@@ -328,17 +348,19 @@ def test_what_the_first_call_does_not_say_is_refused_and_leaves_the_model_as_it_
         pass
 
 
-def test_archives_of_several_ranks_are_joined(tmp_path: Path) -> None:
-    target, ids = ranks.joined(tmp_path), own.OWN[ranks.NAME].inputs()[0][: ranks.COUNT]
+@pytest.mark.parametrize("way", ["ddp", "fully_shard"])
+def test_archives_of_several_ranks_are_joined(tmp_path: Path, way: str) -> None:
+    target, ids = ranks.joined(tmp_path, way), own.OWN[ranks.NAME].inputs()[0][: ranks.COUNT]
     found = values(target)
     assert np.array_equal(found["/inputs/token"], ids.numpy())
     assert np.allclose(found["/outputs/logits"], own.built(ranks.NAME)(ids).numpy(), atol=1e-6)
     assert vizschema.validate(target).conforms
     with vizschema.open(target) as archive:
         assert archive["/activations/layer_00"].attributes["module"] == "blocks.0"
+        assert archive["/metadata"].attributes["model_class"] == "Text"
 
 
-def test_blocks_that_are_called_again_are_numbered_by_recycle(tmp_path: Path) -> None:
+def test_a_small_esmfold_conforms_to_openfold_with_what_each_recycle_gives(tmp_path: Path) -> None:
     heads = {"sequence_state_dim": 32, "pairwise_state_dim": 16, "sequence_head_width": 8, "pairwise_head_width": 4}
     sizes = {"sequence_dim": 32, "pairwise_dim": 16, "ipa_dim": 4, "resnet_dim": 16, "num_heads_ipa": 2}
     structure = {**sizes, "num_qk_points": 2, "num_v_points": 2, "num_blocks": 2, "num_resnet_blocks": 1}
@@ -350,16 +372,125 @@ def test_blocks_that_are_called_again_are_numbered_by_recycle(tmp_path: Path) ->
         esmfold_config={"trunk": trunk, "fp16_esm": False, "lddt_head_hid_dim": 8},
     )
     model = transformers.EsmForProteinFolding(config).eval()
-    blocks: list[Any] = []
-    hook = model.trunk.blocks[1].register_forward_hook(lambda *given: blocks.append(given[2]))
-    with vizschema.record(model, tmp_path / "run.zarr") as run:
-        model(IDS[:1])
-    hook.remove()
-    assert (run.table, run.profile, len(blocks)) == ("esmfold", "trace", 2)
+    with ByHand(model) as hand, vizschema.record(model, tmp_path / "run.zarr") as run:
+        output = model(IDS[:1])
+    assert (run.table, run.profile) == ("esmfold", "openfold")
     found = values(tmp_path / "run.zarr")
-    for number, (single, pair) in enumerate(blocks):
-        assert np.array_equal(found[f"/recycle/recycle_{number:02}/single/layer_01"], single.numpy())
-        assert np.array_equal(found[f"/recycle/recycle_{number:02}/pair/layer_01"], pair.numpy())
+    for block in range(2):
+        single, pair = hand.returned[f"trunk.blocks.{block}"][-1]
+        assert np.array_equal(found[f"/single/layer_{block:02}"], single[0].numpy())
+        assert np.array_equal(found[f"/pair/layer_{block:02}"], pair[0].numpy())
+        single, pair = hand.returned["trunk.blocks.1"][block]
+        assert np.array_equal(found[f"/recycle/recycle_{block:02}/single"], single[0].numpy())
+        assert np.array_equal(found[f"/recycle/recycle_{block:02}/pair"], pair[0].numpy())
+    assert found["/inputs/sequence"].tobytes() == b"".join(b"ARNDCQEGHILKMFPSTWYVX"[i : i + 1] for i in IDS[0])
+    assert np.array_equal(found["/outputs/coordinates"], output.positions[-1, 0].numpy())
+    assert np.array_equal(found["/extra/confidence"], output.plddt[0].numpy())
+    report = vizschema.validate(tmp_path / "run.zarr")
+    assert (report.verdict, report.profile, report.values) == ("conforms", "openfold", "read")
+    declared = {"/attention", "/inputs/msa", "/outputs/confidence"}
+    assert {each.path for each in report.warnings if each.path != "/metadata"} == declared
+    with (
+        pytest.raises(vizschema.UsageError, match="record each sample in an archive of its own"),
+        vizschema.record(model, tmp_path / "two.zarr"),
+    ):
+        model(IDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "layers"),
+    [
+        ("Lfm2", {"layer_types": ["conv", "full_attention"]}, ["/attention/self/layer_01"]),
+        ("RecurrentGemma", {"block_types": ["recurrent", "attention"], "lru_width": 32}, []),
+    ],
+)
+def test_weights_of_some_blocks_are_recorded_or_declared(
+    tmp_path: Path, name: str, sizes: dict[str, Any], layers: list[str]
+) -> None:
+    wide = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    config = getattr(transformers, f"{name}Config")(**wide, num_key_value_heads=1, vocab_size=101, **sizes)
+    model = getattr(transformers, f"{name}ForCausalLM")(config).eval()
+    with ByHand(model) as hand, vizschema.record(model, tmp_path / "run.zarr") as run:
+        model(IDS)
+    assert [node for node in run.nodes if node.startswith("/attention/")] == layers
+    with vizschema.open(tmp_path / "run.zarr") as archive:
+        assert ("/attention" in str(archive["/"].attributes.get("not_captured"))) is not bool(layers)
+    assert faults(tmp_path / "run.zarr", hand) == []
+
+
+def test_a_model_that_was_called_before_keeps_the_hooks_of_its_own_package(tmp_path: Path) -> None:
+    depth = {"backbone_out_indices": [0, 1, 2, 3], "neck_hidden_sizes": [8] * 4, "fusion_hidden_size": 8}
+    wide = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 48}
+    config = transformers.DPTConfig(**wide, **depth, image_size=16, patch_size=4)
+    model, images = transformers.DPTForDepthEstimation(config).eval(), torch.rand(2, 3, 16, 16)
+    model(images)
+    with ByHand(model) as hand, vizschema.record(model, tmp_path / "run.zarr"):
+        model(images)
+    assert faults(tmp_path / "run.zarr", hand) == []
+
+
+IMAGES = [
+    {"module": "", "value": "in", "node": "/inputs/images", "axes": "sample channel height width"},
+    {"module": "blocks[.]0", "value": "in", "node": "/activations/embedding", "axes": "sample token hidden"},
+    {"module": "blocks[.]([0-9]+)", "value": "out", "node": "/activations/layer_{0}", "axes": "sample token hidden"},
+    {
+        "module": "blocks[.]([0-9]+)[.]attn",
+        "value": "weights",
+        "node": "/attention/self/layer_{0}",
+        "axes": "sample head token:query token:key",
+        "attributes": {"normalization": "softmax"},
+    },
+    {"module": "", "value": "out", "node": "/outputs/logits", "axes": "sample class"},
+    {"module": "", "value": "argmax", "node": "/outputs/predictions", "axes": "sample"},
+]
+
+
+def test_rows_say_of_a_vit_of_ones_own_what_its_profile_asks_for(tmp_path: Path) -> None:
+    kind, model = own.OWN["own vit"], own.built("own vit")
+    with ByHand(model) as hand, vizschema.record(model, tmp_path / "run.zarr", table=IMAGES, profile="vit"):
+        model(*kind.inputs())
+    report = vizschema.validate(tmp_path / "run.zarr")
+    assert (report.verdict, report.profile, report.values) == ("conforms", "vit", "read")
+    assert faults(tmp_path / "run.zarr", hand) == []
+
+
+class Padded(torch.nn.Module):
+    """A model whose encoder would pack what is not padded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+        self.words, self.inner = torch.nn.Embedding(31, 16), torch.nn.TransformerEncoder(layer, 2)
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        return Result(self.inner(self.words(ids), src_key_padding_mask=~mask))
+
+
+@dataclass
+class Result:
+    """What a model returns under a name."""
+
+    states: Any
+
+
+def test_padded_tensors_are_not_packed_and_a_dataclass_has_names(tmp_path: Path) -> None:
+    model = Padded().eval()
+    with vizschema.record(model, tmp_path / "run.zarr") as run:
+        found = model(IDS, LEFT.flip(1).bool())
+    assert "/attention/self/layer_01" in run.nodes
+    assert torch.backends.mha.get_fastpath_enabled()
+    assert np.array_equal(values(tmp_path / "run.zarr")["/outputs/states"], found.states.numpy())
+    assert vizschema.validate(tmp_path / "run.zarr").conforms
+
+
+def test_what_a_backward_pass_computes_again_is_not_another_call(tmp_path: Path) -> None:
+    model = own.built("own gpt")
+    for block in model.blocks:
+        block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
+    with torch.enable_grad(), vizschema.record(model, tmp_path / "run.zarr"):
+        model(IDS).sum().backward()
+    with vizschema.open(tmp_path / "run.zarr") as archive:
+        assert archive["/attention/self/layer_01"].shape == (2, 2, 6, 6)
     assert vizschema.validate(tmp_path / "run.zarr").conforms
 
 

@@ -14,7 +14,7 @@ import torch
 
 from vizschema.recording.dryrun import DryRun, refused
 from vizschema.recording.probed import first_run
-from vizschema.recording.weights import MASK, SELF
+from vizschema.recording.weights import MASK, ROLES, SELF
 
 SIZES = ({"sample": 7, "token": 13}, {"sample": 11, "token": 13}, {"sample": 7, "token": 17})
 """Primes that no model has as a width: the first run, and one for each axis that moves."""
@@ -32,8 +32,11 @@ def is_drafted(modules: Mapping[str, Any]) -> bool:
     return is_text and not getattr(model.config, "is_encoder_decoder", False) and bool(_blocks(modules))
 
 
-def draft(model: Any, modules: Mapping[str, Any], name: str) -> tuple[list[dict[str, Any]], str]:
-    """Return rows for a model, and the profile; raise `UsageError`, with what to write, where an axis is unsure."""
+def draft(model: Any, modules: Mapping[str, Any], name: str) -> tuple[list[dict[str, Any]], str, dict[str, str]]:
+    """Return rows for a model, the profile, and what is not captured, with the reason.
+
+    Raises `UsageError`, with what to write, where an axis is unsure.
+    """
     blocks = _blocks(modules)
     runs = [_run(modules, name, sizes) for sizes in SIZES]
     pattern = re.sub(r"[0-9]+$", "([0-9]+)", re.escape(blocks[0]).replace(r"\.", "[.]"))
@@ -46,7 +49,8 @@ def draft(model: Any, modules: Mapping[str, Any], name: str) -> tuple[list[dict[
         axes.require(block, ("sample", "token", "hidden"))
     hidden = "sample token hidden"
     rows.append({"module": pattern, "value": "out", "node": "/activations/layer_{0}", "axes": hidden})
-    rows += _weights(runs, blocks, pattern)
+    weights, absent = _weights(runs, modules, blocks, pattern)
+    rows += weights
     head = axes.of(".logits")
     profile = "trace"
     if head == ("sample", "token", "vocabulary"):
@@ -64,7 +68,7 @@ def draft(model: Any, modules: Mapping[str, Any], name: str) -> tuple[list[dict[
         )
     elif head is not None:
         rows.append(_output(" ".join(head)))
-    return rows, profile
+    return rows, profile, absent
 
 
 def _output(axes: str) -> dict[str, Any]:
@@ -84,13 +88,16 @@ class _Axes:
 
     def of(self, place: str) -> tuple[str, ...] | None:
         """The axes at a place; None where nothing was seen there. Raises `UsageError` where one is unsure."""
-        shapes = [run.get(place) for run in self._runs]
-        if None in shapes:
+        shapes = [run[place] for run in self._runs if place in run]
+        if len(shapes) < len(self._runs):
             return None
-        first, other, longer = (shape or () for shape in shapes)
+        first, other, longer = shapes
         names = []
         for number, size in enumerate(first):
             moved = [axis for axis, run in (("sample", other), ("token", longer)) if run[number] != size]
+            if any(sizes[axis] != run[number] for axis in moved for sizes, run in zip(SIZES, shapes, strict=True)):
+                found = f"follows {' and '.join(moved)}, and has another size"
+                raise refused(self._name, f"{place}: dimension {number} of {list(first)} {found}", [])
             fitting = moved if moved else sorted(self._sizes.get(size, ()))
             if number == len(first) - 1 and len(first) == 3 and not moved and "hidden" in fitting:
                 fitting = ["hidden"] if place != ".logits" else [each for each in fitting if each != "hidden"]
@@ -108,18 +115,31 @@ class _Axes:
             raise refused(self._name, f"{place} returns {what}, not {' '.join(axes)}", [])
 
 
-def _weights(runs: Sequence[Seen], blocks: Sequence[str], pattern: str) -> list[dict[str, Any]]:
-    """Rows for the weights in the blocks: of kernels that were called, or returned in four dimensions."""
+def _weights(
+    runs: Sequence[Seen], modules: Mapping[str, Any], blocks: Sequence[str], pattern: str
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Rows for the weights in the blocks: of kernels that were called, or returned in four dimensions.
+
+    They are of one module that the blocks have, or some of them, as in a model with blocks of two kinds.
+
+    Beside them, what of it is not captured, with the reason.
+    """
     tails = set()
     for block in blocks:
         inner = [place for place in runs[0] if place.startswith(f"{block}.") and place.endswith(".weights")]
         tails |= {place.removeprefix(block).removesuffix(".weights") for place in inner}
     innermost = [tail for tail in tails if not any(other.startswith(f"{tail}.") for other in tails)]
-    fitting = [tail for tail in innermost if all(_is_weights(runs, f"{block}{tail}.weights") for block in blocks)]
+    fitting = [tail for tail in innermost if _has_weights(runs, modules, blocks, tail)]
     if len(fitting) != 1:
-        return []
+        why = f"the blocks have not one module whose weights have the axes of {SELF['axes']}"
+        return [], {f"/{ROLES}": why} if innermost else {}
     module = pattern + fitting[0].replace(".", "[.]")
-    return [{"module": module, **SELF}]
+    return [{"module": module, **SELF}], {}
+
+
+def _has_weights(runs: Sequence[Seen], modules: Mapping[str, Any], blocks: Sequence[str], tail: str) -> bool:
+    """Whether all modules of the blocks that are called `tail` in them have weights."""
+    return all(_is_weights(runs, f"{block}{tail}.weights") for block in blocks if f"{block}{tail}" in modules)
 
 
 def _is_weights(runs: Sequence[Seen], place: str) -> bool:

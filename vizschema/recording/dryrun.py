@@ -6,7 +6,7 @@ import copy
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -53,13 +53,15 @@ class Shapes:
 
 
 def tensors(value: Any, place: str = "") -> dict[str, Any]:
-    """Return the tensors in a value by their places, such as `[0].keys`; of a mapping, those whose keys are names."""
+    """Return the tensors in a value by their places, such as `[0].keys`: of mappings, whose keys are names, too."""
     if isinstance(value, torch.Tensor):
         return {place: value}
     if isinstance(value, Mapping):
         inner = [(f"{place}.{key}", each) for key, each in value.items() if isinstance(key, str) and key.isidentifier()]
     elif isinstance(value, list | tuple):
         inner = [(f"{place}[{number}]", each) for number, each in enumerate(value)]
+    elif is_dataclass(value) and not isinstance(value, type):
+        inner = [(f"{place}.{each.name}", getattr(value, each.name)) for each in fields(value)]
     else:
         return {}
     return {at: tensor for each, part in inner for at, tensor in tensors(part, each).items()}
@@ -76,11 +78,19 @@ def replaced(value: Any, others: Mapping[str, Any], place: str = "") -> Any:
         if isinstance(value, list):
             return parts
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if is_dataclass(value) and not isinstance(value, type):
+        other = copy.copy(value)
+        names = [each.name for each in fields(value)]
+        vars(other).update({name: replaced(getattr(value, name), others, f"{place}.{name}") for name in names})
+        return other
     return value
 
 
-_WAYS = tuple((truth, dtype) for dtype in (None, torch.bfloat16) for truth in (True, False))
-"""The answer to a model that asks whether something is true, and its dtype: some kernels take one alone."""
+_WAYS = tuple(
+    (truth, dtype, hooked) for hooked in (False, True) for dtype in (None, torch.bfloat16) for truth in (True, False)
+)
+"""The answer to a model that asks whether something is true, its dtype, since some kernels take one alone, and whether
+it has the hooks that its own package has set, some of which collect what it returns."""
 
 
 class DryRun:
@@ -89,7 +99,7 @@ class DryRun:
     def __init__(self, modules: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self._modules = modules
         self._given = [tuple(args), dict(kwargs)]
-        self._way: tuple[bool, Any] | None = None
+        self._way: tuple[bool, Any, bool] | None = None
         self.given = {place: tuple(each.shape) for place, each in tensors(self._given).items()}
 
     def run(self, sizes: Mapping[str, Shape]) -> Shapes:
@@ -102,7 +112,7 @@ class DryRun:
         seen: Shapes = self._run(sizes, *self._way)
         return seen
 
-    def _working(self) -> tuple[bool, Any]:
+    def _working(self) -> tuple[bool, Any, bool]:
         """The first way in which the call works; the first of all where none does."""
         for way in _WAYS:
             with suppress(*FAILURES):
@@ -111,7 +121,7 @@ class DryRun:
         return _WAYS[0]
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def _run(self, sizes: Mapping[str, Shape], truth: bool, dtype: Any) -> Shapes:
+    def _run(self, sizes: Mapping[str, Shape], truth: bool, dtype: Any, hooked: bool) -> Shapes:
         def other(tensor: Any, shape: Shape) -> Any:
             kind = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
             return torch.zeros(shape, dtype=kind, device="meta")
@@ -123,8 +133,9 @@ class DryRun:
         positional, named = replaced(self._given, meta)
         with (
             torch.random.fork_rng(devices=[]),
-            _without_values(self._modules, dtype),
+            _without_values(self._modules, dtype, hooked=hooked),
             _watched(self._modules, seen, truth=truth),
+            without_fast_path(),
             torch.device("meta"),
         ):
             output = self._modules[""](*positional, **named)
@@ -133,18 +144,22 @@ class DryRun:
 
 
 @contextmanager
-def _without_values(modules: Mapping[str, Any], dtype: Any) -> Iterator[None]:
+def _without_values(modules: Mapping[str, Any], dtype: Any, *, hooked: bool) -> Iterator[None]:
     """While it is entered, all tensors of the modules are on the device meta; afterwards, all is as it was.
 
-    Floats have the dtype `dtype`, if it is not None.
+    Floats have the dtype `dtype`, if it is not None. Hooks are taken away, since those of a caller expect values; if
+    `hooked`, those of the model's own package stay.
     """
+    package = _package(type(modules[""]))
     kept = [(module, dict(vars(module))) for module in {id(module): module for module in modules.values()}.values()]
     twins: dict[int, Any] = {}
 
     def twin(value: Any) -> Any:
         if isinstance(value, torch.Tensor):
             kind = dtype if value.dtype.is_floating_point else None
-            other = value.detach().to("meta", dtype=kind)
+            is_part = hasattr(value, "full_tensor")  # of a sharded model, of which each rank has a part
+            whole = torch.empty(value.shape, dtype=value.dtype, device="meta") if is_part else value.detach()
+            other = whole.to("meta", dtype=kind)
             made = torch.nn.Parameter(other, requires_grad=False) if isinstance(value, torch.nn.Parameter) else other
             return twins.setdefault(id(value), made)
         if type(value) in (list, tuple):
@@ -159,13 +174,32 @@ def _without_values(modules: Mapping[str, Any], dtype: Any) -> Iterator[None]:
                 if key == "_modules" or "hooks" in key:
                     continue
                 vars(module)[key] = twin(value)
-            for hooks in ("_forward_pre_hooks", "_forward_hooks"):  # those of the caller expect values
-                vars(module)[hooks] = type(attributes[hooks])()
+            for hooks in ("_forward_pre_hooks", "_forward_hooks"):
+                kept_hooks = {
+                    key: hook for key, hook in attributes[hooks].items() if hooked and _package(hook) == package
+                }
+                vars(module)[hooks] = type(attributes[hooks])(kept_hooks)
         yield
     finally:
         for module, attributes in kept:
             vars(module).clear()
             vars(module).update(attributes)
+
+
+@contextmanager
+def without_fast_path() -> Iterator[None]:
+    """While it is entered, `torch.nn.TransformerEncoder` calls its layers, and gives them padded tensors."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def _package(value: Any) -> str:
+    """The package that a class or a function was made in."""
+    return str(getattr(value, "__module__", "")).partition(".")[0]
 
 
 @contextmanager

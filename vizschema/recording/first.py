@@ -27,10 +27,9 @@ def drafted(modules: Mapping[str, Any], name: str) -> Found | None:
     if not is_drafted(modules):
         return None
     try:
-        rows, profile = draft(modules[""], modules, name)
+        return _found(*draft(modules[""], modules, name))
     except UsageError:
         return None
-    return _found(rows, profile, {})
 
 
 def _found(rows: list[dict[str, Any]], profile: str, absent: Mapping[str, str]) -> Found:

@@ -13,6 +13,7 @@ import torch
 
 from vizschema.errors import UsageError
 from vizschema.recording import generation, places
+from vizschema.recording.dryrun import without_fast_path
 from vizschema.recording.run import Run
 from vizschema.recording.taps import Tap
 from vizschema.recording.weights import OWN_CACHE, Softmaxes, Watch, Weights, dropped, has_dropout, hidden
@@ -54,6 +55,7 @@ class Hooks:
             )
         # What is compiled calls no hook of an inner module, without a word.
         self._stack.enter_context(torch.compiler.set_stance("force_eager"))
+        self._stack.enter_context(without_fast_path())
         if callable(getattr(self._model, "generate", None)) and hasattr(self._model, "generation_config"):
             self._stack.enter_context(self._generating())
         return self
@@ -101,6 +103,8 @@ class Hooks:
         soft = [tap for tap in taps if tap.kind == "softmax"]
 
         def hook(_module: Any, args: Any, kwargs: Any) -> None:
+            if _is_backward():
+                return
             self._entered.counts[name] = self._entered.counts.get(name, 0) + 1
             self._run.begin(is_root=name == "", continues=name == "" and _continues(kwargs))
             for tap in inputs:
@@ -127,7 +131,7 @@ class Hooks:
         weights = [tap for tap in taps if tap.kind == "weights"]
 
         def hook(_module: Any, _args: Any, _kwargs: Any, output: Any) -> None:
-            if not self._entered.counts.get(name):  # a hook before ours raised, so that ours was never called
+            if _is_backward() or not self._entered.counts.get(name):  # or a hook before this one raised
                 return
             self._entered.counts[name] -= 1
             failed = output is None
@@ -172,6 +176,11 @@ class Hooks:
             config = getattr(module, "config", None) or getattr(self._model, "config", None)
             kernel = getattr(config, "_attn_implementation", None) or type(module).__name__
             raise hidden(tap.node, f"{kernel}, of which {tap.module} returns none")
+
+
+def _is_backward() -> bool:
+    """Whether a backward pass runs, which calls again what a checkpoint has left out."""
+    return bool(torch._C._current_graph_task_id() != -1)  # there is no public name
 
 
 def _read(tap: Tap, module: Any) -> dict[str, Any]:

@@ -179,9 +179,11 @@ def weights_of(runs: Runs, *, again: bool = False) -> dict[str, list[Sizes]]:
     """Return the sizes of weights by the module that computed them once, by a kernel or a softmax.
 
     With `again`, also of modules that computed several of one shape.
-    A softmax counts if its last two dimensions are a sequence: equal in every run, or each an axis of the inputs.
+    A softmax counts if its last two dimensions are sequences: equal in every run, each equal to such a one, or an axis
+    of the inputs.
     """
     every: dict[str, list[Sizes]] = {}
+    soft: dict[str, list[Sizes]] = {}
     for key in ("kernels", "soft"):
         for name, shapes in getattr(runs.first, key).items():
             is_one = len(shapes) == 1 and runs.first.called.get(name, 1) == 1
@@ -190,9 +192,11 @@ def weights_of(runs: Runs, *, again: bool = False) -> dict[str, list[Sizes]]:
             sizes = runs.sizes_of(lambda run, key=key, name=name: (getattr(run, key).get(name) or [None])[0])  # type: ignore[misc]
             if sizes is None or len(sizes) not in (3, 4):
                 continue
-            axes = [runs.axis(each) for each in sizes[-2:]]
-            if key == "kernels" or (sizes[-1] == sizes[-2] and len(sizes) == 4) or None not in axes:
-                every[name] = sizes
+            (every if key == "kernels" else soft)[name] = sizes
+    squares = {sizes[-1] for sizes in (*every.values(), *soft.values()) if len(sizes) == 4 and sizes[-1] == sizes[-2]}
+    for name, sizes in soft.items():
+        if all(each in squares or runs.axis(each) is not None for each in sizes[-2:]):
+            every[name] = sizes
     return every
 
 

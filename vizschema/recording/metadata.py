@@ -22,17 +22,17 @@ _DEPTH = 8
 _PRIVATE = frozenset({"_name_or_path", "name_or_path", "_commit_hash"})
 
 
-def metadata(model: Any, library: str, *, digest: bool, is_compiled: bool = False) -> dict[str, Any]:
-    """Return attributes of `/metadata` for a model whose class is of the package `library`.
+def metadata(model: Any, name: str, library: str, *, digest: bool, is_compiled: bool = False) -> dict[str, Any]:
+    """Return attributes of `/metadata` for a model of the class `name` of the package `library`.
 
     Of a model that `is_compiled`, or has modules that are, they say that it was recorded uncompiled.
     """
     config = getattr(model, "config", None)
     parameter = next(iter(model.parameters()), None)
     known: dict[str, Any] = {
-        "model_name": _name(config) or type(model).__name__,
+        "model_name": _name(config) or name,
         "model_version": str(getattr(config, "_commit_hash", None) or UNKNOWN),
-        "model_class": type(model).__name__,
+        "model_class": name,
         "framework": ", ".join(_versions({"torch": None, library: None})),
     }
     if commit := getattr(config, "_commit_hash", None):

@@ -128,7 +128,7 @@ def _table(asked: Any, model: Any) -> tuple[Table, Fit, Values]:
     if found is None:
         fix = "pass table=NAME, or a list of rows"
         raise UsageError(path=name, expected="a table for this class", found="none", fix=fix)
-    return *found, metadata(model, library, digest=False)
+    return *found, metadata(model, name, library, digest=False)
 
 
 def _inputs(table: Table, inputs: Values) -> Iterator[Found]:
@@ -248,7 +248,8 @@ def _taps(found: Sequence[Found]) -> list[Tap]:
         row, width = each.row, widths[id(each.row)]
         padded = {key: word.zfill(width) if word.isdigit() else word for key, word in each.words.items()}
         axes = tuple(filled(axis, padded) for axis in row.target.axes)
-        taps.append(Tap(each.module, row, filled(row.target.node, padded), axes, "out", ""))
+        series = row.module.partition("([0-9]+)")[0]
+        taps.append(Tap(each.module, row, filled(row.target.node, padded), axes, "out", "", list=series))
     return taps
 
 

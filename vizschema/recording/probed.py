@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
-from vizschema.recording.dryrun import FAILURES, DryRun, Shapes, listed_modules, refused
+from vizschema.recording.dryrun import FAILURES, DryRun, Shapes, listed_modules, refused, tensors
 from vizschema.recording.inferred import Names, Runs, evidence, found, weights_of
 from vizschema.recording.layers import Draft, add_blocks, add_layers, add_weights, blocks, list_of, nodes, sizes_of
 from vizschema.recording.taps import node_name
+from vizschema.recording.tensors import require_plain
 from vizschema.recording.weights import ROLES
 
 _MOST = 16
@@ -20,6 +21,8 @@ _MOST = 16
 
 def probe(modules: Mapping[str, Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Draft:
     """Return a table for the model that is called with these arguments; raise `UsageError` where an axis is unsure."""
+    for tensor in tensors([args, kwargs]).values():
+        require_plain(name, tensor)
     dry = DryRun(modules, args, kwargs)
     if not dry.given:
         raise refused(name, "its first call has no tensor", listed_modules(modules))
@@ -49,6 +52,8 @@ def probe(modules: Mapping[str, Any], name: str, args: tuple[Any, ...], kwargs: 
     else:
         add_layers(draft, names, modules)
         add_weights(draft, names, {}, weights)
+    for place in weights_of(runs, again=True).keys() - weights.keys():
+        draft.absent[f"/{ROLES}/{node_name(place, 'weights')}"] = f"{place} computes several"
     _outputs(draft, names, name, embedded)
     if len(draft.absent) > _MOST:
         kept = dict(list(draft.absent.items())[: _MOST - 1])
@@ -141,6 +146,8 @@ def _outputs(draft: Draft, names: Names, name: str, embedded: Any) -> None:
             axes = _like_blocks(draft, sizes) or axes
         row = {"module": "", "value": f"out{place}", "node": f"/outputs/{word}", "axes": " ".join(axes), "always": True}
         draft.rows.append(row)
+    if not outputs:
+        raise refused(name, "what it returns has no tensor that a name or a number leads to", [])
     if not any(node.startswith("/outputs/") for node in nodes(draft)):
         raise refused(name, f"two dimensions of its outputs {list(outputs.values())} follow one input", [])
     rows = {row["node"]: row["axes"].split() for row in draft.rows}

@@ -81,13 +81,13 @@ def record(
     if append not in _APPEND:
         raise UsageError(path="append", expected=f"one of {_APPEND}", found=repr(append))
     modules, library = named_modules(model)
-    name = type(modules[""]).__name__
-    kinds = {each: type(module).__name__ for each, module in modules.items()}
+    name = class_of(modules[""]).__name__
+    kinds = {each: class_of(module).__name__ for each, module in modules.items()}
     patterns = [select] if isinstance(select, str) else select
     number = rank()
     target = Path(path) if number is None else _of_rank(Path(path), number)
     casts = {"": cast} if isinstance(cast, str) else dict(cast or {})
-    known = metadata(modules[""], library, digest=digest, is_compiled=modules[""] is not model)
+    known = metadata(modules[""], name, library, digest=digest, is_compiled=modules[""] is not model)
     with ExitStack() as archive, ExitStack() as hooks:
         run = Run(target, Settings(append, casts, memory, resume))
 
@@ -140,7 +140,13 @@ def named_modules(model: Any) -> tuple[dict[str, Any], str]:
         outer = inner
     for name, module in outer.named_modules():
         modules[_WRAPPERS.sub("", name).strip(".")] = module  # what is wrapped comes after its wrapper
-    return modules, type(modules[""]).__module__.partition(".")[0]
+    return modules, class_of(modules[""]).__module__.partition(".")[0]
+
+
+def class_of(module: Any) -> type:
+    """Return the class of a module; of one that `fully_shard` has made another class of, the one before."""
+    kind = type(module)
+    return kind.__mro__[2] if kind.__mro__[1].__name__ == "FSDPModule" else kind
 
 
 def _inside(model: Any) -> Any:

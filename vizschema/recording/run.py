@@ -43,6 +43,7 @@ class Run(Recording):
         self._annotated: set[str] = set()
         self._seen: dict[str, dict[str, int]] = {}
         self._numbered_nodes: set[str] = set()
+        self._called: dict[tuple[str, str], int] = {}
         self._errors: dict[str, tuple[float, float]] = {}
         self._masks: dict[str, tuple[Any, tuple[str, ...]]] = {}
 
@@ -145,7 +146,9 @@ class Run(Recording):
         if "{call}" in node:
             call = current.calls[tap.node] = current.calls.get(tap.node, -1) + 1
             node = node.replace("{call}", f"{call:02}")
+            group, stem = tap.node.partition("_{call}")[0].rsplit("/", 1)
             self._numbered_nodes.add(node)
+            self._called[group, stem] = max(call + 1, self._called.get((group, stem), 0))
             return node
         if node in current.seen:
             raise UsageError(
@@ -261,6 +264,9 @@ class Run(Recording):
                 later[group] = max(largest, later.get(group, 0.0))
         for group, error in later.items():
             self._trace.annotate(group, recomputed_error=error)
+        for (group, stem), count in self._called.items():
+            if group:
+                self._trace.annotate(group, **{f"num_{stem}s": count})
         if self._settings.resume:
             self._trace.annotate("/", failure=None)
 

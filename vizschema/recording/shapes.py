@@ -25,7 +25,10 @@ def shaped(place: str, tensor: Any, axes: Sequence[str], sizes: Mapping[str, int
             if size != 1:
                 found = f"the shape {tuple(tensor.shape)}"
                 raise UsageError(
-                    path=place, expected=f"size 1 along the dimension that is dropped ({listed})", found=found
+                    path=place,
+                    expected=f"size 1 along the dimension that is dropped ({listed})",
+                    found=found,
+                    fix="record each sample in an archive of its own, or pass rows that name this axis (table=[…])",
                 )
             continue
         parts = axis.split("*")

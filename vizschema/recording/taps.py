@@ -23,7 +23,8 @@ class Tap:
     """One value of one module, and the array that it becomes.
 
     `node` and `axes` have no placeholder but `{call}`; `place` is the place in the value, such as `[0]`, and `read` has
-    the places in the module of attributes that are read from it, by their names.
+    the places in the module of attributes that are read from it, by their names. `list` is the name of the module
+    before its first number: that of the list of modules which the numbers of a series count.
     """
 
     module: str
@@ -34,6 +35,7 @@ class Tap:
     place: str
     generated: Target | None = None
     read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    list: str = ""
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -137,6 +139,7 @@ def _taps(row: Row, modules: Mapping[str, str]) -> Iterable[Tap]:
             if other is None
             else Target(filled(other.node, padded), tuple(filled(axis, padded) for axis in other.axes)),
             {key: tuple(filled(at, plain) for at in places) for key, places in row.read.items()},
+            match.string[: match.start(1)] if match.re.groups else "",
         )
 
 
@@ -154,17 +157,19 @@ def filled(template: str, words: Mapping[str, str]) -> str:
 def groups_of(every: Sequence[Tap], taps: Sequence[Tap]) -> dict[str, dict[str, Any]]:
     """What the groups of numbered nodes say, by path: counts are the model's, whatever is recorded.
 
-    A series that some modules only have (layers 3 and 11) lists them as `present`.
+    The count is that of the list of modules: an encoder and a decoder have one each. A series that some modules only
+    have (layers 3 and 11) lists them as `present`.
     """
     numbers: dict[tuple[str, str], set[int]] = {}
-    counts: dict[str, int] = {}
+    lists: dict[tuple[str, str], str] = {}
+    counts: dict[tuple[str, str], int] = {}
     for tap in every:
         if (match := _SERIES.fullmatch(tap.node)) is None or not tap.row.target.node.count("{0}"):
             continue
         parent, stem, number = match[1], match[2], int(match[3])
         numbers.setdefault((parent, stem), set()).add(number)
-        if not parent.startswith("/extra"):
-            counts[stem] = max(counts.get(stem, 0), number + 1)
+        lists[parent, stem] = tap.list
+        counts[tap.list, stem] = max(counts.get((tap.list, stem), 0), number + 1)
     kept = {tap.node for tap in taps}
     groups: dict[str, dict[str, Any]] = {}
     for (parent, stem), found in numbers.items():
@@ -173,7 +178,7 @@ def groups_of(every: Sequence[Tap], taps: Sequence[Tap]) -> dict[str, dict[str, 
         }
         if not have:
             continue
-        count = max(found) + 1 if parent.startswith("/extra") else counts[stem]
+        count = counts[lists[parent, stem], stem]
         said: dict[str, Any] = {f"num_{stem}s": count}
         if found != set(range(count)):
             said["present"] = sorted(found)

@@ -97,15 +97,15 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]  # torch is not there wher
         if given["training"] and given["dropout_p"] > 0:
             raise dropped(self._place)
         output, weights = func(*args, **kwargs)
-        with torch.no_grad():
+        with torch.no_grad():  # a graph of it would be kept, and a checkpoint would miss it when it computes again
             again = {**given, "need_weights": True, "average_attn_weights": False}
             other, heads = func(**again)
-        limit = LIMITS.get(output.dtype, NARROW_LIMIT)
-        empty = heads.isnan().all(-1, keepdim=True)
-        is_masked = bool(empty.any())
-        error = _difference(other, output, ~other.isnan())
-        _require_close(self._place, error, limit)
-        self._keep(Weights(heads.masked_fill(empty, 0.0), error, limit, is_masked))
+            limit = LIMITS.get(output.dtype, NARROW_LIMIT)
+            empty = heads.isnan().all(-1, keepdim=True)
+            is_masked = bool(empty.any())
+            error = _difference(other, output, ~other.isnan())
+            _require_close(self._place, error, limit)
+            self._keep(Weights(heads.masked_fill(empty, 0.0), error, limit, is_masked))
         return output, weights
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from vizschema.text import escape_text
+
 if TYPE_CHECKING:
     from vizschema.findings import Question, Report
 
@@ -64,7 +66,7 @@ class VizschemaError(Exception):
         self.expected = None if expected is None else str(expected)
         self.found = None if expected is None else str(found)
         self.fix = fix
-        super().__init__(self.reason if path is None else f"{path}: {self.reason}")
+        super().__init__(self.reason if path is None else f"{escape_text(str(path))}: {self.reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.args, vars(self))
@@ -292,7 +294,7 @@ def reported_as_bug() -> Iterator[None]:
     except Exception as error:  # whatever an archive sets off, the user gets one line and a code
         import traceback
 
-        from vizschema.text import escape_text, scrubbed, shorten
+        from vizschema.text import scrubbed, shorten
 
         if os.environ.get("VIZSCHEMA_DEBUG") == "1":
             sys.stderr.write(scrubbed(traceback.format_exc()))

@@ -407,3 +407,52 @@ class TestResume:
             begin(tmp_path, "hdf5", resume=True),
         ):
             pass
+
+
+class Shrinks:
+    """Something that gives less than it says."""
+
+    shape, dtype = (4, 8), np.dtype("float32")
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.ones((4, 8), "float32")[key][:1, :1]
+
+
+class Widens(Shrinks):
+    """Something that gives other numbers than it says."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.ones((4, 8), "complex128")[key]
+
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+
+MISUSES = {
+    "shape": (lambda trace: trace.add("/extra/x", Shrinks(), ["a", "b"]), r"shape \(4, 8\) for a region, .* \(1, 1\)"),
+    "dtype": (lambda trace: trace.add("/extra/x", Widens(), ["a", "b"]), "values of float32, .* found complex128"),
+    "path": (lambda trace: trace.add(3, np.ones(2), ["a"]), "a text like /outputs/logits, found 3"),
+    "chunks": (lambda trace: trace.add("/extra/x", np.ones(2), ["a"], chunks=[1.5]), r"in integers, found \[1.5\]"),
+    "reserve": (lambda trace: trace.reserve("/extra/x", (2.5,), "f4", ["a"]), r"in integers, found \(2.5,\)"),
+    "named": (lambda trace: trace.reserve("/extra/x", (2,), "nope", ["a"]), "expected one of bool.* found 'nope'"),
+    "loop": (lambda trace: trace.annotate("/extra", x=LOOP), "at most 16 levels of nesting"),
+    "surrogate": (lambda trace: trace.annotate("/extra", x="\ud800"), r"UTF-8 can store, .*\\ud800"),
+    "key": (lambda trace: trace.annotate("/extra", x={"\ud800": 1}), r"UTF-8 can store, .*\\ud800"),
+    "control": (lambda trace: trace.add("/extra/\x1b[2J", np.ones(2), ["b"]), r"/extra/\\u001b\[2J: "),
+}
+
+
+@container
+@pytest.mark.parametrize("name", MISUSES)
+def test_misuse_is_refused_in_words_and_the_archive_goes_on(name: str, container: str, tmp_path: Path) -> None:
+    call, words = MISUSES[name]
+    path = tmp_path / CONTAINERS[container]
+    with begin(tmp_path, container) as trace:
+        with pytest.raises((UsageError, NotConforming), match=words) as caught:
+            call(trace)
+        str(caught.value).encode()
+        assert "\x1b" not in str(caught.value)
+        assert "/extra/x" not in trace
+        trace.add("/activations/y", values(2, 3, 4), ["sample", "token", "hidden"])
+    assert vizschema.validate(path).errors == ()
+    assert listing(tmp_path) == [path.name]

@@ -32,7 +32,10 @@ class Lazy:
         self._fetch = fetch
 
     def __getitem__(self, key: Any, /) -> Any:
-        return np.asarray(self._fetch(key)).astype(self.dtype, copy=False)
+        found = np.asarray(self._fetch(key))
+        if not np.can_cast(found.dtype, self.dtype, "safe"):
+            raise UsageError(expected=f"values of {self.dtype}, as the array says", found=f"{found.dtype}")
+        return found.astype(self.dtype, copy=False)
 
 
 def readable(path: str, data: Any) -> Readable:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import operator
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.containers.attributes import JSON_NAMES, STORED, clean_attributes
+from vizschema.containers.attributes import DEPTH, JSON_NAMES, STORED, clean_attributes
 from vizschema.containers.base import name_node
+from vizschema.containers.values import dtype_of
 from vizschema.description import ITEM_BYTES, STORED_AS, Description, Node, array, complete, group, parent_of
 from vizschema.errors import UsageError
 from vizschema.rules.chunking import default_chunks
@@ -53,6 +56,8 @@ class Array:
 
 def node_path(path: str) -> str:
     """`path` with one leading slash and no trailing one; raises `UsageError` for one that leads nowhere."""
+    if not isinstance(path, str):
+        raise UsageError(path="path", expected="a text like /outputs/logits", found=repr(path))
     names = path.strip("/").split("/") if path.strip("/") else []
     for name in names:
         if not name or name.startswith((".", "__")) or name == "zarr.json":
@@ -82,18 +87,24 @@ def plain_attributes(path: str, attributes: Mapping[str, Any]) -> dict[str, Any]
             raise UsageError(path=path, expected="attributes with names", found=f"the key {key!r}")
         if key in RESERVED:
             raise UsageError(f"the attribute {key} is set by the writer; pass axes and data instead", path=path)
-    return {key: _plain(path, key, value) for key, value in attributes.items()}
+    return {_plain(path, ascii(key), key): _plain(path, key, value) for key, value in attributes.items()}
 
 
-def _plain(path: str, key: str, value: Any) -> Any:
+def _plain(path: str, key: str, value: Any, depth: int = DEPTH) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
+    if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+        found = f"the surrogate in {shorten(value, 80)!a}"
+        raise UsageError(f"attribute {key}", path=path, expected="a text that UTF-8 can store", found=found)
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if not depth and isinstance(value, list | tuple | Mapping):
+        found = "more, or a value that contains itself"
+        raise UsageError(f"attribute {key}", path=path, expected=f"at most {DEPTH} levels of nesting", found=found)
     if isinstance(value, list | tuple):
-        return [_plain(path, key, item) for item in value]
+        return [_plain(path, key, item, depth - 1) for item in value]
     if isinstance(value, Mapping):
-        return {str(name): _plain(path, key, item) for name, item in value.items()}
+        return {_plain(path, key, str(name)): _plain(path, key, item, depth - 1) for name, item in value.items()}
     found = type(value).__name__
     raise UsageError(
         f"attribute {key}",
@@ -204,10 +215,26 @@ def require_held(groups: Mapping[str, Mapping[str, Any]], planned: Mapping[str, 
             raise UsageError(why, path=path)
 
 
+def given_dtype(path: str, dtype: Any) -> np.dtype[Any]:
+    """The dtype that a caller names, as NumPy or this specification does; raises `UsageError` where neither does."""
+    try:
+        return dtype_of(dtype) if isinstance(dtype, str) else np.dtype(dtype)
+    except TypeError:
+        raise UsageError(path=path, expected=f"one of {', '.join(ITEM_BYTES)}", found=repr(dtype)) from None
+
+
+def whole_numbers(path: str, word: str, given: Sequence[int]) -> tuple[int, ...]:
+    """The integers that were `given`; raises `UsageError` for anything else, which is never rounded."""
+    try:
+        return tuple(operator.index(each) for each in given)
+    except TypeError:
+        raise UsageError(path=path, expected=f"{word} in integers", found=repr(given)) from None
+
+
 def _cut(path: str, word: str, given: Sequence[int] | None, shape: Sequence[int]) -> tuple[int, ...] | None:
     if given is None:
         return None
-    lengths = tuple(int(length) for length in given)
+    lengths = whole_numbers(path, word, given)
     if len(lengths) != len(shape) or min(lengths, default=1) < 1:
         raise UsageError(
             path=path, expected=f"{word} of 1 or more along each dimension of {tuple(shape)}", found=lengths

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vizschema.containers.values import dtype_of, grid_counts
+from vizschema.containers.values import grid_counts
 from vizschema.description import Node
 from vizschema.errors import NotConforming, UsageError
 from vizschema.findings import Report
@@ -157,7 +157,7 @@ class Trace:
         claim = self._claim(place)
         capture = claim.__enter__()
         try:
-            sized = Sized(tuple(int(size) for size in shape), dtype_of(dtype) if isinstance(dtype, str) else dtype)
+            sized = Sized(plan.whole_numbers(place, "a shape", shape), plan.given_dtype(place, dtype))
             planned, node = self._planned(place, Array(sized, axes, attributes or {}, chunks, shards))
             passing = self._passing(place, node)
             folder = capture.new_folder()

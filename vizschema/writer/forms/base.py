@@ -13,6 +13,7 @@ import numpy as np
 from vizschema.containers.attributes import STORED
 from vizschema.containers.values import Region, grid_of, regions
 from vizschema.description import NIBBLES, STORED_AS, Node
+from vizschema.errors import UsageError
 
 AT_ONCE = 32 << 20
 """Maximum bytes of an array that a writer takes at once, where one chunk of it is no larger."""
@@ -69,7 +70,10 @@ class PlannedArray:
     def part(self, region: Region) -> np.ndarray[Any, Any]:
         """The values of a region as `stored_dtype`, C order."""
         values = np.asarray(self.values[region])
-        values = np.ascontiguousarray(values).reshape(values.shape)
+        extent = tuple(along.stop - along.start for along in region)
+        if values.shape != extent:
+            raise UsageError(expected=f"values of the shape {extent} for a region", found=f"the shape {values.shape}")
+        values = np.ascontiguousarray(values).reshape(extent)
         if self.watch is not None:
             self.watch(tuple(part.start for part in region), values)
         return self.stored(values)

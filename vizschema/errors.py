@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -25,6 +26,17 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([a-z]+)['"]""")
 _OF_DEVELOPERS = ("test", "dev", "docs", "mutation")
 """Extras for the development of vizschema alone."""
+
+_FIXES: Mapping[int, str] = {
+    errno.ENOENT: "make its folder first",
+    errno.ENOTDIR: "a part of the path is a file: choose another path",
+    errno.EISDIR: "it is a folder: name a file in it",
+    errno.EEXIST: "choose another name, or remove it yourself",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose another place, or change its permissions"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make space, or choose another place"),
+}
+"""What to do where the system does not let a file be written."""
 
 
 class VizschemaError(Exception):
@@ -67,6 +79,12 @@ class VizschemaError(Exception):
         self.found = None if expected is None else str(found)
         self.fix = fix
         super().__init__(self.reason if path is None else f"{escape_text(str(path))}: {self.reason}")
+
+    @property
+    def lines(self) -> list[str]:
+        """The message by lines: those after the first one are indented."""
+        first, *more = str(self).split("\n  ")
+        return [first, *(f"  {line}" for line in more)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.args, vars(self))
@@ -282,27 +300,73 @@ def about(archive: str, error: VizschemaError) -> str:
 
 
 @contextmanager
+def reads(path: object) -> Iterator[None]:
+    """Turn what the system says of a block that reads the archive at `path` into `NotAnArchive`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise not_readable(path, error) from error
+
+
+@contextmanager
+def writes(path: object) -> Iterator[None]:
+    """Turn what the system says of a block that writes `path` into `UsageError`, with what to do about it.
+
+    A closed pipe is another matter: it is standard output.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise not_writable(path, error) from error
+
+
+def not_readable(path: object, error: OSError) -> NotAnArchive:
+    """Return the refusal of an archive that the system did not let be read."""
+    fix = "give this user the right to read it" if error.errno in (errno.EACCES, errno.EPERM) else None
+    return NotAnArchive(error.strerror or error, path=path, fix=fix)
+
+
+def not_writable(path: object, error: OSError) -> UsageError:
+    """Return the refusal of what the system did not let be written."""
+    return UsageError(f"cannot be written: {error.strerror or error}", path=path, fix=_FIXES.get(error.errno or 0))
+
+
+@contextmanager
 def reported_as_bug() -> Iterator[None]:
     """Turn unexpected exceptions in a block into a `VizschemaError` (exit code 70) that asks for a report.
 
-    The traceback is written to stderr only where the environment says `VIZSCHEMA_DEBUG=1`.
+    What the system says of a file is not one of them, and becomes `UsageError`. The traceback is written to stderr only
+    where the environment says `VIZSCHEMA_DEBUG=1`.
     """
     try:
         yield
     except (VizschemaError, BrokenPipeError):
         raise
+    except OSError as error:
+        if error.filename is None:
+            raise _bug(error) from error
+        raise UsageError(error.strerror or error, path=error.filename, fix=_FIXES.get(error.errno or 0)) from error
     except Exception as error:  # whatever an archive sets off, the user gets one line and a code
-        import traceback
+        raise _bug(error) from error
 
-        from vizschema.text import scrubbed, shorten
 
-        if os.environ.get("VIZSCHEMA_DEBUG") == "1":
-            sys.stderr.write(scrubbed(traceback.format_exc()))
-        said = shorten(escape_text(scrubbed(f"{type(error).__name__}: {error}")), 300)
-        raise VizschemaError(
-            f"internal error: {said}. It says nothing about the archive; "
-            "please report it, with what VIZSCHEMA_DEBUG=1 adds to this line"
-        ) from error
+def _bug(error: Exception) -> VizschemaError:
+    """Return the request for a report."""
+    import traceback
+
+    from vizschema.text import scrubbed, shorten
+
+    if os.environ.get("VIZSCHEMA_DEBUG") == "1":
+        sys.stderr.write(scrubbed(traceback.format_exc()))
+    said = shorten(escape_text(scrubbed(f"{type(error).__name__}: {error}")), 300)
+    return VizschemaError(
+        f"internal error: {said}. It says nothing about the archive; "
+        "please report it, with what VIZSCHEMA_DEBUG=1 adds to this line"
+    )
 
 
 def require(what: object, *packages: str) -> None:

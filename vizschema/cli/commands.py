@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 from vizschema.cli.hints import hinted, hints, part_of_archive
 from vizschema.cli.progress import bar, bars
 from vizschema.cli.validation import Order, run
-from vizschema.errors import NotAnArchive, NotSupported, SpecError, UsageError, VizschemaError, about, reported_as_bug
+from vizschema.errors import (
+    NotAnArchive,
+    SpecError,
+    UsageError,
+    VizschemaError,
+    about,
+    reads,
+    reported_as_bug,
+    writes,
+)
 from vizschema.findings import INTERRUPTED
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
@@ -53,11 +62,8 @@ def describe(path: str, reading: Reading, *, values: bool) -> int:
     from vizschema.validation import read
 
     path = local_path(path)
-    try:
-        with hints(path), bar(path) as begin:
-            description = read(path, replace(reading, progress=begin), values=values).description
-    except OSError as error:
-        raise NotAnArchive(f"cannot be read: {error.strerror or error}", path=archive_name(path)) from error
+    with reads(archive_name(path)), hints(path), bar(path) as begin:
+        description = read(path, replace(reading, progress=begin), values=values).description
     print(json.dumps(description, indent=2, sort_keys=True, allow_nan=False))
     return INTERRUPTED if description["values"] == "partial" else 0
 
@@ -85,15 +91,8 @@ def convert(source: str, target: str, container: str | None, chunks: str, *, ove
 
     lengths = _chunks(chunks)
     source = local_path(source)
-    try:
-        with _tidily(), hints(source), bar(source) as begin:
-            done = converted(source, target, container=container, chunks=lengths, overwrite=overwrite, progress=begin)
-    except NotSupported as refused:
-        for line in str(refused).splitlines():
-            print(f"vizschema: {escape_text(line)}", file=sys.stderr)
-        return refused.exit_code
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
+    with _tidily(), writes(target), hints(source), bar(source) as begin:
+        done = converted(source, target, container=container, chunks=lengths, overwrite=overwrite, progress=begin)
     for path in done.left:
         print(escape_text(f"vizschema: {path}: not copied: not part of the archive"), file=sys.stderr)
     digest = f"digest {done.digest}" if done.digest else f"digest not compared: {done.no_digest}"
@@ -113,10 +112,8 @@ def example(profile: str, path: str, container: str | None, *, overwrite: bool) 
     """0 after a small conforming archive of the profile was written and its verdict printed."""
     from vizschema.conformance.examples import write_example
 
-    try:
+    with writes(path):
         report: Report = write_example(profile, path, container=container, overwrite=overwrite)
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=path) from error
     for line in FORMATS["text"]([report], Options(width=terminal_width())):
         print(line)
     return report.exit_code

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vizschema.cli.hints import hints
 from vizschema.cli.plain import plain
 from vizschema.cli.progress import bar
-from vizschema.errors import NotAnArchive
+from vizschema.errors import reads
 from vizschema.outline.picture import BARS
 from vizschema.text import archive_name, count, escape_text, local_path, shorten
 
@@ -34,11 +34,8 @@ def diff(
 
     paths = [local_path(path) for path in (first, second)]
     names = [archive_name(path) for path in paths]
-    try:
-        with hints(paths[0]), hints(paths[1]), bar(f"{paths[0]} and {paths[1]}") as begin:
-            found = diff_by(paths[0], paths[1], replace(reading, progress=begin), tolerance, ignore)
-    except OSError as error:
-        raise NotAnArchive(f"cannot be read: {error.strerror or error}", path=" or ".join(names)) from error
+    with reads(" or ".join(names)), hints(paths[0]), hints(paths[1]), bar(f"{paths[0]} and {paths[1]}") as begin:
+        found = diff_by(paths[0], paths[1], replace(reading, progress=begin), tolerance, ignore)
     if as_json:
         told = {"absolute": tolerance.absolute, "relative": tolerance.relative, "ulp": tolerance.ulp}
         parts = {name: list(getattr(found, name)) for name in ("structure", "values", "series", "unread")}

@@ -6,7 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 from vizschema.cli.migration import complain
-from vizschema.errors import Refused, UsageError
+from vizschema.errors import Refused, UsageError, writes
 from vizschema.migration.drafting.draft import suggest as drafted
 from vizschema.migration.mapping import read
 from vizschema.text import count, escape_text
@@ -36,11 +36,8 @@ def printed_or_written(text: str, out: str | None) -> bool:
     if out is None:
         print(text, end="")
         return False
-    try:
-        with Path(out).open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=out) from error
+    with writes(out), Path(out).open("x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
     return True
 
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from vizschema.bounds import Reading
 from vizschema.cli.hints import hints
 from vizschema.cli.progress import bar
-from vizschema.errors import UsageError, reported_as_bug
+from vizschema.errors import writes
 from vizschema.findings import Finding
 from vizschema.report.options import terminal_width
 from vizschema.report.text import wrapped
@@ -32,11 +32,8 @@ def fix(
 ) -> int:
     """0 where the fixed archive conforms, or would; 1 where something is left."""
     place = local_path(path)
-    try:
-        with reported_as_bug(), hints(place), bar(place) as begin:
-            done = fix_by(place, target, replace(reading, progress=begin), spec, profile, in_place=in_place)
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=target or path) from error
+    with writes(target or path), hints(place), bar(place) as begin:
+        done = fix_by(place, target, replace(reading, progress=begin), spec, profile, in_place=in_place)
     for line in _lines(done, every_place=every_place):
         print(line)
     return done.exit_code

@@ -12,10 +12,10 @@ from itertools import islice
 from pathlib import Path
 
 from vizschema.containers.formats import SUFFIXES
-from vizschema.errors import NotAnArchive, UsageError, VizschemaError
+from vizschema.errors import NotAnArchive, UsageError, VizschemaError, not_readable
 from vizschema.findings import Report
 from vizschema.fleet.places import DOCUMENTS, holder
-from vizschema.text import scheme_of, suggestion
+from vizschema.text import archive_name, scheme_of, suggestion
 
 _MAXIMUM_NAMES = 10_000
 
@@ -40,11 +40,20 @@ def hinted(path: str, error: VizschemaError) -> VizschemaError:
 
 @contextmanager
 def hints(path: str) -> Iterator[None]:
-    """Add hints to the exceptions of a block that reads the archive at `path`."""
+    """Add hints to the exceptions of a block that reads the archive at `path`, if they are about it."""
     try:
         yield
     except (NotAnArchive, UsageError) as error:
-        raise hinted(path, error) from error
+        raise (hinted(path, error) if _is_about(path, error.path) else error) from error
+    except OSError as error:
+        if error.filename is None or not _is_about(path, os.fsdecode(error.filename)):
+            raise
+        raise not_readable(archive_name(os.fsdecode(error.filename)), error) from error
+
+
+def _is_about(path: str, place: str | None) -> bool:
+    """Whether `place`, of an exception, is the path that was typed, or below it; an exception without one is."""
+    return place is None or archive_name(place).startswith(archive_name(path).rstrip("/"))
 
 
 def part_of_archive(path: str, report: Report) -> VizschemaError | None:

@@ -8,18 +8,19 @@ Exit codes: 0 conforms, 1 does not, 2 wrong usage, 3 cannot be read as an archiv
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from vizschema.cli.parser import parsed, whole_parser
-from vizschema.errors import VizschemaError, missing_reported, reported_as_bug
 
 if TYPE_CHECKING:
     import argparse
+    from types import FrameType
 
     from vizschema.bounds import Reading
     from vizschema.cli.validation import Order
@@ -32,36 +33,108 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 
 
+_PAUSE = 0.02  # seconds
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the command line `argv` (without the program's name; that of the process where it is None)."""
-    # A file name, or a terminal that is not UTF-8, must not decide whether there is a verdict.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
-        code = _exit_code(argv)
-        sys.stdout.flush()
+        with _interruptible():
+            _open_streams()
+            return _exit_code(argv)
     except KeyboardInterrupt:
         print("vizschema: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whatever is still buffered goes nowhere, or the interpreter complains about the pipe when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return PIPE_CLOSED
-    return code
+
+
+def _open_streams() -> None:
+    """Let neither a closed stream, nor a name that a terminal cannot show, decide whether there is a verdict."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 (for the process)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains about it when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the block, though not within an import: half a module fails in other words, or crashes."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _is_main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _is_main_thread() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
+
+
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    """Raise `KeyboardInterrupt`; within an import, once it is done."""
+    while frame is not None and frame.f_code is not main.__code__:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            _thread.start_new_thread(_again, ())
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _again() -> None:
+    time.sleep(_PAUSE)
+    _thread.interrupt_main()
 
 
 def _exit_code(argv: Sequence[str] | None) -> int:
+    from vizschema.cli.parser import parsed
+    from vizschema.errors import VizschemaError, missing_reported, reported_as_bug
+
     try:
-        with reported_as_bug(), missing_reported():
-            return _run(parsed(sys.argv[1:] if argv is None else argv))
+        with reported_as_bug(), missing_reported(), _printing():
+            try:
+                code = _run(parsed(sys.argv[1:] if argv is None else argv))
+            except SystemExit as stop:  # argparse: help, version, wrong usage
+                code = stop.code if isinstance(stop.code, int) else 0
+            sys.stdout.flush()
+            return code
     except VizschemaError as error:
         from vizschema.text import escape_text, scrubbed
 
-        print(f"vizschema: {escape_text(scrubbed(str(error)))}", file=sys.stderr)
+        for line in error.lines:
+            print(f"vizschema: {escape_text(scrubbed(line))}", file=sys.stderr)
         return error.exit_code
-    except SystemExit as stop:  # argparse: help, version, wrong usage
-        return stop.code if isinstance(stop.code, int) else 0
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    """Turn a failure of standard output, such as a full disk, into `UsageError`."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.filename is not None:
+            raise
+        try:
+            print(flush=True)
+        except OSError as failure:  # a line more fails again
+            from vizschema.errors import not_writable
+
+            _discard_output()
+            raise not_writable("standard output", failure) from error
+        raise
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -78,6 +151,7 @@ def _run(arguments: argparse.Namespace) -> int:
             return _write_command(arguments)
         case "completion":
             from vizschema.cli.completion import script
+            from vizschema.cli.parser import whole_parser
 
             print(script(arguments.shell, whole_parser()))
             return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vizschema.cli.hints import hints
-from vizschema.errors import NotConforming, Refused, Unanswered, UsageError
+from vizschema.errors import NotConforming, Refused, Unanswered, UsageError, writes
 from vizschema.findings import Question
 from vizschema.migration.migrate import migrate as migrated
 from vizschema.migration.result import Migrated
@@ -75,7 +75,8 @@ def answering(source: str, target: str, answers: dict[str, Any], work: Callable[
     """
     while True:
         try:
-            return work()
+            with writes(target):
+                return work()
         except Unanswered as missing:
             typed = _asked(missing.questions) if is_terminal() else None
             if typed is None:
@@ -83,8 +84,6 @@ def answering(source: str, target: str, answers: dict[str, Any], work: Callable[
             answers.update(typed)
         except Refused as refused:
             return complain(source, refused)
-        except OSError as error:
-            raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
 
 
 def verify(target: str, source: str, mapping: str | None, memory: int, *, isolated: bool) -> int:

@@ -69,6 +69,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, fill: Fill | None = None, **options: Any) -> None:
         super().__init__(*args, **options | {"allow_abbrev": False})
+        self.register("type", int, _whole)
+        self.register("type", float, _number)
         self._fill = fill
 
     def filled(self) -> Parser:
@@ -89,10 +91,27 @@ class Parser(argparse.ArgumentParser):
         for word in takewhile(lambda word: word != "--" and (word.startswith("-") or not first), args or ()):
             if word.startswith("--") and word.partition("=")[0] not in self._option_string_actions:
                 self._refuse_unknown(word)
-        found, unknown = super().parse_known_args(args, namespace)
+        found, unknown = super().parse_known_args(args if first else self._options_first(args or ()), namespace)
         if unknown:
             self._refuse_unknown(unknown[0])
         return found, []
+
+    def _options_first(self, args: Sequence[str]) -> list[str]:
+        """Return the same words with the options first: argparse takes no optional word that follows an option."""
+        options: list[str] = []
+        words: list[str] = []
+        pending = list(reversed(args))
+        while pending and pending[-1] != "--":
+            word = pending.pop()
+            action = self._option_string_actions.get(word)
+            if action is None and not (word.startswith("-") and word != "-"):
+                words.append(word)
+                continue
+            options.append(word)
+            takes = action is not None and action.nargs is None
+            if takes and pending and pending[-1] not in ("--", *self._option_string_actions):
+                options.append(pending.pop())
+        return [*options, *(["--"] if words or pending else []), *words, *reversed(pending[:-1])]
 
     def _leaves_rest(self) -> bool:
         """Whether another parser reads what follows a command or a name."""
@@ -123,6 +142,22 @@ class Parser(argparse.ArgumentParser):
         from vizschema.text import escape_text, scrubbed
 
         super().error(escape_text(scrubbed(message)))
+
+
+def _whole(text: str) -> int:
+    """Return a whole number; raise `ArgumentTypeError` for anything else."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}") from None
+
+
+def _number(text: str) -> float:
+    """Return a number; raise `ArgumentTypeError` for anything else."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, found {text!r}") from None
 
 
 class _Version(argparse.Action):

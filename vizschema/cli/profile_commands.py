@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vizschema.cli.drafting import printed_or_written
 from vizschema.cli.hints import hints
 from vizschema.cli.progress import bar
-from vizschema.errors import NotAnArchive, SpecError, UsageError
+from vizschema.errors import SpecError, UsageError, reads, writes
 from vizschema.text import archive_name, count, escape_text, local_path
 
 if TYPE_CHECKING:
@@ -75,11 +75,8 @@ def infer(paths: Sequence[str], name: str | None, out: str | None, reading: Read
 def _described(path: str, reading: Reading) -> Description:
     from vizschema.validation import read
 
-    try:
-        with hints(path), bar(path) as begin:
-            return read(path, replace(reading, progress=begin), values=False).description
-    except OSError as error:
-        raise NotAnArchive(f"cannot be read: {error.strerror or error}", path=archive_name(path)) from error
+    with reads(archive_name(path)), hints(path), bar(path) as begin:
+        return read(path, replace(reading, progress=begin), values=False).description
 
 
 def _rules(documents: Mapping[str, Any]) -> list[str]:
@@ -94,12 +91,10 @@ def _write(folder: Path, documents: Mapping[str, str]) -> None:
     """Write each document in place of the one that is there, in the folder alone: a link is replaced, not followed."""
     for name, text in documents.items():
         path = folder / name
-        try:
+        with writes(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.parent.resolve().is_relative_to(folder.resolve()):
                 raise SpecError(path=path.parent, expected=f"a folder within {folder}", found="a link out of it")
             temporary = path.with_name(f".{path.name}.{os.getpid()}")
             temporary.write_text(text, encoding="utf-8", newline="\n")
             temporary.replace(path)
-        except OSError as error:
-            raise UsageError(f"cannot be written: {error.strerror or error}", path=path) from error

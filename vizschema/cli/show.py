@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vizschema.cli.hints import hints
 from vizschema.cli.plain import plain
 from vizschema.description import parent_of
-from vizschema.errors import NotAnArchive, UsageError
+from vizschema.errors import UsageError, reads
 from vizschema.findings import INTERRUPTED
 from vizschema.outline.picture import RAMP, UNKNOWN, bar_line, map_lines, picture_of
 from vizschema.outline.tree import Tree
@@ -42,18 +42,15 @@ def show(path: str, place: str, reading: Reading, *, values: bool, sizes: bool, 
     picture: Picture | None = None
     notes: tuple[str, ...] = ()
     weighed: Sizes | None = None
-    try:
-        with hints(archive), measured(archive, reading) as found:
-            description = found.description
-            node = _node_at(description, place)
-            if node["kind"] == "array":
-                picture, notes = _drawn(found.draw([place], True))
-                description = found.with_values([FACTS], [place]) if values else description
-            if sizes:
-                weighed, more = _weighed(found, place)
-                notes += more
-    except OSError as error:
-        raise NotAnArchive(f"cannot be read: {error.strerror or error}", path=archive_name(archive)) from error
+    with reads(archive_name(archive)), hints(archive), measured(archive, reading) as found:
+        description = found.description
+        node = _node_at(description, place)
+        if node["kind"] == "array":
+            picture, notes = _drawn(found.draw([place], True))
+            description = found.with_values([FACTS], [place]) if values else description
+        if sizes:
+            weighed, more = _weighed(found, place)
+            notes += more
     shown = archive_name(archive)
     if as_json:
         print(json.dumps(_document(shown, description, place, picture, weighed), indent=2, allow_nan=False))

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vizschema.errors import UsageError
+from vizschema.errors import UsageError, writes
 from vizschema.findings import INTERRUPTED
 from vizschema.fleet.places import holder
 from vizschema.project.choice import Choice, Settings, settings_of
@@ -110,20 +110,15 @@ def _summarise(file: str, reports: Sequence[Report], options: Options) -> None:
     """Add to the summary of a job of GitHub Actions, which several steps may write to."""
     from vizschema.report.github import summary
 
-    try:
-        with Path(file).open("a", encoding="utf-8", newline="\n") as opened:
-            opened.writelines(f"{line}\n" for line in summary(reports, options))
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=file) from error
+    with writes(file), Path(file).open("a", encoding="utf-8", newline="\n") as opened:
+        opened.writelines(f"{line}\n" for line in summary(reports, options))
 
 
 def _write(form: str, file: str, reports: Sequence[Report], options: Options) -> None:
     whole = replace(options, colour=False, quiet=False, width=WIDTH)
     text = "".join(f"{line}\n" for line in FORMATS[form](reports, whole))
-    try:
+    with writes(file):
         Path(file).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=file) from error
 
 
 def _acceptance(order: Order, settings: Settings) -> Acceptance | None:

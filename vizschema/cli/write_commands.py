@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from vizschema.errors import NotConforming, UsageError
+from vizschema.errors import UsageError, writes
 from vizschema.text import escape_text
 
 
@@ -15,13 +14,8 @@ def join(parts: Sequence[str], target: str, axis: str, container: str | None, *,
     from vizschema.report.options import Options, terminal_width
     from vizschema.writer.join import join as joined
 
-    try:
+    with writes(target):
         report = joined(parts, target, axis=axis, container=container, overwrite=overwrite)
-    except NotConforming as refused:
-        print(f"vizschema: {escape_text(str(refused))}", file=sys.stderr)
-        return refused.exit_code
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
     for line in FORMATS["text"]([report], Options(width=terminal_width())):
         print(line)
     return report.exit_code

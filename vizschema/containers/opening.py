@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vizschema.containers.base import Container, Limits
 from vizschema.containers.bytes.ranges import open_file
 from vizschema.containers.formats import FOLDER, REMOTE, Format, found_in, loaded
-from vizschema.errors import NotAnArchive
+from vizschema.errors import NotAnArchive, not_readable
 from vizschema.text import escape_text, scheme_of, shorten
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def recognise(path: str) -> Recognised:
     except (FileNotFoundError, NotADirectoryError):
         raise NotAnArchive("no such file or folder", path=shown) from None
     except OSError as error:
-        raise NotAnArchive(error.strerror, path=shown) from None
+        raise not_readable(shown, error) from None
     except ValueError as error:  # a null character in the path
         raise NotAnArchive(error, path=shown) from None
     if isinstance(found, str):

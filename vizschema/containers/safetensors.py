@@ -19,7 +19,7 @@ from vizschema.containers.bytes.packed import Run
 from vizschema.containers.bytes.ranges import Ranges
 from vizschema.containers.listed import Listed, Stored, Told
 from vizschema.containers.zarr.dtypes import MAXIMUM
-from vizschema.errors import NotAnArchive
+from vizschema.errors import not_readable
 
 KEY = "vizschema"
 """The text of `__metadata__` that holds the document."""
@@ -119,7 +119,7 @@ def open_safetensors(file: Ranges, shown: str, limits: Limits) -> Safetensors:
         return Safetensors(file, limits)
     except OSError as error:
         file.close()
-        raise NotAnArchive(error.strerror or error, path=quote(shown)) from None
+        raise not_readable(quote(shown), error) from None
     except BaseException:
         file.close()
         raise

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vizschema.errors import UsageError
+from vizschema.errors import UsageError, writes
 from vizschema.findings import Report
 from vizschema.rules.bounded import BASELINE_BYTES, json_text
 from vizschema.text import shorten
@@ -76,7 +76,5 @@ def write(path: Path, reports: Iterable[Report]) -> None:
             name: {rule: sorted(places) for rule, places in sorted(rules.items())} for name, rules in archives.items()
         },
     }
-    try:
+    with writes(path):
         path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=path) from error

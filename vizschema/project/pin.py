@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vizschema.errors import SpecError, UsageError
+from vizschema.errors import SpecError, UsageError, writes
 from vizschema.project.configuration import OWN_FILE, SHARED_FILE, Configuration, find
 from vizschema.rules.versions import Spec, load
 
@@ -48,8 +48,8 @@ def place_for(folder: Path) -> Path:
 
 def write_pin(path: Path, spec: Spec) -> None:
     """Pin `spec` in `path` and change nothing else; raise `UsageError` if that is impossible."""
-    try:
-        before = path.read_bytes().decode() if path.exists() else ""
+    with writes(path):
+        before = _text(path) if path.exists() else ""
         after = _edited(before, spec, shared=path.name == SHARED_FILE)
         if not _only_pinned(before, after, spec, shared=path.name == SHARED_FILE):
             raise UsageError(
@@ -58,7 +58,13 @@ def write_pin(path: Path, spec: Spec) -> None:
                 path=path,
             )
         _replace(path, after)
-    except (OSError, UnicodeDecodeError) as error:
+
+
+def _text(path: Path) -> str:
+    """The text of the file; raise `UsageError` where it is not UTF-8."""
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
         raise UsageError(f"cannot be written: {error}", path=path) from error
 
 

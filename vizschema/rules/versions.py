@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from vizschema.errors import SpecError, UsageError
+from vizschema.errors import SpecError, UsageError, writes
 from vizschema.rules.documents import HOME, LEVELS, NAMED_MEMBERS, Schema, read_json, resolve, root, subschemas
 from vizschema.rules.profiles import (
     Built,
@@ -204,14 +204,12 @@ def export(target: Path, spec: Spec | None = None) -> int:
     if target.is_dir() and any(target.iterdir()):
         raise UsageError("expected a folder that does not exist, or is empty; found one with files in it", path=target)
     written = 0
-    try:
+    with writes(target):
         for path in _exported(spec):
             place = target / path.relative_to(root())
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
             written += 1
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", path=target) from error
     return written
 
 

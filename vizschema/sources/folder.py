@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vizschema.containers.formats import FOLDER, SUFFIXES
 from vizschema.containers.others import FOLDERS, by_names
-from vizschema.errors import NotAnArchive
+from vizschema.errors import NotAnArchive, reads
 from vizschema.sources import archives
 from vizschema.sources.files import READERS
 from vizschema.sources.item import Item, Tree
@@ -32,23 +32,29 @@ def opened(path: str) -> Iterator[Tree]:
 
     Files of a folder are the front part of the paths of what is in them, such as `/run/layer0.npz/attn`.
     """
-    root = Path(path)
     with Shelf() as shelf:
-        if root.is_dir() and not _is_zarr(root):
-            items: Iterable[Item] = _folder(root, shelf)
-        elif root.suffix in READERS and root.is_file():
-            items = READERS[root.suffix](root, "", shelf)
-        else:
-            items = archives.items_of(path, "", shelf)
-        found: dict[str, Item] = {}
-        for item in items:
-            twice = Item(item.path, "object", reason="two nodes have this path")
-            found[item.path] = twice if item.path in found else item
-        if root.is_dir() and all(item.kind in ("group", "file") and not item.attributes for item in found.values()):
-            words = by_names([path.rpartition("/")[2] for path in found], FOLDERS)
-            if words is not None:
-                raise NotAnArchive(words, path=path)
+        with reads(path):
+            found = _found(path, shelf)
         yield dict(sorted(found.items()))
+
+
+def _found(path: str, shelf: Shelf) -> dict[str, Item]:
+    root = Path(path)
+    if root.is_dir() and not _is_zarr(root):
+        items: Iterable[Item] = _folder(root, shelf)
+    elif root.suffix in READERS and root.is_file():
+        items = READERS[root.suffix](root, "", shelf)
+    else:
+        items = archives.items_of(path, "", shelf)
+    found: dict[str, Item] = {}
+    for item in items:
+        twice = Item(item.path, "object", reason="two nodes have this path")
+        found[item.path] = twice if item.path in found else item
+    if root.is_dir() and all(item.kind in ("group", "file") and not item.attributes for item in found.values()):
+        words = by_names([path.rpartition("/")[2] for path in found], FOLDERS)
+        if words is not None:
+            raise NotAnArchive(words, path=path)
+    return found
 
 
 def _is_zarr(folder: Path) -> bool:
@@ -57,6 +63,8 @@ def _is_zarr(folder: Path) -> bool:
 
 def _folder(root: Path, shelf: Shelf) -> Iterator[Item]:
     """The items of every file below `root`; links and files of other kinds are items that cannot be read."""
+    if not any(root.iterdir()):
+        raise NotAnArchive("an empty folder", path=root)
     pending, count = [(root, "")], 0
     while pending:
         folder, prefix = pending.pop()

@@ -23,7 +23,7 @@ from vizschema.containers.bytes.ranges import Ranges
 from vizschema.containers.bytes.sources import BufferPool
 from vizschema.containers.values import ChunkDamaged
 from vizschema.description import Node, fault
-from vizschema.errors import NotAnArchive
+from vizschema.errors import NotAnArchive, not_readable
 from vizschema.text import escape_name
 
 ATTRIBUTES, DATA, AXES = "attributes", "data", "axes"
@@ -162,7 +162,7 @@ def open_asdf_ranges(file: Ranges, shown: str, limits: Limits) -> Asdf:
         except Unreadable as unreadable:
             return Asdf(file, Broken(unreadable.reason, unreadable.detail), limits)
         except OSError as error:
-            raise NotAnArchive(error.strerror or error, path=quote(shown)) from None
+            raise not_readable(quote(shown), error) from None
         if not frame.tree:
             raise NotAnArchive("an ASDF file without a tree, which names no array", path=quote(shown))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Protocol
 
-from vizschema.errors import NotAnArchive
+from vizschema.errors import not_readable
 from vizschema.text import escape_text, shorten
 
 
@@ -71,7 +71,7 @@ def open_file(path: str) -> FileRanges:
     try:
         return FileRanges(path)
     except OSError as error:
-        raise NotAnArchive(error.strerror, path=shorten(escape_text(path))) from None
+        raise not_readable(shorten(escape_text(path)), error) from None
 
 
 class MemoryRanges:

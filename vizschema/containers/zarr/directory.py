@@ -15,7 +15,7 @@ from vizschema.containers.zarr.folder import DOCUMENTS, ENTER, FILE, FOLDER, OUR
 from vizschema.containers.zarr.missing import no_zarr, survey
 from vizschema.containers.zarr.walk import Walk
 from vizschema.description import Node
-from vizschema.errors import NotAnArchive
+from vizschema.errors import NotAnArchive, not_readable
 from vizschema.text import escape_name
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def open_zarr_directory(path: str, limits: Limits = Limits()) -> ZarrDirectory: 
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     except OSError as error:
-        raise NotAnArchive(error.strerror, path=quote(path)) from None
+        raise not_readable(quote(path), error) from None
     root = DirectoryFolder(fd, os.path.abspath(path), (), limits)  # noqa: PTH100  (of links, the words alone count)
     try:
         return ZarrDirectory(root, _version(root, path), limits)

@@ -31,6 +31,7 @@ from vizschema.description import Description
 from vizschema.errors import UsageError
 from vizschema.rules import versions
 from vizschema.rules.versions import Profile
+from vizschema.text import suggestion
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases"
 OTHERS = ("bases", "encodings")
@@ -285,3 +286,12 @@ def _rows_validator() -> Any:
 @functools.cache
 def _validator() -> Any:
     return jsonschema_rs.Draft202012Validator(versions.read_json(versions.root() / "case.schema.json"))
+
+
+def named(cases: Sequence[Case], only: Sequence[str]) -> list[Case]:
+    """All cases, or those of which `only` has the name or the rule; raise `UsageError` for a word that is neither."""
+    known = {word for case in cases for word in (case.name, case.rule)}
+    for word in only:
+        if word not in known:
+            raise UsageError(path=f"--only {word}", expected="a case or a rule", found=f"none{suggestion(word, known)}")
+    return [case for case in cases if not only or {case.name, case.rule} & set(only)]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vizschema.conformance.corpus.cases import Case, content_of, corpus
+from vizschema.conformance.corpus.cases import Case, content_of, corpus, named
 from vizschema.conformance.corpus.identity import identity
 from vizschema.conformance.corpus.recipes import recipe_of
 
@@ -34,12 +34,11 @@ def export(
     `roles` are those that are asked a case; `contents` its nodes as a reader has to find them, with the values of each
     hash. Of pipes, devices and files above 16 MiB the recipe is in the index, unless `giants` are wanted.
     """
+    chosen = named(corpus(spec), only)
     target.mkdir(parents=True)
     index: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
-    for case in corpus(spec):
-        if only and not {case.name, case.rule} & set(only):
-            continue
+    for case in chosen:
         for container in case.containers:
             entry = _entry(case, container, target, roles(case), contents, giants=giants)
             (left_out if "recipe" in entry else index).append(entry)

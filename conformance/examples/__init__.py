@@ -10,6 +10,7 @@ from vizschema.conformance.corpus.materialise import materialise
 from vizschema.errors import UsageError
 from vizschema.findings import Report
 from vizschema.rules import versions
+from vizschema.text import suggestion
 from vizschema.writer.write import write
 
 
@@ -25,7 +26,8 @@ def example(profile: str, spec: str | None = None) -> dict[str, Any]:
     version = versions.version_for(spec, profile)
     known = profiles(spec)
     if profile not in known:
-        raise UsageError(f"profile {profile!r} has no example in {version.version}; there is one of {', '.join(known)}")
+        words = f"profile {profile!r} has no example in {version.version}; there is one of {', '.join(known)}"
+        raise UsageError(words + suggestion(profile, known))
     return versions.read_json(_place(profile, version))
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vizschema.conformance.examples import write_example
-from vizschema.errors import UsageError
+from vizschema.errors import UsageError, writes
 from vizschema.findings import Report
 from vizschema.report import FORMATS
 from vizschema.report.options import Options, terminal_width
@@ -41,7 +41,7 @@ def run(into: str | None) -> int:
 def _folder(into: str | None) -> Iterator[Path]:
     if into is not None:
         folder = Path(into)
-        with _writing(folder):
+        with writes(folder):
             folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
@@ -49,19 +49,10 @@ def _folder(into: str | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """A block that writes to `path`: what the system refuses becomes a `UsageError`."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
 def _writes_and_conforms(path: Path, container: str) -> bool:
     """Whether the example was written and conforms."""
     print(f"Writing a small {PROFILE} trace as {container} and validating it:\n")
-    with _writing(path):
+    with writes(path):
         write_example(PROFILE, path)
     report = validate(path)
     _show(report)
@@ -73,7 +64,7 @@ def _breaks(folder: Path, zarr: Path) -> bool:
     broken = folder / "broken.zarr"
     if broken.exists():
         raise UsageError(f"{broken}: is already there")
-    with _writing(broken):
+    with writes(broken):
         shutil.copytree(zarr, broken)
         before, after = _shorten(broken)
     print(

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vizschema.conformance.corpus.cases import Case, corpus
+from vizschema.conformance.corpus.cases import Case, corpus, named
 from vizschema.conformance.corpus.identity import identity
 from vizschema.conformance.corpus.raw import scratch
 from vizschema.conformance.harness.outcomes import Known, Outcome, Run, excuse
@@ -127,7 +127,7 @@ def greeted(subject: Subject, order: Order, folder: Path) -> Reply:
 
 def chosen(order: Order) -> list[Case]:
     """The cases of an order: all, or those whose name or rule is named."""
-    return [case for case in corpus(order.spec) if not order.only or {case.name, case.rule} & set(order.only)]
+    return list(named(corpus(order.spec), order.only))
 
 
 def harness_trouble(folder: Path) -> str | None:

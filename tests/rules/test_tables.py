@@ -466,7 +466,8 @@ class TestFragments:
     @pytest.mark.parametrize(
         ("path", "fact", "said"),
         [
-            ("/inputs/token", "beyond_axes", "nothing measures beyond_axes; did you mean beyond_axis?"),
+            ("/inputs/token", "beyond_axes", "which a rule judges at /inputs/token; did you mean beyond_axis?"),
+            ("/outputs/logits", "row_sum_maximum", "judges at /outputs/logits; measure `row_sum` there"),
             ("/inputs/tokn", "beyond_axis", "no node of the table is called /inputs/tokn; did you mean /inputs/token?"),
         ],
     )

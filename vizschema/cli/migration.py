@@ -41,7 +41,7 @@ def migrate(
 ) -> int:
     """0 after the result was written, judged and proved; 1 where it is refused, 2 where answers are missing."""
     answers = {**answered(file), **pairs("--set", given)}
-    extra = pairs("--with", beside)
+    extra = pairs("--with", beside, "PATH=FILE")
 
     def work() -> int:
         with hints(source):
@@ -123,7 +123,7 @@ def _found(done: Migrated) -> list[str]:
 def _show(done: Migrated, target: str, given: Mapping[str, Any]) -> int:
     for report in done.refused:
         rules = sorted({finding.rule for finding in report.errors})
-        print(f"not {report.profile}: {', '.join(rules)}")
+        print(f"not declared as {report.profile}: it breaks {', '.join(rules)}")
     print_losses(done.losses, "all are in the attribute losses of /extra/migration")
     for line in _found(done):
         print(escape_text(line))
@@ -185,13 +185,13 @@ def _fits(question: Question, answer: str) -> bool:
         return False
 
 
-def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
-    """`KEY=VALUE` by key; raises `UsageError` for anything else."""
+def pairs(option: str, given: Sequence[str], form: str = "KEY=VALUE") -> dict[str, str]:
+    """`KEY=VALUE` by key; raises `UsageError`, which shows the `form`, for anything else."""
     found = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not key or not equals or not value:
-            raise UsageError(path=option, expected="KEY=VALUE", found=repr(text))
+            raise UsageError(path=option, expected=form, found=repr(text))
         found[key] = value
     return found
 

@@ -29,7 +29,7 @@ def build(path: str, version: str | None, *, check: bool) -> int:
     from vizschema.rules.tables.build import stale, texts
 
     place = Path(path)
-    documents = versions.built_at(place, versions.default().version if version is None else version)
+    documents = versions.built_at(place, (versions.default() if version is None else versions.load(version)).version)
     named = escape_text(path)
     rules = count(len(_rules(documents)), "rule")
     if not place.is_dir():

@@ -67,6 +67,11 @@ def list_versions() -> int:
 
 def show(version: str | None, profile: str | None) -> int:
     """0 after the profiles of a version were printed, or the rules of one of them."""
+    from vizschema.rules import versions
+
+    if version in versions.default().profiles:
+        fix = f"write {versions.default().version} {version}"
+        raise UsageError(path=version, expected="a version before the profile", found="none", fix=fix)
     spec = _spec(version)
     print(f"spec {spec.version}  sha256 {spec.digest}")
     if profile is None:

@@ -88,7 +88,10 @@ class Answers:
         try:
             found = value if value in ask.get("words", ()) else _KINDS[kind](str(value))
         except ValueError:
-            raise UsageError(path=f"--set {name}", expected=kind, found=repr(value)) from None
+            wanted = " or ".join([*ask.get("words", ()), kind])
+            raise UsageError(path=f"--set {name}", expected=wanted, found=repr(value)) from None
         if choices and found not in choices:
-            raise UsageError(path=f"--set {name}", expected=", ".join(map(str, choices)), found=repr(value))
+            words = [str(choice) for choice in choices]
+            found = f"{value!r}{suggestion(str(value), words)}"
+            raise UsageError(path=f"--set {name}", expected=f"one of {', '.join(words)}", found=found)
         return found

@@ -83,7 +83,7 @@ def chosen(asked: str | None, tree: Tree) -> Dialect:
     if asked is not None:
         if asked not in known:
             found = f"none of this name{suggestion(asked, known)}"
-            raise UsageError(path=f"--mapping {asked}", expected="a mapping", found=found)
+            raise UsageError(path=f"mapping {asked!r}", expected=f"one of {', '.join(known)}, or a file", found=found)
         return known[asked]
     why = {name: missing(dialect.document["recognise"], tree) for name, dialect in known.items()}
     fitting = [name for name, missing in why.items() if missing is None]

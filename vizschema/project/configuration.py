@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from vizschema.errors import SpecError
-from vizschema.text import shorten
+from vizschema.text import shorten, suggestion
 
 Level = Literal["off", "warning", "error"]
 
@@ -175,7 +175,8 @@ _FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 def _require_known(path: Path, place: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            raise SpecError(place, path=path, expected=f"one of {', '.join(known)}", found=f"the key {_shown(key)}")
+            found = f"the key {_shown(key)}{suggestion(key, known)}"
+            raise SpecError(place, path=path, expected=f"one of {', '.join(known)}", found=found)
 
 
 def _text(path: Path, key: str, value: Any) -> str | None:

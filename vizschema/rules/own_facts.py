@@ -43,7 +43,7 @@ def require_judged(place: Path, asked: Sequence[Entry], own: Sequence[Any], entr
 
     `own` are the schemas of the profile itself, `entries` everything that is measured for it.
     """
-    judged = [each for schema_ in own for each in _judged(schema_)]
+    judged = [each for schema_ in own for each in judged_by(schema_)]
     axes = {axis.partition(":")[0] for schema_ in own for axis in _axes(schema_)}
     for entry in asked:
         _require_judged(entry, judged, place)
@@ -52,12 +52,24 @@ def require_judged(place: Path, asked: Sequence[Entry], own: Sequence[Any], entr
             raise SpecError(f"no rule has the axis {axis!r}{suggestion(axis, axes)}", path=place)
     measured = [(entry["at"], field) for entry in entries for fact in entry["measure"] for field in _fields(fact)]
     for each in judged:
-        places = [at for at, field in measured if field == each.fact]
-        reached = each.is_pattern or each.path is None or any(matches(at, each.path) for at in places)
-        if each.fact not in ALWAYS and not (places and reached):
-            known = suggestion(each.fact, [*ALWAYS, *(field for _, field in measured)])
-            where = each.path or "every node"
-            raise SpecError(f"nothing measures {each.fact}, which a rule judges at {where}{known}", path=place)
+        flaw = unmeasured(each, measured)
+        if flaw is not None:
+            raise SpecError(flaw, path=place)
+
+
+def unmeasured(judged: Judged, measured: Sequence[tuple[str, str]]) -> str | None:
+    """Say that nothing measures what is judged; None where something does.
+
+    `measured` are pairs of a pattern of paths and a field of facts.
+    """
+    places = [at for at, field in measured if field == judged.fact]
+    reached = judged.is_pattern or judged.path is None or any(matches(at, judged.path) for at in places)
+    if judged.fact in ALWAYS or (places and reached):
+        return None
+    known = {*ALWAYS, *(field for _, field in measured), *(field for fields in FIELDS.values() for field in fields)}
+    measure = next((fact for fact, fields in FIELDS.items() if judged.fact in fields), judged.fact)
+    hint = f"; measure `{measure}` there" if judged.fact in known else suggestion(judged.fact, known)
+    return f"nothing measures {judged.fact}, which a rule judges at {judged.path or 'every node'}{hint}"
 
 
 def _require_judged(entry: Entry, judged: Sequence[Judged], place: Path) -> None:
@@ -76,7 +88,7 @@ def _fields(fact: str) -> tuple[str, ...]:
     return FIELDS.get(fact, (fact,))
 
 
-def _judged(schema: Any) -> Iterator[Judged]:
+def judged_by(schema: Any) -> Iterator[Judged]:
     """Every fact that a schema of descriptions judges."""
     for nodes in _inside(schema, "nodes"):
         for path, is_pattern, node in _members(nodes):

@@ -112,6 +112,15 @@ def axes_at(profile: Profile, path: str) -> tuple[tuple[str, ...], ...]:
     return tuple(axes for node in nodes if node.stands_for(path) for axes in node.full_axes)
 
 
+def paths_of(profile: Profile) -> list[str]:
+    """A path for each node that the table of `profile` lists; none where it has none."""
+    if profile.table is None:
+        return []
+    from vizschema.rules.tables.paths import example
+
+    return [example(node.steps) for node in _nodes_of(profile.table, profile.version)]
+
+
 def view_of(profile: Profile, path: str) -> str | None:
     """How the array at `path` is drawn by `profile`: image, square, curve or points; None where it does not say."""
     return next((each["view"] for each in profile.views if re.search(each["at"], path, re.ASCII)), None)

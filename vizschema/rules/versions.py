@@ -105,7 +105,9 @@ def versions() -> tuple[str, ...]:
 def load(version: str) -> Spec:
     """The version; raises `SpecError` where it is not installed, or was released and changed since."""
     if version not in versions():
-        raise SpecError(f"spec version {version!r} is not installed; found {', '.join(versions())}")
+        meant = next((each for each in versions() if each.startswith(version.removeprefix("v"))), None)
+        hint = f"; did you mean {meant}?" if version and meant else ""
+        raise SpecError(f"spec version {version!r} is not installed; found {', '.join(versions())}{hint}")
     folder = root() / version
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}

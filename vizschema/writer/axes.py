@@ -4,34 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from vizschema.errors import UsageError
+from vizschema.rules.profiles import paths_of
 from vizschema.rules.versions import Profile, axes_at, version_for
+from vizschema.text import suggestion
 from vizschema.writer.arraylike import readable
 from vizschema.writer.plan import Array, node_path
 
 
-def with_axes(path: str, given: Array, profile: Profile) -> Array:
+def with_axes(path: str, given: Any, profile: Profile) -> Array:
     """Return `given` with the axes that `profile` has at `path`, where it names none itself.
 
     Raise `UsageError` where no list of axes, or more than one, fits the number of dimensions.
     """
     place = node_path(path)
-    given = replace(given, data=readable(place, given.data))
-    shape = tuple(given.data.shape)
-    if len(given.axes or ()) or not shape:
-        return given
+    if not isinstance(given, Array):
+        fix = "write vizschema.Array(data, axes)"
+        raise UsageError(path=place, expected="a vizschema.Array", found=type(given).__name__, fix=fix)
+    array: Array = replace(given, data=readable(place, given.data))
+    shape = tuple(array.data.shape)
+    if len(array.axes or ()) or not shape:
+        return array
     known = axes_at(profile, place)
     if not known:
-        raise UsageError(
-            path=place, expected="axes", found=f"none, here and in the profile {profile.name}", fix="pass axes"
-        )
+        fix = f"pass axes{suggestion(place, paths_of(profile))}"
+        raise UsageError(path=place, expected="axes", found=f"none, here and in the profile {profile.name}", fix=fix)
     fitting = [axes for axes in known if len(axes) == len(shape)]
     if len(fitting) != 1:
         listed = "; ".join(" ".join(axes) or "no axes" for axes in fitting or known)
         wanted = f"one list of {len(shape)} axes" if fitting else f"a list of {len(shape)} axes for the shape {shape}"
         raise UsageError(path=place, expected=f"{wanted} in the profile {profile.name}", found=listed, fix="pass axes")
-    return replace(given, axes=fitting[0])
+    return replace(array, axes=fitting[0])
 
 
 def axes_of(path: str, dimensions: int, spec: str, profiles: Sequence[str]) -> Sequence[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from vizschema.containers.base import Limits
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Values
+from vizschema.containers.zarr.folder import DOCUMENTS
 from vizschema.describing import describe_open
 from vizschema.description import ITEM_BYTES
 from vizschema.errors import NotAnArchive, UsageError
@@ -100,6 +101,10 @@ def require_free(target: Path, *, overwrite: bool, whole: bool = False) -> None:
         if scheme_of(url) is not None:
             raise UsageError("cannot write to a URL; write a local archive and upload it", path=masked(url))
         raise UsageError(path=target, expected="a folder to write in", found=f"no {target.parent}", fix="make it first")
+    for folder in target.absolute().parents:
+        if any((folder / name).is_file() for name in DOCUMENTS):
+            expected, found = "a place outside of every archive", f"one within the archive {folder}"
+            raise UsageError(path=target, expected=expected, found=found, fix="choose another place")
     work = Work(target)
     if work.has_capture and not overwrite:
         raise UsageError(

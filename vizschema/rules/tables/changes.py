@@ -145,9 +145,8 @@ def _relation(column: str) -> Callable[[Node, Node, Vocabulary], str]:
         first, then = (node.row.columns.get(column) for node in (before, after))
         if first == then:
             return ""
-        return (
-            "minor" if then is None or (column == "range" and first is not None and _within(first, then)) else "major"
-        )
+        wider = column in ("range", "row_sum") and first is not None and then is not None and _within(first, then)
+        return "minor" if then is None or wider else "major"
 
     return compare
 

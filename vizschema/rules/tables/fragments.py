@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from vizschema.errors import SpecError
+from vizschema.rules.own_facts import judged_by, unmeasured
 from vizschema.rules.tables.paths import above, example
-from vizschema.rules.tables.relations import ALWAYS, FIELDS, RELATIONS
+from vizschema.rules.tables.relations import FIELDS, RELATIONS
 from vizschema.rules.tables.table import Table
 from vizschema.rules.tables.vocabulary import Vocabulary
 from vizschema.text import suggestion
@@ -20,7 +21,7 @@ def check(table: Table, words: Vocabulary) -> None:
     for node in table.all_nodes():
         paths += [example(group) for group in above(node.steps)]
         paths.append(example(node.steps))
-    facts = _measured(table, words)
+    measured = _measured(table, words)
     for rules in table.also.values():
         for rule in rules:
             for keyword, name in _names(rule, "nodes"):
@@ -28,18 +29,19 @@ def check(table: Table, words: Vocabulary) -> None:
                 if not matches:
                     hint = suggestion(name.strip("^$"), paths)
                     raise SpecError(f"rule {rule['$anchor']}: no node of the table is called {name}{hint}")
-            for _, name in _names(rule, "facts"):
-                if name not in facts:
-                    raise SpecError(f"rule {rule['$anchor']}: nothing measures {name}{suggestion(name, facts)}")
+            for judged in judged_by(rule):
+                flaw = unmeasured(judged, measured)
+                if flaw is not None:
+                    raise SpecError(f"rule {rule['$anchor']}: {flaw}")
 
 
-def _measured(table: Table, words: Vocabulary) -> list[str]:
-    """The facts that descriptions carry which are measured for the table."""
-    own = [
-        relation.fact for node in table.all_nodes() for name, relation in RELATIONS.items() if name in node.row.columns
-    ]
-    asked = [*(measure for fact in words.facts for measure in fact["measure"]), *(fact for fact in own if fact)]
-    return [*ALWAYS, *dict.fromkeys(field for measure in asked for field in FIELDS.get(measure, (measure,)))]
+def _measured(table: Table, words: Vocabulary) -> list[tuple[str, str]]:
+    """Patterns of paths, each with a field of facts that is measured there."""
+    asked = [(fact["at"], measure) for fact in words.facts for measure in fact["measure"]]
+    for node in table.all_nodes():
+        own = [relation.fact for name, relation in RELATIONS.items() if name in node.row.columns]
+        asked += [(f"^{re.escape(example(node.steps))}$", fact) for fact in own if fact]
+    return [(at, field) for at, measure in asked for field in FIELDS.get(measure, (measure,))]
 
 
 def _names(schema: Any, member: str, *, inside: bool = False) -> Iterator[tuple[str, str]]:

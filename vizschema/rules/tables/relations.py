@@ -77,6 +77,15 @@ RELATIONS: Mapping[str, Relation] = {
         lambda value: f"is {_range_words(value)}",
         flaw=lambda value: "the smallest value is larger than the largest" if value[0] > value[-1] else "",
     ),
+    "row_sum": Relation(
+        lambda value: {
+            "properties": {"row_sum_minimum": {"minimum": value[0]}, "row_sum_maximum": {"maximum": value[-1]}}
+        },
+        lambda value: f"has rows, along its last axis, whose sum is from {value[0]:g} to {value[1]:g}",
+        dtypes="floats",
+        fact="row_sum",
+        flaw=lambda value: "the smallest sum is larger than the largest" if value[0] > value[1] else "",
+    ),
     "reaches": Relation(
         lambda value: {"properties": {"maximum": {"exclusiveMinimum": value}}},
         lambda value: f"is above {value:g} somewhere",

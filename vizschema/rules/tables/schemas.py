@@ -23,7 +23,7 @@ from vizschema.rules.tables.paths import (
     shown,
     within,
 )
-from vizschema.rules.tables.relations import RELATIONS
+from vizschema.rules.tables.relations import FIELDS, RELATIONS
 from vizschema.rules.tables.table import OWN, Node, Table
 from vizschema.rules.tables.vocabulary import Vocabulary
 
@@ -163,7 +163,7 @@ def _measured(checks: Sequence[Check], words: Vocabulary, *, strict: bool) -> It
         for column, relation in RELATIONS.items():
             if column in node.row.columns and relation.fact and relation.dtypes:
                 array = {"kind": {"const": "array"}, "dtype": {"enum": list(words.classes[relation.dtypes])}}
-                there = {"properties": {"facts": {"required": [relation.fact]}}}
+                there = {"properties": {"facts": {"required": list(FIELDS.get(relation.fact, (relation.fact,)))}}}
                 placed.append((node.steps, {"if": {"properties": array}, "then": there}))
                 if strict and relation.axis:
                     number = {"properties": {"facts": {"properties": {relation.fact: {"type": "number"}}}}}

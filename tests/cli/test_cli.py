@@ -243,7 +243,8 @@ def test_a_part_of_an_archive_is_not_judged_as_one(part: str, runs: Path, capsys
 
 
 def test_an_archive_that_lies_in_a_zarr_folder_is_judged(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_example("vit", runs / "c.zarr" / "inner", container="zarr-v3")
+    write_example("vit", runs / "made", container="zarr-v3")
+    (runs / "made").rename(runs / "c.zarr" / "inner")
     assert main(["validate", "c.zarr/inner"]) == 0
     assert main(["validate", "c.zarr/inner", "--profile", "openfold"]) == 1
     assert "not judged" not in capsys.readouterr().out

@@ -8,10 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-
-from vizschema.text import escape_text
 
 if TYPE_CHECKING:
     from vizschema.findings import Question, Report
@@ -71,6 +68,8 @@ class VizschemaError(Exception):
         found: object = None,
         fix: str | None = None,
     ) -> None:
+        from vizschema.text import escape_text
+
         parts = [] if expected is None else [f"expected {expected}, found {found}"]
         text = ": ".join([*filter(None, [str(reason)]), *parts])
         self.path = None if path is None else str(path)
@@ -358,7 +357,7 @@ def _bug(error: Exception) -> VizschemaError:
     """Return the request for a report."""
     import traceback
 
-    from vizschema.text import scrubbed, shorten
+    from vizschema.text import escape_text, scrubbed, shorten
 
     if os.environ.get("VIZSCHEMA_DEBUG") == "1":
         sys.stderr.write(scrubbed(traceback.format_exc()))
@@ -371,7 +370,7 @@ def _bug(error: Exception) -> VizschemaError:
 
 def require(what: object, *packages: str) -> None:
     """Raise `UsageError`, which names `what` needs them, if one of `packages` is not installed."""
-    lacking = [package for package in packages if find_spec(package) is None]
+    lacking = [package for package in packages if not _is_installed(package)]
     if lacking:
         raise missing(what, lacking)
 
@@ -393,9 +392,15 @@ def missing_reported() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package in ("", "vizschema") or find_spec(package) is not None:
+        if package in ("", "vizschema") or _is_installed(package):
             raise
         raise missing(None, [package]) from error
+
+
+def _is_installed(package: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(package) is not None
 
 
 def _extra_with(packages: Sequence[str]) -> str | None:

@@ -45,7 +45,7 @@ def test_an_import_of_a_command_names_the_package(
         raise ModuleNotFoundError("No module named 'jsonschema'", name="jsonschema.validators")
 
     monkeypatch.setattr("vizschema.conformance.harness.command.main", lacking)
-    monkeypatch.setattr(errors, "find_spec", lambda _: None)
+    monkeypatch.setattr(errors, "_is_installed", lambda _: False)
     assert main(["conformance", "engines"]) == 2
     assert capsys.readouterr().err == "vizschema: expected the package jsonschema, found none; pip install jsonschema\n"
 

@@ -94,7 +94,7 @@ def test_a_url_that_cannot_be_meant_is_wrong_usage(url: str, words: str) -> None
 
 
 def test_a_missing_backend_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vizschema.errors.find_spec", lambda _: None)
+    monkeypatch.setattr("vizschema.errors._is_installed", lambda _: False)
     report = vizschema.validate("s3://bucket/run.zarr")
     assert report.exit_code == 2
     said = str(report.error)

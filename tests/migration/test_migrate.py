@@ -124,8 +124,11 @@ def test_what_conforms_and_is_wrong_is_found_by_the_proof(old: Path, monkeypatch
 def test_a_target_that_exists_or_is_within_the_source_is_refused(old: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         migrate(str(old), str(old), answers=WHO)
-    with pytest.raises(UsageError, match="outside the source"):
+    with pytest.raises(UsageError, match="outside of every archive"):
         migrate(str(old), str(old / "new.zarr"), answers=WHO)
+    (old.parent / "arrays").mkdir()
+    with pytest.raises(UsageError, match="outside the source"):
+        migrate(str(old.parent / "arrays"), str(old.parent / "arrays" / "new.zarr"), answers=WHO)
 
 
 def test_more_values_than_the_memory_are_refused_before_they_are_read(old: Path) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from subprocess import CalledProcessError
 from typing import TYPE_CHECKING
 
 from vizschema.cli.hints import hinted, hints, part_of_archive
@@ -30,6 +29,8 @@ from vizschema.report.options import Options, terminal_width
 from vizschema.text import archive_name, count, escape_text, local_path
 
 if TYPE_CHECKING:
+    from subprocess import CalledProcessError
+
     from vizschema.bounds import Reading
     from vizschema.cli.details import Kept
     from vizschema.findings import Details, Report
@@ -130,6 +131,7 @@ def conformance(arguments: Sequence[str]) -> int:
 def benchmark(name: str, arguments: Sequence[str]) -> int:
     """The exit code of the benchmark of this name; of the engine's own, which a wheel does not have, too."""
     from importlib import import_module
+    from subprocess import CalledProcessError
 
     folder = "vizschema.conformance.benchmarks" + ("" if name == "formats" else ".engine")
     try:

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -68,20 +68,21 @@ def _discard_output() -> None:
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Let Ctrl-C end the block, though not within an import: half a module fails in other words, or crashes."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _is_main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, _interrupt)
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler and _handled_by(_interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if ours:
+            _handled_by(signal.default_int_handler)
 
 
-def _is_main_thread() -> bool:
-    import threading
-
-    return threading.current_thread() is threading.main_thread()
+def _handled_by(handler: Callable[[int, FrameType | None], object]) -> bool:
+    """Whether `handler` hears of Ctrl-C from now on: the main thread alone may say so."""
+    try:
+        signal.signal(signal.SIGINT, handler)
+    except ValueError:
+        return False
+    return True
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:

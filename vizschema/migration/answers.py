@@ -84,14 +84,13 @@ class Answers:
             hint = suggestion(key, known)
             raise UsageError(path=f"--set {name}", expected=f"one of {', '.join(known)}", found=f"{key}{hint}")
         ask = self._asks.get(key, {})
-        kind, choices = ask.get("type", "text"), ask.get("choices", ())
+        kind, choices, words = ask.get("type", "text"), ask.get("choices", ()), ask.get("words", ())
         try:
-            found = value if value in ask.get("words", ()) else _KINDS[kind](str(value))
+            found = value if value in words else _KINDS[kind](str(value))
         except ValueError:
-            wanted = " or ".join([*ask.get("words", ()), kind])
-            raise UsageError(path=f"--set {name}", expected=wanted, found=repr(value)) from None
+            raise UsageError(path=f"--set {name}", expected=" or ".join([*words, kind]), found=repr(value)) from None
         if choices and found not in choices:
-            words = [str(choice) for choice in choices]
-            found = f"{value!r}{suggestion(str(value), words)}"
-            raise UsageError(path=f"--set {name}", expected=f"one of {', '.join(words)}", found=found)
+            texts = [str(choice) for choice in choices]
+            hint = suggestion(str(value), texts)
+            raise UsageError(path=f"--set {name}", expected=f"one of {', '.join(texts)}", found=f"{value!r}{hint}")
         return found

@@ -26,7 +26,7 @@ from vizschema.sources.views import require_within
 from vizschema.worker.source import opened
 from vizschema.writer.axes import axes_of
 from vizschema.writer.plan import Array
-from vizschema.writer.target import replacing, require_free
+from vizschema.writer.target import replacing, require_absent
 from vizschema.writer.write import write
 
 MEMORY = 4 << 30
@@ -77,7 +77,8 @@ def migrate(
         >>> done.profile, done.proved, done.report.verdict
         ('trace', 2, 'conforms')
     """
-    _require_free(Path(source), Path(target))
+    require_absent(Path(target))
+    _require_apart(Path(source), Path(target))
     source = os.fspath(source)
     if link:
         require_linkable(Path(target), container)
@@ -152,10 +153,7 @@ def _written(writing: Callable[[str], Report], profiles: Sequence[str]) -> tuple
     raise last
 
 
-def _require_free(source: Path, target: Path) -> None:
-    if os.path.lexists(target):
-        raise UsageError("exists already; choose another name, or remove it yourself", path=target)
-    require_free(target, overwrite=False)
+def _require_apart(source: Path, target: Path) -> None:
     if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
         raise UsageError(path=target, expected="a target outside the source", found=f"one within {source}")
 

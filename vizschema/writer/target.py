@@ -91,6 +91,13 @@ class Work:
             self.clear(keep_capture=keep_capture)
 
 
+def require_absent(target: Path) -> None:
+    """Raise `UsageError` if there is anything at the target, or it must not be written."""
+    if os.path.lexists(target):
+        raise UsageError("exists already; choose another name, or remove it yourself", path=target)
+    require_free(target, overwrite=False)
+
+
 def require_free(target: Path, *, overwrite: bool, whole: bool = False) -> None:
     """Raise `UsageError` if the target must not be written.
 

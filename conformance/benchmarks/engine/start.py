@@ -26,12 +26,24 @@ AIM = 1.5
 
 ARCHIVE = "example.zarr"
 
-_PARSING = ("__future__", "argparse", "contextlib", "gettext", "locale", "math", "re", "shutil", "textwrap", "typing")
+_PARSING = (
+    "__future__",
+    "argparse",
+    "contextlib",
+    "gettext",
+    "locale",
+    "math",
+    "re",
+    "shutil",
+    "signal",
+    "textwrap",
+    "typing",
+)
 _JUDGING = (
     *("dataclasses", "datetime", "errno", "gc", "hashlib", "json", "pathlib", "stat", "tomllib", "unicodedata"),
     *("urllib.parse", "orjson", "jsonschema_rs"),
 )
-_STARTING = ("atexit", "signal", "socket", "subprocess", "threading", "weakref")
+_STARTING = ("atexit", "socket", "subprocess", "threading", "weakref")
 _DESCRIBING = (
     *(
         "__future__",

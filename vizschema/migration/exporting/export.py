@@ -22,7 +22,7 @@ from vizschema.sources.item import Item, Tree
 from vizschema.sources.views import Kept, cast, digest, require_within
 from vizschema.text import shorten
 from vizschema.worker.source import opened
-from vizschema.writer.target import require_free
+from vizschema.writer.target import require_absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,7 @@ def export(
         ('npz', 3, ())
     """
     archive = os.fspath(archive)
-    if os.path.lexists(target):
-        raise UsageError("exists already; choose another name, or remove it yourself", path=target)
-    require_free(Path(target), overwrite=False)
+    require_absent(Path(target))
     with opened(archive, isolated=isolated, memory=memory) as tree:
         require_within(tree, memory)
         dialect = chosen(mapping, tree)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from vizschema.bounds import allowed_cpus
 from vizschema.cli.parser import Parser
 from vizschema.conformance.oracle.command import add_arguments as add_oracle
 from vizschema.errors import UsageError
@@ -148,6 +149,9 @@ def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--known", metavar="FILE", help="known failures: `rule container # reason`, one a line")
     run.add_argument("--timeout", type=float, default=20.0, metavar="S", help="seconds for one reply (default: 20)")
     run.add_argument("--budget", type=float, metavar="S", help="seconds for the whole run (default: no limit)")
+    run.add_argument(
+        "--jobs", type=int, metavar="N", help="processes of COMMAND at a time (default: one per CPU, at most 4)"
+    )
     run.add_argument("--only", action="append", default=[], metavar="CASE", help="a case or a rule (repeatable)")
     run.add_argument(
         "--sample", type=int, default=1, metavar="N", help="run one of N, by a hash of its name (default: 1, all)"
@@ -162,14 +166,15 @@ def _run(parsed: argparse.Namespace, command: list[str]) -> int:
     from vizschema.conformance.harness.outcomes import known_failures
     from vizschema.conformance.harness.progress import progress
     from vizschema.conformance.harness.reports import FORMATS
-    from vizschema.conformance.harness.runner import Order, run
+    from vizschema.conformance.harness.runner import AT_ONCE, Order, run
     from vizschema.conformance.harness.share import share
 
     part = share(parsed.sample, parsed.shard)
     further = [_report(each, FORMATS) for each in parsed.report]
     known = known_failures(None if parsed.known is None else Path(parsed.known))
     subject = _subject(parsed, command)
-    order = Order(parsed.role, parsed.spec, parsed.budget, known, tuple(parsed.only), part)
+    jobs = 1 if parsed.python else min(AT_ONCE, allowed_cpus()) if parsed.jobs is None else parsed.jobs
+    order = Order(parsed.role, parsed.spec, parsed.budget, known, tuple(parsed.only), part, jobs)
     result = run(subject, order, progress)
     for form, file in further:
         _write(file, FORMATS[form](result) + "\n")
@@ -182,6 +187,8 @@ def _subject(parsed: argparse.Namespace, command: list[str]) -> object:
     from vizschema.conformance.harness.protocol import Process
     from vizschema.conformance.harness.subjects import OneShot, entry_point
 
+    if parsed.jobs is not None and (parsed.python or parsed.jobs < 1):
+        raise UsageError(f"conformance run --jobs {parsed.jobs}: expected 1 or more processes of a COMMAND")
     if (parsed.python is None) == (not command):
         raise UsageError("conformance run: expected either `-- COMMAND …` or --python MODULE:NAME")
     if parsed.python is not None:

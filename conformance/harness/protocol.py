@@ -102,6 +102,10 @@ class Process:
                 self._ask(greeting, expected, said, max(self.timeout, STARTING))
         return self._ask(cmd, kind, fields, self.timeout)
 
+    def another(self) -> Process:
+        """One more process of the command, which is greeted as this one was when it is first asked."""
+        return Process(self.command, self.timeout, _greetings=self._greetings)
+
     def _is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

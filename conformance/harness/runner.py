@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 from vizschema.conformance.corpus.cases import Case, corpus, named
 from vizschema.conformance.corpus.identity import identity
@@ -28,12 +29,15 @@ from vizschema.errors import VizschemaError
 AHEAD = 6
 """Archives that are written ahead of the questions."""
 
+AT_ONCE = 4
+"""Processes of an implementation where nobody said how many: at most these, they would wait for archives."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be run: role, version, seconds in all, known failures, and which cases (by name; all if empty).
 
-    `share` is the part of these that is run.
+    `share` is the part of these that is run, `jobs` how many archives are asked about at the same time.
     """
 
     role: str = "validator"
@@ -42,6 +46,7 @@ class Order:
     known: Sequence[Known] = ()
     only: Sequence[str] = ()
     share: Share = WHOLE
+    jobs: int = 1
 
     @property
     def part(self) -> str:
@@ -90,7 +95,6 @@ def run(
                 told(outcome)
     if told is not None:
         told(None)
-    subject.stop()
     marked, stale = excuse(outcomes, order.known)
     left = len(items) - len(outcomes)
     return replace(
@@ -149,10 +153,32 @@ def harness_trouble(folder: Path) -> str | None:
 
 
 def _asked(subject: Subject, order: Order, items: Sequence[Item], folder: Path, begun: float) -> Iterator[Outcome]:
-    for item, path in _prepared(order.role, items, folder):
-        if order.budget is not None and time.monotonic() - begun > order.budget:
-            return
-        yield outcome_of(subject, order.role, item, path)
+    """What came of each case, in order; `order.jobs` are asked at the same time, each of a subject of its own."""
+    subjects = [subject, *(subject.another() for _ in range(order.jobs - 1))]
+    free = SimpleQueue[Subject]()
+    for each in subjects:
+        free.put(each)
+
+    def ask(item: Item, path: Path) -> Outcome:
+        asked = free.get()
+        try:
+            return outcome_of(asked, order.role, item, path)
+        finally:
+            free.put(asked)
+
+    waiting: deque[Future[Outcome]] = deque()
+    try:
+        with ThreadPoolExecutor(order.jobs) as pool:
+            for item, path in _prepared(order.role, items, folder):
+                if order.budget is not None and time.monotonic() - begun > order.budget:
+                    break
+                waiting.append(pool.submit(ask, item, path))
+                if len(waiting) >= order.jobs:
+                    yield waiting.popleft().result()
+            yield from (each.result() for each in waiting)
+    finally:
+        for each in subjects:
+            each.stop()
 
 
 def outcome_of(subject: Subject, role: str, item: Item, path: Path) -> Outcome:

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 import vizschema
+from vizschema.bounds import Reading
 from vizschema.conformance.corpus.identity import identity
 from vizschema.conformance.corpus.raw import CONTAINERS
 from vizschema.containers.values import dtype_of
@@ -21,6 +22,7 @@ from vizschema.findings import Finding
 from vizschema.reader.arrays import StoredArray
 from vizschema.rules import versions
 from vizschema.rules.judge import judge
+from vizschema.validation import read
 from vizschema.writer.write import Array, write
 
 Message = dict[str, Any]
@@ -54,15 +56,12 @@ class Own:
 
     def validate(self, request: Mapping[str, Any]) -> Message:
         """The verdict on an archive."""
-        report = vizschema.validate(
-            request["path"], spec=self._spec.version, profile=request["profile"], values=request["values"], jobs=1
-        )
-        if isinstance(report.error, NotAnArchive):
+        profile = self._spec.profile(request["profile"])
+        try:
+            found = read(request["path"], Reading(jobs=1), self._spec.version, profile, values=request["values"])
+        except NotAnArchive:
             return {"verdict": "refused", "findings": []}
-        if report.error is not None:
-            raise report.error
-        rules = self._spec.profile(request["profile"]).rules
-        return verdict_of(tuple(each for each in report.findings if each.rule in rules))
+        return self.judge({"description": found.description, "profile": request["profile"]})
 
     def judge(self, request: Mapping[str, Any]) -> Message:
         """The verdict on a description."""

@@ -21,6 +21,9 @@ class Subject(Protocol):
     def ask(self, cmd: str, kind: str, **fields: Any) -> Reply:
         """The reply to one request, of this kind; raises `Trouble`."""
 
+    def another(self) -> Subject:
+        """One more of it, which may be asked at the same time; itself where that makes no difference."""
+
     def stop(self) -> None:
         """Let go of it."""
 
@@ -75,6 +78,10 @@ class OneShot:
             raise Refusal(f"{expected}, found {code}{process.said()}")
         return _VERDICTS[code]
 
+    def another(self) -> OneShot:
+        """Itself: each archive has a process of its own."""
+        return self
+
     def stop(self) -> None:
         """Nothing is running."""
 
@@ -103,6 +110,10 @@ class InProcess:
         except (VizschemaError, OSError) as error:
             raise Refusal(str(error)) from error
         return reply
+
+    def another(self) -> InProcess:
+        """Itself: there is one object."""
+        return self
 
     def stop(self) -> None:
         """Nothing to let go of."""

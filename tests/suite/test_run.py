@@ -201,6 +201,31 @@ def test_no_conversation_is_exit_code_three(command: list[str]) -> None:
     assert "no conversation" in result.trouble
 
 
+def test_several_processes_are_asked_at_a_time_and_outcomes_stay_in_order() -> None:
+    alone, several = (run(process("AlwaysValid"), Order(only=SMALL, jobs=jobs)) for jobs in (1, 3))
+    assert several.outcomes == alone.outcomes
+    assert several.outcomes
+
+
+def test_each_process_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Process] = []
+
+    def another(self: Process) -> Process:
+        started.append(Process(self.command, self.timeout, _greetings=self._greetings))
+        return started[-1]
+
+    monkeypatch.setattr(Process, "another", another)
+    run(process("AlwaysValid"), Order(only=SMALL, jobs=3))
+    assert [each.starts for each in started] == [1, 1]
+    assert all(each._process is None for each in started)
+
+
+@pytest.mark.parametrize("given", [["--jobs", "0", "--", "true"], ["--jobs", "2", "--python", "x:y"]])
+def test_only_a_command_has_several_processes(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conformance", "run", *given]) == 2
+    assert "expected 1 or more processes of a COMMAND" in capsys.readouterr().err
+
+
 def test_a_budget_that_runs_out_is_exit_code_four() -> None:
     result = run(InProcess(Own()), Order(budget=0.0, only=SMALL))
     assert (result.outcomes, result.left > 0) == ((), True)

@@ -67,11 +67,14 @@ def sharded(node: RawNode) -> RawNode:
 
 def _folder(root: Path) -> Put:
     root.mkdir(parents=True)
+    there = {""}
 
     def put(key: str, content: bytes) -> None:
-        target = root.joinpath(*key.split("/"))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
+        folder = key.rpartition("/")[0]
+        if folder not in there:
+            Path(f"{root}/{folder}").mkdir(parents=True, exist_ok=True)
+            there.add(folder)
+        with Path(f"{root}/{key}").open("xb") as file:
             file.write(content)
 
     return put

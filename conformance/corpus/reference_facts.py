@@ -91,13 +91,14 @@ def _where(node: RawNode, mask: RawNode | None) -> Any:
 
 
 def _wide(values: Values) -> Values:
-    return values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # NaN that signals
+        return values.astype(np.float64)
 
 
 def _non_finite(node: RawNode, *_: Any) -> Facts:
     if node.dtype not in (*_FLOATS, *_FLOATS_8, *_COMPLEX):
         return {}
-    values = _values(node).astype(np.complex128 if node.dtype in _COMPLEX else np.float64)
+    values = _values(node).astype(np.complex128) if node.dtype in _COMPLEX else _wide(_values(node))
     nan = int(np.isnan(values).sum())
     infinite = int((np.isinf(values) & ~np.isnan(values)).sum())
     above = int((((values.real == np.inf) | (values.imag == np.inf)) & ~np.isnan(values)).sum())
@@ -125,7 +126,8 @@ def _constant(node: RawNode, *_: Any) -> Facts:
     flat = _wide(_values(node)).ravel()
     if not flat.size:
         return {"constant": False}
-    same = np.isnan(flat) if math.isnan(flat[0]) else flat == flat[0]
+    bits = node.stored.ravel().view(f"u{node.stored.itemsize}")
+    same = bits == bits[0] if math.isnan(flat[0]) else flat == flat[0]
     return {"constant": bool(same.all())}
 
 

@@ -167,7 +167,7 @@ def _described(item: Item, every: Sequence[Wrong]) -> Iterator[tuple[Wrong, Desc
         yield from ((wrong, found) for wrong in others)
         if case.encoding is not None and found is not None and case.base != "spoiled":
             yield from _by_facts(by_facts, found, case.nodes() if by_facts else {}, case)
-        if case.encoding is None and "copy" not in (case.made or ""):
+        if case.encoding is None and (case.made is None or _size(path) > _LARGE):
             return  # what a decoder takes for granted says nothing about other faults; some are sparse giants
         yield from _decoded(on_disk, path, Path(folder), case)
 
@@ -181,6 +181,16 @@ def _by_facts(
             yield wrong, changed
 
 
+_LARGE = 1 << 22
+"""Bytes of the largest archive that is copied for each fault of decoding."""
+
+
+def _size(path: Path) -> int:
+    """The bytes of the files of an archive."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.lstat().st_size for file in files if file.is_symlink() or file.is_file())
+
+
 def _decoded(
     every: Sequence[Wrong], path: Path, folder: Path, case: Case
 ) -> Iterator[tuple[Wrong, Description | None]]:
@@ -189,7 +199,10 @@ def _decoded(
         copy = folder / f"copy-{number}" / path.name
         copy.parent.mkdir()
         if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, copy, symlinks=True)
+            try:
+                shutil.copytree(path, copy, symlinks=True)
+            except shutil.Error:  # a pipe or a device
+                return
         elif path.suffix == ".npz" and path.is_file():
             shutil.copy(path, copy)
         else:

@@ -23,12 +23,11 @@ def _documents(path: Path, name: str, change: Callable[[dict[str, Any]], None]) 
     changed = False
     if path.is_dir():
         for file in (*path.rglob(name), *([path / "zarr.json", path / ".zmetadata"] if path.is_dir() else [])):
-            if not file.is_file() or file.stat().st_size > _LARGE:
+            if not file.is_file() or file.is_symlink() or file.stat().st_size > _LARGE:
                 continue
-            text = file.read_text("utf-8", "surrogatepass")
             try:
-                document = json.loads(text)
-            except ValueError:
+                document = json.loads(file.read_text("utf-8", "surrogatepass"))
+            except (ValueError, RecursionError):
                 continue  # not JSON, which is the fault of the archive
             before = json.dumps(document)
             for each in _arrays(document):
@@ -152,7 +151,123 @@ def _believed(path: Path) -> bool:
     return changed
 
 
+def _texts(change: Callable[[str], str], *names: str) -> Callable[[Path], bool]:
+    """A change of the text of every document of these names."""
+
+    def of(path: Path) -> bool:
+        changed = False
+        for file in (file for name in names for file in path.rglob(name) if path.is_dir()):
+            if file.is_file() and not file.is_symlink() and file.stat().st_size <= _LARGE:
+                raw = file.read_bytes()
+                other = change(raw.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+                if other != raw:
+                    file.write_bytes(other)
+                    changed = True
+        return changed
+
+    return of
+
+
+_EVERY = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+
+
+def _first_names(text: str) -> str:
+    """JSON of which the first of two members of one name stays; as it is where there is none."""
+    twice = False
+
+    def first(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal twice
+        twice |= len(dict(pairs)) < len(pairs)
+        return dict(reversed(pairs))
+
+    try:
+        document = json.loads(text, object_pairs_hook=first)
+    except (ValueError, RecursionError):
+        return text
+    return json.dumps(document) if twice else text
+
+
+def _no_constants(text: str) -> str:
+    """JSON in which NaN and infinities, which are no JSON, are null."""
+    found = False
+
+    def null(_: str) -> None:
+        nonlocal found
+        found = True
+
+    try:
+        document = json.loads(text, parse_constant=null)
+    except (ValueError, RecursionError):
+        return text
+    return json.dumps(document) if found else text
+
+
+def _separators(array: dict[str, Any]) -> None:
+    array.pop("dimension_separator", None)
+    if isinstance(array.get("chunk_key_encoding"), dict):
+        array["chunk_key_encoding"] = {"name": "default", "configuration": {"separator": "/"}}
+
+
+def _unfiltered(array: dict[str, Any]) -> None:
+    if array.get("filters"):
+        array["filters"] = None
+
+
+_FIELDS = frozenset(
+    {
+        *("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs"),
+        *(
+            "attributes",
+            "dimension_names",
+            "consolidated_metadata",
+            "chunks",
+            "dtype",
+            "compressor",
+            "filters",
+            "order",
+        ),
+        *("dimension_separator", "metadata", "zarr_consolidated_format"),
+    }
+)
+
+
+def _known_fields(array: dict[str, Any]) -> None:
+    for key in set(array) - _FIELDS:
+        del array[key]
+
+
+def _no_copy(path: Path) -> bool:
+    """Whether a consolidated copy was left out."""
+    (path / ".zmetadata").unlink() if (copied := (path / ".zmetadata").is_file()) else None
+    if (path / "zarr.json").is_symlink():
+        return copied
+    try:
+        document = json.loads((path / "zarr.json").read_bytes())
+        copied |= document.pop("consolidated_metadata", None) is not None
+        (path / "zarr.json").write_text(json.dumps(document), "utf-8")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return copied  # malformed, or of another version
+    return copied
+
+
+def _finite(fill: Any, _: str) -> Any:
+    return 0 if isinstance(fill, str) else fill
+
+
 DECODERS: tuple[Wrong, ...] = (
+    Wrong("separators_ignored", "validator", "separators of chunk keys ignored", archive=both(_separators)),
+    Wrong("filters_ignored", "validator", "filters of Zarr v2 ignored", archive=both(_unfiltered)),
+    Wrong("fill_in_text_ignored", "validator", "fill values that are texts taken for 0", archive=filled(_finite)),
+    Wrong("first_name", "validator", "the first of two members of one name", archive=_texts(_first_names, *_EVERY)),
+    Wrong("constants_read", "validator", "NaN in JSON taken for null", archive=_texts(_no_constants, *_EVERY)),
+    Wrong(
+        "mark_skipped",
+        "validator",
+        "a byte order mark before JSON skipped",
+        archive=_texts(lambda text: text.removeprefix("\ufeff"), *_EVERY),
+    ),
+    Wrong("fields_dropped", "validator", "unknown fields of documents of arrays skipped", archive=both(_known_fields)),
+    Wrong("copy_left_out", "validator", "consolidated copies not compared", archive=_no_copy),
     Wrong("byte_order_ignored", "validator", "byte order ignored", archive=_byte_order),
     Wrong("memory_order_ignored", "validator", "memory order ignored", archive=_memory_order),
     Wrong("absent_is_zero", "validator", "absent chunk is 0, not fill", archive=absent_zeroed),

@@ -18,6 +18,7 @@ from vizschema.conformance.corpus.raw.nodes import RawNode
 from vizschema.conformance.harness.serve import Message, Own
 from vizschema.conformance.wrong.careless import CARELESS_READERS, CARELESS_WRITERS
 from vizschema.conformance.wrong.decoders import DECODERS
+from vizschema.conformance.wrong.judging import JUDGING
 from vizschema.conformance.wrong.kinds import Wrong
 from vizschema.conformance.wrong.measuring import MEASURING
 from vizschema.conformance.wrong.readers import READERS, WRITERS
@@ -33,7 +34,17 @@ from vizschema.rules.wording import place_of
 
 EVERY: Mapping[str, Wrong] = {
     wrong.name: wrong
-    for group in (VALIDATORS, MEASURING, REMEASURING, DECODERS, READERS, CARELESS_READERS, WRITERS, CARELESS_WRITERS)
+    for group in (
+        VALIDATORS,
+        MEASURING,
+        JUDGING,
+        REMEASURING,
+        DECODERS,
+        READERS,
+        CARELESS_READERS,
+        WRITERS,
+        CARELESS_WRITERS,
+    )
     for wrong in group
 }
 """Every wrong implementation by its name."""

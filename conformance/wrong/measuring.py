@@ -27,7 +27,24 @@ def _if_there(key: str, value: Any) -> Change:
     return made
 
 
-def _field(key: str, change: Callable[[Any], Any]) -> Change:
+def if_measured(key: str, change: Callable[[Any], Any]) -> Change:
+    """Changes one fact where it is measured and known."""
+    made: Change = facts(lambda _, found: {key: change(found[key])} if found.get(key) is not None else {})
+    return made
+
+
+def whole_nodes(change: Callable[[str, Node], Node]) -> Change:
+    """Changes nodes, and derives everything again."""
+    each = each_node(change)
+
+    def changed(description: Description) -> Description:
+        other = each(description)
+        return description if other is description else derived(description, other["nodes"])
+
+    return changed
+
+
+def field(key: str, change: Callable[[Any], Any]) -> Change:
     """Changes a field of every node that has it."""
 
     def of(_: str, node: Node) -> Node:
@@ -40,7 +57,7 @@ def _field(key: str, change: Callable[[Any], Any]) -> Change:
     return made
 
 
-def _attribute_values(change: Callable[[Any], Any]) -> Change:
+def changed_attributes(change: Callable[[Any], Any]) -> Change:
     """Changes every attribute, and derives everything again; one that becomes None is dropped."""
 
     def changed(description: Description) -> Description:
@@ -51,12 +68,13 @@ def _attribute_values(change: Callable[[Any], Any]) -> Change:
             kept = {key: value for key, value in made.items() if value is not None or held[key] is None}
             differs |= repr(kept) != repr(held)
             nodes[path] = {**node, "attributes": kept} if "attributes" in node else node
-        return _derived(description, nodes) if differs else description
+        return derived(description, nodes) if differs else description
 
     return changed
 
 
-def _derived(description: Description, nodes: Mapping[str, Node]) -> Description:
+def derived(description: Description, nodes: Mapping[str, Node]) -> Description:
+    """`description` with other nodes, and what follows from them."""
     made: Description = complete(description["container"], copy.deepcopy(dict(nodes)), description["values"])
     return {**{key: value for key, value in description.items() if key != "not_captured"}, **made}
 
@@ -71,7 +89,7 @@ def _without_attributes(*prefixes: str) -> Change:
             kept = {key: value for key, value in held.items() if not key.startswith(prefixes)}
             differs |= len(kept) < len(held)
             nodes[path] = {**node, "attributes": kept} if "attributes" in node else node
-        return _derived(description, nodes) if differs else description
+        return derived(description, nodes) if differs else description
 
     return changed
 
@@ -115,7 +133,7 @@ def _two_digits(description: Description) -> Description:
 
 
 def _references(**fields: Any) -> Change:
-    return _field("references", lambda listed: {name: {**each, **fields} for name, each in listed.items()})
+    return field("references", lambda listed: {name: {**each, **fields} for name, each in listed.items()})
 
 
 def _followed(listed: dict[str, Any]) -> dict[str, Any]:
@@ -199,14 +217,14 @@ _TABLE: Mapping[str, tuple[str, Change]] = {
     "unsupported_left_out": ("attributes that are not JSON left out", each_node(without("unsupported"))),
     "no_readings": ("other readings of a container not seen", _container("readings")),
     "no_coordinates": ("coordinates not known as such", each_node(without("coordinate"))),
-    "no_roles": ("roles of axes not listed", _field("roles", lambda _: {})),
+    "no_roles": ("roles of axes not listed", field("roles", lambda _: {})),
     "axes_sorted": ("axes in the order of their letters", each_node(_named_by_letters)),
-    "no_members": ("members of groups not counted", _field("members", lambda count: max(count, 1))),
-    "no_zero_sizes": ("sizes of 0 not seen", _field("shape", lambda shape: [max(size, 1) for size in shape])),
-    "float16_widened": ("float16 taken for float32", _field("dtype", lambda dtype: "float32" if dtype == "float16" else dtype)),
-    "bool_as_uint8": ("bool taken for uint8", _field("dtype", lambda dtype: "uint8" if dtype == "bool" else dtype)),
-    "complex_as_float": ("complex numbers taken for floats", _field("dtype", lambda dtype: {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype))),
-    "wide_integers": ("every integer taken for int64", _field("dtype", lambda dtype: "int64" if "int" in dtype and dtype[0] in "iu" and dtype not in ("int4", "uint4") else dtype)),
+    "no_members": ("members of groups not counted", field("members", lambda count: max(count, 1))),
+    "no_zero_sizes": ("sizes of 0 not seen", field("shape", lambda shape: [max(size, 1) for size in shape])),
+    "float16_widened": ("float16 taken for float32", field("dtype", lambda dtype: "float32" if dtype == "float16" else dtype)),
+    "bool_as_uint8": ("bool taken for uint8", field("dtype", lambda dtype: "uint8" if dtype == "bool" else dtype)),
+    "complex_as_float": ("complex numbers taken for floats", field("dtype", lambda dtype: {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype))),
+    "wide_integers": ("every integer taken for int64", field("dtype", lambda dtype: "int64" if "int" in dtype and dtype[0] in "iu" and dtype not in ("int4", "uint4") else dtype)),
     # Chunks
     "no_shards": ("shards not seen", storage(lambda _, found: {**found, "shards": None})),
     "entries_for_bytes": ("chunks measured in entries", storage(lambda _, found: {**found, "chunk_bytes": int(np.prod(found["chunks"]))})),
@@ -219,7 +237,7 @@ _TABLE: Mapping[str, tuple[str, Change]] = {
     "own_scopes": ("scopes of groups above ignored", _own_scopes_only),
     "no_unused_scopes": ("scopes without an array not seen", each_node(without("unused_scopes"))),
     "no_references": ("attributes that are paths not followed", each_node(without("references"))),
-    "references_exist": ("a path of an attribute taken for an array that fits", _field("references", _followed)),
+    "references_exist": ("a path of an attribute taken for an array that fits", field("references", _followed)),
     "references_fit": ("axes of a named array not compared", _references(axes_fit=True)),
     "references_bool": ("dtype of a named array not looked at", _references(dtype="bool")),
     "not_captured_ignored": ("what is declared as not captured ignored", _top("not_captured", None)),
@@ -239,17 +257,17 @@ _TABLE: Mapping[str, tuple[str, Change]] = {
     "first_member_dtype": ("first dtype of members of groups only", _members_of(lambda each: {**each, "dtypes": each.get("dtypes", [])[:1]})),
     "kinds_ignored": ("groups of a series compared whatever their kind", _without_attributes("kind")),
     # Attributes
-    "attributes_flags": ("attributes: booleans as integers", _attribute_values(lambda value: int(value) if isinstance(value, bool) else value)),
-    "attributes_text": ("attributes: numbers as texts", _attribute_values(_whole)),
-    "attributes_unlisted": ("attributes: list of one as scalar", _attribute_values(lambda value: value[0] if isinstance(value, list) and len(value) == 1 else value)),
-    "attributes_empty": ("attributes: empty text or list dropped", _attribute_values(lambda value: None if value in ("", []) and not isinstance(value, bool | int | float) else value)),
-    "attributes_stripped": ("attributes: spaces at ends of texts dropped", _attribute_values(lambda value: value.strip() if isinstance(value, str) else value)),
-    "attributes_lower": ("attributes: upper case taken for lower case", _attribute_values(lambda value: value.lower() if isinstance(value, str) else value)),
-    "attributes_ascii": ("attributes: text that is not ASCII dropped", _attribute_values(lambda value: "".join(each for each in value if each < "\x80") if isinstance(value, str) else value)),
-    "attributes_numbers": ("attributes: texts of digits as numbers", _attribute_values(lambda value: int(value) if isinstance(value, str) and value.isdecimal() and value.isascii() else value)),
-    "attributes_parsed": ("attributes: texts that are JSON parsed", _attribute_values(lambda value: [] if isinstance(value, str) and value.startswith("[") else {} if isinstance(value, str) and value.startswith("{") else value)),
-    "attributes_whole": ("attributes: whole numbers as floats not whole", _attribute_values(lambda value: str(value) if isinstance(value, float) and value.is_integer() else value)),
-    "attributes_deep": ("attributes: objects dropped", _attribute_values(lambda value: None if isinstance(value, dict) else value)),
+    "attributes_flags": ("attributes: booleans as integers", changed_attributes(lambda value: int(value) if isinstance(value, bool) else value)),
+    "attributes_text": ("attributes: numbers as texts", changed_attributes(_whole)),
+    "attributes_unlisted": ("attributes: list of one as scalar", changed_attributes(lambda value: value[0] if isinstance(value, list) and len(value) == 1 else value)),
+    "attributes_empty": ("attributes: empty text or list dropped", changed_attributes(lambda value: None if value in ("", []) and not isinstance(value, bool | int | float) else value)),
+    "attributes_stripped": ("attributes: spaces at ends of texts dropped", changed_attributes(lambda value: value.strip() if isinstance(value, str) else value)),
+    "attributes_lower": ("attributes: upper case taken for lower case", changed_attributes(lambda value: value.lower() if isinstance(value, str) else value)),
+    "attributes_ascii": ("attributes: text that is not ASCII dropped", changed_attributes(lambda value: "".join(each for each in value if each < "\x80") if isinstance(value, str) else value)),
+    "attributes_numbers": ("attributes: texts of digits as numbers", changed_attributes(lambda value: int(value) if isinstance(value, str) and value.isdecimal() and value.isascii() else value)),
+    "attributes_parsed": ("attributes: texts that are JSON parsed", changed_attributes(lambda value: [] if isinstance(value, str) and value.startswith("[") else {} if isinstance(value, str) and value.startswith("{") else value)),
+    "attributes_whole": ("attributes: whole numbers as floats not whole", changed_attributes(lambda value: str(value) if isinstance(value, float) and value.is_integer() else value)),
+    "attributes_deep": ("attributes: objects dropped", changed_attributes(lambda value: None if isinstance(value, dict) else value)),
 }  # fmt: skip
 
 _REPLIES: Mapping[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from vizschema.conformance.corpus.raw.nodes import RawNode
+from vizschema.conformance.corpus.raw.nodes import RawNode, Values
 from vizschema.conformance.corpus.reference_facts import measure
 from vizschema.conformance.wrong import readers
 from vizschema.conformance.wrong.kinds import Nodes, Wrong
-from vizschema.description import Description
+from vizschema.description import STORED_AS, Description
 
 Entries = Sequence[Mapping[str, Any]]
 Facts = Mapping[str, Mapping[str, Any]]
@@ -105,10 +105,132 @@ def _flat(node: RawNode) -> RawNode:
     )
 
 
+def _only(fact: str, change: Callable[[Values], Values], kinds: str = "f") -> Measure:
+    """One fact of other values, those of arrays whose NumPy type is of one of these kinds; other facts stay."""
+    other = _each(lambda node: _of_kind(node, kinds, change))
+
+    def measured(nodes: Nodes, entries: Entries) -> Facts:
+        changed = measure(other(nodes), entries)
+        return {
+            path: {**facts, **({fact: changed[path][fact]} if fact in facts else {})}
+            for path, facts in measure(nodes, entries).items()
+        }
+
+    return measured
+
+
+def _of_kind(node: RawNode, kinds: str, change: Callable[[Values], Values]) -> RawNode:
+    if node.values is None or node.values.dtype.kind not in kinds or node.dtype in STORED_AS or not node.values.size:
+        return node
+    with np.errstate(all="ignore"):
+        return replace(node, values=np.asarray(change(node.values)).astype(node.values.dtype))
+
+
+def _kinds(kinds: str, change: Callable[[Values], Values]) -> Measure:
+    return _of(_each(lambda node: _of_kind(node, kinds, change)))
+
+
+def _by_query(node: RawNode, *, squares_alone: bool) -> RawNode:
+    """Rows along the axis with the role query, in each array or in those where it has the size of the key axis."""
+    names = [str(name).partition(":")[2] for name in node.axes or ()]
+    if node.values is None or names.count("key") != 1 or names.count("query") != 1:
+        return node
+    key, query = names.index("key"), names.index("query")
+    if squares_alone and node.values.shape[key] != node.values.shape[query]:
+        return node
+    return replace(node, values=np.swapaxes(node.values, key, query), axes=node.axes)
+
+
+def _part(chosen: Callable[[Values], Values]) -> readers.Change:
+    """A part of the entries alone, of arrays that are measured without a mask or a share."""
+
+    def of(node: RawNode) -> RawNode:
+        if node.values is None or not node.values.ndim or any(key in node.attributes for key in ("mask", "sink")):
+            return node
+        return replace(node, values=chosen(node.values))
+
+    return _each(of)
+
+
+def _first_of_largest(scores: Values) -> Values:
+    """Scores of which no other one is as large as the first of the largest."""
+    if not scores.ndim:
+        return scores
+    made, places = scores.copy(), scores.argmax(-1)
+    largest = scores == scores.max(-1, keepdims=True)
+    largest &= np.arange(scores.shape[-1]) != places[..., None]
+    made[largest] = -np.inf
+    return made
+
+
 _TABLE: Mapping[str, tuple[str, Measure]] = {
     "first_chunk_alone": ("only the first chunk read", _of(_first_chunk_alone)),
     "last_axis": ("rows along the last axis, whatever its role", _last_axis),
     "sums_in_single": ("row sums in float32, in order", _sums_in_single),
+    "rows_by_query": (
+        "rows along the axis with the role query",
+        _of(_each(lambda node: _by_query(node, squares_alone=False))),
+    ),
+    "rows_of_squares": (
+        "rows of square attention along the other axis",
+        _of(_each(lambda node: _by_query(node, squares_alone=True))),
+    ),
+    "sums_of_sizes": ("weights without a sign summed", _kinds("f", np.abs)),
+    "first_entries": ("the first along the first axis alone", _of(_part(lambda found: found[:1]))),
+    "last_left_out": (
+        "the last along the first axis left out",
+        _of(_part(lambda found: found[: max(1, len(found) - 1)])),
+    ),
+    "masks_inverted": ("masks taken the other way", _kinds("b", np.logical_not)),
+    "largest_smallest": ("the smallest score taken for the largest", _only("argmax_differs", np.negative)),
+    "first_of_ties": ("of equal scores the first alone", _only("argmax_differs", _first_of_largest)),
+    "nan_smallest": (
+        "scores of rows with NaN compared",
+        _only("argmax_differs", lambda found: np.where(np.isnan(found), -np.inf, found)),
+    ),
+    "index_of_size": (
+        "an index of the size of its axis tolerated",
+        _only("beyond_axis", lambda found: np.where(found > 0, found - 1, found), "iu"),
+    ),
+    "index_below_zero": (
+        "an index below 0 taken for one past the axis",
+        _only("beyond_axis", lambda found: np.where(found < 0, np.iinfo(found.dtype).max, found), "i"),
+    ),
+    "slices_nearly_equal": (
+        "slices that are alike to three digits taken for equal",
+        _only("duplicate_slices", lambda found: np.round(found, 3)),
+    ),
+    "slices_by_value": ("slices compared by value: 0 is −0", _only("duplicate_slices", lambda found: found + 0.0)),
+    "nearly_constant": (
+        "values that are alike to three digits taken for equal",
+        _only("constant", lambda found: np.round(found, 3)),
+    ),
+    "zeros_differ": (
+        "zeros of two signs not equal",
+        _only("constant", lambda found: np.where((found == 0) & np.signbit(found), 1, found)),
+    ),
+    "constant_first": (
+        "the first along the first axis alone asked whether it is constant",
+        _only("constant", lambda found: np.broadcast_to(found[:1], found.shape) if found.ndim else found),
+    ),
+    "range_truncated": ("minimum and maximum as whole numbers", _only("maximum", np.trunc)),
+    "least_truncated": ("minimum as a whole number", _only("minimum", np.trunc)),
+    "small_as_zero": (
+        "small numbers taken for 0",
+        _only("masked_nonzero", lambda found: np.where(np.abs(found) < 0.1, 0, found)),
+    ),
+    "small_left_out": (
+        "small weights outside of a mask taken for 0",
+        _only("left_out_nonzero", lambda found: np.where(np.abs(found) < 0.01, 0, found)),
+    ),
+    "starts_sorted": (
+        "starts that fall not seen",
+        _only("starts_differ", lambda found: np.sort(found.ravel()).reshape(found.shape), "iu"),
+    ),
+    "starts_from_anywhere": (
+        "a first start other than 0 not seen",
+        _only("starts_differ", lambda found: np.where(np.arange(found.size).reshape(found.shape) == 0, 0, found), "iu"),
+    ),
     "masks_ignored": ("masks ignored", _without("with_attribute")),
     "values_transposed": ("values transposed before they are measured", _of(_each(_flat))),
     "edges_lost": ("chunks at the edges read as zeros", _of(readers.edges_zeroed)),

@@ -27,8 +27,9 @@ from vizschema.conformance.corpus.cases import FOLDER, TOPIC, corpus
 from vizschema.conformance.corpus.encodings import contents
 from vizschema.conformance.corpus.encodings.cutting import absent_of, chunk_of, cut, places
 from vizschema.conformance.corpus.encodings.spoiling import spoiled
-from vizschema.conformance.corpus.encodings.table import FACTORS, missing, plain, rows, settled
+from vizschema.conformance.corpus.encodings.table import FACTORS, LEAST, missing, plain, rows, settled
 from vizschema.conformance.corpus.encodings.writing import WRITERS
+from vizschema.conformance.corpus.encodings.zarr2 import is_coarse
 from vizschema.conformance.corpus.raw import SUFFIXES, scratch
 from vizschema.conformance.harness.roles import Item, check, prepare
 from vizschema.conformance.harness.serve import Own
@@ -59,6 +60,23 @@ def test_the_frozen_rows_cover_every_pair_of_levels(container: str) -> None:
         (factor, level) for factor, levels in FACTORS[container].items() for level in levels
     }
     assert missing(container, made[:1])
+    assert all(
+        sum(row[factor] == level for row in made) >= LEAST
+        for factor, levels in FACTORS[container].items()
+        for level in levels
+    )
+
+
+def test_filters_that_lose_something_are_given_values_that_they_keep() -> None:
+    row = {**plain("zarr-v2"), "filters": "offset"}
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
+        path, nodes = written(folder, "zarr-v2", row, 0)
+        (told,) = json.loads((path / LAYER[1:] / ".zarray").read_bytes())["filters"]
+        assert (told["id"], told["offset"], told["scale"]) == ("fixedscaleoffset", 3, 64)
+        assert np.array_equal(values_by("zarr-v2", path, row), nodes[LAYER].values)
+    assert not is_coarse(np.array([0.1]))
+    assert not is_coarse(np.array([-0.0]))
+    assert not is_coarse(np.array([np.nan]))
 
 
 def test_the_rows_are_the_same_every_time_and_are_those_that_are_frozen() -> None:

@@ -53,7 +53,7 @@ def nodes(content: str, container: str, encoding: Encoding, number: int) -> Node
                 continue  # ASDF had no such type before its standard 1.6
             if dtype == "complex128" and container == "safetensors":
                 continue  # which has no such type
-            attributes = _OF_ARRAY if path == "/extra/deep" else {}
+            attributes = _OF_ARRAY if path in ("/extra/deep", "/extra/scalar_float32") else {}
             made[path] = _cut(values, dtype, container, encoding, attributes)
         for path, axes in (_AXES_OF if number >= WRITTEN else {}).items():
             made[path] = replace(made["/extra/c/0"], axes=axes)
@@ -117,8 +117,8 @@ _AXES_OF: Mapping[str, list[str | None] | None] = {
 }
 """Axes that a careless reader changes, of arrays that a writer, who may insist on names, is not asked for."""
 
-_GROUPS = ("/extra/empty", "/extra/größe", "/extra/c")
-"""Groups below /extra: without members, not in ASCII, and named like the start of the key of a chunk."""
+_GROUPS = ("/extra/empty", "/extra/größe", "/extra/c", "/extra/a.b", "/extra/_a")
+"""Groups below /extra: without members, not in ASCII, named like the start of the key of a chunk, and like a file."""
 
 
 def _ramp(shape: tuple[int, ...], number: int) -> Values:
@@ -133,6 +133,7 @@ def _arrays(number: int) -> list[tuple[str, Values, str]]:
     found += [(f"/extra/{name}", np.zeros(shape, _dtype(dtype)), dtype) for name, (shape, dtype) in _EMPTY.items()]
     found += [(path, _values("int32", (2, 4), number), "int32") for path in ("/extra/c/0", "/extra/größe/層")]
     found.append(("/extra/deep", _values("int16", (1, 3, 2, 5, 4), number), "int16"))
+    found += [(f"/extra/signalling_{dtype}", _signalling(*bits), dtype) for dtype, bits in _BITS.items()]
     found.append(("/extra/flat", _values("float64", (7,), number), "float64"))
     return found
 
@@ -168,7 +169,7 @@ def _values(dtype: str, shape: tuple[int, ...], number: int) -> Values:
     if dtype in STORED_AS:
         wide = _values("float32", (count,), number).view("u4")
         return ((wide >> 16) | (wide >> 16 == 0)).astype("u2").view(ml_dtypes.bfloat16).reshape(shape)
-    bits = {"float16": (10, 16), "float32": (23, 32), "float64": (52, 64)}[dtype]
+    bits = _BITS[dtype]
     special_values = np.array(_special(*bits), f"u{bits[1] // 8}").view(dtype)
     flat = np.concatenate([special_values, _ramp((count,), number).astype(dtype)])
     return np.roll(flat[:count], -(number % 5)).reshape(shape)
@@ -179,6 +180,16 @@ def _special(mantissa: int, size: int) -> list[int]:
     sign, exponent = 1 << (size - 1), ((1 << (size - 1 - mantissa)) - 1) << mantissa
     quiet = exponent | 1 << (mantissa - 1)
     return [sign, 1, sign | (1 << mantissa) - 1, exponent - 1, exponent, sign | exponent, quiet | 1, sign | quiet | 5]
+
+
+_BITS: Mapping[str, tuple[int, int]] = {"float16": (10, 16), "float32": (23, 32), "float64": (52, 64)}
+"""Bits of the mantissa, and all, of a float."""
+
+
+def _signalling(mantissa: int, size: int) -> Values:
+    """NaN without the bit that says it is quiet, which a program sets that computes with it."""
+    sign, exponent = 1 << (size - 1), ((1 << (size - 1 - mantissa)) - 1) << mantissa
+    return np.array([exponent | 1, sign | exponent | 6], f"u{size // 8}").view(f"f{size // 8}")
 
 
 def _turned(items: list[int], number: int) -> list[int]:
@@ -265,7 +276,7 @@ def _attention(container: str, encoding: Encoding, number: int, chosen: str) -> 
     chunk = _chunk(shape, container, encoding, whole=_UNCHUNKED)
     level = encoding.get("absent", "none")
     absent = absent_of(shape, chunk, "edge" if level == "all" else level)
-    if encoding.get("layout") in _UNCHUNKED or encoding.get("fill") == "default":
+    if encoding.get("layout") in _UNCHUNKED or encoding.get("fill") in ("default", "never", "undefined"):
         absent = frozenset()
     held = np.zeros(shape, bool)
     for place in absent:

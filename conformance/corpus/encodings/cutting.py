@@ -88,11 +88,19 @@ _IMAGINARY = {"value": "largest", "negative-zero": "value", "nan": "value", "bit
 
 def _scalar(kind: str, dtype: Any, level: str) -> Any:
     if kind == "b":
-        return level not in ("zero", "null", "default")
+        return level not in ("zero", "null", "default", "never", "undefined")
     if kind in "iu":
         largest = 7 if dtype is np.float32 else int(np.iinfo(dtype).max)
         largest -= largest >= 1 << 62  # a double holds no such number, and what it holds instead is not the largest
-        return {"zero": 0, "null": 0, "default": 0, "largest": largest, "infinity": largest}.get(level, 7)
+        return {
+            "zero": 0,
+            "null": 0,
+            "default": 0,
+            "never": 0,
+            "undefined": 0,
+            "largest": largest,
+            "infinity": largest,
+        }.get(level, 7)
     return _float(dtype, level)
 
 
@@ -102,5 +110,5 @@ def _float(dtype: Any, level: str) -> Any:
         bits = {2: 0x7E01, 4: 0x7FC00001, 8: 0x7FF8000000000001}[np.dtype(dtype).itemsize]
         return np.array(bits, f"u{np.dtype(dtype).itemsize}").view(dtype)[()]
     known = {"zero": 0.0, "null": 0.0, "default": 0.0, "value": 0.25, "negative-zero": -0.0}
-    known |= {"nan": float("nan"), "infinity": float("inf"), "largest": 448.0}
+    known |= {"nan": float("nan"), "infinity": float("inf"), "largest": 448.0, "never": 0.0, "undefined": 0.0}
     return dtype(known[level])

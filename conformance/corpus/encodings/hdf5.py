@@ -14,10 +14,13 @@ from h5py import h5a, h5d, h5p, h5s, h5t, h5z
 
 from vizschema.conformance.corpus.encodings.cutting import box, places
 from vizschema.conformance.corpus.encodings.table import Encoding
+from vizschema.conformance.corpus.encodings.zarr2 import is_coarse
 from vizschema.conformance.corpus.raw.hdf5 import is_native, native, text_of
 from vizschema.conformance.corpus.raw.nodes import RawNode, Values
 
 _UNFILTERED_EDGES = 2
+_DIGITS = 6
+"""Decimal digits that are kept of floats: all of 64ths."""
 _DIMENSION = "This is a netCDF dimension but not a netCDF variable"
 _PADDING = {
     "null-terminated": (h5t.STR_NULLTERM, b"\0"),
@@ -67,7 +70,11 @@ def _dataset(file: Any, place: str, node: RawNode, encoding: Encoding) -> Any:
     creation = h5p.create(h5p.DATASET_CREATE)
     creation.set_obj_track_times(False)  # the same bytes every time
     cut = stored.ndim > 0 and stored.size > 0 and encoding["layout"] not in ("contiguous", "compact")
-    if encoding["fill"] != "default" and node.fill is not None:
+    if encoding["fill"] == "never":
+        creation.set_fill_time(h5d.FILL_TIME_NEVER)
+    elif encoding["fill"] == "undefined":
+        _undefine_fill(creation)
+    elif encoding["fill"] != "default" and node.fill is not None:
         creation.set_fill_value(node.fill.astype(values.dtype))
     if encoding["layout"] == "compact":
         creation.set_layout(h5d.COMPACT)
@@ -76,7 +83,7 @@ def _dataset(file: Any, place: str, node: RawNode, encoding: Encoding) -> Any:
     most = None
     if cut:
         creation.set_chunk(tuple(node.chunks))
-        _filter(creation, values.dtype, encoding["filters"])
+        _filter(creation, values.dtype, encoding["filters"], coarse=is_coarse(stored))
         free = _UNLIMITED.get(encoding["layout"], 0)
         most = tuple(h5s.UNLIMITED if at < free else size for at, size in enumerate(stored.shape))
     space = h5s.create_simple(stored.shape, most) if stored.ndim else h5s.create(h5s.SCALAR)
@@ -104,7 +111,7 @@ def _write(dataset: Any, values: Values, node: RawNode, *, skipped: bool) -> Non
         dataset.id.write_direct_chunk(first, whole.tobytes(), 0b11)
 
 
-def _filter(creation: Any, dtype: np.dtype[Any], level: str) -> None:
+def _filter(creation: Any, dtype: np.dtype[Any], level: str, *, coarse: bool) -> None:
     if level in ("shuffle-deflate", "skipped", "unfiltered-edges"):
         creation.set_shuffle()
     if level in ("deflate", "shuffle-deflate", "skipped", "unfiltered-edges"):
@@ -115,21 +122,35 @@ def _filter(creation: Any, dtype: np.dtype[Any], level: str) -> None:
         creation.set_filter(h5z.FILTER_NBIT, h5z.FLAG_MANDATORY, ())
     if level == "scaleoffset" and dtype.kind in "iu":
         creation.set_scaleoffset(h5z.SO_INT, 0)
+    if level == "decimal" and dtype.kind == "f" and dtype.itemsize > 2 and coarse:
+        creation.set_scaleoffset(h5z.SO_FLOAT_DSCALE, _DIGITS)
     if level == "unfiltered-edges":
         leave_edges_unfiltered(creation)
 
 
 def leave_edges_unfiltered(creation: Any) -> None:
     """Let the library write the chunks at the edges without filters; nothing where its file is not found (Linux)."""
+    library = _library()
+    if library is not None:
+        library.H5Pset_chunk_opts.argtypes = [ctypes.c_int64, ctypes.c_uint]
+        library.H5Pset_chunk_opts(creation.id, _UNFILTERED_EDGES)
+
+
+def _undefine_fill(creation: Any) -> None:
+    """Let the dataset have no fill value; nothing where the file of the library is not found (Linux)."""
+    library = _library()
+    if library is not None:
+        library.H5Pset_fill_value.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
+        library.H5Pset_fill_value(creation.id, -1, None)
+
+
+def _library() -> ctypes.CDLL | None:
+    """The library that h5py calls, for what h5py has no name for."""
     if not sys.platform.startswith("linux"):
-        return
+        return None
     with Path("/proc/self/maps").open(encoding="utf-8") as maps:
         name = next((line.split()[-1] for line in maps if "libhdf5" in line and "_hl" not in line), None)
-    if name is None:
-        return
-    library = ctypes.CDLL(name)
-    library.H5Pset_chunk_opts.argtypes = [ctypes.c_int64, ctypes.c_uint]
-    library.H5Pset_chunk_opts(creation.id, _UNFILTERED_EDGES)
+    return None if name is None else ctypes.CDLL(name)
 
 
 def _set(owner: Any, attributes: Mapping[str, Any], encoding: Encoding) -> None:

@@ -13,6 +13,7 @@ Encoding = Mapping[str, str]
 """A level by factor."""
 
 Factors = Mapping[str, tuple[str, ...]]
+Pair = tuple[tuple[str, str], tuple[str, str]]
 
 _CUT: Factors = {
     "grid": ("divides", "over", "larger", "thin"),
@@ -46,7 +47,7 @@ FACTORS: Mapping[str, Factors] = {
         "compressor": (*("none", "zlib", "gzip", "zstd", "blosc-lz4", "blosc-zstd-bitshuffle", "bz2", "lzma", "lz4"),),
         "filters": (
             *("null", "empty", "shuffle", "delta", "delta-shuffle", "astype", "scale"),
-            *("fletcher32", "crc32c", "crc32", "adler32"),
+            *("fletcher32", "crc32c", "crc32", "adler32", "offset", "quantize"),
         ),
         "fill": ("zero", "null", "value", "nan", "infinity", "largest"),
         "documents": ("plain", "consolidated", "empty-attributes", "odd"),
@@ -57,8 +58,9 @@ FACTORS: Mapping[str, Factors] = {
         "layout": (*("contiguous", "compact", "chunked", "single", "implicit", "fixed", "extensible", "btree2"),),
         "filters": (
             *("none", "deflate", "shuffle-deflate", "fletcher32", "scaleoffset", "nbit", "skipped", "unfiltered-edges"),
+            "decimal",
         ),
-        "fill": ("default", "value", "nan", "largest"),
+        "fill": ("default", "value", "nan", "largest", "never", "undefined"),
         "absent": ("none", "inside", "edge", "all"),
         "grid": ("divides", "over"),
         "axes": ("labels", "scales"),
@@ -96,6 +98,12 @@ FACTORS: Mapping[str, Factors] = {
 }
 """By container, the levels of each factor."""
 
+_LATER: Mapping[str, Factors] = {
+    "zarr-v2": {"filters": ("offset", "quantize")},
+    "hdf5": {"filters": ("decimal",), "fill": ("never", "undefined")},
+}
+"""Levels that came later: their rows follow those of the others, which keep their numbers."""
+
 
 def settled(container: str, levels: Encoding) -> dict[str, str]:
     """The encoding with levels that exclude another one made plain, so that an archive can be written in it."""
@@ -126,6 +134,8 @@ _EXCLUDED: Mapping[str, tuple[_Excluded, ...]] = {
         ("absent", ("inside", "edge", "all"), {"filters": ("skipped",)}),
         ("absent", ("inside", "edge"), {"filters": ("unfiltered-edges",)}),
         ("filters", ("unfiltered-edges",), {"layout": ("chunked", "single")}),
+        # Nothing says what a chunk holds that was neither written nor filled.
+        ("absent", ("inside", "edge", "all"), {"fill": ("never", "undefined")}),
     ),
 }
 """What is made plain: the levels of a factor, where others have certain levels."""
@@ -136,42 +146,61 @@ def plain(container: str) -> dict[str, str]:
     return {factor: levels[0] for factor, levels in FACTORS[container].items()}
 
 
+LEAST = 3
+"""How many rows have each level."""
+
+
 def rows(container: str, seed: int = 0) -> list[dict[str, str]]:
-    """Encodings in which every pair of levels that do not exclude each other is found; the first is the plain one."""
+    """Encodings in which every pair of levels that do not exclude each other is found; the first is the plain one.
+
+    Each level is in `LEAST` rows or more.
+    """
     chance = random.Random(f"{container}-{seed}")  # noqa: S311  (the same rows every time)
+    later = _LATER.get(container, {})
+    first = {
+        factor: tuple(each for each in every if each not in later.get(factor, ()))
+        for factor, every in FACTORS[container].items()
+    }
     made = [plain(container)]
-    left = set(_feasible(container)) - set(_pairs(made[0]))
-    while left:
-        (one, its), (other, their) = min(left)
-        trials = []
-        for _ in range(40):
-            levels = {factor: chance.choice(every) for factor, every in FACTORS[container].items()}
-            trial = settled(container, {**levels, one: its, other: their})
-            trials.append((len(left & set(_pairs(trial))), trial))
-        gained, best = max(trials, key=lambda trial: trial[0])
-        if not gained:
-            best = settled(container, {**plain(container), one: its, other: their})
-        made.append(best)
-        left -= set(_pairs(best))
+    for factors in (first, FACTORS[container]) if later else (first,):
+        left = _feasible(container, factors) - {pair for row in made for pair in _pairs(row)}
+        while left:
+            made.append(_next(container, factors, left, chance))
+            left -= set(_pairs(made[-1]))
+    for factor, every in FACTORS[container].items():
+        for level in every:
+            while sum(row[factor] == level for row in made) < LEAST:
+                made.append(_next(container, FACTORS[container], {((factor, level), (factor, level))}, chance))
     return made
 
 
-Pair = tuple[tuple[str, str], tuple[str, str]]
+def _next(container: str, factors: Factors, left: set[Pair], chance: random.Random) -> dict[str, str]:
+    """An encoding that has many of the pairs that are left, and one of them at least."""
+    (one, its), (other, their) = min(left)
+    trials = []
+    for _ in range(40):
+        levels = {factor: chance.choice(every) for factor, every in factors.items()}
+        trial = settled(container, {**levels, one: its, other: their})
+        trials.append((len(left & set(_pairs(trial))), trial))
+    gained, best = max(trials, key=lambda trial: trial[0])
+    return best if gained else settled(container, {**plain(container), one: its, other: their})
 
 
 def _pairs(levels: Encoding) -> Iterator[Pair]:
     yield from itertools.combinations(sorted(levels.items()), 2)
 
 
-def _feasible(container: str) -> Iterator[Pair]:
-    """Every pair of levels that an archive can have together."""
-    for (one, some), (other, more) in itertools.combinations(sorted(FACTORS[container].items()), 2):
+def _feasible(container: str, factors: Factors) -> set[Pair]:
+    """Every pair of levels of `factors` that an archive can have together."""
+    found = set()
+    for (one, some), (other, more) in itertools.combinations(sorted(factors.items()), 2):
         for its, their in itertools.product(some, more):
             levels = settled(container, {**plain(container), one: its, other: their})
             if levels[one] == its and levels[other] == their:
-                yield (one, its), (other, their)
+                found.add(((one, its), (other, their)))
+    return found
 
 
 def missing(container: str, made: list[dict[str, str]]) -> set[Pair]:
     """The pairs that can be had, and are in none of these rows."""
-    return set(_feasible(container)) - {pair for row in made for pair in _pairs(row)}
+    return _feasible(container, FACTORS[container]) - {pair for row in made for pair in _pairs(row)}

@@ -60,7 +60,7 @@ def _dtype(node: RawNode, encoding: Encoding) -> np.dtype[Any]:
 
 def _array(node: RawNode, encoding: Encoding) -> dict[str, Any]:
     dtype = _dtype(node, encoding)
-    told = filters(dtype, encoding["filters"])
+    told = filters(dtype, encoding["filters"], coarse=is_coarse(node.stored))
     document = {
         "zarr_format": 2,
         "shape": list(node.stored.shape),
@@ -88,8 +88,20 @@ def _number(number: float) -> Any:
     return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
-def filters(dtype: np.dtype[Any], level: str) -> list[dict[str, Any]]:
-    """The filters of a level for a dtype: those that lose nothing of it."""
+_SCALE, _OFFSET = 64, 3
+
+
+def is_coarse(stored: Values) -> bool:
+    """Whether values are 64ths up to 1,000, without −0: filters that lose something of most values keep these."""
+    if stored.dtype.kind in "iu":
+        return bool(stored.dtype.itemsize < 4)
+    if stored.dtype.kind != "f" or not np.isfinite(stored).all() or (np.signbit(stored) & (stored == 0)).any():
+        return False
+    return bool((np.abs(stored) <= 1000).all() and (stored.astype("f8") * _SCALE % 1 == 0).all())
+
+
+def filters(dtype: np.dtype[Any], level: str, *, coarse: bool) -> list[dict[str, Any]]:
+    """The filters of a level for a dtype: those that lose nothing of it, or of values that are `coarse`."""
     shuffle = {"id": "shuffle", "elementsize": dtype.itemsize}
     delta = {"id": "delta", "dtype": dtype.str}
     if level == "shuffle":
@@ -103,6 +115,17 @@ def filters(dtype: np.dtype[Any], level: str) -> list[dict[str, Any]]:
     if level == "scale":
         told = {"id": "fixedscaleoffset", "offset": 0, "scale": 1, "dtype": dtype.str, "astype": wide}
         return [told] if _narrow(dtype) else []
+    if level in ("offset", "quantize"):
+        order = dtype.str[0].replace("|", "<")
+        scaled = {
+            "id": "fixedscaleoffset",
+            "offset": _OFFSET,
+            "scale": _SCALE,
+            "dtype": dtype.str,
+            "astype": f"{order}i4",
+        }
+        quantized = {"id": "quantize", "digits": 2, "dtype": dtype.str, "astype": f"{order}f8"}
+        return [] if not coarse else [scaled] if level == "offset" else [quantized] if dtype.kind == "f" else []
     return [{"id": level}] if level in ("fletcher32", "crc32c", "crc32", "adler32") else []
 
 
@@ -113,17 +136,29 @@ def _narrow(dtype: np.dtype[Any]) -> bool:
 def _chunks(path: str, node: RawNode, encoding: Encoding) -> Files:
     dtype = _dtype(node, encoding)
     between = "/" if encoding["separator"] == "slash" else "."
+    told = filters(dtype, encoding["filters"], coarse=is_coarse(node.stored))
     return {
-        _key(path, between.join(map(str, place)) or "0"): _encoded(chunk.astype(dtype), encoding)
+        _key(path, between.join(map(str, place)) or "0"): _encoded(chunk.astype(dtype), encoding, told)
         for place, chunk in cut(node.stored, node.chunks)
         if place not in node.absent
     }
 
 
-def _encoded(chunk: Values, encoding: Encoding) -> bytes:
+def _scaled(data: Values, told: Mapping[str, Any]) -> Values:
+    """Numbers as a filter stores them, in double precision; what lies beyond the edges may be any."""
+    wide = np.nan_to_num(data.astype("f8"), posinf=0.0, neginf=0.0)
+    wide = np.where(np.abs(wide) < 1 << 20, wide, 0)
+    scaled = np.rint((wide - told.get("offset", 0)) * told.get("scale", 1)) if "scale" in told else wide
+    return np.asarray(scaled.astype(told["astype"]))
+
+
+def _encoded(chunk: Values, encoding: Encoding, filters: list[dict[str, Any]]) -> bytes:
     data: Any = np.frombuffer(chunk.tobytes(order="F" if encoding["order"] == "F" else "C"), chunk.dtype)
-    for told in filters(chunk.dtype, encoding["filters"]):
-        data = np.ascontiguousarray(numcodecs.get_codec(dict(told)).encode(data))
+    for told in filters:
+        if told["id"] in ("fixedscaleoffset", "quantize"):
+            data = _scaled(data, told)
+        else:
+            data = np.ascontiguousarray(numcodecs.get_codec(dict(told)).encode(data))
     compressor = _COMPRESSORS[encoding["compressor"]]
     if compressor is None:
         return bytes(data.tobytes())

@@ -117,6 +117,11 @@ def raw3(text: bytes) -> Build:
     return v3(content("extra/x/zarr.json", text))
 
 
+def raw2(text: bytes, attributes: bytes = b"{}") -> Build:
+    """Builds version 2 with an array `/extra/x` whose documents are these texts."""
+    return v2(content("extra/x/.zarray", text), content("extra/x/.zattrs", attributes), content("extra/x/0.0", VALUES))
+
+
 def array_text(field: str, value: bytes) -> bytes:
     """The document of an array as text, in which one field is spelt as given."""
     return json.dumps({**ARRAY, field: "VALUE"}).encode().replace(b'"VALUE"', value)

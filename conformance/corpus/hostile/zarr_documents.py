@@ -11,9 +11,11 @@ from vizschema.conformance.corpus.hostile.case import Build, Case, Payload, brok
 from vizschema.conformance.corpus.hostile.zarr_base import (
     ARRAY,
     GROUP,
+    ZARRAY,
     array_text,
     content,
     put,
+    raw2,
     raw3,
     v3,
     write_v2,
@@ -22,6 +24,7 @@ from vizschema.conformance.corpus.hostile.zarr_base import (
 )
 
 V2, V3 = "zarr-v2", "zarr-v3"
+_ZARRAY = json.dumps(ZARRAY).encode()
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 _GZIP = {"name": "gzip", "configuration": {"level": 5}}
 
@@ -116,6 +119,15 @@ CASES: tuple[Case, ...] = (
     broken(V3, "key-twice", "metadata-malformed", "readers take the first shape or the last", raw3(b'{"shape":[1],' + array_text("shape", b"[9]")[1:])),
     broken(V3, "key-twice-hidden", "metadata-malformed", "the same key spelt with an escape", raw3(b'{"sh\\u0061pe":[1],' + array_text("shape", b"[9]")[1:])),
     broken(V3, "byte-order-mark", "metadata-malformed", "a byte-order mark, which some readers swallow", raw3(b"\xef\xbb\xbf" + json.dumps(ARRAY).encode())),
+    broken(V2, "key-twice", "metadata-malformed", "readers take the first shape or the last", raw2(b'{"shape":[1],' + _ZARRAY[1:])),
+    broken(V2, "attribute-twice", "metadata-malformed", "readers take the first unit or the last", raw2(_ZARRAY, b'{"unit":"nm","unit":"pm"}')),
+    broken(V2, "fill-nan", "metadata-malformed", "NaN as a fill value, which is not JSON", raw2(_ZARRAY.replace(b'"fill_value": 0', b'"fill_value": NaN'))),
+    broken(V2, "attribute-nan", "metadata-malformed", "NaN as an attribute, which is not JSON", raw2(_ZARRAY, b'{"scale":NaN}')),
+    broken(V3, "attribute-nan", "metadata-malformed", "NaN as an attribute, which is not JSON", _attributes('{"scale": NaN}')),
+    broken(V2, "byte-order-mark", "metadata-malformed", "a byte-order mark, which some readers swallow", raw2(b"\xef\xbb\xbf" + _ZARRAY)),
+    broken(V2, "byte-order-mark-attributes", "metadata-malformed", "a byte-order mark before attributes", raw2(_ZARRAY, b'\xef\xbb\xbf{"unit":"nm"}')),
+    broken(V3, "extension-text", "unsupported", "an unknown field that does not say that it may be left out", x3(novelty="yes")),
+    broken(V3, "extension-silent", "unsupported", "an unknown field that does not say whether it may be left out", x3(novelty={"name": "mystery"})),
     broken(V3, "utf-16", "metadata-malformed", "JSON in UTF-16", raw3(json.dumps(ARRAY).encode("utf-16"))),
     broken(V3, "latin-1", "metadata-malformed", "a byte that is not UTF-8", raw3(json.dumps(ARRAY).encode().replace(b"float32", b"fl\xf6at32"))),
     broken(V3, "surrogate", "metadata-malformed", "half a character, which no text holds", _attributes('{"title": "\\ud800"}')),

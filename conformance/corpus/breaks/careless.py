@@ -195,7 +195,7 @@ def _nearly() -> Iterator[Break]:
         yield broken("finite", "mnist", f"nan-score-{slug}", "Rows of scores with a NaN have no largest one.", filled(logits, pattern="listed", values=unknown), filled(predictions, pattern="constant", value=3), values=True)
     for path in ("/outputs/ptm", "/outputs/confidence", "/outputs/predicted_aligned_error"):
         endless = ["Infinity"] if path == "/outputs/ptm" else [2.0, "Infinity", 60.0] if "confidence" in path else [0.5, "-Infinity", 3.0]
-        yield broken("finite", "openfold", f"endless-{path.rpartition('/')[2].replace('_', '-')}", "An infinity, which is no minimum and no maximum.", filled(path, pattern="listed", values=endless), values=True)
+        yield broken("finite", "openfold", f"endless-{path.rpartition('/')[2].replace('_', '-')}", "An infinity, which does not count for minimum and maximum.", filled(path, pattern="listed", values=endless), values=True)
     for slug, scale in (("hundredth", 0.01), ("millionth", 1e-6), ("smallest", 1e-38)):
         yield broken("masked-coordinates-zero", "openfold", f"small-{slug}", "Small coordinates of atoms that are not there too.", filled("/outputs/coordinates", pattern="smooth", seed=3, scale=scale), values=True)
     for slug, starts in (("falls-once", [0, 5, 4, 6]), ("falls-to-first", [0, 6, 0, 6]), ("later-first", [2, 3, 6]), ("below-first", [-1, 3, 6])):

@@ -114,11 +114,9 @@ class Process:
         self._seq += 1
         request = {"seq": self._seq, "cmd": cmd, **fields}
         line = json.dumps(request, ensure_ascii=True).encode() + b"\n"
-        try:
+        with suppress(OSError):  # it has ended: what it wrote, and its exit code, say more
             _stdin(process).write(line)
             _stdin(process).flush()
-        except OSError as error:
-            raise self._ended(Crash(f"the process ended before it was asked: {error}")) from error
         try:
             answer = lines.get(timeout=timeout)
         except queue.Empty:

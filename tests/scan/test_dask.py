@@ -211,11 +211,7 @@ def test_a_cluster_is_not_confined_and_says_so(tmp_path: Path, capsys: pytest.Ca
 
 def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "trace.h5", "hdf5")
-
-    def missing(_: str) -> Any:
-        raise ImportError
-
-    monkeypatch.setattr(cluster, "import_module", missing)
+    monkeypatch.setattr("vizschema.errors._is_installed", lambda _: False)
     assert "in a copy of the repository: pip install '.[dask]'" in str(vizschema.validate(path, dask="local").error)
 
 

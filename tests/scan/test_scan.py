@@ -30,6 +30,7 @@ from vizschema.containers.base import Limits
 from vizschema.containers.opening import open_container
 from vizschema.containers.values import Block, ChunkDamaged, Piece
 from vizschema.rules.verdict import choose, report_of
+from vizschema.scan.array import facts_of_unread
 from vizschema.scan.coverage import Scanned, describe_scanned
 from vizschema.scan.threads import scan
 from vizschema.worker.client import Session
@@ -176,6 +177,26 @@ def test_arrays_without_values_have_facts_too(tmp_path: Path) -> None:
     facts = scanned(tmp_path / "a.zarr").facts["/extra/empty"]
     assert facts["minimum"] is facts["row_sum_minimum"] is None
     assert facts["absent_chunks"] == facts["non_finite"] == 0
+
+
+@pytest.mark.parametrize("profile", ["trace", "mnist", "openfold"])
+def test_an_array_that_no_worker_could_read_has_the_facts_of_one_whose_chunks_are_all_damaged(
+    profile: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "trace.zarr"
+    write_example(profile, path)
+    for chunk in path.glob("**/c/**/*"):
+        if chunk.is_file():
+            os.truncate(chunk, 0)
+    description = vizschema.describe(path)
+    entries = choose(description, profile=profile).profile.facts
+    found = scanned(path, entries).facts
+    damaged = {array: facts for array, facts in found.items() if not facts["absent_chunks"]}
+    assert any("minimum" in facts for facts in damaged.values())
+    for array, facts in damaged.items():
+        damage = [{"key": array, "reason": "over-limit", "detail": "it takes too long"}]
+        lost = facts_of_unread(description, array, entries, "over-limit", "it takes too long")
+        assert lost == facts | {"damaged_chunks": damage}
 
 
 def test_partners_are_compared_and_a_missing_or_damaged_one_gives_null(tmp_path: Path) -> None:

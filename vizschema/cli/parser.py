@@ -108,9 +108,10 @@ class Parser(argparse.ArgumentParser):
                 words.append(word)
                 continue
             options.append(word)
-            takes = action is not None and action.nargs is None
-            if takes and pending and pending[-1] not in ("--", *self._option_string_actions):
+            left = _most_of(action)
+            while left and pending and pending[-1] not in ("--", *self._option_string_actions):
                 options.append(pending.pop())
+                left -= 1
         return [*options, *(["--"] if words or pending else []), *words, *reversed(pending[:-1])]
 
     def _leaves_rest(self) -> bool:
@@ -142,6 +143,15 @@ class Parser(argparse.ArgumentParser):
         from vizschema.text import escape_text, scrubbed
 
         super().error(escape_text(scrubbed(message)))
+
+
+def _most_of(option: argparse.Action | None) -> int:
+    """The number of words that an option takes at most."""
+    if option is None:
+        return 0
+    if isinstance(option.nargs, int):
+        return option.nargs
+    return 1 if option.nargs in (None, argparse.OPTIONAL) else sys.maxsize
 
 
 def _whole(text: str) -> int:

@@ -14,6 +14,7 @@ from vizschema.containers.values import (
     SHOWN,
     Block,
     ChunkDamaged,
+    Damage,
     HasValues,
     Piece,
     Values,
@@ -35,7 +36,7 @@ PARTNER_BYTES = 64 << 20
 """The largest partner that is read; with a larger one the fact is None."""
 
 _CACHED = 1 << 20
-Damage = tuple[int, int, ChunkDamaged]
+DamagedAt = tuple[int, int, ChunkDamaged]
 """Damage and where it stands in storage order."""
 
 
@@ -44,7 +45,7 @@ class Part:
     """What was found in some pieces of an array."""
 
     accumulators: list[Accumulator]
-    damaged: list[Damage] = field(default_factory=list)
+    damaged: list[DamagedAt] = field(default_factory=list)
     damaged_count: int = 0
     absent: int = 0
     absent_in: list[tuple[int, str]] = field(default_factory=list)
@@ -336,6 +337,27 @@ class ScannedArray:
             for each in [whole] if asked.fact.whole(context, block.values.shape) else seen:
                 mask = None if asked.fact.looks else context.mask
                 accumulator.add(each if mask is None else mask.within(each))
+
+
+class _Unreadable:
+    """A container none of whose values can be read."""
+
+    def __init__(self, damaged: ChunkDamaged) -> None:
+        self._damaged = damaged
+
+    def values(self, path: str) -> Values:  # noqa: ARG002
+        raise self._damaged
+
+
+def facts_of_unread(
+    description: Description, path: str, entries: Sequence[Mapping[str, Any]], reason: Damage, detail: str
+) -> Node:
+    """The facts of an array of which nothing can be read: what is measured of no entries, and the damage."""
+    damaged = ChunkDamaged(reason, detail, path)
+    array = ScannedArray(_Unreadable(damaged), description, path, entries, memory=0)
+    array.expect_blocks()
+    array.note(damaged)
+    return array.facts()
 
 
 def _cached(whole: Seen) -> Iterator[Seen]:

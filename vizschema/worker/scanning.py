@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from vizschema.bounds import Progress, Reading
 from vizschema.description import Description, Node
@@ -92,9 +92,12 @@ class _Scan:
         return alone or suspects
 
     def _lose(self, paths: Iterable[str], died: WorkerDied) -> None:
-        reason = "over-limit" if died.reason == "over-limit" else "undecodable"
+        from vizschema.scan.array import facts_of_unread  # for few archives, since it imports NumPy
+
+        reason: Literal["over-limit", "undecodable"] = "over-limit" if died.reason == "over-limit" else "undecodable"
+        description, entries = self._session.description, self._request["entries"]
         for path in paths:
-            self.facts[path] = {"damaged_chunks": [{"key": path, "reason": reason, "detail": died.detail}]}
+            self.facts[path] = facts_of_unread(description, path, entries, reason, died.detail)
 
     def _ask(self, paths: Sequence[str] | None) -> bool:
         """Let a worker read the arrays at `paths`; false if an interrupt ended it early. Raises `WorkerDied`."""

@@ -29,13 +29,14 @@ def with_axes(path: str, given: Any, profile: Profile) -> Array:
         return array
     known = axes_at(profile, place)
     if not known:
-        fix = f"pass axes{suggestion(place, paths_of(profile))}"
+        listed = paths_of(profile)
+        fix = f"pass axes{'' if place in listed else suggestion(place, listed)}"
         raise UsageError(path=place, expected="axes", found=f"none, here and in the profile {profile.name}", fix=fix)
     fitting = [axes for axes in known if len(axes) == len(shape)]
     if len(fitting) != 1:
-        listed = "; ".join(" ".join(axes) or "no axes" for axes in fitting or known)
+        found = "; ".join(" ".join(axes) or "no axes" for axes in fitting or known)
         wanted = f"one list of {len(shape)} axes" if fitting else f"a list of {len(shape)} axes for the shape {shape}"
-        raise UsageError(path=place, expected=f"{wanted} in the profile {profile.name}", found=listed, fix="pass axes")
+        raise UsageError(path=place, expected=f"{wanted} in the profile {profile.name}", found=found, fix="pass axes")
     return replace(array, axes=fitting[0])
 
 

@@ -101,12 +101,13 @@ def _references() -> Iterator[Break]:
     for name, (dtype, axes) in REFERENCES.items():
         at = f"/inputs/{name}"
         there, named = add(at, array(axes, dtype, ones)), attribute(SELF, name, at)
+        any_rows = attribute(SELF, "normalization", "none")  # a mask and a sink change what rows sum to
         for slug, value in (("number", 1), ("name", f"inputs/{name}"), ("empty", ""), ("list", [at]), ("boolean", True)):
             make = valid if (name, slug) == ("scale", "number") else broken
             yield make("reference-path", "trace", f"{name}-{slug}", f"{name} is {value!r}.", there, attribute(SELF, name, value))
         yield valid("reference-path", "trace", f"{name}-of-group", "A group may have an attribute of that name.", attribute("/activations", name, 3))
-        yield valid("reference-fits", "trace", name, f"{name} names an array that fits.", there, named)
-        yield valid("reference-fits", "trace", f"{name}-whole", f"{name} over all axes.", add(at, {**array(WEIGHTS, dtype, ones)}), named)
+        yield valid("reference-fits", "trace", name, f"{name} names an array that fits.", there, named, any_rows)
+        yield valid("reference-fits", "trace", f"{name}-whole", f"{name} over all axes.", add(at, array(WEIGHTS, dtype, ones)), named, any_rows)
         yield valid("reference-fits", "trace", f"{name}-of-group", "A group may have an attribute of that name.", attribute("/activations", name, "/nowhere"))
         yield broken("reference-fits", "trace", f"{name}-absent", f"{name} names a path without a node.", named)
         yield broken("reference-fits", "trace", f"{name}-group", f"{name} leads to a group.", attribute(SELF, name, "/activations"))

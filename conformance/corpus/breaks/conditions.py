@@ -132,7 +132,7 @@ def _attributes() -> Iterator[Break]:
         yield broken("float-dtype", "trace", f"int8-{slug}", f"Weights of int8, {word}.", put(SELF, "dtype", "int8"), put(SELF, "contents", {"pattern": "listed", "values": [0, 1, 1]}), attribute(SELF, "normalization", word))
     for name in ("scale", "sink"):
         for dtype in FLOATS:
-            yield valid("reference-fits", "trace", f"{name}-of-{dtype}", f"A {name} of {dtype}.", add("/inputs/s", array("token", dtype)), attribute(SELF, name, "/inputs/s"))
+            yield valid("reference-fits", "trace", f"{name}-of-{dtype}", f"A {name} of {dtype}.", add("/inputs/s", array("token", dtype)), attribute(SELF, name, "/inputs/s"), attribute(SELF, "normalization", "none"))
     yield valid("module-attribute", "trace", "one-letter", "A module of one letter.", attribute(LAYER, "module", "h"))
     for name, rule, path in (("module", "module-attribute", LAYER), ("scope_token", "scope-attribute", LAYER), ("present", "present-attribute", "/activations"), ("partial", "partial-attribute", "/activations"), ("not_captured", "not-captured", "/")):
         for slug, value in (("object", {"a": 1}), ("mixed", [1, "a"]))[: 1 if path == "/" else 2]:
